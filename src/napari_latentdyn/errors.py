@@ -1,0 +1,39 @@
+"""Errors whose message is one sentence for the user: what is wrong, and how to mend it."""
+
+from __future__ import annotations
+
+__all__ = [
+    "FitError",
+    "OutOfMemoryError",
+    "PairError",
+    "RunFolderError",
+    "SettingsError",
+    "UserError",
+]
+
+
+class UserError(Exception):
+    """Base of all errors that a user can mend; shown as it is, without a traceback.
+
+    It does not derive from `RuntimeError`: workers of napari swallow those.
+    """
+
+
+class SettingsError(UserError, ValueError):
+    """A setting has a name or a value that cannot be used."""
+
+
+class PairError(UserError, ValueError):
+    """Two images cannot be used as a pair."""
+
+
+class FitError(UserError):
+    """The training failed."""
+
+
+class OutOfMemoryError(FitError):
+    """The training does not fit into the memory of the device."""
+
+
+class RunFolderError(UserError):
+    """A run folder, or a file of one, cannot be written or read."""

@@ -1,0 +1,58 @@
+"""The presets: what each one changes of the settings' defaults."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Preset:
+    """A named choice of settings.
+
+    Attributes
+    ----------
+    summary : str
+        One sentence for the user.
+    changes : dict
+        Values by dotted name that differ from the defaults.
+    """
+
+    summary: str
+    changes: dict[str, Any]
+
+
+PRESETS: dict[str, Preset] = {
+    "quick": Preset(
+        "A first look in about half a minute.",
+        {"training.steps": 60, "model.stages": 4, "patches.size": (96, 96)},
+    ),
+    "standard": Preset("A good result in a few minutes.", {}),
+    "accurate": Preset(
+        "The same method with more capacity and time.",
+        {"training.steps": 1500, "model.unet_width": 16, "model.levels": 3},
+    ),
+    "paper": Preset(
+        "The published method, without any of our additions.",
+        {
+            "images.normalisation": "patch",
+            "patches.size": (64, 64),
+            "patches.stride": (32, 32),
+            "model.fields_from": "first",
+            "model.image_in_latent": False,
+            "model.levels": 1,
+            "model.initial_fields": "zero",
+            "model.unet_width": 16,
+            "physics.transport": "stages",
+            "physics.interpolation": "bilinear",
+            "physics.departure": "euler",
+            "physics.border": "clamp",
+            "physics.ends": "first",
+            "training.steps": 400,
+            "training.batch_size": 4,
+            "training.data_term": "square",
+            "training.smoothness": "first",
+            "output.window": 64,
+        },
+    ),
+}
