@@ -1,0 +1,267 @@
+"""Two images of one scene: checked, aligned, with missing pixels marked, normalised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_latentdyn.core.patches import Window
+from napari_latentdyn.errors import PairError
+from napari_latentdyn.settings import ImageSettings
+
+__all__ = ["MIN_SIDE", "ImagePair"]
+
+MIN_SIDE = 16
+_PERCENTILES = (0.5, 99.5)
+
+
+@dataclass(frozen=True, eq=False)
+class ImagePair:
+    """Two images of one scene on the same grid.
+
+    Attributes
+    ----------
+    first, last : ndarray of float32, shape (C, H, W)
+        The images in their own units; missing pixels hold the nearest valid
+        value, so that convolutions see nothing odd there.
+    valid_first, valid_last : ndarray of bool, shape (H, W)
+        False where a pixel is missing (NaN, infinite, masked, or the missing
+        value).
+    low, high : ndarray of float32, shape (C,)
+        Intensities that are mapped to 0 and 1, the same for both images.
+    multichannel : bool
+        Whether the inputs had a channel axis, which the results then keep.
+    """
+
+    first: NDArray[np.float32]
+    last: NDArray[np.float32]
+    valid_first: NDArray[np.bool_]
+    valid_last: NDArray[np.bool_]
+    low: NDArray[np.float32]
+    high: NDArray[np.float32]
+    multichannel: bool = False
+
+    @classmethod
+    def from_arrays(
+        cls,
+        first: ArrayLike,
+        last: ArrayLike,
+        settings: ImageSettings | None = None,
+        *,
+        channel_axis: int | None = None,
+        channel_axis_last: int | None = None,
+        mask_first: ArrayLike | None = None,
+        mask_last: ArrayLike | None = None,
+    ) -> ImagePair:
+        """Check two arrays and make a pair of them.
+
+        Parameters
+        ----------
+        first, last : array_like, shape (H, W), or 3-D with a channel axis
+            Any boolean, integer or real type. NaN and infinite values are
+            missing pixels.
+        settings : ImageSettings, optional
+            Channel, normalisation and missing value.
+        channel_axis : int, optional
+            Axis of the channels; without it the images have two dimensions.
+        channel_axis_last : int, optional
+            Axis of the channels of the last image, where it differs: a colour
+            image can be compared with a grey one once a channel is chosen.
+        mask_first, mask_last : array_like of bool, shape (H, W), optional
+            True where a pixel is missing.
+
+        Raises
+        ------
+        PairError
+            If the images do not fit together or there is nothing to learn.
+        """
+        settings = settings or ImageSettings()
+        axis_last = channel_axis if channel_axis_last is None else channel_axis_last
+        if np.ndim(last) == 2:
+            axis_last = None
+        if np.ndim(first) == 2:
+            channel_axis = None
+        a = _channels_first(first, channel_axis, settings.channel, "first")
+        b = _channels_first(last, axis_last, settings.channel, "last")
+        if a.shape[1:] != b.shape[1:]:
+            raise PairError(
+                f"the first image has {_size(a)} pixels and the last {_size(b)}: crop or resample "
+                "them to the same grid first."
+            )
+        if a.shape[0] != b.shape[0]:
+            raise PairError(
+                f"the first image has {a.shape[0]} channel(s) and the last {b.shape[0]}: choose "
+                "one channel under Images, or convert one of the images."
+            )
+        if min(a.shape[1:]) < MIN_SIDE:
+            raise PairError(
+                f"the images have {_size(a)} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
+            )
+        valid_a = _valid(a, settings.missing_value, mask_first, "first")
+        valid_b = _valid(b, settings.missing_value, mask_last, "last")
+        for valid, name in ((valid_a, "first"), (valid_b, "last")):
+            if not valid.any():
+                raise PairError(
+                    f"the {name} image has no valid pixel: all are NaN, infinite or masked."
+                )
+        both = valid_a & valid_b
+        if np.array_equal(valid_a, valid_b) and np.array_equal(a[:, both], b[:, both]):
+            constant = all(np.ptp(channel[both]) == 0 for channel in a)
+            raise PairError(
+                "both images are constant: there is nothing to learn from them."
+                if constant
+                else "both images are the same: choose two images of different times."
+            )
+        low, high = _bounds(a, b, valid_a, valid_b, settings.normalisation)
+        for image, valid, name in ((a, valid_a, "first"), (b, valid_b, "last")):
+            if all(np.ptp(channel[valid]) == 0 for channel in image):
+                raise PairError(f"the {name} image is constant: there is nothing to follow in it.")
+        return cls(
+            first=_fill(a, valid_a),
+            last=_fill(b, valid_b),
+            valid_first=valid_a,
+            valid_last=valid_b,
+            low=low,
+            high=high,
+            multichannel=channel_axis is not None and settings.channel is None,
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return self.first.shape[1], self.first.shape[2]
+
+    @property
+    def channels(self) -> int:
+        """Number of channels C."""
+        return int(self.first.shape[0])
+
+    def normalised(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return both images, shape (C, H, W), with `low` at 0 and `high` at 1."""
+        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
+        return (self.first - low) / span, (self.last - low) / span
+
+    def denormalise(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Bring frames of shape (..., C, H, W) back to the input's units."""
+        return frames * (self.high - self.low)[:, None, None] + self.low[:, None, None]
+
+    def crop(self, window: Window) -> ImagePair:
+        """Return a window of the pair, with the same normalisation."""
+        part = window.slices
+        return replace(
+            self,
+            first=self.first[(slice(None), *part)],
+            last=self.last[(slice(None), *part)],
+            valid_first=self.valid_first[part],
+            valid_last=self.valid_last[part],
+        )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return what `from_saved` needs, as arrays by name."""
+        return {
+            "first": self.first,
+            "last": self.last,
+            "valid_first": self.valid_first,
+            "valid_last": self.valid_last,
+            "low": self.low,
+            "high": self.high,
+            "multichannel": np.asarray(self.multichannel),
+        }
+
+    @classmethod
+    def from_saved(cls, arrays: dict[str, NDArray[Any]]) -> ImagePair:
+        """Make the pair that `to_arrays` described."""
+        images: dict[str, Any] = {**arrays, "multichannel": bool(arrays["multichannel"])}
+        return cls(**images)
+
+    def same_as(self, other: ImagePair) -> bool:
+        """Whether the other pair holds the same pixels."""
+        return all(
+            np.array_equal(value, other.to_arrays()[name])
+            for name, value in self.to_arrays().items()
+            if name not in ("low", "high")
+        )
+
+
+def _channels_first(
+    image: ArrayLike, channel_axis: int | None, channel: int | None, name: str
+) -> NDArray[np.float32]:
+    array = np.asarray(image)
+    if array.dtype.kind not in "buif":
+        raise PairError(
+            f"the {name} image holds values of type {array.dtype}, which are no intensities: "
+            "convert it to integers or real numbers."
+        )
+    expected = 2 if channel_axis is None else 3
+    if array.ndim != expected:
+        raise PairError(
+            f"the {name} image has {array.ndim} dimensions where {expected} are expected: choose "
+            "one frame of a stack."
+        )
+    if channel_axis is None:
+        array = array[None]
+    else:
+        array = np.moveaxis(array, channel_axis, 0)
+        if channel is not None:
+            if channel >= array.shape[0]:
+                raise PairError(
+                    f"the {name} image has no channel {channel}: its channels are 0 to "
+                    f"{array.shape[0] - 1}."
+                )
+            array = array[channel : channel + 1]
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(array, dtype=np.float32)
+
+
+def _valid(
+    image: NDArray[np.float32], missing_value: float | None, mask: ArrayLike | None, name: str
+) -> NDArray[np.bool_]:
+    present = np.isfinite(image)
+    if missing_value is not None:
+        present &= image != np.float32(missing_value)
+    valid: NDArray[np.bool_] = np.logical_and.reduce(present, axis=0)
+    if mask is not None:
+        masked = np.asarray(mask, dtype=bool)
+        if masked.shape != valid.shape:
+            raise PairError(
+                f"the mask of the {name} image has shape {masked.shape}, the image {valid.shape}: "
+                "they must agree."
+            )
+        valid &= ~masked
+    return valid
+
+
+def _bounds(
+    a: NDArray[np.float32],
+    b: NDArray[np.float32],
+    valid_a: NDArray[np.bool_],
+    valid_b: NDArray[np.bool_],
+    normalisation: str,
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    low, high = np.empty(len(a)), np.empty(len(a))
+    for c in range(len(a)):
+        values = np.concatenate([a[c][valid_a], b[c][valid_b]]).astype(np.float64)
+        low[c], high[c] = values.min(), values.max()
+        if normalisation == "percentile":
+            robust = np.percentile(values, _PERCENTILES)
+            # Tracers on a dark ground: almost all pixels can have one value.
+            if robust[1] - robust[0] > 1e-3 * (high[c] - low[c]):
+                low[c], high[c] = robust
+        if np.float32(high[c]) <= np.float32(low[c]):
+            high[c] = low[c] + max(1.0, abs(low[c]))
+    return low.astype(np.float32), high.astype(np.float32)
+
+
+def _fill(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+    if valid.all():
+        return image
+    nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+    return np.ascontiguousarray(image[:, nearest[0], nearest[1]])
+
+
+def _size(image: NDArray[np.float32]) -> str:
+    return f"{image.shape[1]} x {image.shape[2]}"
