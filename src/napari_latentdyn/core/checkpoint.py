@@ -1,0 +1,113 @@
+"""All that a training needs to go on as if it had never stopped."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from napari_latentdyn.errors import FitError
+
+__all__ = ["Checkpoint"]
+
+_MODEL, _OPTIMISER, _START = "model.", "optimiser.", "start"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """State of a training between two steps; everything lies in the main memory.
+
+    Attributes
+    ----------
+    step : int
+        Steps done.
+    model : dict of str to Tensor
+        Weights.
+    optimiser : dict of str to Tensor
+        Moments and counters of Adam, by "<parameter>.<name>".
+    start : ndarray of float32, shape (2, H, W)
+        Initial steady field in pixels per interval.
+    history : list of dict
+        Losses of each step.
+    seconds : float
+        Time that the training has taken.
+    """
+
+    step: int
+    model: dict[str, Tensor]
+    optimiser: dict[str, Tensor]
+    start: NDArray[np.float32]
+    history: list[dict[str, float]]
+    seconds: float
+
+    @classmethod
+    def of(
+        cls,
+        model: nn.Module,
+        optimiser: torch.optim.Optimizer,
+        step: int,
+        start: NDArray[np.float32],
+        history: list[dict[str, float]],
+        seconds: float,
+    ) -> Checkpoint:
+        """Take a copy of a training's state."""
+        moments = {
+            f"{index}.{name}": value.detach().cpu().clone()
+            for index, state in optimiser.state_dict()["state"].items()
+            for name, value in state.items()
+        }
+        weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}
+        return cls(step, weights, moments, start.copy(), list(history), seconds)
+
+    def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
+        """Bring a model and its optimiser to this state.
+
+        Raises
+        ------
+        FitError
+            If the networks have other layers.
+        """
+        own = {name: value.shape for name, value in model.state_dict().items()}
+        if own != {name: value.shape for name, value in self.model.items()}:
+            raise FitError(
+                "the training cannot go on, because the settings of the model or the channels of "
+                "the images differ from those it started with: start anew."
+            )
+        model.load_state_dict(self.model)
+        state = optimiser.state_dict()
+        moments: dict[int, dict[str, Any]] = {}
+        for key, value in self.optimiser.items():
+            index, name = key.split(".", 1)
+            moments.setdefault(int(index), {})[name] = value.clone()
+        state["state"] = moments
+        optimiser.load_state_dict(state)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return weights, moments and initial field as arrays by name."""
+        arrays = {_MODEL + name: value.numpy() for name, value in self.model.items()}
+        arrays |= {_OPTIMISER + name: value.numpy() for name, value in self.optimiser.items()}
+        return arrays | {_START: self.start}
+
+    @classmethod
+    def from_arrays(
+        cls,
+        arrays: dict[str, NDArray[Any]],
+        *,
+        step: int,
+        history: list[dict[str, float]],
+        seconds: float,
+    ) -> Checkpoint:
+        """Make the checkpoint that `to_arrays` described."""
+
+        def part(prefix: str) -> dict[str, Tensor]:
+            return {
+                name.removeprefix(prefix): torch.from_numpy(np.array(value))
+                for name, value in arrays.items()
+                if name.startswith(prefix)
+            }
+
+        return cls(step, part(_MODEL), part(_OPTIMISER), arrays[_START], history, seconds)

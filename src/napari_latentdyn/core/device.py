@@ -1,0 +1,119 @@
+"""Where to compute: devices, their memory, and why CUDA is not used."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+import torch
+
+from napari_latentdyn.errors import FitError
+
+__all__ = ["Device", "cuda_note", "is_out_of_memory", "list_devices", "resolve", "use_threads"]
+
+
+@dataclass(frozen=True)
+class Device:
+    """A device that PyTorch can use.
+
+    Attributes
+    ----------
+    name : str
+        "cpu", "cuda" or "mps", as in the settings.
+    label : str
+        Name for the user.
+    free_bytes : int or None
+        Free memory where it is known.
+    note : str
+        Anything the user should know; may be empty.
+    """
+
+    name: str
+    label: str
+    free_bytes: int | None
+    note: str
+
+
+def list_devices() -> list[Device]:
+    """List the devices of this computer, the fastest first."""
+    devices = []
+    if torch.cuda.is_available():
+        try:
+            free, _ = torch.cuda.mem_get_info()
+            devices.append(Device("cuda", torch.cuda.get_device_name(), int(free), ""))
+        except RuntimeError as error:
+            devices.append(Device("cuda", "CUDA", None, f"does not answer: {error}"))
+    if torch.backends.mps.is_available():
+        devices.append(Device("mps", "Apple GPU", None, ""))
+    threads = default_threads()
+    devices.append(
+        Device("cpu", f"CPU, {threads} thread{'s' * (threads > 1)}", _free_memory(), cuda_note())
+    )
+    return devices
+
+
+def cuda_note() -> str:
+    """Say in one sentence why CUDA is not used; empty where it is."""
+    if torch.cuda.is_available() or torch.backends.mps.is_available():
+        return ""
+    if torch.version.cuda is None:
+        return (
+            f"No GPU: the installed PyTorch {torch.__version__} is built without CUDA; see "
+            "Installation in the documentation for a build with it."
+        )
+    return "No GPU: PyTorch finds no CUDA device or no matching NVIDIA driver on this computer."
+
+
+def resolve(name: str) -> torch.device:
+    """Return the device of a setting; "auto" takes the fastest.
+
+    Raises
+    ------
+    FitError
+        If the device cannot be used on this computer.
+    """
+    if name == "auto":
+        name = list_devices()[0].name
+    available = {
+        "cpu": True,
+        "cuda": torch.cuda.is_available(),
+        "mps": torch.backends.mps.is_available(),
+    }
+    if not available[name]:
+        raise FitError(
+            f"the device '{name}' cannot be used on this computer ({cuda_note() or 'not found'}) "
+            "Choose auto or cpu."
+        )
+    return torch.device(name)
+
+
+def default_threads() -> int:
+    """Threads that leave one core free: waiting threads spin and slow everything else down."""
+    count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    return max(1, (count or 1) - 1)
+
+
+def use_threads(count: int) -> None:
+    """Set the number of CPU threads of the calling thread; 0 leaves one core free.
+
+    The setting belongs to the thread that makes it, so a worker has to call
+    this itself.
+    """
+    torch.set_num_threads(count or default_threads())
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory ran out, on a GPU or on the CPU."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return isinstance(error, RuntimeError) and (
+        "out of memory" in text or "can't allocate memory" in text or "alloc_cpu" in text
+    )
+
+
+def _free_memory() -> int | None:
+    try:
+        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return None

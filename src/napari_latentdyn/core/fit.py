@@ -1,0 +1,302 @@
+"""Fit the model to two images: one generator for the window, the command line and tests."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import time
+from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.checkpoint import Checkpoint
+from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
+from napari_latentdyn.core.dynamics import Dynamics, make_report
+from napari_latentdyn.core.initial import initial_field
+from napari_latentdyn.core.losses import TERMS, loss_terms, total_loss
+from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.patches import batch_indices, scan
+from napari_latentdyn.core.preview import Preview
+from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.core.sampler import PatchSampler
+from napari_latentdyn.errors import FitError, OutOfMemoryError
+from napari_latentdyn.settings import Settings
+
+__all__ = ["Progress", "fit"]
+
+_BETAS = (0.9, 0.999)
+_MAX_GRADIENT = 1.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where a fit stands.
+
+    Attributes
+    ----------
+    phase : {"prepare", "train", "render"}
+        Initial fields, training, or the fields of the whole image.
+    step, total : int
+        Pieces of work of this phase that are done, and all of them; in the
+        phase "train" these are optimiser steps.
+    losses : dict of str to float
+        "total" and each term of equation 9 before weighting; empty outside of
+        the phase "train".
+    seconds : float
+        Time since the start, that of an earlier part included.
+    preview : ndarray of float32, shape (H, W) or (C, H, W), or None
+        The frame half way as it is now, every few seconds.
+    message : str
+        One line for the user.
+    """
+
+    phase: Literal["prepare", "train", "render"]
+    step: int
+    total: int
+    losses: dict[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+    preview: NDArray[np.float32] | None = None
+    message: str = ""
+
+
+def fit(
+    pair: ImagePair,
+    settings: Settings | None = None,
+    *,
+    should_stop: Callable[[], bool] | None = None,
+    resume: Checkpoint | None = None,
+) -> Generator[Progress, None, Dynamics]:
+    """Learn the dynamics between two images (HLG section 3).
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images.
+    settings : Settings, optional
+        The default is the preset "standard".
+    should_stop : callable, optional
+        Asked between two steps. Once it is true the training ends, and what
+        was learned is returned.
+    resume : Checkpoint, optional
+        Go on from here. The pair and the networks have to be the same; other
+        settings may differ.
+
+    Yields
+    ------
+    Progress
+        At every step.
+
+    Returns
+    -------
+    Dynamics
+        The result, with a checkpoint to go on from.
+
+    Raises
+    ------
+    OutOfMemoryError
+        If memory runs out, also with half of the batch.
+    FitError
+        If the loss is no number any more, the device cannot be used, or the
+        checkpoint does not fit.
+
+    Examples
+    --------
+    >>> fitting = fit(pair, Settings.preset("quick"))  # doctest: +SKIP
+    >>> for progress in fitting:  # doctest: +SKIP
+    ...     print(progress.step, progress.losses)
+    """
+    return _Fit(pair, settings or Settings.preset("standard"), should_stop, resume).run()
+
+
+class _Fit:
+    def __init__(
+        self,
+        pair: ImagePair,
+        settings: Settings,
+        should_stop: Callable[[], bool] | None,
+        resume: Checkpoint | None,
+    ) -> None:
+        self.pair = pair
+        self.settings = settings
+        self.should_stop = should_stop or (lambda: False)
+        self.resume = resume
+        self.history: list[dict[str, float]] = list(resume.history) if resume else []
+        self.step = resume.step if resume else 0
+        self.batch_size = settings.training.batch_size
+        # Stopped before this, there is nothing to go on from.
+        self._prepared = resume is not None
+        self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
+
+    def run(self) -> Generator[Progress, None, Dynamics]:
+        with _readable_errors():
+            use_threads(self.settings.training.threads)
+            self.device = resolve(self.settings.training.device)
+            start = yield from self._prepare()
+            model = self._model()
+            optimiser = torch.optim.Adam(
+                model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
+            )
+            if self.resume is not None:
+                self.resume.restore(model, optimiser)
+            yield from self._train(model, optimiser, start)
+            checkpoint = None
+            if self._prepared:
+                checkpoint = Checkpoint.of(
+                    model, optimiser, self.step, start, self.history, self._seconds()
+                )
+            fields = yield from self._render(model, start)
+            del optimiser
+            model.to("cpu")
+            report = make_report(
+                self.settings,
+                device=self.device.type,
+                steps=self.step,
+                seconds=self._seconds(),
+                history=self.history,
+                batch_size=self.batch_size,
+            )
+            if self.device.type == "cuda":
+                gc.collect()
+                torch.cuda.empty_cache()
+            return Dynamics(self.pair, self.settings, model, fields, report, checkpoint)
+
+    def _prepare(self) -> Generator[Progress, None, NDArray[np.float32]]:
+        if self.resume is not None:
+            return self.resume.start
+        pieces = initial_field(self.pair, self.settings.model)
+        while True:
+            try:
+                done, total, message = next(pieces)
+            except StopIteration as end:
+                result: NDArray[np.float32] = end.value
+                self._prepared = True
+                return result
+            yield Progress("prepare", done, total, seconds=self._seconds(), message=message)
+            if self.should_stop():
+                return np.zeros((2, *self.pair.shape), np.float32)
+
+    def _model(self) -> LatentDynamics:
+        # Random numbers of the caller stay as they are.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.settings.training.seed)
+            model = LatentDynamics(self.pair.channels, self.settings).to(self.device)
+        # Convolutions of few channels run about 1.5 times as fast in this layout.
+        model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return model
+
+    def _train(
+        self, model: LatentDynamics, optimiser: torch.optim.Optimizer, start: NDArray[np.float32]
+    ) -> Iterator[Progress]:
+        training = self.settings.training
+        windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
+        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
+        preview = Preview(self.pair, model, start) if self.settings.output.preview else None
+        halved = False
+        while self.step < training.steps and not self.should_stop():
+            for group in optimiser.param_groups:
+                group["lr"] = training.learning_rate * training.final_rate ** (
+                    self.step / training.steps
+                )
+            chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
+            try:
+                losses = self._one_step(model, optimiser, sampler, chosen)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if halved or self.batch_size == 1:
+                    raise _no_memory(self.device) from None
+                halved = True
+                self.batch_size = max(1, min(self.batch_size, len(windows)) // 2)
+                optimiser.zero_grad(set_to_none=True)
+                if self.device.type == "cuda":
+                    torch.cuda.empty_cache()
+                continue
+            self.step += 1
+            self.history.append(losses)
+            yield Progress(
+                "train",
+                self.step,
+                training.steps,
+                losses,
+                self._seconds(),
+                preview.updated(self.should_stop) if preview else None,
+                "Training" + (f" with batches of {self.batch_size}" if halved else ""),
+            )
+
+    def _one_step(
+        self,
+        model: LatentDynamics,
+        optimiser: torch.optim.Optimizer,
+        sampler: PatchSampler,
+        chosen: NDArray[np.int64],
+    ) -> dict[str, float]:
+        model.train()
+        batch = sampler.batch(chosen)
+        terms = loss_terms(batch, model(batch), self.settings.training)
+        total = total_loss(terms, self.settings.training)
+        losses = {"total": float(total.detach())}
+        losses |= {name: float(terms[name].detach()) for name in TERMS}
+        if not np.isfinite(losses["total"]):
+            raise FitError(
+                f"the loss is no number any more after {self.step} steps: lower the learning rate "
+                f"(now {self.settings.training.learning_rate:g})."
+            )
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
+        optimiser.step()
+        return losses
+
+    def _render(
+        self, model: LatentDynamics, start: NDArray[np.float32]
+    ) -> Generator[Progress, None, NDArray[np.float32]]:
+        renderer = Renderer(model, self.pair)
+        yield Progress(
+            "render",
+            0,
+            len(renderer.windows),
+            seconds=self._seconds(),
+            message="Advection fields of the whole image",
+        )
+        try:
+            return renderer.fields(start)
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                raise _no_memory(self.device) from None
+            raise
+
+    def _seconds(self) -> float:
+        return time.perf_counter() - self._started
+
+
+def _no_memory(device: torch.device) -> OutOfMemoryError:
+    return OutOfMemoryError(
+        f"the memory of the {'GPU' if device.type != 'cpu' else 'computer'} is too small for this "
+        "training: choose a smaller patch size, batch size or U-net width"
+        + (", or the device cpu." if device.type != "cpu" else ".")
+    )
+
+
+@contextlib.contextmanager
+def _readable_errors() -> Iterator[None]:
+    """Turn errors of PyTorch into ours, without the tensors that their tracebacks hold."""
+    message: str | None = None
+    try:
+        yield
+    except RuntimeError as error:
+        if is_out_of_memory(error):
+            message = "the memory is too small: choose a smaller patch size or batch size."
+        else:
+            message = f"the training failed: {_first_line(error)}"
+    if message is not None:
+        raise FitError(message)
+
+
+def _first_line(error: BaseException) -> str:
+    lines: Any = str(error).strip().splitlines() or [type(error).__name__]
+    return str(lines[0])

@@ -1,0 +1,162 @@
+"""Initial steady field: a common drift by phase correlation, then TV-L1 optical flow."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.registration import optical_flow_tvl1, phase_cross_correlation
+from skimage.transform import resize
+
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.physics import Advection, pixel_grid
+from napari_latentdyn.settings import ModelSettings, PhysicsSettings
+
+__all__ = ["common_drift", "initial_field", "steady_field"]
+
+Field = NDArray[np.float32]
+
+#: Longest side in pixels at which optical flow is computed: one call stays below a second, so
+#: that a user who cancels does not wait, and a large image does not cost minutes.
+_FLOW_SIDE = 160
+_STEADY_STAGES = 8
+
+
+def initial_field(
+    pair: ImagePair, settings: ModelSettings
+) -> Generator[tuple[int, int, str], None, Field]:
+    """Find the steady field from which training starts.
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images.
+    settings : ModelSettings
+        `initial_fields` says how far to go.
+
+    Yields
+    ------
+    (int, int, str)
+        Pieces of work done, all of them, and what comes next.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, H, W)
+        Pixels per interval.
+    """
+    height, width = pair.shape
+    field = np.zeros((2, height, width), np.float32)
+    if settings.initial_fields == "zero":
+        return field
+    total = 1 if settings.initial_fields == "drift" else 4
+    yield 0, total, "Looking for a common drift"
+    first, last = _comparable(pair)
+    drift = common_drift(first, last)
+    if settings.initial_fields == "flow":
+        scale = min(1.0, _FLOW_SIDE / max(height, width))
+        shape = (max(16, round(height * scale)), max(16, round(width * scale)))
+        factor = np.array([height / shape[0], width / shape[1]], np.float32)
+        # Both images move half of the drift each, so that neither loses more than the other.
+        a = _shrink(ndimage.shift(first, drift / 2, order=1, mode="nearest"), shape)
+        b = _shrink(ndimage.shift(last, -drift / 2, order=1, mode="nearest"), shape)
+        yield 1, total, "Optical flow from the first image to the last"
+        there = _flow(a, b)
+        yield 2, total, "Optical flow from the last image to the first"
+        back = _flow(b, a)
+        yield 3, total, "One steady field from both"
+        steady = steady_field(there, back)
+        field = (
+            np.stack(
+                [resize(component, (height, width), order=1, mode="edge") for component in steady]
+            ).astype(np.float32)
+            * factor[:, None, None]
+        )
+    return (field + drift[:, None, None]).astype(np.float32)
+
+
+def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Displacement of the scene as a whole, (dy, dx) in pixels, or zero.
+
+    The peak of the phase correlation is believed only where moving the image
+    by it explains the other image better than not moving it: next to static
+    ground, or under rotation, there is no common drift.
+
+    Parameters
+    ----------
+    first, last : ndarray of float32, shape (H, W)
+        Images of about zero mean.
+    """
+    window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
+    shift, _, _ = phase_cross_correlation(
+        last * window, first * window, upsample_factor=10, normalization="phase"
+    )
+    shift = np.asarray(shift, np.float32)
+    if np.any(np.abs(shift) > 0.5 * np.array(first.shape)):
+        return np.zeros(2, np.float32)
+    moved = ndimage.shift(first, shift, order=1, mode="constant", cval=np.nan)
+    seen = np.isfinite(moved)
+    better = np.abs(moved - last)[seen].mean() < 0.95 * np.abs(first - last)[seen].mean()
+    return shift if better else np.zeros(2, np.float32)
+
+
+def steady_field(there: Field, back: Field, iterations: int = 3) -> Field:
+    """One velocity field whose integral from end to end is a given displacement.
+
+    Half the difference of the two displacements is close to the velocity half
+    way; what its integral misses of them is added a few times.
+
+    Parameters
+    ----------
+    there : ndarray, shape (2, H, W)
+        Displacement of the pixels of the first image, in pixels.
+    back : ndarray, shape (2, H, W)
+        Displacement of the pixels of the last image back to the first.
+    iterations : int
+        Number of corrections.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, H, W)
+        Pixels per interval.
+    """
+    physics = Advection(PhysicsSettings())
+    target_on = torch.from_numpy(there.astype(np.float32))[None]
+    target_back = torch.from_numpy(back.astype(np.float32))[None]
+    velocity = (target_on - target_back) / 2
+    grid = pixel_grid(*there.shape[-2:])
+    for _ in range(iterations):
+        stages = (velocity / _STEADY_STAGES)[:, None].expand(-1, _STEADY_STAGES, -1, -1, -1)
+        missed_on = target_on - (physics.trace_on(stages, grid, 0.0) - grid)
+        missed_back = target_back - (physics.trace_back(stages, grid, 1.0) - grid)
+        correction = (missed_on - missed_back) / 2
+        # Occlusions and cracks cannot be met by a steady field: do not chase them.
+        velocity = velocity + correction.clamp(-2.0, 2.0)
+    return velocity[0].numpy()
+
+
+def _comparable(pair: ImagePair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """One grey image per end, of zero mean and unit deviation: brightness may have changed."""
+    grey = [image.mean(axis=0) for image in pair.normalised()]
+    valid = [pair.valid_first, pair.valid_last]
+    out = []
+    for image, mask in zip(grey, valid, strict=True):
+        values = image[mask]
+        out.append(((image - values.mean()) / max(float(values.std()), 1e-6)).astype(np.float32))
+    return out[0], out[1]
+
+
+def _shrink(image: NDArray[np.float32], shape: tuple[int, int]) -> NDArray[np.float32]:
+    if image.shape == shape:
+        return image
+    return np.asarray(resize(image, shape, order=1, anti_aliasing=True), np.float32)
+
+
+def _flow(a: NDArray[np.float32], b: NDArray[np.float32]) -> Field:
+    # The images have unit deviation here, about four times that of images in [0, 1].
+    flow = optical_flow_tvl1(
+        a / 4, b / 4, attachment=5, num_warp=10, num_iter=20, prefilter=False, dtype=np.float32
+    )
+    return np.asarray(flow, np.float32)

@@ -1,0 +1,285 @@
+"""Whole-image results of a trained model, window by window and without seams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.patches import Window, blend_weights, tiles
+from napari_latentdyn.core.physics import pixel_grid, sample
+
+__all__ = ["Renderer", "Stopped", "patch_bounds"]
+
+OnProgress = Callable[[int, int], None]
+#: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
+_UNSEEN = 1e-3
+
+
+class Stopped(Exception):
+    """The caller asked to stop; nothing is returned."""
+
+
+def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Joint minimum and span of pairs of patches per channel, each (B, C, 1, 1)."""
+    both = torch.cat([first.flatten(2), last.flatten(2)], dim=2)
+    low = both.amin(dim=2)[..., None, None]
+    span = both.amax(dim=2)[..., None, None] - low
+    return low, torch.where(span > 1e-6, span, torch.ones_like(span))
+
+
+@dataclass
+class _States:
+    """Latent states of the window around the places that a tile's values come from."""
+
+    state: Tensor
+    valid: Tensor
+    origin: tuple[int, int]
+
+
+class Renderer:
+    """Computes fields, frames and latent states of a whole image.
+
+    Networks work on overlapping windows whose results are blended. The states
+    that a window needs are computed just where its values come from, so that
+    memory grows with the window and with the distance things move, and not
+    with the image.
+
+    Parameters
+    ----------
+    model : LatentDynamics
+        The networks; they stay on the device they are on.
+    pair : ImagePair
+        The images.
+    start : ndarray of float32, shape (2, H, W)
+        Initial steady field in pixels per interval.
+    should_stop : callable, optional
+        Asked between two windows; true raises `Stopped`.
+    """
+
+    def __init__(
+        self,
+        model: LatentDynamics,
+        pair: ImagePair,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.model = model.eval()
+        self.pair = pair
+        self.device = next(model.parameters()).device
+        self.should_stop = should_stop or (lambda: False)
+        output = model.settings.output
+        self.windows = tiles(pair.shape, output.window, output.overlap)
+        self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
+        self._valid = tuple(
+            torch.from_numpy(valid)[None, None] for valid in (pair.valid_first, pair.valid_last)
+        )
+        self._per_patch = model.settings.images.normalisation == "patch"
+
+    @torch.no_grad()
+    def fields(
+        self, start: NDArray[np.float32], on_progress: OnProgress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the advection fields, shape (n, 2, H, W), in pixels per stage."""
+        height, width = self.pair.shape
+        total = np.zeros((self.model.stages, 2, height, width), np.float32)
+        weight = np.zeros((height, width), np.float32)
+        for i, window in enumerate(self.windows):
+            self._check()
+            low, span = self._bounds(window)
+            first, last = ((self._crop(image, window) - low) / span for image in self._images)
+            initial = torch.from_numpy(start[(slice(None), *window.slices)])[None]
+            fields = self.model.extract(first, last, initial.to(self.device))[0].cpu().numpy()
+            share = blend_weights(window, self.pair.shape)
+            total[(..., *window.slices)] += fields * share
+            weight[window.slices] += share
+            if on_progress is not None:
+                on_progress(i + 1, len(self.windows))
+        total /= weight
+        return total
+
+    def frames(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return frames at any times, shape (T, C, H, W), in the input's units.
+
+        Places that neither image shows at a time are NaN where images have
+        missing pixels.
+
+        Parameters
+        ----------
+        fields : ndarray of float32, shape (n, 2, H, W)
+            Advection fields in pixels per stage.
+        times : sequence of float
+            Fractions of the interval in [0, 1].
+        on_progress : callable, optional
+            Called with the pieces of work done and all of them.
+        """
+        return self._blend(fields, times, decode=True, on_progress=on_progress)
+
+    def latents(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return latent states at any times, shape (T, c, H, W); arguments as in `frames`."""
+        return self._blend(fields, times, decode=False, on_progress=on_progress)
+
+    @torch.no_grad()
+    def _blend(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        *,
+        decode: bool,
+        on_progress: OnProgress | None,
+    ) -> NDArray[np.float32]:
+        height, width = self.pair.shape
+        channels = self.pair.channels if decode else self.model.latent_channels
+        total = np.zeros((len(times), channels, height, width), np.float32)
+        weight = np.zeros((height, width), np.float32)
+        missing = np.zeros((len(times), height, width), bool)
+        velocity = torch.from_numpy(fields)[None].to(self.device)
+        done = 0
+        for window in self.windows:
+            share = blend_weights(window, self.pair.shape)
+            low, span = self._bounds(window)
+            cache: dict[int, _States] = {}
+            for i, time in enumerate(times):
+                self._check()
+                state, seen = self._state(window, velocity, time, low, span, cache)
+                if decode:
+                    state = self.model.decode(state) * span + low
+                total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
+                missing[(i, *window.slices)] |= ~seen[0, 0].cpu().numpy()
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(self.windows) * len(times))
+            weight[window.slices] += share
+        total /= weight
+        if not decode:
+            return total
+        result = self.pair.denormalise(total)
+        if not all(bool(valid.all()) for valid in self._valid):
+            result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
+        return result
+
+    def _state(
+        self,
+        window: Window,
+        velocity: Tensor,
+        time: float,
+        low: Tensor,
+        span: Tensor,
+        cache: dict[int, _States],
+    ) -> tuple[Tensor, Tensor]:
+        """Latent state of a window at a time, and which of its pixels any image shows."""
+        physics = self.model.physics
+        grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
+        carried: list[tuple[Tensor, Tensor, float]] = []
+        both = self.model.settings.physics.ends == "both"
+        for end in (0, 1) if both else (0,):
+            share = (1.0 - time, time)[end] if both else 1.0
+            if share == 0.0:
+                continue
+            trace = physics.trace_back if end == 0 else physics.trace_on
+            places = trace(velocity, grid, time)
+            here = self._near(end, places, window, low, span, cache)
+            if self.model.settings.physics.transport == "characteristics":
+                state = sample(
+                    here.state, places, self.model.settings.physics.interpolation, here.origin
+                )
+            else:
+                state = self._carried(end, window, velocity, time, here)
+            carried.append((state, self.model.seen(*self._whole(end, places)), share))
+        weights = [share * (seen + _UNSEEN) for _, seen, share in carried]
+        total = torch.stack(weights).sum(dim=0)
+        fused = torch.stack([s * w for (s, _, _), w in zip(carried, weights, strict=True)])
+        shown = torch.stack([seen for _, seen, _ in carried]).any(dim=0)
+        return fused.sum(dim=0) / total, shown
+
+    def _carried(
+        self, end: int, window: Window, velocity: Tensor, time: float, here: _States
+    ) -> Tensor:
+        y, x = here.origin
+        height, width = here.state.shape[-2:]
+        local = velocity[..., y : y + height, x : x + width]
+        carry = self.model.physics.carry if end == 0 else self.model.physics.carry_back
+        state = carry(here.state, local, time)
+        top, left = window.y - y, window.x - x
+        return state[..., top : top + window.height, left : left + window.width]
+
+    def _near(
+        self,
+        end: int,
+        places: Tensor,
+        window: Window,
+        low: Tensor,
+        span: Tensor,
+        cache: dict[int, _States],
+    ) -> _States:
+        """States of one end around some places; encoded anew only when places leave the cache."""
+        box = self._box(places, window)
+        held = cache.get(end)
+        if held is not None and _contains(held, box):
+            return held
+        reach = self.model.encoder.reach
+        wide = box.grown(reach, self.pair.shape)
+        state = self.model.encode((self._crop(self._images[end], wide) - low) / span)
+        top, left = box.y - wide.y, box.x - wide.x
+        state = state[..., top : top + box.height, left : left + box.width]
+        held = _States(state, self._crop(self._valid[end], box), (box.y, box.x))
+        cache[end] = held
+        return held
+
+    def _box(self, places: Tensor, window: Window) -> Window:
+        """Return the window grown to the places that its values come from, within the image."""
+        height, width = self.pair.shape
+        bounds = []
+        for axis, (start, size, length) in enumerate(
+            ((window.y, window.height, height), (window.x, window.width, width))
+        ):
+            # Room for the kernel, and for other times, so that states are seldom encoded twice.
+            low = min(float(places[:, axis].min()), start) - 4
+            high = max(float(places[:, axis].max()), start + size - 1) + 4
+            first = max(0, math.floor(low))
+            bounds.append((first, min(length, math.ceil(high) + 1) - first))
+        return Window(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
+
+    def _whole(self, end: int, places: Tensor) -> tuple[Tensor, Tensor]:
+        return self._valid[end].to(self.device), places
+
+    def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
+        if self._per_patch:
+            return patch_bounds(*(self._crop(image, window) for image in self._images))
+        zero = torch.zeros(1, 1, 1, 1, device=self.device)
+        return zero, zero + 1
+
+    def _crop(self, values: Tensor, window: Window) -> Tensor:
+        return values[(..., *window.slices)].to(self.device)
+
+    def _check(self) -> None:
+        if self.should_stop():
+            raise Stopped
+
+
+def _contains(held: _States, box: Window) -> bool:
+    y, x = held.origin
+    height, width = held.state.shape[-2:]
+    return (
+        y <= box.y
+        and x <= box.x
+        and y + height >= box.y + box.height
+        and x + width >= box.x + box.width
+    )
