@@ -1,0 +1,348 @@
+"""Results as napari layers: the one place that knows scale, units and metadata."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.arrows import MAX_ARROWS, make_arrows
+from napari_latentdyn.core.ometiff import even_step
+from napari_latentdyn.placement import Placement
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import Snapshot, snapshot
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Layer
+
+__all__ = [
+    "MAX_ARROWS",
+    "METADATA_KEY",
+    "LayerTuple",
+    "Placement",
+    "Snapshot",
+    "contrast_limits",
+    "find_layer",
+    "result_layers",
+    "snapshot",
+    "update_or_add",
+]
+
+LayerTuple = tuple[Any, dict[str, Any], str]
+METADATA_KEY = "latentdyn"
+_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+def result_layers(
+    *,
+    frames: NDArray[np.float32],
+    times: NDArray[np.floating],
+    velocity: NDArray[np.float32],
+    field_times: NDArray[np.floating],
+    settings: Settings,
+    report: Mapping[str, Any],
+    placement: Placement | None,
+    run_id: str,
+    name: str,
+    latents: NDArray[np.float32] | None = None,
+    rgb: bool | None = None,
+) -> list[LayerTuple]:
+    """Make the layers of a result.
+
+    World time is the stage times the interval divided by the number of stages,
+    or the stage itself where the interval is not known. Where frames are not
+    evenly spaced no scale can say their times: the time axis then counts the
+    frames, the metadata holds the times, and every frame has the arrows of the
+    stage it belongs to.
+
+    Parameters
+    ----------
+    frames : ndarray
+        (T, Y, X) or (T, C, Y, X).
+    times : ndarray
+        (T,) fractions of the interval.
+    velocity : ndarray
+        (n, 2, Y, X), (dy, dx) in pixels per stage.
+    field_times : ndarray
+        (n,) start of each stage as a fraction of the interval.
+    settings : Settings
+        Settings of the run.
+    report : mapping
+        What is known about the run: ``interval`` and ``inputs`` are used.
+    placement : Placement or None
+        Where the inputs lie; None places one pixel on one unit.
+    run_id : str
+        The same for runs whose layers renew each other.
+    name : str
+        Start of the layers' names.
+    latents : ndarray, optional
+        (T, c, Y, X).
+    rgb : bool, optional
+        Whether the channels are red, green and blue. By default the report says
+        so, by ``rgb`` or by the shape of the inputs.
+
+    Returns
+    -------
+    list of tuple
+        Layer data, layer arguments and layer type: an image, (T, Y, X), or
+        (T, Y, X, 3) if `rgb`, or (C, T, Y, X) for other channels; vectors
+        (N, 2, 3); and latent states (c, T, Y, X). Time stands right before
+        (Y, X) in all of them, because napari aligns layers by their last axes.
+    """
+    times = np.asarray(times, dtype=np.float64)
+    stages = len(velocity)
+    interval = _interval(report, settings)
+    place = placement or Placement()
+    stage_step = interval["value"] / stages if interval else 1.0
+    unit = interval["unit"] if interval else "pixel"
+    step = even_step(times)
+    if step is not None:
+        image_time = (step * stages * stage_step, float(times[0]) * stages * stage_step)
+        field_time, shown = (stage_step, 0.0), None
+    else:
+        image_time = field_time = (1.0, 0.0)
+        unit = "pixel"
+        shown = np.clip(np.floor(times * stages + 1e-6).astype(int), 0, stages - 1)
+    common = {
+        "run_id": run_id,
+        "version": report.get("version"),
+        "settings": settings.model_dump(mode="json"),
+        "inputs": report.get("inputs"),
+        "interval": interval,
+        "times": times.tolist(),
+        "field_times": np.asarray(field_times, dtype=np.float64).tolist(),
+        "evenly_spaced": step is not None,
+        "placement": place.to_dict(),
+    }
+
+    def transform(time: tuple[float, float], channels: int = 0) -> dict[str, Any]:
+        return place.layer_kwargs(
+            scale=(1.0,) * channels + time[:1],
+            translate=(0.0,) * channels + time[1:],
+            units=("pixel",) * channels + (unit,),
+            axis_labels=("channel",) * channels + ("t",),
+        )
+
+    image, is_rgb = _image_data(frames, report, rgb)
+    limits = contrast_limits(frames[[0, -1]])
+    image_meta: dict[str, Any] = {
+        "name": f"{name} frames",
+        "rgb": is_rgb,
+        **transform(image_time, int(not is_rgb and image.ndim == 4)),
+        "metadata": {METADATA_KEY: {**common, "role": "frames"}},
+    }
+    if not is_rgb:
+        image_meta["contrast_limits"] = limits
+        image_meta["metadata"][METADATA_KEY]["contrast_limits"] = list(limits)
+    layers: list[LayerTuple] = [(image, image_meta, "image")]
+
+    arrows = make_arrows(velocity, shown, settings.output.arrow_spacing)
+    fastest = float(arrows.features["speed"].max(initial=0.0))
+    field_meta: dict[str, Any] = {
+        "name": f"{name} motion",
+        "features": arrows.features,
+        "length": arrows.length,
+        "edge_width": arrows.width,
+        "edge_colormap": "turbo",
+        "edge_contrast_limits": (0.0, fastest if fastest > 0 else 1.0),
+        "vector_style": "arrow",
+        "opacity": 0.9,
+        **transform(field_time),
+        "metadata": {
+            METADATA_KEY: {
+                **common,
+                "role": "fields",
+                "arrow_length": arrows.length,
+                "arrow_spacing": arrows.spacing,
+                "speed_unit": "pixel per stage",
+            }
+        },
+    }
+    if len(arrows.data):
+        field_meta["edge_color"] = "speed"
+    else:
+        field_meta["ndim"] = 3
+    layers.append((arrows.data, field_meta, "vectors"))
+
+    if latents is not None:
+        latent_meta = {
+            "name": f"{name} latent states",
+            "rgb": False,
+            "visible": False,
+            "contrast_limits": contrast_limits(latents[[0, -1]]),
+            **transform(image_time, 1),
+            "metadata": {METADATA_KEY: {**common, "role": "latents"}},
+        }
+        layers.append((np.moveaxis(latents, 1, 0), latent_meta, "image"))
+    return layers
+
+
+def update_or_add(
+    viewer: ViewerModel, layer_tuples: Iterable[LayerTuple], *, keep: bool = False
+) -> list[Layer]:
+    """Renew the layers of an earlier run, and add those that are not there.
+
+    Layers are known by their run and role in the metadata, not by their names;
+    what the user changed of their looks stays. One that was deleted comes back.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+        The viewer.
+    layer_tuples : iterable of tuple
+        As `result_layers` returns them.
+    keep : bool
+        Leave earlier layers alone and add new ones.
+
+    Returns
+    -------
+    list of Layer
+        The layers, in the order of the tuples.
+    """
+    from napari.layers import Layer
+
+    done = []
+    for data, meta, kind in layer_tuples:
+        info = meta.get("metadata", {}).get(METADATA_KEY, {})
+        meta = {**meta, **_agreeing_units(viewer, meta, info.get("run_id"))}
+        old = None if keep else find_layer(viewer, info.get("run_id"), info.get("role"))
+        if old is not None and _can_take(old, data, meta, kind):
+            _renew(old, data, meta)
+            done.append(old)
+            continue
+        layer = Layer.create(data, meta, kind)
+        if old is None:
+            viewer.add_layer(layer)
+        else:
+            position = viewer.layers.index(old)
+            layer.name, layer.visible = old.name, old.visible
+            viewer.layers.remove(old)
+            viewer.layers.insert(position, layer)
+        done.append(layer)
+    return done
+
+
+def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Layer | None:
+    """Return the topmost layer of a run with a role, such as ``frames``, or None."""
+    for layer in reversed(viewer.layers):
+        info = layer.metadata.get(METADATA_KEY)
+        if (
+            run_id is not None
+            and isinstance(info, Mapping)
+            and info.get("run_id") == run_id
+            and info.get("role") == role
+        ):
+            return layer
+    return None
+
+
+def contrast_limits(values: NDArray[Any]) -> tuple[float, float]:
+    """Return limits between which nearly all finite values lie, the first below the second."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
+    if not low < high:
+        low, high = float(finite.min()), float(finite.max())
+    if not low < high:
+        high = low + max(1.0, abs(low) * 1e-3)
+    return low, high
+
+
+def _interval(report: Mapping[str, Any], settings: Settings) -> dict[str, Any] | None:
+    given = report.get("interval")
+    if given and given.get("value"):
+        return {"value": float(given["value"]), "unit": str(given["unit"])}
+    if settings.images.interval:
+        return {"value": settings.images.interval, "unit": settings.images.interval_unit}
+    return None
+
+
+def _image_data(
+    frames: NDArray[np.float32], report: Mapping[str, Any], rgb: bool | None
+) -> tuple[NDArray[Any], bool]:
+    if frames.ndim == 3:
+        return frames, False
+    first = dict((report.get("inputs") or {}).get("first") or {})
+    if rgb is None:
+        shape = tuple(first.get("shape") or ())
+        by_shape = len(shape) == 3 and shape[-1] in (3, 4) and shape[:2] == frames.shape[-2:]
+        rgb = bool(first.get("rgb", by_shape))
+    if not rgb or frames.shape[1] not in (3, 4):
+        image = np.moveaxis(frames, 1, 0)
+        return (image[0] if len(image) == 1 else image), False
+    image = np.moveaxis(frames, 1, -1)
+    # napari shows colours of type float only in [0, 1]: give them back in the inputs' type.
+    bytewise = np.nan_to_num(image).max(initial=0) > 1.5
+    dtype = np.dtype(first.get("dtype") or ("uint8" if bytewise else "float32"))
+    if dtype.kind in "iu":
+        limits = np.iinfo(dtype)
+        whole = np.clip(np.rint(np.nan_to_num(image)), limits.min, limits.max)
+        return whole.astype(dtype), True
+    return np.clip(image, 0.0, 1.0), True
+
+
+def _agreeing_units(
+    viewer: ViewerModel, meta: Mapping[str, Any], run_id: str | None
+) -> dict[str, Any]:
+    """Count an axis in front of (Y, X) in pixels where layers of the user do.
+
+    napari gives up all units as soon as two layers measure one axis in units of
+    different kinds. The true unit of time stays in the metadata.
+    """
+    units = list(meta.get("units", ()))
+    for layer in viewer.layers:
+        own = layer.metadata.get(METADATA_KEY)
+        if isinstance(own, Mapping) and own.get("run_id") == run_id:
+            continue
+        for axis in range(3, min(len(units), layer.ndim) + 1):
+            if str(layer.units[-axis]) == "pixel":
+                units[-axis] = "pixel"
+    return {"units": tuple(units)} if units else {}
+
+
+def _can_take(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any], kind: str) -> bool:
+    from napari.layers import Image, Vectors
+
+    if kind == "vectors":
+        both = isinstance(layer, Vectors) and layer.ndim == data.shape[-1]
+        return both and len(data) > 0 and len(layer.data) > 0
+    return (
+        isinstance(layer, Image)
+        and not layer.multiscale
+        and layer.data.ndim == data.ndim
+        and layer.data.dtype == data.dtype
+        and layer.rgb == bool(meta.get("rgb"))
+    )
+
+
+def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
+    before = dict(layer.metadata.get(METADATA_KEY) or {})
+    layer.data = data
+    if "features" in meta:
+        layer.features = meta["features"]
+        layer.edge_contrast_limits = meta["edge_contrast_limits"]
+        if layer.length == before.get("arrow_length"):
+            layer.length = meta["length"]
+            layer.edge_width = meta["edge_width"]
+    elif list(layer.contrast_limits) == before.get("contrast_limits"):
+        layer.contrast_limits = meta["contrast_limits"]
+    for name in _TRANSFORM:
+        # Every change of a transform draws the layer anew.
+        if not _equal(getattr(layer, name), meta[name]):
+            setattr(layer, name, meta[name])
+    layer.metadata = {**layer.metadata, **meta["metadata"]}
+
+
+def _equal(old: Any, new: Any) -> bool:
+    if isinstance(new[0], str):
+        return tuple(str(value) for value in old) == tuple(str(value) for value in new)
+    values = np.asarray(getattr(old, "affine_matrix", old), dtype=np.float64)
+    wanted = np.asarray(new, dtype=np.float64)
+    if values.ndim == 1 and wanted.ndim == 2 and np.array_equal(wanted, np.triu(wanted)):
+        # napari tells an upper triangular shear by the values above its diagonal.
+        wanted = wanted[np.triu_indices(len(wanted), k=1)]
+    return values.shape == wanted.shape and bool(np.array_equal(values, wanted))
