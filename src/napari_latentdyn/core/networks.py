@@ -89,7 +89,7 @@ class UNet(nn.Module):
             _convolution(o, i, 3) for i, o in reversed(list(itertools.pairwise(widths)))
         )
         self.up = nn.ModuleList(_Pair(2 * w, w) for w in reversed(widths[:-1]))
-        self.output = nn.Conv2d(width, outputs, 1)
+        self.output = _convolution(width, outputs, 3)
         if zero_output:
             nn.init.zeros_(self.output.weight)
             assert self.output.bias is not None

@@ -1,0 +1,251 @@
+"""Image files as arrays, with the size of their pixels where the file knows it."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_latentdyn.cli.errors import ImageFileError
+from napari_latentdyn.core.ometiff import length_unit
+
+__all__ = ["ImageFile", "read_image", "read_mask", "read_stack"]
+
+_TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+_PICKED = re.compile(r"^(?P<path>.+):(?P<index>-?\d+)$")
+
+
+@dataclass(frozen=True)
+class ImageFile:
+    """One image of a file.
+
+    Attributes
+    ----------
+    array : ndarray
+        (H, W), or 3-D with a channel axis.
+    channel_axis : int or None
+        Axis of the channels.
+    rgb : bool
+        Whether the channels are red, green and blue.
+    missing : ndarray of bool or None
+        (H, W) True where a pixel is fully transparent.
+    pixel_size : (float, float) or None
+        Height and width of a pixel.
+    unit : str or None
+        Unit of the pixel size.
+    name : str
+        Name of the file, with the index of the image if one was chosen.
+    """
+
+    array: NDArray[Any]
+    channel_axis: int | None
+    rgb: bool
+    missing: NDArray[np.bool_] | None
+    pixel_size: tuple[float, float] | None
+    unit: str | None
+    name: str
+
+
+@dataclass
+class _Loaded:
+    """All images of a file, as (N, H, W) or (N, H, W, C) or (N, C, H, W)."""
+
+    images: NDArray[Any]
+    channel_axis: int | None = None
+    rgb: bool = False
+    alpha: bool = False
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+
+
+def read_image(source: str) -> ImageFile:
+    """Read one image.
+
+    Parameters
+    ----------
+    source : str
+        A TIFF, OME-TIFF, PNG or JPEG file; ``FILE:3`` takes the image of index
+        3 (counted from 0, negative from the end) of a file that holds several.
+
+    Raises
+    ------
+    ImageFileError
+        If the file cannot be read, or holds several images and none is chosen.
+    """
+    path, index = _split(source)
+    loaded = _load(path)
+    count = len(loaded.images)
+    if index is None:
+        if count > 1:
+            raise ImageFileError(
+                f"{path} holds {count} images: choose one, such as {path}:0 for the first or "
+                f"{path}:-1 for the last."
+            )
+        index = 0
+    elif not -count <= index < count:
+        raise ImageFileError(f"{path} has no image {index}: it holds {count}, counted from 0.")
+    array = loaded.images[index]
+    axis = loaded.channel_axis
+    missing = None
+    if loaded.alpha and axis is not None:
+        missing = np.take(array, -1, axis=axis) == 0
+        array = np.take(array, range(array.shape[axis] - 1), axis=axis)
+    if axis is not None and array.shape[axis] == 1:
+        array, axis = np.squeeze(array, axis=axis), None
+    return ImageFile(
+        array=array,
+        channel_axis=axis,
+        rgb=loaded.rgb and axis is not None,
+        missing=missing if missing is not None and missing.any() else None,
+        pixel_size=loaded.pixel_size,
+        unit=loaded.unit,
+        name=path.name if count == 1 else f"{path.name}:{index % count}",
+    )
+
+
+def read_mask(source: str) -> NDArray[np.bool_]:
+    """Read a mask: (H, W), True where the image in the file is not zero.
+
+    Raises
+    ------
+    ImageFileError
+        If the file cannot be read, or holds several images and none is chosen.
+    """
+    image = read_image(source)
+    marked: NDArray[np.bool_] = image.array != 0
+    return marked if image.channel_axis is None else np.any(marked, axis=image.channel_axis)
+
+
+def read_stack(source: str) -> NDArray[np.float32]:
+    """Read all images of a file as (T, H, W), or (T, C, H, W) if they have channels.
+
+    Raises
+    ------
+    ImageFileError
+        If the file cannot be read.
+    """
+    loaded = _load(Path(source))
+    images = loaded.images
+    if loaded.channel_axis is not None:
+        images = np.moveaxis(images, loaded.channel_axis + 1, 1)
+        if loaded.alpha:
+            images = images[:, :-1]
+        if images.shape[1] == 1:
+            images = images[:, 0]
+    return np.asarray(images, dtype=np.float32)
+
+
+def _split(source: str) -> tuple[Path, int | None]:
+    # A file may have such a name, and a drive of Windows ends in a colon.
+    picked = _PICKED.match(source)
+    if picked is None or Path(source).exists():
+        return Path(source), None
+    return Path(picked["path"]), int(picked["index"])
+
+
+def _load(path: Path) -> _Loaded:
+    if path.is_dir():
+        raise ImageFileError(f"{path} is a folder; give an image file.")
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except FileNotFoundError:
+        raise ImageFileError(f"there is no file {path}.") from None
+    except OSError as error:
+        raise ImageFileError(f"cannot read {path}: {error.strerror}.") from None
+    if magic not in _TIFF_MAGIC and path.suffix.lower() not in _PICTURE_SUFFIXES:
+        raise ImageFileError(f"{path} is not an image that can be read; give TIFF, PNG or JPEG.")
+    try:
+        loaded = _load_tiff(path) if magic in _TIFF_MAGIC else _load_picture(path)
+    except ImageFileError:
+        raise
+    except MemoryError:
+        raise ImageFileError(f"{path} does not fit into the memory.") from None
+    # Decoders raise errors of their own kinds for damaged files.
+    except Exception as error:  # noqa: BLE001
+        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
+        raise ImageFileError(f"{path} cannot be read as an image: {reason}.") from None
+    return loaded
+
+
+def _load_picture(path: Path) -> _Loaded:
+    from skimage.io import imread
+
+    array = np.asarray(imread(path))
+    if array.ndim == 2:
+        return _Loaded(array[None])
+    if array.ndim == 3 and array.shape[-1] in (2, 3, 4):
+        channels = array.shape[-1]
+        return _Loaded(array[None], 2, rgb=channels > 2, alpha=channels != 3)
+    raise ImageFileError(f"{path} holds an animation; save the two images as files of their own.")
+
+
+def _load_tiff(path: Path) -> _Loaded:
+    with tifffile.TiffFile(path) as tif:
+        series = tif.series[0]
+        if len(tif.series) > 1 and any(s.shape != series.shape for s in tif.series):
+            raise ImageFileError(
+                f"{path} holds images of different sizes; save the one to use as a file of its own."
+            )
+        axes = series.axes
+        array = np.stack([s.asarray() for s in tif.series])
+        page = series.keyframe
+        alpha = "S" in axes and bool(page.extrasamples)
+        rgb = "S" in axes and page.photometric in (
+            tifffile.PHOTOMETRIC.RGB,
+            tifffile.PHOTOMETRIC.YCBCR,
+        )
+        size, unit = _pixel_size(tif)
+    axes = "!" + axes
+    for name in "YX":
+        if axes.count(name) != 1:
+            raise ImageFileError(f"{path} has axes {axes[1:]}, in which no image is found.")
+    channels = [name for name in "CS" if name in axes and array.shape[axes.index(name)] > 1]
+    if len(channels) > 1:
+        raise ImageFileError(
+            f"{path} has channels of colours (axes {axes[1:]}); save one of them to use it."
+        )
+    kept = [name for name in axes if name in ("Y", "X", *channels)]
+    others = [name for name in axes if name not in kept]
+    array = array.transpose([axes.index(name) for name in (*others, *kept)])
+    array = array.reshape(-1, *array.shape[len(others) :])
+    axis = kept.index(channels[0]) if channels else None
+    return _Loaded(array, axis, rgb=rgb, alpha=alpha, pixel_size=size, unit=unit)
+
+
+def _pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str | None]:
+    """Height, width and unit of a pixel, from OME, ImageJ or GeoTIFF metadata."""
+    if tif.ome_metadata:
+        found = re.search(r"<Pixels\b[^>]*>", tif.ome_metadata)
+        values = dict(re.findall(r'(\w+)="([^"]*)"', found[0])) if found else {}
+        if "PhysicalSizeX" in values and "PhysicalSizeY" in values:
+            size = float(values["PhysicalSizeY"]), float(values["PhysicalSizeX"])
+            # Micrometres are what the format means where it names no unit.
+            return _checked(size, values.get("PhysicalSizeXUnit", "µm"))
+        return None, None
+    if tif.geotiff_metadata and "ModelPixelScale" in tif.geotiff_metadata:
+        x, y = tif.geotiff_metadata["ModelPixelScale"][:2]
+        projected = int(tif.geotiff_metadata.get("GTModelTypeGeoKey", 0)) == 1
+        return _checked((float(y), float(x)), "m" if projected else "")
+    if tif.imagej_metadata and tif.imagej_metadata.get("unit"):
+        # Pixels per unit, as fractions.
+        x, y = (tif.pages.first.tags.valueof(n) for n in ("XResolution", "YResolution"))
+        if x and y and x[0] and y[0]:
+            unit = str(tif.imagej_metadata["unit"]).replace("\\u00B5", "µ")
+            return _checked((y[1] / y[0], x[1] / x[0]), unit)
+    return None, None
+
+
+def _checked(size: tuple[float, float], unit: str) -> tuple[tuple[float, float] | None, str | None]:
+    symbol = length_unit(unit)
+    known = symbol not in (None, "pixel")
+    if not known or not all(math.isfinite(value) and value > 0 for value in size):
+        return None, None
+    return size, symbol

@@ -1,0 +1,52 @@
+"""The command ``info``."""
+
+from __future__ import annotations
+
+import argparse
+import platform
+import sys
+from importlib.metadata import PackageNotFoundError, version
+
+__all__ = ["info"]
+
+_PACKAGES = (
+    "napari",
+    "torch",
+    "numpy",
+    "scikit-image",
+    "tifffile",
+    "pydantic",
+    "safetensors",
+    "PyQt6",
+    "PySide6",
+)
+
+
+def info(arguments: argparse.Namespace) -> int:
+    """Print the versions and devices."""
+    del arguments
+    from napari_latentdyn import __version__
+    from napari_latentdyn.core.device import cuda_note, list_devices
+
+    rows = [
+        ("napari-latentdyn", __version__),
+        ("Python", platform.python_version()),
+        ("System", platform.platform()),
+        *((name, found) for name in _PACKAGES if (found := _version(name)) is not None),
+    ]
+    for device in list_devices():
+        free = f", {device.free_bytes / 2**30:.1f} GiB free" if device.free_bytes else ""
+        rows.append((f"device {device.name}", f"{device.label}{free}"))
+    width = max(len(name) for name, _ in rows)
+    sys.stdout.writelines(f"{name:<{width}}  {value}\n" for name, value in rows)
+    note = cuda_note()
+    if note:
+        sys.stdout.write(f"{note}\n")
+    return 0
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,204 @@
+"""What the command line understands."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.flags import add_setting_flags
+
+__all__ = ["build_parser", "parse"]
+
+_IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors are one sentence and no usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Raise a `UsageError` in place of leaving the process."""
+        sentence = message[0].lower() + message[1:].rstrip(".")
+        raise UsageError(f"{sentence}; see '{self.prog} --help'.")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """Return the parser of all commands."""
+    parser = Parser(
+        prog="napari-latentdyn",
+        description="Learn what happened between two images of one scene.",
+        epilog="Results go to disk, progress to standard error. Exit codes: 0 the results are "
+        "complete, 1 the run failed, 2 wrong input, 130 interrupted (what was learned is kept).",
+        allow_abbrev=False,
+    )
+    parser.add_argument("--version", action=_Version, help="show the version and leave")
+    commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
+    _add_run(commands)
+    _add_apply(commands)
+    _add_compare(commands)
+    _add_demo(commands)
+    _add_info(commands)
+    return parser
+
+
+def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
+    """Parse arguments; an unknown flag is named with the nearest known one.
+
+    Raises
+    ------
+    UsageError
+        If the arguments cannot be understood.
+    """
+    arguments, rest = parser.parse_known_args(argv)
+    if rest:
+        known = [o for action in arguments.parser._actions for o in action.option_strings]  # noqa: SLF001
+        near = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
+        hint = f"did you mean {near[0]}?" if near else f"see '{arguments.parser.prog} --help'."
+        kind = "flag" if rest[0].startswith("-") else "argument"
+        raise UsageError(f"there is no {kind} '{rest[0]}'; {hint}")
+    return arguments
+
+
+class _Version(argparse.Action):
+    """Looks the version up only when it is asked for."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
+        super().__init__(option_strings, dest, nargs=0, **kwargs)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        from napari_latentdyn import __version__
+
+        sys.stdout.write(f"napari-latentdyn {__version__}\n")
+        parser.exit()
+
+
+def _command(
+    commands: Any, name: str, usage: str, function: str, summary: str, more: str = ""
+) -> Any:
+    parser = commands.add_parser(
+        name,
+        usage=f"%(prog)s {usage}",
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
+        allow_abbrev=False,
+    )
+    parser.set_defaults(command=_Lazy(function), parser=parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    return parser
+
+
+class _Lazy:
+    """A command that is imported when it runs, so that errors and help come at once."""
+
+    def __init__(self, target: str) -> None:
+        self._target = target
+
+    def __call__(self, arguments: argparse.Namespace) -> int:
+        from importlib import import_module
+
+        module, _, name = self._target.partition(":")
+        code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
+        return code
+
+
+def _add_pair(parser: Any, *, optional: bool = False) -> None:
+    nargs = "?" if optional else None
+    parser.add_argument("first", metavar="FIRST", nargs=nargs, help=f"first image: {_IMAGE}")
+    parser.add_argument("last", metavar="LAST", nargs=nargs, help="last image")
+    parser.add_argument(
+        "--mask",
+        nargs=2,
+        metavar=("FIRST", "LAST"),
+        help="images of the same size that are not zero where a pixel of the first and of the "
+        "last image is missing",
+    )
+
+
+def _add_output(parser: Any, text: str, default: str | None = None, **kwargs: Any) -> None:
+    parser.add_argument("-o", "--output", metavar="DIR", default=default, help=text, **kwargs)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace what an earlier call wrote there"
+    )
+
+
+def _add_run(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "run",
+        "FIRST LAST -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
+        "runs:run",
+        "learn the dynamics between two images and write a run folder",
+        "Ctrl-C stops the training, and what was learned is written and marked; "
+        "--resume goes on from there.",
+    )
+    _add_pair(parser, optional=True)
+    _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
+    parser.add_argument(
+        "--resume", metavar="DIR", help="go on with the training of this run folder"
+    )
+    add_setting_flags(parser)
+
+
+def _add_apply(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "apply",
+        "DIR (--times T1,T2,.. | --frames K) [flags]",
+        "runs:apply",
+        "make frames at other times from a run folder, without training",
+        "Without -o the frames in the folder are replaced.",
+    )
+    parser.add_argument("folder", metavar="DIR", help="run folder")
+    times = parser.add_mutually_exclusive_group(required=True)
+    times.add_argument(
+        "--times", metavar="T1,T2,..", help="fractions of the interval; both ends are added"
+    )
+    times.add_argument("--frames", metavar="K", help="number of evenly spaced frames in between")
+    _add_output(parser, "new run folder to write, leaving DIR as it is")
+    parser.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute")
+
+
+def _add_compare(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "compare",
+        "FIRST LAST -o DIR [flags]",
+        "compare:compare",
+        "make frames with several methods, side by side, and score them on true frames",
+    )
+    _add_pair(parser)
+    _add_output(parser, "folder to write", required=True)
+    parser.add_argument(
+        "--truth",
+        metavar="STACK",
+        help="true frames, evenly spaced, with or without the two images at its ends",
+    )
+    parser.add_argument(
+        "--methods",
+        metavar="A,B,..",
+        default="dissolve,flow,standard",
+        help="dissolve (cross-dissolve), flow (TV-L1 optical flow from both sides), quick, "
+        "standard, accurate, paper (our presets) (default: %(default)s)",
+    )
+    add_setting_flags(parser, presets=False)
+
+
+def _add_demo(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "demo",
+        "[flags]",
+        "demo:demo",
+        "learn the drift of real sea ice between two Sentinel-1 images",
+        "The pair comes with the package. The result opens in napari where there is a display.",
+    )
+    _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
+    parser.add_argument("--no-view", action="store_true", help="do not open napari")
+    add_setting_flags(parser)
+
+
+def _add_info(commands: Any) -> None:
+    _command(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")

@@ -1,0 +1,197 @@
+"""The commands ``run`` and ``apply``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from napari_latentdyn.cli.codes import INTERRUPTED, OK
+from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.flags import settings_from
+from napari_latentdyn.cli.images import ImageFile, read_image, read_mask
+from napari_latentdyn.cli.learn import interruptible, learn, write
+from napari_latentdyn.cli.output import check_target
+from napari_latentdyn.cli.progress import ProgressLine
+from napari_latentdyn.core import runfolder
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.errors import PairError
+from napari_latentdyn.placement import Placement
+from napari_latentdyn.settings import Settings, parse_value
+
+__all__ = ["apply", "placement_of", "read_pair", "report_of", "run"]
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Learn the dynamics between two images and write a run folder."""
+    if arguments.resume is not None:
+        return _resume(arguments)
+    if arguments.last is None:
+        raise UsageError("run takes two images, FIRST and LAST, or --resume DIR.")
+    if arguments.output is None:
+        raise UsageError("run needs -o DIR, the run folder to write.")
+    settings = settings_from(arguments)
+    target = check_target(
+        arguments.output, overwrite=arguments.overwrite, is_ours=runfolder.is_run_folder
+    )
+    pair, files = read_pair(arguments, settings)
+    return run_pair(
+        pair,
+        settings,
+        target,
+        quiet=arguments.quiet,
+        inputs={"first": report_of(files[0]), "last": report_of(files[1])},
+        placement=placement_of(files[0]),
+        overwrite=arguments.overwrite,
+    )
+
+
+def run_pair(
+    pair: ImagePair,
+    settings: Settings,
+    target: Path,
+    *,
+    quiet: bool,
+    inputs: dict[str, Any],
+    placement: dict[str, Any] | None,
+    overwrite: bool,
+    resume: Any = None,
+) -> int:
+    """Fit a pair, write the run folder, print where it is, return the exit code."""
+    # Imported before Ctrl-C is taken over: it takes seconds, and may be interrupted at once.
+    import napari_latentdyn.core.fit  # noqa: F401
+
+    line = ProgressLine(quiet=quiet)
+    with interruptible(line) as interrupt:
+        dynamics = learn(
+            pair, settings, line=line, should_stop=interrupt.should_stop, resume=resume
+        )
+        written = write(
+            dynamics, target, line=line, inputs=inputs, placement=placement, overwrite=overwrite
+        )
+        sys.stdout.write(f"{written}\n")
+        return INTERRUPTED if interrupt.requested else OK
+
+
+def apply(arguments: argparse.Namespace) -> int:
+    """Make frames at other times from a run folder."""
+    source = Path(arguments.folder).expanduser().absolute()
+    report = runfolder.read_report(source)
+    settings = runfolder.read_run(source).settings
+    chosen = _asked(arguments)
+    settings = settings.updated({"output.times": None, "output.frames": None, **chosen})
+    target, overwrite = _target_beside(source, arguments)
+    computing = (
+        settings.updated({"training.device": arguments.device}) if arguments.device else settings
+    )
+    from napari_latentdyn.core.dynamics import Dynamics
+
+    dynamics = Dynamics.load(source)
+    dynamics.settings = computing
+    line = ProgressLine(quiet=arguments.quiet)
+    written = write(
+        dynamics,
+        target,
+        line=line,
+        inputs=dict(report.get("inputs") or {}),
+        placement=report.get("placement"),
+        overwrite=overwrite,
+    )
+    sys.stdout.write(f"{written}\n")
+    return OK
+
+
+def read_pair(
+    arguments: argparse.Namespace, settings: Settings
+) -> tuple[ImagePair, tuple[ImageFile, ImageFile]]:
+    """Read the images and masks that the arguments name.
+
+    Raises
+    ------
+    ImageFileError
+        If a file cannot be read as one image.
+    PairError
+        If the images do not fit together.
+    """
+    first, last = read_image(arguments.first), read_image(arguments.last)
+    masks = [read_mask(source) for source in arguments.mask] if arguments.mask else [None, None]
+    missing = []
+    for image, mask in zip((first, last), masks, strict=True):
+        if mask is not None and image.missing is not None and mask.shape == image.missing.shape:
+            mask = mask | image.missing
+        missing.append(image.missing if mask is None else mask)
+    if first.array.ndim != last.array.ndim and settings.images.channel is None:
+        raise PairError(
+            f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
+            "choose one channel with --channel, or convert one of the images."
+        )
+    pair = ImagePair.from_arrays(
+        first.array,
+        last.array,
+        settings.images,
+        channel_axis=first.channel_axis,
+        channel_axis_last=last.channel_axis,
+        mask_first=missing[0],
+        mask_last=missing[1],
+    )
+    return pair, (first, last)
+
+
+def report_of(image: ImageFile) -> dict[str, Any]:
+    """Describe an input image for the report."""
+    return runfolder.describe_input(image.name, image.array, rgb=image.rgb)
+
+
+def placement_of(image: ImageFile) -> dict[str, Any] | None:
+    """Return where the image lies in the world, if its file knows the size of a pixel."""
+    if image.pixel_size is None or image.unit is None:
+        return None
+    return Placement(scale=image.pixel_size, units=(image.unit, image.unit)).to_dict()
+
+
+def _resume(arguments: argparse.Namespace) -> int:
+    if arguments.first is not None or arguments.mask is not None:
+        raise UsageError("--resume goes on with the images of the run folder; give none.")
+    if arguments.preset is not None or arguments.settings is not None:
+        raise UsageError(
+            "--resume goes on with the settings of the run folder; change single ones with flags."
+        )
+    source = Path(arguments.resume).expanduser().absolute()
+    report = runfolder.read_report(source)
+    earlier = runfolder.read_run(source).settings
+    settings = settings_from(arguments, earlier)
+    if int(report["steps"]) >= settings.training.steps:
+        raise UsageError(
+            f"the run in {source} has done {report['steps']} of {settings.training.steps} steps; "
+            "give more with --steps."
+        )
+    target, overwrite = _target_beside(source, arguments)
+    from napari_latentdyn.core.dynamics import Dynamics
+
+    dynamics = Dynamics.load(source)
+    if dynamics.checkpoint is None:
+        raise UsageError(f"the run in {source} was stopped before it learned anything; run anew.")
+    return run_pair(
+        dynamics.pair,
+        settings,
+        target,
+        quiet=arguments.quiet,
+        inputs=dict(report.get("inputs") or {}),
+        placement=report.get("placement"),
+        overwrite=overwrite,
+        resume=dynamics.checkpoint,
+    )
+
+
+def _target_beside(source: Path, arguments: argparse.Namespace) -> tuple[Path, bool]:
+    """Return the folder to write, by default the one that was read, and whether it may go."""
+    output = source if arguments.output is None else Path(arguments.output).expanduser().absolute()
+    overwrite = bool(arguments.overwrite) or output == source
+    return check_target(output, overwrite=overwrite, is_ours=runfolder.is_run_folder), overwrite
+
+
+def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
+    if arguments.times is not None:
+        return {"output.times": parse_value("output.times", arguments.times)}
+    return {"output.frames": parse_value("output.frames", arguments.frames)}

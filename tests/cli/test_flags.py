@@ -1,0 +1,147 @@
+"""Flags and files of settings: generated from the model, in a fixed order of precedence."""
+
+from __future__ import annotations
+
+import argparse
+import json
+
+import pytest
+
+from napari_latentdyn.cli.flags import flag_of, settings_from
+from napari_latentdyn.cli.parser import build_parser, parse
+from napari_latentdyn.errors import UserError
+from napari_latentdyn.settings import Settings, iter_fields
+
+VALUES = {
+    "images.channel": ("1", 1),
+    "images.normalisation": ("pair", "pair"),
+    "images.missing_value": ("-9999", -9999.0),
+    "images.interval": ("23.5", 23.5),
+    "images.interval_unit": ("day", "day"),
+    "patches.size": ("48 40", (48, 40)),
+    "patches.stride": ("24 20", (24, 20)),
+    "model.encoder_kernel": ("5", 5),
+    "output.times": ("0.1,0.9", (0.1, 0.9)),
+}
+
+
+def parsed(*flags: str) -> argparse.Namespace:
+    return parse(build_parser(), ["run", "a.tif", "b.tif", "-o", "out", *flags])
+
+
+def other_value(name: str) -> tuple[str, object]:
+    """A text and a value that differ from the default."""
+    if name in VALUES:
+        return VALUES[name]
+    default = Settings().get(name)
+    if default is None or (isinstance(default, int) and not isinstance(default, bool)):
+        value = (default or 30) + 2
+        return str(value), value
+    if isinstance(default, float):
+        return str(default / 2), default / 2
+    annotation = dict(iter_fields())[name].annotation
+    choices = [choice for choice in annotation.__args__ if choice != default]
+    return choices[0], choices[0]
+
+
+FLAGS = [
+    name
+    for name, field in iter_fields()
+    if flag_of(name) is not None and field.annotation is not bool
+]
+
+
+@pytest.mark.parametrize("name", FLAGS)
+def test_every_setting_has_a_flag_and_a_set(name):
+    text, value = other_value(name)
+    flag = flag_of(name)
+    assert settings_from(parsed(flag, *text.split())).get(name) == value
+    assert settings_from(parsed("--set", f"{name}={text}")).get(name) == value
+
+
+def test_switches():
+    assert settings_from(parsed()).model.image_in_latent is True
+    assert settings_from(parsed("--no-image-in-latent")).model.image_in_latent is False
+    assert (
+        settings_from(parsed("--set", "model.image_in_latent=false")).model.image_in_latent is False
+    )
+
+
+def test_flags_have_different_names():
+    flags = [flag_of(name) for name, _ in iter_fields() if flag_of(name)]
+    assert len(set(flags)) == len(flags)
+
+
+def test_a_small_patch_size_alone_brings_a_stride_that_fits():
+    assert settings_from(parsed("--patch-size", "48", "40")).patches.stride == (24, 20)
+    assert settings_from(parsed("--patch-size", "96", "96")).patches.stride == (64, 64)
+    with pytest.raises(UserError, match=r"the stride \(64\) is larger"):
+        settings_from(parsed("--patch-size", "48", "48", "--stride", "64", "64"))
+
+
+def test_settings_of_the_window_have_no_flag_but_a_set():
+    assert flag_of("output.preview") is None
+    assert settings_from(parsed("--set", "output.preview=false")).output.preview is False
+
+
+def test_help_is_the_description_of_the_setting():
+    text = build_parser().format_help()
+    assert "run" in text
+    with pytest.raises(SystemExit) as left:
+        parsed("--help")
+    assert left.value.code == 0
+
+
+def test_each_source_goes_before_the_last(tmp_path):
+    file = tmp_path / "settings.json"
+    changes = {"model": {"stages": 3, "levels": 3, "latent_channels": 3}, "training": {"steps": 3}}
+    file.write_text(json.dumps(changes))
+    settings = settings_from(
+        parsed(
+            *("--preset", "paper", "--settings", str(file)),
+            *("--levels", "4", "--latent-channels", "4"),
+            *("--set", "model.latent_channels=5"),
+        )
+    )
+    assert settings.model.fields_from == "first"  # the preset
+    assert settings.model.stages == 3  # the file
+    assert settings.training.steps == 3
+    assert settings.model.levels == 4  # the flag
+    assert settings.model.latent_channels == 5  # --set
+
+
+def test_a_settings_file_round_trips(tmp_path):
+    settings = Settings.preset("accurate").updated({"output.times": (0.25,), "images.interval": 2})
+    settings.to_json(tmp_path / "settings.json")
+    assert settings_from(parsed("--settings", str(tmp_path / "settings.json"))) == settings
+
+
+def test_the_way_to_choose_frames_with_precedence_replaces_the_other(tmp_path):
+    file = tmp_path / "settings.json"
+    file.write_text('{"output": {"times": [0.5]}}')
+    settings = settings_from(parsed("--settings", str(file), "--frames", "3"))
+    assert settings.output.frames == 3
+    assert settings.output.times is None
+    settings = settings_from(parsed("--frames", "3", "--set", "output.times=0.2"))
+    assert settings.output.frames is None
+    assert settings.output.times == (0.2,)
+    with pytest.raises(UserError, match="exclude each other"):
+        settings_from(parsed("--frames", "3", "--times", "0.5"))
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ('{"model": {"stage": 3}}', "did you mean 'stages'?"),
+        ('{"modle": {}}', "did you mean 'model'?"),
+        ('{"model": {"stages": "many"}}', "model.stages"),
+        ("{", "not valid JSON"),
+    ],
+)
+def test_a_wrong_settings_file_is_named(tmp_path, content, says):
+    file = tmp_path / "mine.json"
+    file.write_text(content)
+    with pytest.raises(UserError) as error:
+        settings_from(parsed("--settings", str(file)))
+    assert says in str(error.value)
+    assert "mine.json" in str(error.value)

@@ -1,0 +1,304 @@
+"""The commands run, apply and demo: results on disk, exit codes, sentences."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_latentdyn.core.runfolder import read_run
+
+
+def test_run_writes_a_complete_folder(call, pair, tmp_path, tiny):
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--interval", 23)
+    assert answer.code == 0
+    assert answer.out == f"{tmp_path / 'out'}\n"
+    assert "Training" in answer.err
+    run = read_run(tmp_path / "out")
+    assert run.times.tolist() == [0.0, 0.5, 1.0]
+    assert run.frames.shape == (3, 64, 64)
+    assert run.velocity.shape == (2, 2, 64, 64)
+    assert run.report["steps"] == 3
+    assert run.report["stopped_early"] is False
+    assert run.report["inputs"]["first"]["name"] == "first.ome.tif"
+    assert run.report["placement"]["scale"] == [100.0, 100.0]
+    assert run.report["placement"]["units"] == ["m", "m"]
+    assert run.report["interval"] == {"value": 23.0, "unit": "hour"}
+    assert run.settings.output.preview is True
+    assert 0 < run.frames.mean() < 255
+    with tifffile.TiffFile(tmp_path / "out" / "frames.ome.tif") as tif:
+        assert 'PhysicalSizeX="100.0"' in tif.ome_metadata
+
+
+def test_the_same_seed_gives_the_same_frames(call, pair, tmp_path, tiny):
+    for name, seed in (("a", 1), ("b", 1), ("c", 2)):
+        assert call("run", *pair, "-o", tmp_path / name, *tiny, "--seed", seed, "-q").code == 0
+    a, b, c = (read_run(tmp_path / name) for name in "abc")
+    np.testing.assert_array_equal(a.velocity, b.velocity)
+    assert np.abs(a.velocity - c.velocity).max() > 0
+
+
+def test_frames_and_times_choose_the_frames(call, pair, tmp_path, tiny):
+    assert call("run", *pair, "-o", tmp_path / "a", *tiny, "--frames", 4).code == 0
+    np.testing.assert_allclose(read_run(tmp_path / "a").times, np.linspace(0, 1, 6))
+    assert call("run", *pair, "-o", tmp_path / "b", *tiny, "--times", "0.25,0.7").code == 0
+    np.testing.assert_allclose(read_run(tmp_path / "b").times, [0, 0.25, 0.7, 1])
+
+
+def test_apply_makes_frames_at_other_times(call, pair, tmp_path, tiny):
+    out = tmp_path / "out"
+    call("run", *pair, "-o", out, *tiny)
+    before = read_run(out)
+    answer = call("apply", out, "--times", "0.25,0.5", "-o", tmp_path / "new")
+    assert answer.code == 0
+    new = read_run(tmp_path / "new")
+    np.testing.assert_allclose(new.times, [0, 0.25, 0.5, 1])
+    np.testing.assert_allclose(new.frames[2], before.frames[1], atol=1e-3)
+    np.testing.assert_array_equal(read_run(out).times, before.times)
+    assert new.report["inputs"]["last"]["name"] == "last.tif"
+    assert new.report["placement"] == before.report["placement"]
+    assert new.report["steps"] == before.report["steps"]
+
+    assert call("apply", out, "--frames", 3).code == 0
+    np.testing.assert_allclose(read_run(out).times, np.linspace(0, 1, 5))
+
+
+def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
+    call("run", *pair, "-o", tmp_path / "half", *tiny, "--final-rate", 1)
+    more = ("--steps", 6)
+    call("run", *pair, "-o", tmp_path / "whole", *tiny, "--final-rate", 1, *more)
+    answer = call("run", "--resume", tmp_path / "half", *more)
+    assert answer.code == 0
+    half, whole = read_run(tmp_path / "half"), read_run(tmp_path / "whole")
+    assert half.report["steps"] == 6
+    assert half.report["placement"]["scale"] == [100.0, 100.0]
+    assert half.report["inputs"]["first"]["name"] == "first.ome.tif"
+    np.testing.assert_allclose(half.velocity, whole.velocity, atol=1e-5)
+
+    assert "has done 6 of 6 steps" in call("run", "--resume", tmp_path / "half").sentence()
+
+
+def test_a_mask_leaves_pixels_out(call, pair, tmp_path, tiny):
+    mask = np.zeros((64, 64), np.uint8)
+    mask[:20] = 255
+    for name in ("m0.tif", "m1.tif"):
+        tifffile.imwrite(tmp_path / name, mask)
+    masks = ("--mask", tmp_path / "m0.tif", tmp_path / "m1.tif")
+    assert call("run", *pair, "-o", tmp_path / "out", *tiny, *masks).code == 0
+    inputs = np.load(tmp_path / "out" / "inputs.npz")
+    assert not inputs["valid_first"][:20].any()
+    assert inputs["valid_last"][20:].all()
+
+
+def test_colours_stay_colours(call, tmp_path, drifting, tiny):
+    from skimage.io import imsave
+
+    for name, t in (("a.png", 0.0), ("b.png", 1.0)):
+        grey = drifting(t)
+        imsave(tmp_path / name, np.stack([grey, 255 - grey, grey // 2], -1), check_contrast=False)
+    files = (tmp_path / "a.png", tmp_path / "b.png")
+    assert call("run", *files, "-o", tmp_path / "out", *tiny).code == 0
+    run = read_run(tmp_path / "out")
+    assert run.frames.shape == (3, 3, 64, 64)
+    assert run.report["inputs"]["first"]["rgb"] is True
+    assert call("run", *files, "-o", tmp_path / "one", *tiny, "--channel", 1).code == 0
+    assert read_run(tmp_path / "one").frames.shape == (3, 64, 64)
+
+
+# What goes wrong -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("run", "{first}"), "takes two images"),
+        (("run", "{first}", "{last}"), "needs -o DIR"),
+        (("run", "{first}", "{none}", "-o", "{out}"), "there is no file"),
+        (("run", "{first}", "{folder}", "-o", "{out}"), "is a folder"),
+        (("run", "{first}", "{text}", "-o", "{out}"), "is not an image"),
+        (("run", "{first}", "{broken}", "-o", "{out}"), "cannot be read as an image"),
+        (("run", "{first}", "{stack}", "-o", "{out}"), "holds 3 images"),
+        (("run", "{first}", "{stack}:7", "-o", "{out}"), "has no image 7"),
+        (("run", "{first}", "{small}", "-o", "{out}"), "same grid"),
+        (("run", "{first}", "{first}", "-o", "{out}"), "both images are the same"),
+        (("run", "{first}", "{last}", "-o", "{text}"), "is a file"),
+        (("run", "{first}", "{last}", "-o", "{used}"), "left as it is"),
+        (("run", "{first}", "{last}", "-o", "{text}/out"), "cannot be written"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--stage", "3"), "did you mean --stages?"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--preset", "quik"), "did you mean 'quick'?"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--stages", "0"), "model.stages"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--device", "tpu"), "training.device"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--times", "0.5,2"), "output.times"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--set", "model.stage=3"), "'model.stages'?"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--set", "stages"), "not 'stages'"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--settings", "{none}"), "settings file"),
+        (("run", "{first}", "{last}", "-o", "{out}", "--stride", "200", "64"), "stride (200)"),
+        (("run", "{first}", "{last}", "{first}", "-o", "{out}"), "no argument"),
+        (("run", "--resume", "{none}"), "there is no folder"),
+        (("run", "--resume", "{used}"), "not a run folder"),
+        (("run", "{first}", "{last}", "--resume", "{used}"), "give none"),
+        (("apply", "{used}", "--times", "0.5"), "not a run folder"),
+        (("apply", "{used}"), "--times"),
+        (("demo", "-o", "{used}", "--no-view"), "left as it is"),
+        (("unknown",), "invalid choice"),
+        ((), "required"),
+    ],
+)
+def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, drifting, arguments, says):
+    (tmp_path / "text.txt").write_text("no image")
+    (tmp_path / "broken.tif").write_bytes(pair[1].read_bytes()[:100])
+    stack = np.stack([drifting(t) for t in (0, 0.5, 1)])
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack")
+    tifffile.imwrite(tmp_path / "small.tif", drifting(1.0)[:40])
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "letter.txt").write_text("dear all")
+    names = {
+        "first": pair[0],
+        "last": pair[1],
+        "none": tmp_path / "none.tif",
+        "folder": tmp_path,
+        "text": tmp_path / "text.txt",
+        "broken": tmp_path / "broken.tif",
+        "stack": tmp_path / "stack.tif",
+        "small": tmp_path / "small.tif",
+        "used": tmp_path / "used",
+        "out": tmp_path / "out",
+    }
+    answer = call(*(argument.format(**names) for argument in arguments))
+    assert answer.code == 2
+    assert says in answer.sentence()
+    assert not (tmp_path / "out").exists()
+    assert [entry.name for entry in (tmp_path / "used").iterdir()] == ["letter.txt"]
+
+
+def test_an_earlier_run_is_kept_unless_overwriting_is_allowed(call, pair, tmp_path, tiny):
+    out = tmp_path / "out"
+    call("run", *pair, "-o", out, *tiny)
+    before = (out / "report.json").read_text()
+    answer = call("run", *pair, "-o", out, *tiny, "--seed", 5)
+    assert answer.code == 2
+    assert "--overwrite" in answer.sentence()
+    assert (out / "report.json").read_text() == before
+    assert call("run", *pair, "-o", out, *tiny, "--seed", 5, "--overwrite").code == 0
+    assert json.loads((out / "report.json").read_text())["seed"] == 5
+
+
+def test_a_training_that_fails_returns_1(call, pair, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--device", "cuda")
+    assert answer.code == 1
+    assert "'cuda' cannot be used" in answer.sentence()
+    assert not (tmp_path / "out").exists()
+
+
+def test_torch_is_not_imported_for_wrong_arguments(pair, tmp_path):
+    code = (
+        "import sys; from napari_latentdyn.cli import main; "
+        f"code = main(['run', {str(pair[0])!r}, {str(pair[0])!r}, '-o', {str(tmp_path / 'o')!r}]); "
+        "sys.exit(code + 10 * ('torch' in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "napari_latentdyn", "run", *map(str, pair), "-o", str(out)]
+    process = subprocess.Popen(
+        [*command, *tiny, "--steps", "1000000"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for text in process.stderr:
+        if text.startswith("Training"):
+            break
+    time.sleep(0.3)
+    pressed = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - pressed < 20
+    assert "what was learned is kept" in rest
+    assert "Traceback" not in rest
+    report = read_run(out).report
+    assert report["stopped_early"] is True
+    assert 0 < report["steps"] < report["steps_planned"] == 1_000_000
+
+    steps = report["steps"] + 2
+    assert call("run", "--resume", out, "--steps", steps).code == 0
+    assert read_run(out).report["stopped_early"] is False
+    assert read_run(out).report["steps"] == steps
+
+
+def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_latentdyn.cli.runs.read_pair", interrupted)
+    answer = call("run", *pair, "-o", tmp_path / "out")
+    assert answer.code == 130
+    assert "interrupted" in answer.sentence()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):
+    from napari_latentdyn.core import runfolder
+
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr(runfolder, "write_ome_tiff", full)
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
+    assert answer.code == 1
+    assert "disk is full" in answer.sentence()
+    assert {entry.name for entry in tmp_path.iterdir()} == {pair[0].name, pair[1].name}
+
+
+def test_the_demo_runs_once(call, tmp_path, monkeypatch, tiny):
+    monkeypatch.delenv("DISPLAY", raising=False)
+    monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
+    out: Path = tmp_path / "demo"
+    first = call("demo", "-o", out, *tiny, "--no-view")
+    assert first.code == 0
+    run = read_run(out)
+    assert run.settings.images.interval == 23.0
+    assert run.report["placement"]["scale"] == [100.0, 100.0]
+    written = (out / "report.json").stat().st_mtime_ns
+    again = call("demo", "-o", out, *tiny, "--no-view")
+    assert again.code == 0
+    assert again.out == first.out == f"{out}\n"
+    assert "has run before" in again.err
+    assert (out / "report.json").stat().st_mtime_ns == written
+    other = call("demo", "-o", out, *tiny, "--no-view", "--seed", 3)
+    assert other.code == 2
+    assert "--overwrite" in other.sentence()
+
+
+def test_the_demo_opens_napari_only_on_a_display(call, tmp_path, monkeypatch, tiny):
+    opened = []
+    monkeypatch.setattr("napari_latentdyn.cli.demo._show", opened.append)
+    monkeypatch.setattr("napari_latentdyn.cli.demo.sys.platform", "linux")
+    for name in ("DISPLAY", "WAYLAND_DISPLAY"):
+        monkeypatch.delenv(name, raising=False)
+    answer = call("demo", "-o", tmp_path / "demo", *tiny)
+    assert answer.code == 0
+    assert "No display here" in answer.err
+    assert opened == []
+    monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
+    assert call("demo", "-o", tmp_path / "demo", *tiny).code == 0
+    assert opened == [tmp_path / "demo"]
+
+
+def test_info_names_versions_and_devices(call):
+    answer = call("info")
+    assert answer.code == 0
+    for word in ("napari-latentdyn", "torch", "napari", "device cpu"):
+        assert word in answer.out
