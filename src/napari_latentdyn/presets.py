@@ -30,7 +30,7 @@ PRESETS: dict[str, Preset] = {
     "standard": Preset("A good result in a few minutes.", {}),
     "accurate": Preset(
         "The same method with more capacity and time.",
-        {"training.steps": 1500, "model.unet_width": 16, "model.levels": 3},
+        {"training.steps": 400, "model.unet_width": 16, "model.levels": 3},
     ),
     "paper": Preset(
         "The published method, without any of our additions.",
@@ -48,10 +48,11 @@ PRESETS: dict[str, Preset] = {
             "physics.departure": "euler",
             "physics.border": "clamp",
             "physics.ends": "first",
-            "training.steps": 400,
+            "training.steps": 800,
             "training.batch_size": 4,
             "training.data_term": "square",
             "training.smoothness": "first",
+            "training.weight_space": 1e-3,
             "output.window": 64,
         },
     ),

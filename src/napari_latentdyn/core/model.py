@@ -91,6 +91,8 @@ class LatentDynamics(nn.Module):
         self.decoder = UNet(
             self.latent_channels, channels, model.unet_width, zero_output=model.image_in_latent
         )
+        # Convolutions of few channels run about 1.5 times as fast in this layout.
+        self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
     def encode(self, image: Tensor) -> Tensor:
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""

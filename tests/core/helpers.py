@@ -1,0 +1,63 @@
+"""Small pairs whose motion is known, and fits that take a second."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_latentdyn.core.dynamics import Dynamics
+from napari_latentdyn.core.fit import Progress
+from napari_latentdyn.settings import Settings
+
+
+def texture(shape: tuple[int, int], seed: int = 0, sigma: float = 2.0) -> NDArray[np.float64]:
+    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), sigma)
+    return 100.0 + 20.0 * noise / noise.std()
+
+
+def moved(
+    shift: tuple[float, float], shape: tuple[int, int] = (64, 64), seed: int = 0
+) -> Callable[[float], NDArray[np.float64]]:
+    """A textured scene that drifts by a shift in the interval, at any time."""
+    pad = 24
+    scene = texture((shape[0] + 2 * pad, shape[1] + 2 * pad), seed)
+
+    def at(time: float) -> NDArray[np.float64]:
+        there = ndimage.shift(scene, np.array(shift) * time, order=3)
+        return there[pad : pad + shape[0], pad : pad + shape[1]]
+
+    return at
+
+
+def small_settings(preset: str = "standard", **changes: Any) -> Settings:
+    """Settings of a model that trains in a second."""
+    return Settings.preset(preset).updated(
+        {
+            "patches.size": (32, 32),
+            "patches.stride": (16, 16),
+            "model.stages": 3,
+            "model.latent_channels": 2,
+            "model.encoder_width": 4,
+            "model.unet_width": 2,
+            "training.steps": 4,
+            "training.device": "cpu",
+            "output.preview": False,
+            **{name.replace("__", "."): value for name, value in changes.items()},
+        }
+    )
+
+
+def finished(
+    fitting: Generator[Progress, None, Dynamics],
+) -> tuple[list[Progress], Dynamics]:
+    """Run a fit to its end."""
+    seen = []
+    while True:
+        try:
+            seen.append(next(fitting))
+        except StopIteration as end:
+            return seen, end.value

@@ -1,0 +1,162 @@
+"""Settings are described once, checked, and explained in one sentence."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.settings import Settings, SettingsError, iter_fields, parse_value
+
+
+def test_every_setting_has_a_title_a_description_and_bounds() -> None:
+    for name, field in iter_fields():
+        assert field.title, name
+        assert field.description, name
+        assert field.description.endswith("."), name
+        if field.annotation in (int, float):
+            assert field.metadata, f"{name} has no bounds"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_presets_round_trip_through_json(name: str, tmp_path: Path) -> None:
+    settings = Settings.preset(name)
+    settings.to_json(tmp_path / "settings.json")
+    assert Settings.from_json(tmp_path / "settings.json") == settings
+    assert set(PRESETS[name].changes) <= {known for known, _ in iter_fields()}
+
+
+def test_presets_differ() -> None:
+    assert len({Settings.preset(name).to_json() for name in PRESETS}) == len(PRESETS)
+
+
+def test_paper_has_none_of_our_additions() -> None:
+    paper = Settings.preset("paper")
+    assert {
+        name: paper.get(name)
+        for name in (
+            "images.normalisation",
+            "model.fields_from",
+            "model.image_in_latent",
+            "model.levels",
+            "model.initial_fields",
+            "physics.transport",
+            "physics.interpolation",
+            "physics.departure",
+            "physics.border",
+            "physics.ends",
+            "training.data_term",
+            "training.smoothness",
+        )
+    } == {
+        "images.normalisation": "patch",
+        "model.fields_from": "first",
+        "model.image_in_latent": False,
+        "model.levels": 1,
+        "model.initial_fields": "zero",
+        "physics.transport": "stages",
+        "physics.interpolation": "bilinear",
+        "physics.departure": "euler",
+        "physics.border": "clamp",
+        "physics.ends": "first",
+        "training.data_term": "square",
+        "training.smoothness": "first",
+    }
+
+
+@pytest.mark.parametrize(
+    ("data", "says"),
+    [
+        ({"trainig": {}}, "did you mean 'training'?"),
+        ({"model": {"stage": 3}}, "model: there is no setting 'stage'; did you mean 'stages'?"),
+        ({"training": {"steps": 0}}, "training.steps: input should be greater than or equal to 1"),
+        ({"patches": {"size": [8, 64]}}, "patches.size"),
+        ({"patches": {"size": [32, 32], "stride": [40, 8]}}, "use at most 32"),
+        ({"output": {"frames": 3, "times": [0.5]}}, "exclude each other"),
+        ({"output": {"times": [1.5]}}, "output.times"),
+        ({"model": {"encoder_kernel": 4}}, "3 or 5"),
+        ({"training": {"learning_rate": float("nan")}}, "learning_rate"),
+        ([1, 2], "valid dictionary"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence(data: Any, says: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        Settings.parse(data)
+    message = str(caught.value)
+    assert says in message
+    assert "\n" not in message
+    assert message[-1] in ".?"
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("steps", "did you mean 'training.steps'?"),
+        ("patch.size", "did you mean 'patches.size'?"),
+        ("model.layers", "did you mean"),
+    ],
+)
+def test_unknown_names_are_refused_with_the_nearest(name: str, says: str) -> None:
+    for refuse in (
+        lambda: Settings().updated({name: 3}),
+        lambda: Settings().get(name),
+        lambda: parse_value(name, "3"),
+    ):
+        with pytest.raises(SettingsError, match=says.replace("?", r"\?")):
+            refuse()
+
+
+def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot read"):
+        Settings.from_json(tmp_path / "none.json")
+    broken = tmp_path / "broken.json"
+    broken.write_text("{")
+    with pytest.raises(SettingsError, match="not valid JSON"):
+        Settings.from_json(broken)
+    broken.write_text(json.dumps({"model": {"stages": "many"}}))
+    with pytest.raises(SettingsError, match=r"broken\.json.*model\.stages"):
+        Settings.from_json(broken)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("patches.size", "96, 80", (96, 80)),
+        ("patches.size", "[96,80]", (96, 80)),
+        ("model.encoder_kernel", "5", 5),
+        ("training.learning_rate", "1e-4", 1e-4),
+        ("output.frames", "none", None),
+        ("output.times", "0.25 0.5", (0.25, 0.5)),
+        ("model.image_in_latent", "false", False),
+        ("physics.ends", "first", "first"),
+        ("images.channel", "2", 2),
+    ],
+)
+def test_texts_become_values(name: str, text: str, value: object) -> None:
+    settings = Settings().updated({"patches.stride": (16, 16)})
+    assert settings.updated({name: parse_value(name, text)}).get(name) == value
+
+
+@given(st.integers(1, 128), st.floats(1e-7, 1.0), st.booleans())
+def test_settings_are_immutable_and_copies_are_checked(
+    stages: int, rate: float, keep: bool
+) -> None:
+    before = Settings()
+    after = before.updated(
+        {
+            "model.stages": stages,
+            "training.learning_rate": rate,
+            "model.image_in_latent": keep,
+        }
+    )
+    assert (after.model.stages, after.training.learning_rate) == (stages, rate)
+    assert Settings.parse(json.loads(after.to_json())) == after
+    assert before == Settings()
+    assert before.model.replace(stages=stages).stages == stages
+    with pytest.raises(SettingsError):
+        before.model.replace(stages=0)
