@@ -21,6 +21,9 @@ __all__ = ["Renderer", "Stopped", "patch_bounds"]
 OnProgress = Callable[[int, int], None]
 #: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
 _UNSEEN = 1e-3
+#: Widest strip in pixels over which one end takes over from both, where the other one's image
+#: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
+_TAPER = 24.0
 
 
 class Stopped(Exception):
@@ -188,6 +191,7 @@ class Renderer:
         physics = self.model.physics
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
         carried: list[tuple[Tensor, Tensor, float]] = []
+        confidence: list[Tensor] = []
         both = self.model.settings.physics.ends == "both"
         for end in (0, 1) if both else (0,):
             share = (1.0 - time, time)[end] if both else 1.0
@@ -203,11 +207,27 @@ class Renderer:
             else:
                 state = self._carried(end, window, velocity, time, here)
             carried.append((state, self.model.seen(*self._whole(end, places)), share))
-        weights = [share * (seen + _UNSEEN) for _, seen, share in carried]
+            confidence.append(self._confidence(places, grid))
+        weights = [
+            share * (seen * sure + _UNSEEN)
+            for (_, seen, share), sure in zip(carried, confidence, strict=True)
+        ]
         total = torch.stack(weights).sum(dim=0)
         fused = torch.stack([s * w for (s, _, _), w in zip(carried, weights, strict=True)])
         shown = torch.stack([seen for _, seen, _ in carried]).any(dim=0)
         return fused.sum(dim=0) / total, shown
+
+    def _confidence(self, places: Tensor, grid: Tensor) -> Tensor:
+        """Weight that falls off where places near the border of the image, (1, 1, h, w)."""
+        if self.model.settings.physics.border == "clamp":
+            return torch.ones_like(places[:, :1])
+        height, width = self.pair.shape
+        limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
+        depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
+        moved = (places - grid).norm(dim=1, keepdim=True)
+        # The strip that one end alone shows is as wide as things moved, and so is the passage.
+        weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
+        return weight.clamp(0.0, 1.0)
 
     def _carried(
         self, end: int, window: Window, velocity: Tensor, time: float, here: _States
