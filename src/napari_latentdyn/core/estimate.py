@@ -12,7 +12,7 @@ __all__ = ["Estimate", "estimate"]
 
 #: Multiplications and additions per second and thread of small convolutions, measured on
 #: ordinary CPUs; a first guess until the first steps have been timed.
-_CPU_RATE = 1.5e10
+_CPU_RATE = 4e10
 _GPU_RATE = 2e12
 #: A step runs the networks once forward and costs about twice that backward.
 _FORWARD_AND_BACKWARD = 3.0

@@ -1,0 +1,1 @@
+"""The windows of the plugin: views that know no viewer, and the controller between both."""

@@ -1,0 +1,185 @@
+"""What the window says before a training: devices, memory and time, stacks, the interval."""
+
+from __future__ import annotations
+
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject, QTimer
+
+from napari_latentdyn.errors import UserError
+from napari_latentdyn.settings import ImageSettings, Settings
+from napari_latentdyn.widgets.choices import facts_of
+from napari_latentdyn.widgets.runner import make_worker
+from napari_latentdyn.widgets.wording import amount, duration, learning_key, sentence
+from napari_latentdyn.widgets.worker import Job, look_for_devices
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+    from napari.viewer import Viewer
+
+    from napari_latentdyn.core.device import Device
+    from napari_latentdyn.widgets.learn_view import LearnView
+    from napari_latentdyn.widgets.results import Result
+
+__all__ = ["INTERVAL_KEY", "Advice"]
+
+INTERVAL_KEY = "latentdyn_interval"
+_LOOKING = "looking for devices…"
+# Importing PyTorch keeps the interpreter busy: let the window appear first.
+_LOOK_DELAY_MS = 400
+_UPDATE_DELAY_MS = 120
+_WAIT_SECONDS = 5.0
+
+
+class Advice(QObject):
+    """Keeps the estimate and the list of devices of a view up to date."""
+
+    def __init__(self, viewer: Viewer, view: LearnView) -> None:
+        super().__init__(view)
+        self._viewer = viewer
+        self._view = view
+        self._devices: list[Device] = []
+        self._looker: Any = None
+        self._looked = threading.Event()
+        self._layers: tuple[Image | None, Image | None] = (None, None)
+        self._settings: Settings | None = None
+        self._pace: tuple[Any, float] | None = None
+        self._prefilled: tuple[float, str] | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(_UPDATE_DELAY_MS)
+        self._timer.timeout.connect(self._write)
+        self._look_timer = QTimer(self)
+        self._look_timer.setSingleShot(True)
+        self._look_timer.setInterval(_LOOK_DELAY_MS)
+        self._look_timer.timeout.connect(self._look)
+        view.show_devices({"auto": f"auto ({_LOOKING})"}, "")
+
+    def start(self) -> None:
+        """Look for devices soon."""
+        if not self._looked.is_set():
+            self._look_timer.start()
+
+    def stop(self) -> None:
+        """Stop all that is going on, and wait for the look for devices."""
+        self._timer.stop()
+        self._look_timer.stop()
+        self._layers = (None, None)
+        if self._looker is not None:
+            self._looker.returned.disconnect(self._on_devices)
+            self._looker = None
+            self._looked.wait(_WAIT_SECONDS)
+
+    def update(self, layers: tuple[Image | None, Image | None], settings: Settings | None) -> None:
+        """Take other layers and settings, None if they are no pair, and estimate anew soon."""
+        self._layers, self._settings = layers, settings
+        self._timer.start()
+
+    def schedule(self, event: Any = None) -> None:
+        """Write the estimate anew soon, as when the frame shown of a stack has changed."""
+        self._timer.start()
+
+    def learn_pace(self, job: Job, result: Result) -> None:
+        """Remember how long a step took, for the next estimate of the same kind."""
+        steps = result.steps
+        seconds = float(result.dynamics.report.get("seconds", 0.0))
+        if steps > 0 and seconds > 0:
+            self._pace = (self._pace_key(job.settings), seconds / steps)
+
+    def prefill_interval(self, layers: tuple[Image | None, Image | None]) -> None:
+        """Take the time between the images from their metadata, unless the user gave one."""
+        form = self._view.form
+        value, unit = form.editor("images.interval"), form.editor("images.interval_unit")
+        if value.value() is not None and (value.value(), unit.value()) != self._prefilled:
+            return
+        found = next((known for known in map(_interval_of, layers) if known), None)
+        if found is None and self._prefilled is None:
+            return
+        self._prefilled = found
+        value.setValue(None if found is None else found[0])
+        if found is not None:
+            unit.setValue(found[1])
+
+    # --------------------------------------------------------------- devices
+
+    def _look(self) -> None:
+        self._looker = make_worker(
+            partial(self._looked.wait, _WAIT_SECONDS), look_for_devices, self._looked
+        )
+        self._looker.returned.connect(self._on_devices)
+        self._looker.start()
+
+    def _on_devices(self, found: tuple[list[Device], str]) -> None:
+        self._looker = None
+        self._devices, note = found
+        texts = {}
+        for device in self._devices:
+            free = f", {amount(device.free_bytes)} free" if device.free_bytes else ""
+            label = device.label
+            if not label.lower().startswith(device.name):
+                label = f"{device.name}: {label}"
+            texts[device.name] = f"{label}{free}"
+        for name in ("cpu", "cuda", "mps"):
+            texts.setdefault(name, f"{name} (not available)")
+        best = self._devices[0].label if self._devices else "not available"
+        texts["auto"] = f"auto ({best})"
+        self._view.show_devices(texts, sentence(note))
+        self._timer.start()
+
+    def _device(self, name: str) -> Device | None:
+        if name == "auto":
+            return self._devices[0] if self._devices else None
+        return next((device for device in self._devices if device.name == name), None)
+
+    # -------------------------------------------------------------- estimate
+
+    def _write(self) -> None:
+        from napari_latentdyn.core.estimate import estimate
+
+        first, last = self._layers
+        settings = self._settings
+        if first is None or last is None or settings is None:
+            self._view.show_estimate("")
+            return
+        facts = [facts_of(layer, self._viewer.dims.point) for layer in (first, last)]
+        channels = 1 if settings.images.channel is not None else facts[0].channels
+        device = self._device(settings.training.device)
+        pace = None
+        if self._pace is not None and self._pace[0] == self._pace_key(settings):
+            pace = self._pace[1]
+        name = device.name if device else "cpu"
+        try:
+            found = estimate(facts[0].shape, channels, settings, pace, device=name)
+        except UserError as error:
+            self._view.show_estimate("", (sentence(str(error)),))
+            return
+        text = (
+            f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
+            f"about {amount(found.memory_bytes)} · about {duration(found.seconds, rough=True)}"
+        )
+        warnings = [*found.warnings, *(fact.note for fact in facts if fact.note)]
+        if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
+            warnings.append(
+                f"Only {amount(device.free_bytes)} are free on {device.label}: use a smaller "
+                "batch or patch size."
+            )
+        if settings.training.device not in ("auto", "cpu") and self._devices and device is None:
+            warnings.append(f"There is no device {settings.training.device} on this computer.")
+        self._view.show_estimate(text, tuple(warnings))
+
+    def _pace_key(self, settings: Settings) -> Any:
+        training = settings.training
+        return learning_key(settings), training.device, training.threads
+
+
+def _interval_of(layer: Image | None) -> tuple[float, str] | None:
+    mark = layer.metadata.get(INTERVAL_KEY) if layer is not None else None
+    if not isinstance(mark, dict):
+        return None
+    try:
+        images = ImageSettings.parse({"interval": mark["value"], "interval_unit": mark["unit"]})
+    except (KeyError, UserError):
+        return None
+    return (images.interval, images.interval_unit) if images.interval else None

@@ -1,0 +1,396 @@
+"""The one owner of worker and state of "Learn dynamics", between view and viewer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QObject
+
+from napari_latentdyn.errors import SettingsError, UserError
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.advice import Advice
+from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
+from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
+from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.preview import Preview
+from napari_latentdyn.widgets.results import Result
+from napari_latentdyn.widgets.runner import Leash, Runner
+from napari_latentdyn.widgets.wording import (
+    duration,
+    preset_of,
+    sentence,
+    summary,
+    with_preset,
+)
+from napari_latentdyn.widgets.worker import Failure, Job, Outcome, as_user_error
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["LearnController", "State"]
+
+_WELCOME = (
+    "Choose two images of one scene, taken one after the other, and press Train. "
+    "File > Open Sample has examples."
+)
+
+
+class State(StrEnum):
+    """Where a window stands."""
+
+    IDLE = "idle"
+    PREPARING = "preparing"
+    TRAINING = "training"
+    STOPPING = "stopping"
+    RENDERING = "rendering"
+    DONE = "done"
+    CANCELLED = "cancelled"
+    FAILED = "failed"
+
+    @property
+    def running(self) -> bool:
+        """Whether a worker is at work."""
+        return self in (State.PREPARING, State.TRAINING, State.STOPPING, State.RENDERING)
+
+
+class LearnController(QObject):
+    """Runs trainings for a view in a viewer.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are taken from and results go to.
+    view : LearnView
+        What the user sees.
+    fit : callable, optional
+        Another one with the interface of `napari_latentdyn.core.fit.fit`.
+    """
+
+    def __init__(
+        self, viewer: Viewer, view: LearnView, fit: Callable[..., Any] | None = None
+    ) -> None:
+        super().__init__(view)
+        self.state = State.IDLE
+        # Plugins are handed a proxy, whose layers are never identical to themselves.
+        self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
+        self._view = view
+        self._fit = fit
+        self._result: Result | None = None
+        self._preview = Preview(self._viewer)
+        self._problem = ""
+        self._message: tuple[str, Any] = (_WELCOME, "info")
+        self._began: tuple[int, float] | None = None
+        self._open = False
+        self._runner = Runner(self)
+        self._runner.polled.connect(self._on_polled)
+        self._runner.ended.connect(self._on_ended)
+        self._runner.quitting.connect(lambda: self.close(viewer_closes=True))
+        self._advice = Advice(self._viewer, view)
+        self._choices = LayerChoices(
+            self._viewer, (view.first_image, view.last_image), self._on_images_changed
+        )
+        view.imagesChosen.connect(self._on_images_changed)
+        view.swapRequested.connect(self._choices.swap)
+        view.presetChosen.connect(self._on_preset)
+        view.settingsChanged.connect(self._on_settings_changed)
+        view.trainRequested.connect(self.train)
+        view.restartRequested.connect(self.restart)
+        view.cancelRequested.connect(self.cancel)
+        view.saveRequested.connect(self._on_save)
+        self.open()
+
+    # ------------------------------------------------------------ life cycle
+
+    @property
+    def leash(self) -> Leash:
+        """What stops the job at work when the window goes."""
+        return self._runner.leash
+
+    def open(self) -> None:
+        """Begin to follow the viewer; does nothing if it does already."""
+        if self._open:
+            return
+        self._open = True
+        self._viewer.events.theme.connect(self._on_theme)
+        self._viewer.dims.events.point.connect(self._advice.schedule)
+        self._on_theme()
+        self._choices.connect()
+        self._advice.start()
+
+    def close(self, *, viewer_closes: bool = False) -> None:
+        """Stop everything, wait for the worker, and let go of viewer and memory.
+
+        Parameters
+        ----------
+        viewer_closes : bool
+            Leave the viewer's layers alone.
+        """
+        if not self._open:
+            return
+        self._open = False
+        self._runner.kill(Runner.WAIT_SECONDS)
+        self._result = None
+        if not viewer_closes:
+            self._settle(State.IDLE)
+        self._advice.stop()
+        self._viewer.events.theme.disconnect(self._on_theme)
+        self._viewer.dims.events.point.disconnect(self._advice.schedule)
+        self._choices.disconnect()
+
+    # --------------------------------------------------------------- actions
+
+    def train(self) -> None:
+        """Train, or continue where the last training of the same images ended."""
+        self._start(anew=False)
+
+    def restart(self) -> None:
+        """Train from the beginning."""
+        self._start(anew=True)
+
+    def cancel(self) -> None:
+        """Stop training after this step; a second time, stop rendering, too."""
+        job = self._runner.job
+        if job is None:
+            return
+        if self.state is State.RENDERING or job.stop.is_set():
+            job.cancel()
+            self._view.cancel.setEnabled(False)
+            self._say("Stopping without rendering; what was learned is kept.")
+        else:
+            job.stop.set()
+            self._say("Stopping after this step; press Cancel again to do without the frames.")
+        self.state = State.STOPPING
+
+    def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
+        """Write the last result as a run folder.
+
+        Returns
+        -------
+        Path or None
+            The folder, or None if it could not be written: the user was told why.
+        """
+        return self._save("run", path, overwrite=overwrite)
+
+    def export(self, kind: str, path: str | Path) -> Path | None:
+        """Write the frames as OME-TIFF (`kind` "frames") or the arrows as CSV ("vectors")."""
+        return self._save(kind, path)
+
+    # --------------------------------------------------------------- running
+
+    def _start(self, *, anew: bool) -> None:
+        if self.state.running:
+            self._report("A training is running already: wait for it or cancel it.", "warning")
+            return
+        try:
+            job = self._make_job(anew)
+        except UserError as error:
+            self._report(str(error))
+            return
+        except Exception as error:
+            # Lazy layers are read here, which can fail in any way.
+            self._report(f"The images cannot be read: {as_user_error(error)}")
+            return
+        first, _ = self._choices.layers
+        if job.previous is None:
+            self._view.loss_plot.clear()
+        self._began = None
+        self.state = State.PREPARING
+        self._preview.begin(first, job.first.array, job.first.placement)
+        self._view.set_running(True)
+        self._view.show_progress(0, 0, "")
+        self._say(" ".join(["Preparing.", job.first.note, job.last.note]).strip())
+        self._runner.start(job)
+
+    def _make_job(self, anew: bool) -> Job:
+        from napari_latentdyn.layers import snapshot
+
+        settings = self._view.form.value()
+        first, last = self._choices.layers
+        problem = pair_problem(first, last, settings)
+        if problem:
+            raise SettingsError(problem)
+        job = Job(
+            snapshot(first, self._viewer.dims),
+            snapshot(last, self._viewer.dims),
+            settings,
+            fit=self._fit,
+        )
+        if self._result is not None and not anew and self._can_continue(settings):
+            job.previous = self._result.dynamics
+            job.previous_fingerprint = self._result.fingerprint
+        return job
+
+    def _can_continue(self, settings: Settings) -> bool:
+        first, last = self._choices.layers
+        if self._result is None or first is None or last is None:
+            return False
+        return self._result.can_continue((str(first.unique_id), str(last.unique_id)), settings)
+
+    def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
+        for event in events:
+            if event.phase == "train":
+                self._view.loss_plot.add(event.step, event.losses)
+        if preview is not None and self._view.form.editor("output.preview").value():
+            self._preview.show(preview)
+        if rendering is not None:
+            self._view.show_progress(*rendering, "rendering %p %")
+            self._enter(State.RENDERING, "Rendering the frames.")
+        elif events:
+            self._show(events[-1])
+
+    def _show(self, event: Any) -> None:
+        if event.phase != "train":
+            state = State.RENDERING if event.phase == "render" else State.PREPARING
+            self._view.show_progress(event.step, event.total)
+            self._enter(state, sentence(event.message))
+            return
+        text = "%p %"
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (event.step, now)
+        done, taken = event.step - self._began[0], now - self._began[1]
+        if done >= 2 and taken > 1:
+            text += f" – {duration(taken / done * (event.total - event.step))} left"
+        self._view.show_progress(event.step, event.total, text)
+        self._enter(State.TRAINING, f"{event.message}: step {event.step} of {event.total}.")
+
+    def _enter(self, state: State, text: str) -> None:
+        job = self._runner.job
+        # What is said of stopping stays, except that rendering after a stop is worth a word.
+        if job is None or job.abort.is_set():
+            return
+        if not job.stop.is_set() or state is State.RENDERING:
+            self.state = state
+            self._say(text)
+
+    def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
+        if outcome is None:
+            self._settle(State.CANCELLED)
+            self._say("The training was stopped from outside; nothing of it was kept.")
+        elif isinstance(outcome, Failure):
+            self._settle(State.CANCELLED if outcome.cancelled else State.FAILED)
+            if outcome.cancelled:
+                self._say(outcome.message)
+            else:
+                self._report(outcome.message)
+        else:
+            self._take(job, outcome)
+
+    def _take(self, job: Job, outcome: Outcome) -> None:
+        result = self._result = Result(job, outcome)
+        self._advice.learn_pace(job, result)
+        planned = job.settings.training.steps
+        stopped = result.steps < planned or outcome.rendered is None
+        self._settle(State.CANCELLED if stopped else State.DONE)
+        if outcome.problem:
+            self.state = State.FAILED
+            self._report(outcome.problem)
+            return
+        if result.layers:
+            update_layers(self._viewer, result.layers, keep=job.settings.output.keep_previous)
+        self._say(
+            summary(
+                result.steps,
+                planned,
+                float(result.dynamics.report.get("seconds", 0.0)),
+                shown=result.can_be_saved,
+                anew=bool(job.previous_fingerprint) and not outcome.resumed,
+                can_continue=result.dynamics.checkpoint is not None,
+            )
+        )
+
+    def _settle(self, state: State) -> None:
+        self.state = state
+        self._preview.end()
+        self._view.set_running(False)
+        self._view.set_saveable(self._result is not None and self._result.can_be_saved)
+        self._on_settings_changed()
+
+    # ---------------------------------------------------------------- saving
+
+    def _on_save(self, kind: str) -> None:
+        if self._result is None or not self._result.can_be_saved:
+            self._report("There is nothing to save yet: train first.", "warning")
+            return
+        path = self._view.ask_path(kind, self._result.suggested_path(kind))
+        if path:
+            self._save(kind, path)
+
+    def _save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
+        if self._result is None or not self._result.can_be_saved:
+            self._report("There is nothing to save yet: train first.", "warning")
+            return None
+        try:
+            written = self._result.save(kind, path, overwrite=overwrite)
+        except UserError as error:
+            self._report(str(error))
+            return None
+        self._say(f"Saved as {written}.")
+        return written
+
+    # --------------------------------------------------------------- changes
+
+    def _on_theme(self, event: Any = None) -> None:
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(self._viewer.theme)
+        colours: Palette = LIGHT if theme.type == "light" else DARK
+        self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
+
+    def _on_images_changed(self) -> None:
+        self._advice.prefill_interval(self._choices.layers)
+        self._on_settings_changed()
+
+    def _on_preset(self, name: str) -> None:
+        if name != CUSTOM:
+            try:
+                settings = self._view.form.value()
+            except SettingsError:
+                settings = Settings()
+            self._view.form.set_value(with_preset(settings, name))
+        self._on_settings_changed()
+
+    def _on_settings_changed(self) -> None:
+        if self.state.running and not self._view.form.editor("output.preview").value():
+            self._preview.hide()
+        layers = self._choices.layers
+        settings = None
+        try:
+            settings = self._view.form.value()
+            self._problem = pair_problem(*layers, settings)
+            self._view.show_preset(preset_of(settings) or CUSTOM)
+        except SettingsError as error:
+            self._problem = sentence(str(error))
+            self._view.show_preset(CUSTOM)
+        if not self.state.running:
+            ready = not self._problem and settings is not None
+            self._view.show_choice(
+                can_continue=ready and self._can_continue(settings), can_train=ready
+            )
+        self._advice.update(layers, None if self._problem else settings)
+        self._show_message()
+
+    # -------------------------------------------------------------- messages
+
+    def _say(self, text: str) -> None:
+        self._message = (text, "info")
+        self._show_message()
+
+    def _report(self, text: str, severity: str = "error") -> None:
+        from napari.utils.notifications import show_error, show_warning
+
+        text = sentence(text)
+        self._message = (text, severity)
+        self._view.show_status(text, severity)
+        (show_warning if severity == "warning" else show_error)(text)
+
+    def _show_message(self) -> None:
+        if self._problem and not self.state.running:
+            nothing = any(layer is None for layer in self._choices.layers)
+            self._view.show_status(self._problem, "info" if nothing else "error")
+        else:
+            self._view.show_status(*self._message)

@@ -1,0 +1,99 @@
+"""The widget "Learn dynamics"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QCoreApplication, QEvent, QSize
+from qtpy.QtGui import QCloseEvent, QShowEvent
+from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+
+from napari_latentdyn.widgets.controller import LearnController
+from napari_latentdyn.widgets.learn_view import LearnView
+from napari_latentdyn.widgets.runner import Leash
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["LearnDynamicsWidget"]
+
+
+class LearnDynamicsWidget(QWidget):
+    """Learn the dynamics between two image layers.
+
+    Every control's object name is the dotted name of its setting; the layer
+    choosers are ``first_image`` and ``last_image``, the buttons ``train``,
+    ``restart``, ``cancel``, ``swap`` and ``save``.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        The viewer whose layers are used.
+    fit : callable, optional
+        Another one with the interface of `napari_latentdyn.core.fit.fit`.
+    """
+
+    def __init__(self, napari_viewer: Viewer, fit: Callable[..., Any] | None = None) -> None:
+        super().__init__()
+        self.setObjectName("learn_dynamics")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self.view = LearnView(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.view)
+        self.controller = LearnController(napari_viewer, self.view, fit)
+        # The last resort: by then neither this object nor its view can be used.
+        kill = partial(_kill, self.controller.leash)
+        self.destroyed.connect(kill)
+        app = QCoreApplication.instance()
+        if app is not None:
+            app.aboutToQuit.connect(kill)
+
+    def train(self) -> None:
+        """Train or continue, as a press of the button does."""
+        self.controller.train()
+
+    def cancel(self) -> None:
+        """Cancel, as a press of the button does."""
+        self.controller.cancel()
+
+    def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
+        """Write the last result as a run folder.
+
+        Returns
+        -------
+        Path or None
+            The folder, or None if it could not be written: the user was told why.
+        """
+        return self.controller.save_run(path, overwrite=overwrite)
+
+    def sizeHint(self) -> QSize:
+        """Take the size of the view."""
+        return self.view.sizeHint()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Go on after having been closed."""
+        self.controller.open()
+        super().showEvent(event)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Stop the training."""
+        self.controller.close()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice being taken out of a dock, which then does not close what it held."""
+        done = super().event(event)
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            if self.parent() is None:
+                self.controller.close()
+            else:
+                self.controller.open()
+        return done
+
+
+def _kill(leash: Leash, *_: Any) -> None:
+    leash.kill()

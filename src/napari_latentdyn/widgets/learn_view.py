@@ -1,0 +1,297 @@
+"""The view of "Learn dynamics": it shows, it emits signals, and it knows no viewer."""
+
+from __future__ import annotations
+
+import html
+from typing import Literal
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFrame,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QMenu,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.widgets.editors import ChoiceBox
+from napari_latentdyn.widgets.form import SettingsForm, tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.loss_plot import LossPlot
+from napari_latentdyn.widgets.palette import DARK, Palette
+
+__all__ = ["CUSTOM", "LearnView"]
+
+CUSTOM = "custom"
+DOCUMENTATION = "https://napari-latentdyn.github.io/napari-latentdyn"
+_LINKS = {"Tutorial": "tutorial/", "Settings": "settings/", "How it works": "method/"}
+_FILTERS = {
+    "run": "Run folder (*)",
+    "frames": "OME-TIFF (*.ome.tif)",
+    "vectors": "Comma-separated values (*.csv)",
+}
+
+Severity = Literal["info", "warning", "error"]
+
+
+class LearnView(QWidget):
+    """Choosers and settings in a scrolling area; buttons, progress and status below it."""
+
+    settingsChanged = Signal()
+    presetChosen = Signal(str)
+    imagesChosen = Signal()
+    swapRequested = Signal()
+    trainRequested = Signal()
+    restartRequested = Signal()
+    cancelRequested = Signal()
+    saveRequested = Signal(str)  # "run", "frames" or "vectors"
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = DARK
+        self._status: tuple[str, Severity] = ("", "info")
+        self._estimate: tuple[str, tuple[str, ...]] = ("", ())
+        self.first_image = ChoiceBox()
+        self.last_image = ChoiceBox()
+        self.swap = QPushButton("⇅")
+        self.preset = ChoiceBox(PRESETS)
+        self.form = SettingsForm()
+        self.estimate = WrappingLabel()
+        self.loss_plot = LossPlot()
+        self.progress = QProgressBar()
+        self.status = WrappingLabel(lines=2)
+        self.train = QPushButton("Train")
+        self.restart = QPushButton("Start anew")
+        self.cancel = QPushButton("Cancel")
+        self.save = QPushButton("Save…")
+        self.save_menu = QPushButton("▾")
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._dress()
+        self._lay_out()
+        self._wire()
+        self.set_running(False)
+        self.set_palette(DARK)
+
+    # ------------------------------------------------------------------ show
+
+    def show_status(self, text: str, severity: Severity = "info") -> None:
+        """Show one line, in the colour of its severity."""
+        self._status = (text, severity)
+        colour = {"error": self._palette.error, "warning": self._palette.warning}.get(severity)
+        self.status.setText(html.escape(text))
+        self.status.setStyleSheet(f"color: {colour};" if colour else "")
+        self.status.setProperty("severity", severity)
+
+    def show_estimate(self, text: str, warnings: tuple[str, ...] = ()) -> None:
+        """Show what a training will take, and what to mind."""
+        self._estimate = (text, warnings)
+        lines = [html.escape(text)] if text else []
+        lines += [
+            f'<span style="color:{self._palette.warning}">{html.escape(warning)}</span>'
+            for warning in warnings
+        ]
+        self.estimate.setText("<br>".join(lines))
+        self.estimate.setVisible(bool(lines))
+
+    def show_progress(self, done: int, total: int, text: str = "%p %") -> None:
+        """Show how far a phase is; a total of 0 means that nobody knows."""
+        self.progress.setRange(0, max(0, total))
+        self.progress.setValue(done if total > 0 else 0)
+        self.progress.setFormat(text)
+
+    def show_preset(self, name: str) -> None:
+        """Show which preset the settings are, or `CUSTOM`."""
+        blocked = self.preset.blockSignals(True)
+        names = [(preset, preset) for preset in PRESETS]
+        self.preset.set_items(names if name in PRESETS else [*names, (CUSTOM, CUSTOM)])
+        self.preset.setValue(name)
+        self.preset.blockSignals(blocked)
+        summary = PRESETS[name].summary if name in PRESETS else "Your own choice of settings."
+        self.preset.setToolTip(tooltip(summary))
+        for index, preset in enumerate(PRESETS.values()):
+            self.preset.setItemData(index, preset.summary, Qt.ItemDataRole.ToolTipRole)
+
+    def show_devices(self, texts: dict[str, str], note: str) -> None:
+        """Show the devices that there are by name, and why a GPU is not used."""
+        box = self.form.editor("training.device")
+        box.set_texts(texts)
+        self.device_note.setText(html.escape(note))
+        self.device_note.setVisible(bool(note))
+
+    def show_choice(self, *, can_continue: bool, can_train: bool) -> None:
+        """Show what a press of the train button would do."""
+        self.train.setText("Continue" if can_continue else "Train")
+        self.train.setToolTip(
+            tooltip(
+                "Go on from where the last training ended."
+                if can_continue
+                else "Learn the motion between the two images; the window stays usable."
+            )
+        )
+        self.train.setEnabled(can_train)
+        self.restart.setVisible(can_continue)
+        self.restart.setEnabled(can_train)
+
+    def set_saveable(self, saveable: bool) -> None:
+        """Offer to save, or not."""
+        self.save.setEnabled(saveable)
+        self.save_menu.setEnabled(saveable)
+
+    def set_running(self, running: bool) -> None:
+        """Lock what a running training depends on, and offer Cancel."""
+        self.cancel.setEnabled(running)
+        self.progress.setVisible(running)
+        if running:
+            self.train.setEnabled(False)
+            self.restart.setVisible(False)
+            self.loss_plot.show()
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        self.loss_plot.set_palette(palette)
+        for label in (self.device_note, self.estimate):
+            label.setStyleSheet(f"color: {palette.dim};")
+        self.header.setText(
+            " · ".join(
+                f'<a style="color:{palette.dim}" href="{DOCUMENTATION}/{page}">{title}</a>'
+                for title, page in _LINKS.items()
+            )
+        )
+        self.show_status(*self._status)
+        self.show_estimate(*self._estimate)
+
+    def ask_path(self, kind: str, suggestion: str) -> str:
+        """Ask for a file or folder to save to; ``""`` if the user gave up."""
+        title = {"run": "Save the run folder", "frames": "Save the frames as OME-TIFF"}.get(
+            kind, "Save the arrows as CSV"
+        )
+        path, _ = QFileDialog.getSaveFileName(self, title, suggestion, _FILTERS[kind])
+        return str(path)
+
+    # ----------------------------------------------------------------- build
+
+    def minimumSizeHint(self) -> QSize:
+        """Fit beside the canvas of a small screen."""
+        return QSize(320, 360)
+
+    def sizeHint(self) -> QSize:
+        """Take what the settings need to stand in one line each."""
+        return QSize(350, 640)
+
+    def _dress(self) -> None:
+        for name in (
+            *("first_image", "last_image", "swap", "preset", "estimate", "loss_plot"),
+            *("progress", "status", "train", "restart", "cancel", "save"),
+        ):
+            getattr(self, name).setObjectName(name)
+        self.header = QLabel()
+        self.header.setObjectName("header")
+        self.header.setOpenExternalLinks(True)
+        self.device_note = WrappingLabel()
+        self.device_note.setObjectName("device_note")
+        self.device_note.hide()
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.first_image.setToolTip(tooltip("Image layer of the earlier time."))
+        self.last_image.setToolTip(tooltip("Image layer of the later time."))
+        self.swap.setToolTip("Exchange the first and the last image")
+        self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
+        self.swap.setFixedWidth(28)
+        self.cancel.setToolTip(
+            tooltip("Stop after this step and keep what was learned; you can continue from there.")
+        )
+        self.restart.setToolTip(tooltip("Forget what was learned and train from the beginning."))
+        self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.save.setToolTip(
+            tooltip("Save frames, fields, model, settings and report as a run folder.")
+        )
+        self.save_menu.setObjectName("save_menu")
+        self.save_menu.setFixedWidth(22)
+        self.save_menu.setToolTip("More ways to save")
+        self.set_saveable(False)
+        self._menu = menu = QMenu(self)
+        for kind, text in (
+            ("run", "Run folder…"),
+            ("frames", "Frames as OME-TIFF…"),
+            ("vectors", "Arrows as CSV…"),
+        ):
+            action = menu.addAction(text)
+            action.setObjectName(f"save_{kind}")
+            action.triggered.connect(lambda _=False, kind=kind: self.saveRequested.emit(kind))
+        self.loss_plot.hide()
+
+    def _lay_out(self) -> None:
+        choosers = QGridLayout()
+        choosers.setContentsMargins(0, 0, 0, 0)
+        choosers.setSpacing(4)
+        choosers.setColumnStretch(1, 1)
+        for row, (text, box) in enumerate(
+            (
+                ("First image", self.first_image),
+                ("Last image", self.last_image),
+                ("Preset", self.preset),
+            )
+        ):
+            label = QLabel(text)
+            label.setBuddy(box)
+            choosers.addWidget(label, row, 0)
+            choosers.addWidget(box, row, 1, 1, 1 if box is not self.preset else 2)
+        choosers.addWidget(self.swap, 0, 2, 2, 1)
+        self.form.add_note("training.device", self.device_note)
+
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(6)
+        column.addWidget(self.header)
+        column.addLayout(choosers)
+        column.addWidget(self.form)
+        column.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setObjectName("scroll")
+        self.scroll.setWidget(inside)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+        buttons = QHBoxLayout()
+        buttons.setSpacing(4)
+        buttons.addWidget(self.train, 1)
+        for button in (self.restart, self.cancel, self.save):
+            buttons.addWidget(button)
+        buttons.addSpacing(-3)
+        buttons.addWidget(self.save_menu)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 4)
+        below.setSpacing(4)
+        for widget in (self.estimate, self.loss_plot, self.progress, self.status):
+            below.addWidget(widget)
+        below.addLayout(buttons)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.scroll, 1)
+        layout.addLayout(below)
+
+    def _wire(self) -> None:
+        self.first_image.edited.connect(self.imagesChosen)
+        self.last_image.edited.connect(self.imagesChosen)
+        self.swap.clicked.connect(lambda: self.swapRequested.emit())
+        self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
+        self.form.valueChanged.connect(self.settingsChanged)
+        self.train.clicked.connect(lambda: self.trainRequested.emit())
+        self.restart.clicked.connect(lambda: self.restartRequested.emit())
+        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.save.clicked.connect(lambda: self.saveRequested.emit("run"))
+        self.save_menu.clicked.connect(
+            lambda: self._menu.popup(self.save_menu.mapToGlobal(self.save_menu.rect().topLeft()))
+        )

@@ -1,0 +1,62 @@
+"""Colours that a view needs beyond napari's style sheet."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+__all__ = ["DARK", "LIGHT", "TERMS", "Palette"]
+
+# The terms of the loss (HLG equation 9) in the order of the legend, with their names.
+TERMS = {
+    "total": "total",
+    "match": "match",
+    "autoencoding": "auto-encoding",
+    "space": "space",
+    "time": "time",
+}
+
+
+@dataclass(frozen=True)
+class Palette:
+    """Colours of one theme.
+
+    Attributes
+    ----------
+    background, text, dim : str
+        Of the window; `dim` is for what matters less.
+    error, warning : str
+        Of messages: readable on the background, which those of napari's own
+        themes are not when used for text.
+    curves : dict
+        Colour of each term of the loss; told apart by people who confuse red
+        and green, too.
+    """
+
+    background: str
+    text: str
+    dim: str
+    error: str
+    warning: str
+    curves: dict[str, str] = field(default_factory=dict)
+
+    def on(self, background: str, text: str) -> Palette:
+        """Return these colours for a theme's own background and text."""
+        return Palette(background, text, self.dim, self.error, self.warning, self.curves)
+
+
+DARK = Palette(
+    background="#23242b",
+    text="#f0f1f2",
+    dim="#a5a8b0",
+    error="#ff8a80",
+    warning="#f2c14e",
+    curves=dict(zip(TERMS, ("#f0f1f2", "#56b4e9", "#e69f00", "#2fc79a", "#e88fc0"), strict=True)),
+)
+LIGHT = Palette(
+    background="#ebe7e6",
+    text="#1e1e21",
+    dim="#5f5f63",
+    error="#b00020",
+    warning="#805600",
+    curves=dict(zip(TERMS, ("#1e1e21", "#0067a8", "#b35900", "#00785a", "#a8488a"), strict=True)),
+)

@@ -1,0 +1,150 @@
+"""Small texts: durations, amounts of memory, names; and what a preset changes."""
+
+from __future__ import annotations
+
+import functools
+import os
+from typing import Any
+
+from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.settings import Settings
+
+__all__ = [
+    "amount",
+    "common_name",
+    "duration",
+    "learning_key",
+    "preset_of",
+    "sentence",
+    "summary",
+    "with_preset",
+]
+
+_JOIN = "\u00a0"
+# A preset says how to learn; what the user said of the images and the computer stays.
+_KEPT = (
+    "images.channel",
+    "images.missing_value",
+    "images.interval",
+    "images.interval_unit",
+    "training.device",
+    "training.threads",
+    "training.seed",
+    "output.frames",
+    "output.times",
+    "output.arrow_spacing",
+    "output.latents",
+    "output.preview",
+    "output.keep_previous",
+)
+# Another value of these does not make what was learned worthless.
+_CONTINUABLE = {
+    "training": {"steps", "device", "threads"},
+    "images": {"interval", "interval_unit"},
+}
+
+
+def with_preset(settings: Settings, name: str) -> Settings:
+    """Return the settings of a preset, with what the user said of images and computer."""
+    return _preset(name).updated({kept: settings.get(kept) for kept in _KEPT})
+
+
+def preset_of(settings: Settings) -> str:
+    """Return the name of the preset that the settings are, or ``""``."""
+    for name in PRESETS:
+        if with_preset(settings, name) == settings:
+            return name
+    return ""
+
+
+@functools.cache
+def _preset(name: str) -> Settings:
+    return Settings.preset(name)
+
+
+def learning_key(settings: Settings) -> dict[str, Any]:
+    """Return what has to be the same for a training to go on from an earlier one."""
+    data = settings.model_dump(exclude={"output"})
+    return {
+        group: {
+            field: value
+            for field, value in values.items()
+            if field not in _CONTINUABLE.get(group, set())
+        }
+        for group, values in data.items()
+    }
+
+
+def duration(seconds: float, *, rough: bool = False) -> str:
+    """Return a duration as a person says it: ``"1 min 20 s"``, or ``"1.5 min"`` if `rough`.
+
+    Numbers and units are held together by no-break spaces.
+    """
+    whole = max(0, round(seconds))
+    minutes = round(seconds / 60)
+    if rough and 10 < whole < 55:
+        text = f"{5 * round(whole / 5)} s"
+    elif rough and 55 <= whole < 570:
+        text = f"{round(seconds / 30) / 2:g} min"
+    elif whole < 60:
+        text = f"{whole} s"
+    elif whole < 600:
+        text = f"{whole // 60} min {whole % 60:02d} s"
+    elif minutes < 120:
+        text = f"{minutes} min"
+    else:
+        text = f"{minutes // 60} h {minutes % 60:02d} min"
+    return text.replace(" ", _JOIN)
+
+
+def amount(size: float) -> str:
+    """Return a number of bytes as a person says it: ``"1.4 GB"``."""
+    if size < 0.95e9:
+        return f"{max(1, round(size / 1e6))}{_JOIN}MB"
+    return f"{size / 1e9:.1f}{_JOIN}GB" if size < 1e10 else f"{size / 1e9:.0f}{_JOIN}GB"
+
+
+def common_name(first: str, last: str) -> str:
+    """Return what two names of layers share, or the first one if that says too little."""
+    shared = os.path.commonprefix([first, last])
+    if shared not in (first, last):
+        # Do not cut a word in two: "band_1" and "band_2" share "band".
+        shared = shared.rstrip("0123456789")
+    shared = shared.rstrip(" _-.,:;([#")
+    return shared if len(shared) > 2 else first
+
+
+def sentence(text: str) -> str:
+    """Return a message with a capital letter and a full stop."""
+    text = text.strip()
+    if not text:
+        return text
+    text = text[0].upper() + text[1:]
+    return text if text[-1] in ".!?" else f"{text}."
+
+
+def summary(
+    done: int, planned: int, seconds: float, *, shown: bool, anew: bool, can_continue: bool
+) -> str:
+    """Return what a training ended with, in one or two sentences.
+
+    Parameters
+    ----------
+    done, planned : int
+        Optimiser steps.
+    seconds : float
+        Time that they took.
+    shown : bool
+        Whether there are frames.
+    anew : bool
+        Whether it was to continue, but the images had changed.
+    can_continue : bool
+        Whether there is a checkpoint.
+    """
+    change = " The images had changed, so it began anew." if anew else ""
+    if done >= planned:
+        then = "Move the time slider, or save." if shown else "The frames were left out."
+        return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
+    then = "What was learned is shown" if shown else "The frames were left out"
+    more = "; Continue goes on from here" if can_continue else ""
+    return f"Stopped after {done} of {planned} steps.{change} {then}{more}."

@@ -1,0 +1,307 @@
+"""What runs in the worker thread: a fit, then the rendering of its results."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+import threading
+import time
+import uuid
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.errors import FitError, OutOfMemoryError, UserError
+from napari_latentdyn.widgets.wording import common_name
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.device import Device
+    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.layers import LayerTuple, Snapshot
+    from napari_latentdyn.settings import Settings
+
+__all__ = [
+    "Failure",
+    "Job",
+    "Mailbox",
+    "Outcome",
+    "Rendered",
+    "fingerprint",
+    "learn",
+    "look_for_devices",
+]
+
+_RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
+# Pause between two yields: napari's worker emits a Qt signal for each of them.
+_YIELD_SECONDS = 1 / 15
+
+
+class Mailbox:
+    """Progress on its way from the worker to the window, which empties it when it has time.
+
+    However fast the steps are, they cost the window nothing until then.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._events: list[Progress] = []
+        self._preview: NDArray[np.float32] | None = None
+        self._rendering: tuple[int, int] | None = None
+
+    def post(self, progress: Progress) -> None:
+        """Leave a progress; called by the worker."""
+        with self._lock:
+            if progress.preview is not None:
+                self._preview = progress.preview
+            self._events.append(progress)
+            if len(self._events) > 1000:
+                del self._events[:-500]
+
+    def post_rendering(self, done: int, total: int) -> None:
+        """Tell how many frames are rendered; called by the worker."""
+        with self._lock:
+            self._rendering = (done, total)
+
+    def take(self) -> tuple[list[Progress], NDArray[np.float32] | None, tuple[int, int] | None]:
+        """Return what came since the last call: progress, latest preview, frames rendered."""
+        with self._lock:
+            taken = (self._events, self._preview, self._rendering)
+            self._events, self._preview, self._rendering = [], None, None
+        return taken
+
+
+@dataclass(eq=False)
+class Job:
+    """One run: what goes in, and the ways to stop it.
+
+    Attributes
+    ----------
+    stop : threading.Event
+        Stops training after the current step; what was learned is rendered.
+    abort : threading.Event
+        Stops rendering, too.
+    started, ended : threading.Event
+        Set by the worker when it begins and when it lets go of everything.
+    """
+
+    first: Snapshot
+    last: Snapshot
+    settings: Settings
+    previous: Dynamics | None = None
+    previous_fingerprint: str = ""
+    fit: Callable[..., Any] | None = None
+    mailbox: Mailbox = field(default_factory=Mailbox)
+    stop: threading.Event = field(default_factory=threading.Event)
+    abort: threading.Event = field(default_factory=threading.Event)
+    started: threading.Event = field(default_factory=threading.Event)
+    ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def run_id(self) -> str:
+        """The same for all runs on the same two layers, which renew each other's results."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+
+    def inputs(self) -> dict[str, dict[str, Any]]:
+        """Describe both images for the report."""
+        return {
+            end: {
+                "name": image.name,
+                "shape": list(image.array.shape),
+                "dtype": str(image.array.dtype),
+                "rgb": image.channel_axis is not None and self.settings.images.channel is None,
+            }
+            for end, image in (("first", self.first), ("last", self.last))
+        }
+
+    def cancel(self) -> None:
+        """Stop as soon as possible, without any result."""
+        self.stop.set()
+        self.abort.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait until the worker has let go; a job that never began needs no waiting."""
+        return not self.started.is_set() or self.ended.wait(seconds)
+
+
+@dataclass(frozen=True, eq=False)
+class Rendered:
+    """Results as plain arrays, and what becomes layers of them."""
+
+    frames: NDArray[np.float32]
+    times: NDArray[np.float64]
+    layers: list[LayerTuple]
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a run ended with; `rendered` is None where rendering was aborted or failed."""
+
+    dynamics: Dynamics
+    fingerprint: str
+    rendered: Rendered | None
+    resumed: bool
+    problem: str = ""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A run ended without anything; one sentence says why."""
+
+    message: str
+    cancelled: bool = False
+
+
+def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
+    """Fit and render; to be run by a generator worker.
+
+    Nothing is ever raised: napari's workers swallow every RuntimeError, which
+    is what torch raises for almost anything, and a traceback would keep the
+    model's memory alive.
+
+    Returns
+    -------
+    Outcome or Failure
+    """
+    job.started.set()
+    try:
+        return (yield from _learn(job))
+    except UserError as error:
+        return Failure(str(error))
+    except MemoryError:
+        return Failure(str(_out_of_memory()))
+    except Exception as error:
+        return Failure(str(as_user_error(error)))
+    finally:
+        job.previous = None
+        gc.collect()
+        job.ended.set()
+
+
+def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
+    if job.abort.is_set():
+        return Failure("The training was cancelled before it began.", cancelled=True)
+    from napari_latentdyn.core.pair import ImagePair
+
+    pair_settings = job.settings.images
+    pair = ImagePair.from_arrays(
+        job.first.array,
+        job.last.array,
+        pair_settings,
+        channel_axis=job.first.channel_axis,
+        channel_axis_last=job.last.channel_axis,
+    )
+    mark = fingerprint(job.first.array, job.last.array)
+    resume = None
+    if job.previous is not None and job.previous_fingerprint == mark:
+        resume = job.previous.checkpoint
+    yield
+    fit = job.fit
+    if fit is None:
+        from napari_latentdyn.core.fit import fit
+    generator = fit(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
+    dynamics = yield from _drain(generator, job.mailbox)
+    del generator
+    if job.abort.is_set():
+        return Outcome(dynamics, mark, None, resume is not None)
+    try:
+        rendered = _render(dynamics, job)
+    except UserError as error:
+        return Outcome(dynamics, mark, None, resume is not None, str(error))
+    except MemoryError:
+        return Outcome(dynamics, mark, None, resume is not None, str(_out_of_memory()))
+    except Exception as error:
+        # Rendering that is asked to stop says so by an exception of its own.
+        problem = "" if job.abort.is_set() else str(as_user_error(error))
+        return Outcome(dynamics, mark, None, resume is not None, problem)
+    return Outcome(dynamics, mark, rendered, resume is not None)
+
+
+def _drain(
+    generator: Generator[Progress, None, Dynamics], mailbox: Mailbox
+) -> Generator[None, None, Dynamics]:
+    yielded = 0.0
+    while True:
+        try:
+            mailbox.post(next(generator))
+        except StopIteration as end:
+            return end.value
+        now = time.monotonic()
+        if now - yielded > _YIELD_SECONDS:
+            yielded = now
+            yield
+
+
+def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
+    from napari_latentdyn.layers import result_layers
+
+    times = np.asarray(dynamics.times(), dtype=float)
+    frames = dynamics.frames(
+        times, should_stop=job.abort.is_set, on_frame=job.mailbox.post_rendering
+    )
+    latents = None
+    if job.settings.output.latents:
+        latents = dynamics.latents(times, should_stop=job.abort.is_set)
+    if job.abort.is_set():
+        return None
+    images = job.settings.images
+    interval = None
+    if images.interval is not None:
+        interval = {"value": images.interval, "unit": images.interval_unit}
+    tuples = result_layers(
+        frames=np.asarray(frames),
+        times=times,
+        velocity=np.asarray(dynamics.fields),
+        field_times=np.asarray(dynamics.field_times, dtype=float),
+        settings=job.settings,
+        report={**dynamics.report, "inputs": job.inputs(), "interval": interval},
+        placement=job.first.placement,
+        run_id=job.run_id,
+        name=common_name(job.first.name, job.last.name),
+        latents=latents,
+    )
+    return Rendered(frames=np.asarray(frames), times=times, layers=tuples)
+
+
+def as_user_error(error: Exception) -> UserError:
+    """Return any error as one that a user can read, without its traceback."""
+    if isinstance(error, UserError):
+        return error
+    text = " ".join(str(error).split())
+    if type(error).__name__ == "OutOfMemoryError" or "out of memory" in text.lower():
+        return _out_of_memory()
+    first = text.split(". ")[0].rstrip(".") or "no reason was given"
+    if len(first) > 200:
+        first = first[:199] + "…"
+    return FitError(f"The training failed with {type(error).__name__}: {first}.")
+
+
+def _out_of_memory() -> OutOfMemoryError:
+    return OutOfMemoryError(
+        "The memory is not sufficient for these settings: use a smaller batch or patch size, or "
+        "another device."
+    )
+
+
+def fingerprint(*arrays: NDArray[Any]) -> str:
+    """Return a hash of the type, shape and values of arrays."""
+    digest = hashlib.blake2b(digest_size=16)
+    for array in arrays:
+        digest.update(f"{array.dtype.str}{array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
+
+
+def look_for_devices(ended: threading.Event) -> tuple[list[Device], str]:
+    """List the devices, and say why a GPU is not used; imports PyTorch."""
+    try:
+        from napari_latentdyn.core.device import cuda_note, list_devices
+
+        return list_devices(), cuda_note()
+    except (ImportError, OSError, RuntimeError) as error:
+        return [], f"PyTorch cannot be used: {' '.join(str(error).split())[:200]}"
+    finally:
+        ended.set()
