@@ -9,7 +9,15 @@ import torch
 
 from napari_latentdyn.errors import FitError
 
-__all__ = ["Device", "cuda_note", "is_out_of_memory", "list_devices", "resolve", "use_threads"]
+__all__ = [
+    "Device",
+    "cuda_note",
+    "is_out_of_memory",
+    "list_devices",
+    "resolve",
+    "use_threads",
+    "warm_up",
+]
 
 
 @dataclass(frozen=True)
@@ -100,6 +108,13 @@ def use_threads(count: int) -> None:
     this itself.
     """
     torch.set_num_threads(count or default_threads())
+
+
+def warm_up() -> None:
+    """Load what PyTorch loads only at the first step of an optimiser."""
+    parameter = torch.nn.Parameter(torch.zeros(1))
+    parameter.grad = torch.zeros(1)
+    torch.optim.Adam([parameter]).step()
 
 
 def is_out_of_memory(error: BaseException) -> bool:

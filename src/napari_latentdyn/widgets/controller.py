@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
@@ -31,8 +32,12 @@ from napari_latentdyn.widgets.worker import Failure, Job, Outcome, as_user_error
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_latentdyn.layers import LayerTuple
+
 __all__ = ["LearnController", "State"]
 
+#: Pause between two new layers, in which the window draws the first.
+_BREATH_MS = 30
 _WELCOME = (
     "Choose two images of one scene, taken one after the other, and press Train. "
     "File > Open Sample has examples."
@@ -200,6 +205,10 @@ class LearnController(QObject):
         self._began = None
         self.state = State.PREPARING
         self._preview.begin(first, job.first.array, job.first.placement)
+        dissolve = job.dissolve() if job.settings.output.preview else None
+        if dissolve is not None:
+            # A new layer takes long to draw: better now than while the training shows itself.
+            self._preview.show(dissolve)
         self._view.set_running(True)
         self._view.show_progress(0, 0, "")
         self._say(" ".join(["Preparing.", job.first.note, job.last.note]).strip())
@@ -283,6 +292,21 @@ class LearnController(QObject):
     def _take(self, job: Job, outcome: Outcome) -> None:
         result = self._result = Result(job, outcome)
         self._advice.learn_pace(job, result)
+        self._preview.end()
+        self._show_layers(job, outcome, result, list(result.layers))
+
+    def _show_layers(
+        self, job: Job, outcome: Outcome, result: Result, waiting: list[LayerTuple]
+    ) -> None:
+        """Show one layer and leave the next to a later turn: drawing a new one takes a while."""
+        if not self._open:
+            return
+        if waiting:
+            update_layers(self._viewer, waiting[:1], keep=job.settings.output.keep_previous)
+            QTimer.singleShot(
+                _BREATH_MS, partial(self._show_layers, job, outcome, result, waiting[1:])
+            )
+            return
         planned = job.settings.training.steps
         stopped = result.steps < planned or outcome.rendered is None
         self._settle(State.CANCELLED if stopped else State.DONE)
@@ -290,8 +314,6 @@ class LearnController(QObject):
             self.state = State.FAILED
             self._report(outcome.problem)
             return
-        if result.layers:
-            update_layers(self._viewer, result.layers, keep=job.settings.output.keep_previous)
         self._say(
             summary(
                 result.steps,

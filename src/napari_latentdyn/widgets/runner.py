@@ -14,7 +14,7 @@ __all__ = ["Leash", "Runner", "make_worker"]
 
 
 def make_worker(on_quit: Callable[[], Any], function: Callable[..., Any], *args: Any) -> Any:
-    """Make a worker that calls `on_quit` first when napari asks it to end.
+    """Make a worker that calls `on_quit` when napari asks it to end.
 
     napari asks the workers that it knows when its window closes, and does not
     wait for them; a thread that outlives the interpreter would crash it.
@@ -27,7 +27,7 @@ def make_worker(on_quit: Callable[[], Any], function: Callable[..., Any], *args:
 
     class Worker(base):
         def quit(self) -> None:
-            super().quit()
+            # Not super().quit(): it would leave a generator hanging in its last yield.
             on_quit()
 
     return threading.create_worker(function, *args, _worker_class=Worker)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import hashlib
+import importlib
 import threading
 import time
 import uuid
@@ -116,6 +117,20 @@ class Job:
             }
             for end, image in (("first", self.first), ("last", self.last))
         }
+
+    def dissolve(self) -> NDArray[np.float32] | None:
+        """Return both images half and half, (H, W) or (C, H, W), where they can be added."""
+        first, last = self.first.array, self.last.array
+        if first.shape != last.shape:
+            return None
+        half = (first.astype(np.float32) + last.astype(np.float32)) / np.float32(2)
+        if self.first.channel_axis is None:
+            return half
+        half = np.moveaxis(half, self.first.channel_axis, 0)
+        channel = self.settings.images.channel
+        if channel is None:
+            return half
+        return half[channel] if channel < len(half) else None
 
     def cancel(self) -> None:
         """Stop as soon as possible, without any result."""
@@ -298,8 +313,12 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
 def look_for_devices(ended: threading.Event) -> tuple[list[Device], str]:
     """List the devices, and say why a GPU is not used; imports PyTorch."""
     try:
-        from napari_latentdyn.core.device import cuda_note, list_devices
+        from napari_latentdyn.core.device import cuda_note, list_devices, warm_up
 
+        # What a training imports comes along: libraries that load hold the interpreter, which a
+        # window that waits for its user bears better than one that shows a training.
+        importlib.import_module("napari_latentdyn.core.fit")
+        warm_up()
         return list_devices(), cuda_note()
     except (ImportError, OSError, RuntimeError) as error:
         return [], f"PyTorch cannot be used: {' '.join(str(error).split())[:200]}"
