@@ -8,8 +8,13 @@ __all__ = [
     "PairError",
     "RunFolderError",
     "SettingsError",
+    "Stopped",
     "UserError",
 ]
+
+
+class Stopped(Exception):
+    """The caller asked to stop; nothing is returned."""
 
 
 class UserError(Exception):

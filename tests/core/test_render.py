@@ -16,8 +16,8 @@ from napari_latentdyn.core.fit import fit
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.networks import Encoder
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.render import Renderer, Stopped
-from napari_latentdyn.errors import OutOfMemoryError, RunFolderError, SettingsError
+from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.errors import OutOfMemoryError, RunFolderError, SettingsError, Stopped
 from napari_latentdyn.settings import Settings
 
 

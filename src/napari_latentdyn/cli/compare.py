@@ -26,14 +26,13 @@ from napari_latentdyn.core.methods import (
     Interpolation,
     Method,
     Score,
-    Stopped,
     find_method,
     score,
 )
 from napari_latentdyn.core.ometiff import write_ome_tiff
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.runfolder import plain_json
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import PairError, Stopped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["compare"]

@@ -84,7 +84,7 @@ class Dynamics:
         times : array_like of float, optional
             Fractions of the interval in [0, 1]; those of `times` by default.
         should_stop : callable, optional
-            Asked now and then; true raises `core.render.Stopped`.
+            Asked now and then; true raises `errors.Stopped`.
         on_frame : callable, optional
             Called with the pieces of work done and all of them.
 

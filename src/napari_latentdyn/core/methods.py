@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.errors import SettingsError, Stopped
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.fit import Progress
 
-__all__ = ["BASELINES", "Interpolation", "Method", "Score", "Stopped", "find_method", "score"]
+__all__ = ["BASELINES", "Interpolation", "Method", "Score", "find_method", "score"]
 
 Frames = NDArray[np.float32]
 _Flow = NDArray[np.float64]
@@ -32,10 +32,6 @@ OnProgress = Callable[["Progress"], None]
 _TVL1 = {"num_warp": 10, "num_iter": 20, "prefilter": False, "dtype": np.float32}
 #: Weight below which a pixel counts as not reached by a flow.
 _GAP = 0.02
-
-
-class Stopped(Exception):
-    """The caller asked to stop before the method was done."""
 
 
 @dataclass(frozen=True)

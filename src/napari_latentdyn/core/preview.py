@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import blend_weights
-from napari_latentdyn.core.render import Renderer, Stopped
+from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.errors import Stopped
 
 __all__ = ["Preview"]
 

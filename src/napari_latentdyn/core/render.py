@@ -15,8 +15,9 @@ from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.errors import Stopped
 
-__all__ = ["Renderer", "Stopped", "patch_bounds"]
+__all__ = ["Renderer", "patch_bounds"]
 
 OnProgress = Callable[[int, int], None]
 #: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
@@ -24,10 +25,6 @@ _UNSEEN = 1e-3
 #: Widest strip in pixels over which one end takes over from both, where the other one's image
 #: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
 _TAPER = 24.0
-
-
-class Stopped(Exception):
-    """The caller asked to stop; nothing is returned."""
 
 
 def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
