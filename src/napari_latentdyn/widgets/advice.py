@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -33,6 +32,33 @@ _UPDATE_DELAY_MS = 120
 _WAIT_SECONDS = 5.0
 
 
+class _Look:
+    """A look for devices, which can be called off as long as it has not begun."""
+
+    def __init__(self) -> None:
+        self._called_off = threading.Event()
+        self._began = threading.Event()
+        self._ended = threading.Event()
+
+    def run(self) -> tuple[list[Device], str] | None:
+        """Look, in a thread of its own; None if it was called off."""
+        self._began.set()
+        try:
+            return None if self._called_off.is_set() else look_for_devices()
+        finally:
+            self._ended.set()
+
+    def call_off(self) -> None:
+        """See to it that nothing is going on any more.
+
+        A thread begins only when the window comes round to it: a look that has
+        not begun will not, and to wait for it would be in vain.
+        """
+        self._called_off.set()
+        if self._began.is_set():
+            self._ended.wait(_WAIT_SECONDS)
+
+
 class Advice(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
@@ -42,7 +68,7 @@ class Advice(QObject):
         self._view = view
         self._devices: list[Device] = []
         self._looker: Any = None
-        self._looked = threading.Event()
+        self._look: _Look | None = None
         self._layers: tuple[Image | None, Image | None] = (None, None)
         self._settings: Settings | None = None
         self._pace: tuple[Any, float] | None = None
@@ -54,12 +80,12 @@ class Advice(QObject):
         self._look_timer = QTimer(self)
         self._look_timer.setSingleShot(True)
         self._look_timer.setInterval(_LOOK_DELAY_MS)
-        self._look_timer.timeout.connect(self._look)
+        self._look_timer.timeout.connect(self._look_for_devices)
         view.show_devices({"auto": f"auto ({_LOOKING})"}, "")
 
     def start(self) -> None:
         """Look for devices soon."""
-        if not self._looked.is_set():
+        if not self._devices and self._look is None:
             self._look_timer.start()
 
     def stop(self) -> None:
@@ -67,10 +93,10 @@ class Advice(QObject):
         self._timer.stop()
         self._look_timer.stop()
         self._layers = (None, None)
-        if self._looker is not None:
+        if self._look is not None:
             self._looker.returned.disconnect(self._on_devices)
-            self._looker = None
-            self._looked.wait(_WAIT_SECONDS)
+            self._look.call_off()
+            self._looker = self._look = None
 
     def update(self, layers: tuple[Image | None, Image | None], settings: Settings | None) -> None:
         """Take other layers and settings, None if they are no pair, and estimate anew soon."""
@@ -104,15 +130,16 @@ class Advice(QObject):
 
     # --------------------------------------------------------------- devices
 
-    def _look(self) -> None:
-        self._looker = make_worker(
-            partial(self._looked.wait, _WAIT_SECONDS), look_for_devices, self._looked
-        )
+    def _look_for_devices(self) -> None:
+        self._look = _Look()
+        self._looker = make_worker(self._look.call_off, self._look.run)
         self._looker.returned.connect(self._on_devices)
         self._looker.start()
 
-    def _on_devices(self, found: tuple[list[Device], str]) -> None:
-        self._looker = None
+    def _on_devices(self, found: tuple[list[Device], str] | None) -> None:
+        self._looker = self._look = None
+        if found is None:
+            return
         self._devices, note = found
         texts = {}
         for device in self._devices:

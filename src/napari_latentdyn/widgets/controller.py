@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
-from enum import StrEnum
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,51 +13,26 @@ from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
 from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
+from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
+from napari_latentdyn.widgets.messages import Messages
 from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.results import Result
 from napari_latentdyn.widgets.runner import Leash, Runner
-from napari_latentdyn.widgets.wording import (
-    duration,
-    preset_of,
-    sentence,
-    summary,
-    with_preset,
-)
-from napari_latentdyn.widgets.worker import Failure, Job, Outcome, as_user_error
+from napari_latentdyn.widgets.state import State
+from napari_latentdyn.widgets.wording import preset_of, sentence, summary, with_preset
+from napari_latentdyn.widgets.worker import Failure, Job, Outcome, describe
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_latentdyn.layers import LayerTuple
 
-__all__ = ["LearnController", "State"]
+__all__ = ["LearnController"]
 
 #: Pause between two new layers, in which the window draws the first.
 _BREATH_MS = 30
-_WELCOME = (
-    "Choose two images of one scene, taken one after the other, and press Train. "
-    "File > Open Sample has examples."
-)
-
-
-class State(StrEnum):
-    """Where a window stands."""
-
-    IDLE = "idle"
-    PREPARING = "preparing"
-    TRAINING = "training"
-    STOPPING = "stopping"
-    RENDERING = "rendering"
-    DONE = "done"
-    CANCELLED = "cancelled"
-    FAILED = "failed"
-
-    @property
-    def running(self) -> bool:
-        """Whether a worker is at work."""
-        return self in (State.PREPARING, State.TRAINING, State.STOPPING, State.RENDERING)
 
 
 class LearnController(QObject):
@@ -86,9 +59,8 @@ class LearnController(QObject):
         self._fit = fit
         self._result: Result | None = None
         self._preview = Preview(self._viewer)
-        self._problem = ""
-        self._message: tuple[str, Any] = (_WELCOME, "info")
-        self._began: tuple[int, float] | None = None
+        self._messages = Messages(view)
+        self._display = ProgressDisplay(view, self._preview)
         self._open = False
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
@@ -164,10 +136,12 @@ class LearnController(QObject):
         if self.state is State.RENDERING or job.stop.is_set():
             job.cancel()
             self._view.cancel.setEnabled(False)
-            self._say("Stopping without rendering; what was learned is kept.")
+            self._messages.say("Stopping without rendering; what was learned is kept.")
         else:
             job.stop.set()
-            self._say("Stopping after this step; press Cancel again to do without the frames.")
+            self._messages.say(
+                "Stopping after this step; press Cancel again to do without the frames."
+            )
         self.state = State.STOPPING
 
     def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
@@ -188,30 +162,29 @@ class LearnController(QObject):
 
     def _start(self, *, anew: bool) -> None:
         if self.state.running:
-            self._report("A training is running already: wait for it or cancel it.", "warning")
+            self._messages.report(
+                "A training is running already: wait for it or cancel it.", "warning"
+            )
             return
         try:
             job = self._make_job(anew)
         except UserError as error:
-            self._report(str(error))
+            self._messages.report(str(error))
             return
-        except Exception as error:
-            # Lazy layers are read here, which can fail in any way.
-            self._report(f"The images cannot be read: {as_user_error(error)}")
+        except Exception as error:  # noqa: BLE001 - lazy layers are read here: any error can come
+            self._messages.report(describe(error, "Reading the images failed"))
             return
         first, _ = self._choices.layers
-        if job.previous is None:
-            self._view.loss_plot.clear()
-        self._began = None
         self.state = State.PREPARING
+        self._messages.set_problem("")
+        self._display.begin(anew=job.previous is None)
         self._preview.begin(first, job.first.array, job.first.placement)
         dissolve = job.dissolve() if job.settings.output.preview else None
         if dissolve is not None:
             # A new layer takes long to draw: better now than while the training shows itself.
             self._preview.show(dissolve)
         self._view.set_running(True)
-        self._view.show_progress(0, 0, "")
-        self._say(" ".join(["Preparing.", job.first.note, job.last.note]).strip())
+        self._messages.say(" ".join(["Preparing.", job.first.note, job.last.note]).strip())
         self._runner.start(job)
 
     def _make_job(self, anew: bool) -> Job:
@@ -240,32 +213,9 @@ class LearnController(QObject):
         return self._result.can_continue((str(first.unique_id), str(last.unique_id)), settings)
 
     def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
-        for event in events:
-            if event.phase == "train":
-                self._view.loss_plot.add(event.step, event.losses)
-        if preview is not None and self._view.form.editor("output.preview").value():
-            self._preview.show(preview)
-        if rendering is not None:
-            self._view.show_progress(*rendering, "rendering %p %")
-            self._enter(State.RENDERING, "Rendering the frames.")
-        elif events:
-            self._show(events[-1])
-
-    def _show(self, event: Any) -> None:
-        if event.phase != "train":
-            state = State.RENDERING if event.phase == "render" else State.PREPARING
-            self._view.show_progress(event.step, event.total)
-            self._enter(state, sentence(event.message))
-            return
-        text = "%p %"
-        now = time.monotonic()
-        if self._began is None:
-            self._began = (event.step, now)
-        done, taken = event.step - self._began[0], now - self._began[1]
-        if done >= 2 and taken > 1:
-            text += f" – {duration(taken / done * (event.total - event.step))} left"
-        self._view.show_progress(event.step, event.total, text)
-        self._enter(State.TRAINING, f"{event.message}: step {event.step} of {event.total}.")
+        shown = self._display.show(events, preview, rendering)
+        if shown is not None:
+            self._enter(*shown)
 
     def _enter(self, state: State, text: str) -> None:
         job = self._runner.job
@@ -274,18 +224,18 @@ class LearnController(QObject):
             return
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
-            self._say(text)
+            self._messages.say(text)
 
     def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
         if outcome is None:
             self._settle(State.CANCELLED)
-            self._say("The training was stopped from outside; nothing of it was kept.")
+            self._messages.say("The training was stopped from outside; nothing of it was kept.")
         elif isinstance(outcome, Failure):
             self._settle(State.CANCELLED if outcome.cancelled else State.FAILED)
             if outcome.cancelled:
-                self._say(outcome.message)
+                self._messages.say(outcome.message)
             else:
-                self._report(outcome.message)
+                self._messages.report(outcome.message)
         else:
             self._take(job, outcome)
 
@@ -312,9 +262,9 @@ class LearnController(QObject):
         self._settle(State.CANCELLED if stopped else State.DONE)
         if outcome.problem:
             self.state = State.FAILED
-            self._report(outcome.problem)
+            self._messages.report(outcome.problem)
             return
-        self._say(
+        self._messages.say(
             summary(
                 result.steps,
                 planned,
@@ -336,7 +286,7 @@ class LearnController(QObject):
 
     def _on_save(self, kind: str) -> None:
         if self._result is None or not self._result.can_be_saved:
-            self._report("There is nothing to save yet: train first.", "warning")
+            self._messages.report("There is nothing to save yet: train first.", "warning")
             return
         path = self._view.ask_path(kind, self._result.suggested_path(kind))
         if path:
@@ -344,14 +294,14 @@ class LearnController(QObject):
 
     def _save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
         if self._result is None or not self._result.can_be_saved:
-            self._report("There is nothing to save yet: train first.", "warning")
+            self._messages.report("There is nothing to save yet: train first.", "warning")
             return None
         try:
             written = self._result.save(kind, path, overwrite=overwrite)
         except UserError as error:
-            self._report(str(error))
+            self._messages.report(str(error))
             return None
-        self._say(f"Saved as {written}.")
+        self._messages.say(f"Saved as {written}.")
         return written
 
     # --------------------------------------------------------------- changes
@@ -380,39 +330,21 @@ class LearnController(QObject):
         if self.state.running and not self._view.form.editor("output.preview").value():
             self._preview.hide()
         layers = self._choices.layers
-        settings = None
+        settings: Settings | None = None
         try:
             settings = self._view.form.value()
-            self._problem = pair_problem(*layers, settings)
+            problem = pair_problem(*layers, settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
-            self._problem = sentence(str(error))
+            problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
-        if not self.state.running:
-            ready = not self._problem and settings is not None
-            self._view.show_choice(
-                can_continue=ready and self._can_continue(settings), can_train=ready
-            )
-        self._advice.update(layers, None if self._problem else settings)
-        self._show_message()
-
-    # -------------------------------------------------------------- messages
-
-    def _say(self, text: str) -> None:
-        self._message = (text, "info")
-        self._show_message()
-
-    def _report(self, text: str, severity: str = "error") -> None:
-        from napari.utils.notifications import show_error, show_warning
-
-        text = sentence(text)
-        self._message = (text, severity)
-        self._view.show_status(text, severity)
-        (show_warning if severity == "warning" else show_error)(text)
-
-    def _show_message(self) -> None:
-        if self._problem and not self.state.running:
-            nothing = any(layer is None for layer in self._choices.layers)
-            self._view.show_status(self._problem, "info" if nothing else "error")
-        else:
-            self._view.show_status(*self._message)
+        ready = None if problem else settings
+        self._advice.update(layers, ready)
+        if self.state.running:
+            return
+        self._view.show_choice(
+            can_continue=ready is not None and self._can_continue(ready),
+            can_train=ready is not None,
+        )
+        # That nothing is chosen yet is no mistake.
+        self._messages.set_problem(problem, "info" if None in layers else "error")

@@ -62,7 +62,7 @@ class IntBox(QSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(lambda _: self.edited.emit())
 
-    def value(self) -> int | None:  # type: ignore[override]
+    def value(self) -> int | None:
         """Return the number, or None."""
         value = super().value()
         return None if self._optional and value == self.minimum() else value
@@ -96,7 +96,7 @@ class IntBox(QSpinBox):
 class FloatBox(QDoubleSpinBox):
     """A real number at full precision, or None (shown as `special`) if `optional`.
 
-    A step changes the leading digit: 0.001, 0.002, ... 0.009, 0.01, 0.02.
+    Only magnitudes below 1e-300 lose digits. A step changes the leading digit: 0.001, 0.002, ... 0.009, 0.01, 0.02.
     """
 
     edited = Signal()
@@ -125,7 +125,7 @@ class FloatBox(QDoubleSpinBox):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.valueChanged.connect(lambda _: self.edited.emit())
 
-    def value(self) -> float | None:  # type: ignore[override]
+    def value(self) -> float | None:
         """Return the number, or None."""
         value = super().value()
         return None if self._optional and value == self.minimum() else value
@@ -297,7 +297,8 @@ class PairBox(QWidget):
     def value(self) -> tuple[int, int]:
         """Return both numbers."""
         first, second = (box.value() for box in self.boxes)
-        assert first is not None and second is not None
+        assert first is not None
+        assert second is not None
         return first, second
 
     def setValue(self, value: tuple[int, int]) -> None:

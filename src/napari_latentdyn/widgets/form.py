@@ -232,7 +232,8 @@ def _metadata(annotation: Any) -> list[Any]:
 
 
 def _bounds(metadata: list[Any]) -> tuple[Any, Any, bool]:
-    low = high = None
+    low: Any = None
+    high: Any = None
     exclusive = False
     for item in metadata:
         if isinstance(item, Ge):

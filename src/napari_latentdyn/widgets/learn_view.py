@@ -28,7 +28,7 @@ from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.loss_plot import LossPlot
 from napari_latentdyn.widgets.palette import DARK, Palette
 
-__all__ = ["CUSTOM", "LearnView"]
+__all__ = ["CUSTOM", "LearnView", "Severity"]
 
 CUSTOM = "custom"
 DOCUMENTATION = "https://napari-latentdyn.github.io/napari-latentdyn"

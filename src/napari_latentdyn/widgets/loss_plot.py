@@ -54,9 +54,9 @@ class LossPlot(QWidget):
         layout.addWidget(self.legend)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setToolTip(
-            "<qt>Terms of the loss, before weighting, over the optimiser steps on a logarithmic axis: "
-            "match, how well the advected first image meets the last; auto-encoding, how well "
-            "the networks reproduce each image; space and time, the penalties on fields that "
+            "<qt>Terms of the loss, before weighting, over the optimiser steps on a logarithmic "
+            "axis: match, how well the advected first image meets the last; auto-encoding, how "
+            "well the networks reproduce each image; space and time, the penalties on fields that "
             "change abruptly.</qt>"
         )
         self._timer = QTimer(self)

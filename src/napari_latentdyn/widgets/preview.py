@@ -89,11 +89,14 @@ class Preview:
 
     def hide(self) -> None:
         """Take the layer away; the next frame brings it back."""
-        if self._layer is not None and self._layer in self._viewer.layers:
-            self._viewer.layers.remove(self._layer)
-        elif self._layer is not None:
+        # Removing it tells the window of a change, which can lead back to here.
+        layer, self._layer = self._layer, None
+        if layer is None:
+            return
+        if layer in self._viewer.layers:
+            self._viewer.layers.remove(layer)
+        else:
             self._unwanted = True
-        self._layer = None
 
     def end(self) -> None:
         """Take the layer away until the next run."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os
+import itertools
 from typing import Any
 
 from napari_latentdyn.presets import PRESETS
@@ -106,10 +106,12 @@ def amount(size: float) -> str:
 
 def common_name(first: str, last: str) -> str:
     """Return what two names of layers share, or the first one if that says too little."""
-    shared = os.path.commonprefix([first, last])
+    pairs = zip(first, last, strict=False)
+    shared = "".join(a for a, _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
     if shared not in (first, last):
-        # Do not cut a word in two: "band_1" and "band_2" share "band".
-        shared = shared.rstrip("0123456789")
+        # Do not cut a word or a date in two: "ice 2020-03-01" and "ice 2020-03-02" share "ice".
+        cut = max(shared.rfind(" "), shared.rfind("_"))
+        shared = shared[:cut] if cut > 0 else shared.rstrip("0123456789")
     shared = shared.rstrip(" _-.,:;([#")
     return shared if len(shared) > 2 else first
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import FitError, OutOfMemoryError, UserError
+from napari_latentdyn.errors import UserError
 from napari_latentdyn.widgets.wording import common_name
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ __all__ = [
     "Mailbox",
     "Outcome",
     "Rendered",
+    "describe",
     "fingerprint",
     "learn",
     "look_for_devices",
@@ -39,6 +40,8 @@ __all__ = [
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
 # Pause between two yields: napari's worker emits a Qt signal for each of them.
 _YIELD_SECONDS = 1 / 15
+# What PyTorch says on a GPU, and on the CPU of Linux and of Windows.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
 
 class Mailbox:
@@ -123,7 +126,9 @@ class Job:
         first, last = self.first.array, self.last.array
         if first.shape != last.shape:
             return None
-        half = (first.astype(np.float32) + last.astype(np.float32)) / np.float32(2)
+        with np.errstate(invalid="ignore", over="ignore"):
+            # Infinite values of both signs have no middle.
+            half = (first.astype(np.float32) + last.astype(np.float32)) / np.float32(2)
         if self.first.channel_axis is None:
             return half
         half = np.moveaxis(half, self.first.channel_axis, 0)
@@ -184,12 +189,8 @@ def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     job.started.set()
     try:
         return (yield from _learn(job))
-    except UserError as error:
-        return Failure(str(error))
-    except MemoryError:
-        return Failure(str(_out_of_memory()))
-    except Exception as error:
-        return Failure(str(as_user_error(error)))
+    except Exception as error:  # noqa: BLE001 - whatever it is, the window says it
+        return Failure(describe(error))
     finally:
         job.previous = None
         gc.collect()
@@ -214,23 +215,18 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     if job.previous is not None and job.previous_fingerprint == mark:
         resume = job.previous.checkpoint
     yield
-    fit = job.fit
-    if fit is None:
-        from napari_latentdyn.core.fit import fit
-    generator = fit(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
+    from napari_latentdyn.core.fit import fit
+
+    generator = (job.fit or fit)(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
     dynamics = yield from _drain(generator, job.mailbox)
     del generator
     if job.abort.is_set():
         return Outcome(dynamics, mark, None, resume is not None)
     try:
         rendered = _render(dynamics, job)
-    except UserError as error:
-        return Outcome(dynamics, mark, None, resume is not None, str(error))
-    except MemoryError:
-        return Outcome(dynamics, mark, None, resume is not None, str(_out_of_memory()))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - what was learned is kept, whatever it is
         # Rendering that is asked to stop says so by an exception of its own.
-        problem = "" if job.abort.is_set() else str(as_user_error(error))
+        problem = "" if job.abort.is_set() else describe(error, "The rendering failed")
         return Outcome(dynamics, mark, None, resume is not None, problem)
     return Outcome(dynamics, mark, rendered, resume is not None)
 
@@ -281,24 +277,21 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
     return Rendered(frames=np.asarray(frames), times=times, layers=tuples)
 
 
-def as_user_error(error: Exception) -> UserError:
-    """Return any error as one that a user can read, without its traceback."""
+def describe(error: Exception, what: str = "The training failed") -> str:
+    """Return one sentence on any error, without its traceback, which may hold much memory."""
     if isinstance(error, UserError):
-        return error
+        return str(error)
     text = " ".join(str(error).split())
-    if type(error).__name__ == "OutOfMemoryError" or "out of memory" in text.lower():
-        return _out_of_memory()
+    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if out_of_memory or any(words in text.lower() for words in _NO_MEMORY):
+        return (
+            "The memory is not sufficient for these settings: use a smaller batch or patch size, "
+            "or another device."
+        )
     first = text.split(". ")[0].rstrip(".") or "no reason was given"
     if len(first) > 200:
         first = first[:199] + "…"
-    return FitError(f"The training failed with {type(error).__name__}: {first}.")
-
-
-def _out_of_memory() -> OutOfMemoryError:
-    return OutOfMemoryError(
-        "The memory is not sufficient for these settings: use a smaller batch or patch size, or "
-        "another device."
-    )
+    return f"{what} with {type(error).__name__}: {first}."
 
 
 def fingerprint(*arrays: NDArray[Any]) -> str:
@@ -310,7 +303,7 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def look_for_devices(ended: threading.Event) -> tuple[list[Device], str]:
+def look_for_devices() -> tuple[list[Device], str]:
     """List the devices, and say why a GPU is not used; imports PyTorch."""
     try:
         from napari_latentdyn.core.device import cuda_note, list_devices, warm_up
@@ -322,5 +315,3 @@ def look_for_devices(ended: threading.Event) -> tuple[list[Device], str]:
         return list_devices(), cuda_note()
     except (ImportError, OSError, RuntimeError) as error:
         return [], f"PyTorch cannot be used: {' '.join(str(error).split())[:200]}"
-    finally:
-        ended.set()

@@ -1,0 +1,69 @@
+"""Shows the progress of a run: bar, time left, loss plot, live preview."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.widgets.state import State
+from napari_latentdyn.widgets.wording import duration, sentence
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.widgets.learn_view import LearnView
+    from napari_latentdyn.widgets.preview import Preview
+
+__all__ = ["ProgressDisplay"]
+
+
+class ProgressDisplay:
+    """Brings what a worker left in its mailbox to the view."""
+
+    def __init__(self, view: LearnView, preview: Preview) -> None:
+        self._view = view
+        self._preview = preview
+        self._began: tuple[int, float] | None = None
+
+    def begin(self, *, anew: bool) -> None:
+        """Get ready for a run; `anew` forgets the losses of the one before."""
+        self._began = None
+        if anew:
+            self._view.loss_plot.clear()
+        self._view.show_progress(0, 0, "")
+
+    def show(
+        self,
+        events: list[Progress],
+        preview: NDArray[np.float32] | None,
+        rendering: tuple[int, int] | None,
+    ) -> tuple[State, str] | None:
+        """Show what came; return the state that it means, and what to say of it."""
+        for event in events:
+            if event.phase == "train":
+                self._view.loss_plot.add(event.step, event.losses)
+        if preview is not None and self._view.form.editor("output.preview").value():
+            self._preview.show(preview)
+        if rendering is not None:
+            self._view.show_progress(*rendering, "rendering %p %")
+            return State.RENDERING, "Rendering the frames."
+        if not events:
+            return None
+        return self._show_event(events[-1])
+
+    def _show_event(self, event: Any) -> tuple[State, str]:
+        if event.phase != "train":
+            self._view.show_progress(event.step, event.total)
+            state = State.RENDERING if event.phase == "render" else State.PREPARING
+            return state, sentence(event.message)
+        text = "%p %"
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (event.step, now)
+        done, taken = event.step - self._began[0], now - self._began[1]
+        if done >= 2 and taken > 1:
+            text += f" – {duration(taken / done * (event.total - event.step))} left"
+        self._view.show_progress(event.step, event.total, text)
+        return State.TRAINING, f"{event.message}: step {event.step} of {event.total}."

@@ -1,0 +1,46 @@
+"""Windows with two images in them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QWidget
+from tests.widgets.helpers import PLUGIN, TINY, FakeFit, put
+
+from napari_latentdyn.widgets.learn import LearnDynamicsWidget
+
+Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+Open = Callable[..., tuple[napari.Viewer, Any]]
+
+
+@pytest.fixture
+def images(drifting: Callable[[float], NDArray[np.uint8]]) -> Images:
+    """Two images of 48 x 48 pixels."""
+    return drifting(0.0)[:48, :48].copy(), drifting(1.0)[:48, :48].copy()
+
+
+@pytest.fixture
+def open_window(make_napari_viewer: Callable[..., napari.Viewer]) -> Open:
+    """Open a viewer with layers and the widget, which trains with `fit` or really."""
+
+    def make(
+        *arrays: Any, fit: FakeFit | Callable[..., Any] | None = None, show: bool = False
+    ) -> tuple[napari.Viewer, QWidget]:
+        viewer = make_napari_viewer(show=show)
+        for number, array in enumerate(arrays):
+            viewer.add_image(array, name=f"image {number}")
+        panel: QWidget
+        if fit is None:
+            _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+        else:
+            panel = LearnDynamicsWidget(viewer, fit=fit)
+            viewer.window.add_dock_widget(panel, name="Learn dynamics")
+        put(panel, TINY)
+        return viewer, panel
+
+    return make

@@ -1,0 +1,233 @@
+"""What the tests of the window need: ways to reach its controls, and a training of their own."""
+
+from __future__ import annotations
+
+import html
+import threading
+import time
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
+
+from napari_latentdyn.core.fit import Progress
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.settings import Settings
+
+PLUGIN = "napari-latentdyn"
+LOSSES = {"total": 1.0, "match": 0.5, "autoencoding": 0.3, "space": 0.1, "time": 0.1}
+#: The smallest networks that are a training; a preview takes napari longer than all the rest.
+TINY = {
+    "patches.size": (48, 48),
+    "patches.stride": (48, 48),
+    "model.stages": 2,
+    "model.levels": 1,
+    "model.latent_channels": 2,
+    "model.encoder_width": 2,
+    "model.unet_width": 1,
+    "model.initial_fields": "zero",
+    "training.steps": 4,
+    "training.batch_size": 1,
+    "training.device": "cpu",
+    "training.threads": 1,
+    "output.window": 48,
+    "output.preview": False,
+}
+
+
+def control(panel: QWidget, name: str, kind: type = QWidget) -> Any:
+    found = panel.findChild(kind, name)
+    assert found is not None, f"there is no {kind.__name__} named {name}"
+    return found
+
+
+def choose(panel: QWidget, name: str, text: str) -> None:
+    box = control(panel, name, QComboBox)
+    index = box.findText(text)
+    assert index >= 0, entries(panel, name)
+    box.setCurrentIndex(index)
+
+
+def chosen(panel: QWidget) -> tuple[str, str]:
+    """Names of the layers that are chosen."""
+    first, last = (control(panel, name, QComboBox) for name in ("first_image", "last_image"))
+    return first.currentText(), last.currentText()
+
+
+def entries(panel: QWidget, name: str) -> list[str]:
+    box = control(panel, name, QComboBox)
+    return [box.itemText(i) for i in range(box.count())]
+
+
+def put(panel: QWidget, changes: dict[str, Any]) -> None:
+    """Give settings through their controls."""
+    for name, value in changes.items():
+        control(panel, name).setValue(value)
+
+
+def press(qtbot: Any, panel: QWidget, name: str) -> None:
+    button = control(panel, name, QPushButton)
+    qtbot.waitUntil(button.isEnabled, timeout=10_000)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def status(panel: QWidget) -> tuple[str, str]:
+    """Return what the status line says, and how serious it is."""
+    label = control(panel, "status")
+    return html.unescape(label.text()), label.property("severity")
+
+
+def is_one_sentence(text: str) -> bool:
+    """Whether a text reads as one sentence, and shows nothing of Python."""
+    plain = text.strip()
+    return (
+        plain[:1] == plain[:1].upper()
+        and plain.endswith((".", "?"))
+        and ". " not in plain
+        and "Traceback" not in plain
+        and "\n" not in plain
+    )
+
+
+def refused(panel: QWidget) -> str:
+    """Assert that training is refused with one sentence, and return it."""
+    text, severity = status(panel)
+    assert severity == "error", text
+    assert is_one_sentence(text), text
+    assert not control(panel, "train", QPushButton).isEnabled()
+    return text
+
+
+def failed(panel: QWidget) -> str:
+    """Assert that a training has failed with one sentence, and return it."""
+    text, severity = status(panel)
+    assert severity == "error", text
+    assert is_one_sentence(text), text
+    assert idle(panel)
+    return text
+
+
+def made(viewer: Any, role: str) -> list[Any]:
+    """Layers of results with a role, "frames" or "fields"."""
+    marks = ((layer, layer.metadata.get("latentdyn", {})) for layer in viewer.layers)
+    return [layer for layer, mark in marks if mark.get("role") == role]
+
+
+def idle(panel: QWidget) -> bool:
+    """Whether nothing is running and a training could be started."""
+    train, cancel = (control(panel, name, QPushButton) for name in ("train", "cancel"))
+    return bool(train.isEnabled() and not cancel.isEnabled())
+
+
+def run(qtbot: Any, panel: QWidget, button: str = "train", timeout: int = 60_000) -> None:
+    """Press a button that trains, and wait for the end."""
+    press(qtbot, panel, button)
+    assert control(panel, "cancel", QPushButton).isEnabled(), status(panel)
+    qtbot.waitUntil(lambda: idle(panel), timeout=timeout)
+
+
+@dataclass(eq=False)
+class FakeDynamics:
+    """A result that dissolves one image into the other."""
+
+    pair: ImagePair
+    settings: Settings
+    report: dict[str, Any]
+    checkpoint: Any
+    problem: Exception | None = None
+
+    def __post_init__(self) -> None:
+        stages = self.settings.model.stages
+        self.fields = np.ones((stages, 2, *self.pair.shape), np.float32)
+        self.field_times = np.arange(stages) / stages
+
+    def times(self) -> NDArray[np.float64]:
+        return np.linspace(0, 1, self.settings.model.stages + 1)
+
+    def frames(
+        self, times: Any = None, *, should_stop: Any = None, on_frame: Any = None
+    ) -> NDArray[np.float32]:
+        if self.problem is not None:
+            raise self.problem
+        weights = np.asarray(self.times() if times is None else times, np.float32)
+        weights = weights[:, None, None, None]
+        if on_frame is not None:
+            on_frame(len(weights), len(weights))
+        frames = (1 - weights) * self.pair.first + weights * self.pair.last
+        return frames if self.pair.multichannel else frames[:, 0]
+
+    def latents(self, times: Any = None, *, should_stop: Any = None) -> NDArray[np.float32]:
+        return np.zeros((len(self.times()), 2, *self.pair.shape), np.float32)
+
+    def save(
+        self, folder: Path, *, times: Any, frames: Any, overwrite: bool = False, **_: Any
+    ) -> Path:
+        return write_run(
+            folder,
+            frames=frames,
+            times=times,
+            velocity=self.fields,
+            field_times=self.field_times,
+            settings=self.settings,
+            report=self.report,
+            tensors={"weight": np.zeros(2, np.float32)},
+            tensor_metadata={},
+            inputs={"first": self.pair.first},
+            overwrite=overwrite,
+        )
+
+
+@dataclass
+class FakeFit:
+    """Stands in for a training.
+
+    `gate` holds it before its first step until it is set, `pause` is the time
+    of a step, `error` is raised after `error_at` steps, and `problem` when the
+    frames are rendered.
+    """
+
+    pause: float = 0.01
+    error: BaseException | None = None
+    error_at: int = 1
+    problem: Exception | None = None
+    gate: threading.Event | None = None
+    calls: list[tuple[ImagePair, Settings, Any]] = field(default_factory=list)
+    done: threading.Event = field(default_factory=threading.Event)
+
+    def __call__(
+        self,
+        pair: ImagePair,
+        settings: Settings,
+        *,
+        should_stop: Callable[[], bool],
+        resume: Any = None,
+    ) -> Generator[Progress, None, FakeDynamics]:
+        self.calls.append((pair, settings, resume))
+        self.done.clear()
+        try:
+            return (yield from self._steps(pair, settings, should_stop, resume or 0))
+        finally:
+            self.done.set()
+
+    def _steps(
+        self, pair: ImagePair, settings: Settings, should_stop: Callable[[], bool], step: int
+    ) -> Generator[Progress, None, FakeDynamics]:
+        total = settings.training.steps
+        while self.gate is not None and not self.gate.wait(0.01) and not should_stop():
+            pass
+        while step < total and not should_stop():
+            if self.error is not None and step >= self.error_at:
+                raise self.error
+            time.sleep(self.pause)
+            step += 1
+            middle = (pair.first + pair.last) / 2
+            preview = middle if pair.multichannel else middle[0]
+            yield Progress("train", step, total, LOSSES, step * self.pause, preview, "Training")
+        report = {"steps": step, "seconds": step * self.pause, "stopped_early": step < total}
+        return FakeDynamics(pair, settings, report, step, self.problem)

@@ -1,0 +1,259 @@
+"""Where a window stands: training, done, cancelled, and on again."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QPushButton
+from tests.widgets.conftest import Images, Open
+from tests.widgets.helpers import (
+    FakeFit,
+    control,
+    idle,
+    is_one_sentence,
+    made,
+    press,
+    put,
+    run,
+    status,
+)
+
+from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.widgets.loss_plot import LossPlot
+
+PREVIEW = "live preview"
+
+
+def steps_shown(panel: Any) -> list[int]:
+    return control(panel, "loss_plot", LossPlot).points("match")[0]
+
+
+def names(viewer: Any) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def test_training_shows_itself_and_ends(open_window: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(pause=0.02))
+    put(panel, {"training.steps": 60, "output.preview": True})
+    progress = control(panel, "progress")
+    press(qtbot, panel, "train")
+    for name in ("train", "save"):
+        assert not control(panel, name, QPushButton).isEnabled(), name
+    assert control(panel, "cancel", QPushButton).isEnabled()
+    qtbot.waitUntil(lambda: progress.maximum() == 60 and 0 < progress.value() < 60)
+    qtbot.waitUntil(lambda: "of 60" in status(panel)[0])
+    assert status(panel)[0].startswith("Training: step ")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert status(panel)[0].startswith("Done: 60 steps in ")
+    assert status(panel)[1] == "info"
+    assert steps_shown(panel) == list(range(1, 61))
+    curves = control(panel, "loss_plot", LossPlot).curves
+    qtbot.waitUntil(lambda: len(curves["match"].getData()[0]) == 60)
+    assert control(panel, "save", QPushButton).isEnabled()
+    assert control(panel, "train", QPushButton).text() == "Train"
+    assert names(viewer) == ["image 0", "image 1", "image frames", "image motion"]
+    np.testing.assert_array_equal(viewer.layers["image frames"].data[0], images[0])
+
+
+def test_cancel_acts_within_a_second_and_keeps_what_was_learned(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    put(panel, {"training.steps": 100_000})
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: control(panel, "progress").value() >= 3)
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(fake.done.is_set, timeout=1000)
+    qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
+    assert status(panel)[0].startswith("Stopped after ")
+    assert len(made(viewer, "frames")) == len(made(viewer, "fields")) == 1
+    assert control(panel, "train", QPushButton).text() == "Continue"
+    assert control(panel, "save", QPushButton).isEnabled()
+
+
+def test_a_real_training_is_cancelled_within_a_second(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    ended = threading.Event()
+
+    def timed(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
+        dynamics = yield from fit(*args, **options)
+        ended.set()
+        return dynamics
+
+    viewer, panel = open_window(*images, fit=timed)
+    put(panel, {"training.steps": 100_000})
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: control(panel, "progress").value() >= 2, timeout=30_000)
+    assert not ended.is_set()
+    began = time.monotonic()
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(ended.is_set, timeout=5000)
+    assert time.monotonic() - began < 1
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    (frames,) = made(viewer, "frames")
+    assert frames.data.shape == (3, 48, 48)
+    assert np.isfinite(frames.data).all()
+
+
+def test_continue_goes_on_and_start_anew_does_not(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    _, panel = open_window(*images, fit=fake)
+    train, restart = (control(panel, name, QPushButton) for name in ("train", "restart"))
+    assert restart.isHidden()
+
+    def stop_at(step: int) -> None:
+        qtbot.waitUntil(lambda: control(panel, "progress").value() >= step)
+        press(qtbot, panel, "cancel")
+        qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+
+    put(panel, {"training.steps": 300})
+    press(qtbot, panel, "train")
+    stop_at(3)
+    learned = steps_shown(panel)[-1]
+    assert train.text() == "Continue"
+    assert not restart.isHidden()
+
+    press(qtbot, panel, "train")
+    stop_at(learned + 3)
+    assert fake.calls[1][2] == learned
+    assert steps_shown(panel) == list(range(1, steps_shown(panel)[-1] + 1))
+
+    press(qtbot, panel, "restart")
+    stop_at(3)
+    assert fake.calls[2][2] is None
+    assert steps_shown(panel)[0] == 1
+
+    put(panel, {"training.seed": 7})
+    assert train.text() == "Train"
+    put(panel, {"training.seed": 0})
+    assert train.text() == "Continue"
+    press(qtbot, panel, "swap")
+    assert train.text() == "Train"
+
+
+def test_continue_after_the_images_changed_begins_anew_and_says_so(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    put(panel, {"training.steps": 2})
+    run(qtbot, panel)
+    put(panel, {"training.steps": 4})
+    assert control(panel, "train", QPushButton).text() == "Continue"
+    viewer.layers["image 0"].data[5:9] = 77
+    run(qtbot, panel)
+    assert fake.calls[1][2] is None
+    assert "images had changed" in status(panel)[0]
+
+
+def test_a_second_training_is_refused_while_one_runs(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit(gate=threading.Event())
+    viewer, panel = open_window(*images, fit=fake)
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: len(fake.calls) == 1)
+    train = control(panel, "train", QPushButton)
+    assert not train.isEnabled()
+    train.click()
+    put(panel, {"training.seed": 1})
+    viewer.layers.move(0, 2)
+    assert not train.isEnabled(), "nothing but the end makes it possible again"
+    panel.train()
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert is_one_sentence(text)
+    assert "running already" in text
+    fake.gate.set()
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert len(fake.calls) == 1
+    assert len(made(viewer, "frames")) == 1
+
+
+@pytest.mark.parametrize(
+    "placing",
+    [{}, {"scale": (2.5, 0.5), "translate": (100.0, -40.0), "rotate": 30.0}],
+    ids=["as opened", "scaled and turned"],
+)
+def test_preview_lies_on_the_image_and_goes_away(
+    open_window: Open, images: Images, qtbot: Any, placing: dict[str, Any]
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(pause=0.01))
+    source = viewer.layers["image 0"]
+    for name, value in placing.items():
+        setattr(source, name, value)
+    put(panel, {"training.steps": 100_000, "output.preview": True})
+    viewer.layers.selection.active = source
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers)
+    qtbot.waitUntil(lambda: control(panel, "progress").value() >= 3)
+    preview = viewer.layers[PREVIEW]
+    for place in ((0, 0), (47, 0), (47, 47), (11.5, 23)):
+        np.testing.assert_allclose(preview.data_to_world(place), source.data_to_world(place))
+    middle = (images[0].astype(np.float32) + images[1]) / 2
+    np.testing.assert_allclose(preview.data, middle)
+    assert viewer.layers.selection.active is source
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert PREVIEW not in viewer.layers
+
+
+def test_preview_can_be_switched_off_and_deleted(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(pause=0.01))
+    added: list[str] = []
+    viewer.layers.events.inserted.connect(lambda event: added.append(event.value.name))
+    run(qtbot, panel)
+    assert added == ["image frames", "image motion"]
+
+    put(panel, {"output.preview": True, "training.steps": 100_000, "training.seed": 1})
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers)
+    put(panel, {"output.preview": False})
+    assert PREVIEW not in viewer.layers
+    put(panel, {"output.preview": True})
+    qtbot.waitUntil(lambda: PREVIEW in viewer.layers)
+    viewer.layers.remove(PREVIEW)
+    added.clear()
+    qtbot.wait(900)
+    assert added == [], "what the user deletes does not come back"
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+
+
+def test_another_run_renews_its_layers_unless_they_are_to_be_kept(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    run(qtbot, panel)
+    first = list(viewer.layers)
+    put(panel, {"training.seed": 1, "model.stages": 3})
+    run(qtbot, panel)
+    assert list(viewer.layers) == first
+    assert made(viewer, "frames")[0].data.shape[0] == 4
+    put(panel, {"output.keep_previous": True})
+    run(qtbot, panel)
+    assert list(viewer.layers)[:4] == first
+    assert len(made(viewer, "frames")) == len(made(viewer, "fields")) == 2
+
+
+def test_latent_states_come_as_a_layer_of_their_own(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    put(panel, {"output.latents": True})
+    run(qtbot, panel)
+    (states,) = made(viewer, "latents")
+    # Two latent channels besides the image.
+    assert states.data.shape == (3, 3, 48, 48)
+    np.testing.assert_allclose(made(viewer, "frames")[0].data[0], images[0], atol=0.5)

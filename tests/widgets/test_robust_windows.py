@@ -1,0 +1,303 @@
+"""Windows that close, themes that change, small screens, errors of the training and the disk."""
+
+from __future__ import annotations
+
+import gc
+import time
+import weakref
+from collections.abc import Generator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from qtpy.QtCore import Qt, QThreadPool
+from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QScrollArea
+from tests.widgets.conftest import Images, Open
+from tests.widgets.helpers import (
+    FakeFit,
+    control,
+    failed,
+    idle,
+    made,
+    press,
+    put,
+    run,
+    status,
+)
+
+from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.errors import FitError, OutOfMemoryError
+from napari_latentdyn.widgets.loss_plot import LossPlot
+
+ENDLESS = {"training.steps": 100_000, "output.preview": True}
+
+
+def no_worker_left(seconds: float = 5.0) -> bool:
+    return bool(QThreadPool.globalInstance().waitForDone(int(seconds * 1000)))
+
+
+# ------------------------------------------------------------------ windows that close
+
+
+def begin_endless(qtbot: Any, panel: Any) -> None:
+    put(panel, ENDLESS)
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: control(panel, "progress").value() >= 2, timeout=30_000)
+
+
+def test_dock_closed_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    begin_endless(qtbot, panel)
+    dock = panel.parent()
+    close = dock.titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
+    qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(fake.done.is_set, timeout=5000)
+    assert no_worker_left()
+    qtbot.wait(300)
+    assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
+    for image, layer in zip(images, viewer.layers, strict=True):
+        np.testing.assert_array_equal(layer.data, image)
+
+
+def test_dock_hidden_while_training_goes_on(open_window: Open, images: Images, qtbot: Any) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    begin_endless(qtbot, panel)
+    panel.parent().hide()
+    before = control(panel, "progress").value()
+    qtbot.waitUntil(lambda: control(panel, "progress").value() > before + 5)
+    panel.parent().show()
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert len(made(viewer, "frames")) == 1
+
+
+def test_real_training_ends_with_its_dock(open_window: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_window(*images)
+    begin_endless(qtbot, panel)
+    viewer.window.remove_dock_widget(panel)
+    assert no_worker_left()
+    qtbot.wait(300)
+    assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
+    _, again = viewer.window.add_plugin_dock_widget("napari-latentdyn", "Learn dynamics")
+    assert idle(again)
+
+
+@pytest.mark.parametrize("real", [False, True])
+def test_viewer_closed_while_training(
+    open_window: Open, images: Images, qtbot: Any, real: bool
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=None if real else fake, show=True)
+    begin_endless(qtbot, panel)
+    began = time.monotonic()
+    viewer.close()
+    assert no_worker_left()
+    assert time.monotonic() - began < 5
+    assert real or fake.done.is_set()
+    qtbot.wait(200)
+
+
+def test_memory_returns_when_the_widget_closes(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    def watched(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
+        dynamics = yield from fit(*args, **options)
+        kept.extend(map(weakref.ref, (dynamics, dynamics.model, dynamics.checkpoint)))
+        kept.append(weakref.ref(dynamics.pair.first))
+        return dynamics
+
+    viewer, panel = open_window(*images, fit=watched)
+    run(qtbot, panel)
+    gc.collect()
+    assert all(ref() is not None for ref in kept), "to continue and to save"
+    put(panel, {"training.seed": 1})
+    run(qtbot, panel)
+    gc.collect()
+    assert [ref() is None for ref in kept] == [True] * 4 + [False] * 4, "only the last run is kept"
+    viewer.window.remove_dock_widget(panel)
+    gc.collect()
+    assert all(ref() is None for ref in kept)
+    kept.append(weakref.ref(panel))
+    del panel
+    qtbot.wait(50)
+    gc.collect()
+    assert kept[-1]() is None
+
+
+def test_failed_trainings_leave_no_memory_behind(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    kept: list[weakref.ref[Any]] = []
+
+    def broken(pair: Any, *_: Any, **__: Any) -> Generator[Progress, None, Any]:
+        big = np.zeros(1000)
+        kept.extend(map(weakref.ref, (big, pair.first)))
+        yield Progress("prepare", 0, 1)
+        raise RuntimeError("no")
+
+    _, panel = open_window(*images, fit=broken)
+    run(qtbot, panel)
+    assert "no" in failed(panel)
+    gc.collect()
+    assert [ref() for ref in kept] == [None, None]
+
+
+def test_theme_changes_while_open(open_window: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(), show=True)
+    begin_endless(qtbot, panel)
+    plot = control(panel, "loss_plot", LossPlot).plot
+    seen = []
+    for theme in ("light", "dark", "light"):
+        viewer.theme = theme
+        seen.append(plot.backgroundBrush().color().lightness())
+        qtbot.wait(120)
+    assert seen[0] > 150 > 100 > seen[1]
+    assert seen[2] == seen[0]
+    put(panel, {"patches.stride": (64, 64)})
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: not control(panel, "cancel", QPushButton).isEnabled(), timeout=20_000)
+    assert status(panel)[1] == "error"
+    light = control(panel, "status").styleSheet()
+    viewer.theme = "dark"
+    assert control(panel, "status").styleSheet() != light
+
+
+def test_small_screen(open_window: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(), show=True)
+    window = viewer.window._qt_window
+    window.resize(1366, 768)
+    train, scroll = control(panel, "train", QPushButton), control(panel, "scroll", QScrollArea)
+    advanced = control(panel, "advanced")
+
+    def in_view(widget: Any) -> bool:
+        return bool(widget.isVisible() and widget.visibleRegion().boundingRect() == widget.rect())
+
+    def check() -> None:
+        qtbot.wait(100)
+        assert (window.width(), window.height()) == (1366, 768)
+        for name in ("train", "cancel", "save", "status"):
+            assert in_view(control(panel, name)), name
+        bottom = train.mapTo(window, train.rect().bottomRight())
+        assert window.rect().contains(bottom)
+        # Nothing is cut off at the right, bar or no bar.
+        assert scroll.widget().width() <= scroll.viewport().width()
+        assert scroll.widget().minimumSizeHint().width() <= scroll.viewport().width()
+        assert scroll.horizontalScrollBar().maximum() == 0
+
+    check()
+    advanced.expand()
+    qtbot.waitUntil(lambda: scroll.verticalScrollBar().maximum() > 100)
+    check()
+    scroll.verticalScrollBar().setValue(scroll.verticalScrollBar().maximum())
+    check()
+    begin_endless(qtbot, panel)
+    check()
+    for name in ("loss_plot", "progress", "estimate"):
+        assert in_view(control(panel, name)), name
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    check()
+    assert in_view(control(panel, "restart"))
+
+
+# ----------------------------------------------------------- errors of the training
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (RuntimeError("mat1 and mat2 cannot be multiplied"), "cannot be multiplied"),
+        (ValueError("bad value\nsecond line. Third."), "bad value"),
+        (KeyError(), "KeyError"),
+        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "smaller batch"),
+        (MemoryError(), "smaller batch"),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller batch"),
+        (OutOfMemoryError("the memory of the GPU is too small."), "memory of the GPU"),
+        (FitError("the loss is no number any more: lower the learning rate."), "lower the"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
+)
+def test_errors_of_the_training(
+    open_window: Open, images: Images, qtbot: Any, error: BaseException, words: str
+) -> None:
+    fake = FakeFit(error=error)
+    viewer, panel = open_window(*images, fit=fake)
+    run(qtbot, panel)
+    assert words in failed(panel)
+    assert made(viewer, "frames") == []
+
+
+def test_training_again_after_an_error(open_window: Open, images: Images, qtbot: Any) -> None:
+    fake = FakeFit(error=RuntimeError("no"))
+    viewer, panel = open_window(*images, fit=fake)
+    run(qtbot, panel)
+    failed(panel)
+    fake.error = None
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    assert len(made(viewer, "frames")) == 1
+
+
+@pytest.mark.parametrize("problem", [RuntimeError("no"), OutOfMemoryError("Full.")])
+def test_errors_of_the_rendering_keep_what_was_learned(
+    open_window: Open, images: Images, qtbot: Any, problem: Exception
+) -> None:
+    fake = FakeFit(problem=problem)
+    _, panel = open_window(*images, fit=fake)
+    run(qtbot, panel)
+    failed(panel)
+    fake.problem = None
+    put(panel, {"training.steps": 6})
+    assert control(panel, "train", QPushButton).text() == "Continue"
+    run(qtbot, panel)
+    assert fake.calls[1][2] == 4
+    assert status(panel)[0].startswith("Done")
+
+
+def test_an_error_while_continuing_keeps_the_result_before(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    run(qtbot, panel)
+    put(panel, {"training.steps": 8})
+    fake.error, fake.error_at = RuntimeError("no"), 6
+    run(qtbot, panel)
+    failed(panel)
+    assert len(made(viewer, "frames")) == 1
+    assert control(panel, "save", QPushButton).isEnabled()
+    assert control(panel, "train", QPushButton).text() == "Continue"
+
+
+def test_viewer_closed_while_looking_for_devices_is_about_to_begin(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    devices = panel.findChild(QComboBox, "training.device")
+    assert "looking for devices" in devices.itemText(0)
+    # All timers are due at once: the look is asked for, and its thread has yet to begin.
+    time.sleep(0.5)
+    QApplication.processEvents()
+    began = time.monotonic()
+    viewer.close()
+    assert no_worker_left()
+    assert time.monotonic() - began < 5
+    qtbot.wait(100)
+
+
+def test_devices_are_found_also_after_the_dock_was_closed_early(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer.window.remove_dock_widget(panel)
+    qtbot.wait(500)
+    devices = panel.findChild(QComboBox, "training.device")
+    assert "looking for devices" in devices.itemText(0)
+    viewer.window.add_dock_widget(panel, name="again")
+    qtbot.waitUntil(lambda: "looking" not in devices.itemText(0), timeout=20_000)
+    assert "available" in " ".join(devices.itemText(i) for i in range(devices.count()))
