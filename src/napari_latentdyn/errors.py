@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
+    "DeviceError",
     "FitError",
     "OutOfMemoryError",
     "PairError",
+    "ResumeError",
     "RunFolderError",
     "SettingsError",
     "Stopped",
@@ -34,6 +36,14 @@ class PairError(UserError, ValueError):
 
 class FitError(UserError):
     """The training failed."""
+
+
+class DeviceError(FitError):
+    """The device that was chosen cannot be used on this computer."""
+
+
+class ResumeError(FitError):
+    """A training cannot go on, because its settings or images differ from those it began with."""
 
 
 class OutOfMemoryError(FitError):

@@ -497,7 +497,15 @@ class Settings(FrozenModel):
                 raise SettingsError(_unknown(name, sorted(known)))
             group, field = name.split(".")
             data[group][field] = value
-        return Settings.parse(data)
+        try:
+            return Settings.parse(data)
+        except SettingsError as error:
+            alone = "patches.size" in changes and "patches.stride" not in changes
+            if not alone or not str(error).startswith("patches: the stride"):
+                raise
+            raise SettingsError(
+                f"{str(error).rstrip('.')} for patches.stride, to be changed with patches.size."
+            ) from None
 
     def get(self, name: str) -> Any:
         """Return the value of a setting by its dotted name.
@@ -588,7 +596,14 @@ def explain(error: ValidationError) -> str:
     """Turn a validation error of pydantic into one sentence for the user."""
     first = error.errors()[0]
     where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
-    if first["type"] == "value_error":
+    if first["type"] in ("missing", "too_long", "tuple_type"):
+        # The only lists without a fixed length are times.
+        many = where == "output.times"
+        what = f"takes {'numbers, such as 0.25,0.5' if many else 'two numbers, such as 64,64'}"
+    elif first["type"] == "model_type":
+        form = '{"name": value}' if where else 'settings are given as {"group": {"name": value}}'
+        what = f"{'holds settings as ' if where else ''}{form}, not {first['input']!r}"
+    elif first["type"] == "value_error":
         what = str(first["ctx"]["error"])
     else:
         what = first["msg"][0].lower() + first["msg"][1:]
@@ -605,5 +620,8 @@ def _unknown(name: str, known: list[str], kind: str = "setting") -> str:
             name.rpartition(".")[2], [k.rpartition(".")[2] for k in known], n=1, cutoff=0.5
         )
         near = [k for k in known if ends and k.rpartition(".")[2] == ends[0]][:1]
+    if not near and any("." in k for k in known):
+        groups = dict.fromkeys(k.partition(".")[0] for k in known)
+        return f"there is no {kind} '{name}'; names start with {', '.join(groups)} and a dot."
     hint = f"did you mean '{near[0]}'" if near else f"known are {', '.join(known)}"
     return f"there is no {kind} '{name}'; {hint}{'?' if near else '.'}"

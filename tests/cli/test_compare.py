@@ -57,6 +57,18 @@ def test_true_frames_with_and_without_ends_score_alike(call, pair, truth, tmp_pa
     assert reports[0]["dissolve"]["frames"] == reports[1]["dissolve"]["frames"]
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_three_true_frames_without_a_word_of_what_they_are(call, pair, truth, tmp_path):
+    tifffile.imwrite(tmp_path / "plain.tif", tifffile.imread(truth[1]))
+    psnr = []
+    for name, stack in (("a", truth[1]), ("b", tmp_path / "plain.tif")):
+        arguments = ("--truth", stack, "--methods", "dissolve", "-o", tmp_path / name)
+        assert call("compare", *pair, *arguments).code == 0
+        report = json.loads((tmp_path / name / "comparison.json").read_text())
+        psnr.append(report["methods"]["dissolve"]["psnr"])
+    assert psnr[0] == psnr[1]
+
+
 def test_compare_without_truth_makes_frames(call, pair, tmp_path):
     out = tmp_path / "out"
     arguments = ("compare", *pair, "--methods", "dissolve", "--frames", 2, "-o", out)

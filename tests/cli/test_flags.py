@@ -55,8 +55,9 @@ FLAGS = [
 def test_every_setting_has_a_flag_and_a_set(name):
     text, value = other_value(name)
     flag = flag_of(name)
-    assert settings_from(parsed(flag, *text.split())).get(name) == value
-    assert settings_from(parsed("--set", f"{name}={text}")).get(name) == value
+    more = ("--interval", "2") if name == "images.interval_unit" else ()
+    assert settings_from(parsed(flag, *text.split(), *more)).get(name) == value
+    assert settings_from(parsed("--set", f"{name}={text}", *more)).get(name) == value
 
 
 def test_switches():
@@ -90,6 +91,46 @@ def test_help_is_the_description_of_the_setting():
     with pytest.raises(SystemExit) as left:
         parsed("--help")
     assert left.value.code == 0
+
+
+def test_help_names_the_defaults(capsys):
+    with pytest.raises(SystemExit):
+        parsed("--help")
+    text = " ".join(capsys.readouterr().out.split())
+    assert "Number of optimiser steps. (default: 150)" in text
+    assert "[pixels] (default: 128 128)" in text
+    assert "Unit of the time between the images. (default: hour)" in text
+    assert "(default: 0.001)" in text
+    defaults = [flag_of(name) for name, _ in iter_fields() if flag_of(name)]
+    assert text.count("(default: ") == len(defaults) + 1  # and that of --preset
+
+
+def test_a_unit_of_time_needs_a_time():
+    for flags in (("--interval-unit", "day"), ("--set", "images.interval_unit=day")):
+        with pytest.raises(UserError, match="with --interval"):
+            settings_from(parsed(*flags))
+    assert settings_from(parsed("--interval", "3", "--interval-unit", "day")).images.interval == 3
+
+
+def test_a_list_may_start_with_a_minus():
+    assert settings_from(parsed("--missing-value", "-9999")).images.missing_value == -9999
+    with pytest.raises(UserError, match=r"^output.times: .* not '-0.5'\.$"):
+        settings_from(parsed("--times", "-0.5,.5"))
+
+
+@pytest.mark.parametrize(
+    ("assignment", "says"),
+    [
+        ("patches.size=32", "patches.size: takes two numbers, such as 64,64."),
+        ("patches.size=32,32,32", "patches.size: takes two numbers, such as 64,64."),
+        ("bogus.xyzzy=1", "names start with images, patches, model, physics, training, output and"),
+    ],
+)
+def test_wrong_assignments_are_explained(assignment, says):
+    with pytest.raises(UserError) as error:
+        settings_from(parsed("--set", assignment))
+    assert says in str(error.value)
+    assert len(str(error.value)) < 140
 
 
 def test_each_source_goes_before_the_last(tmp_path):
@@ -136,6 +177,8 @@ def test_the_way_to_choose_frames_with_precedence_replaces_the_other(tmp_path):
         ('{"modle": {}}', "did you mean 'model'?"),
         ('{"model": {"stages": "many"}}', "model.stages"),
         ("{", "not valid JSON"),
+        ('{"model": 3}', 'model: holds settings as {"name": value}, not 3.'),
+        ("3", 'settings are given as {"group": {"name": value}}, not 3.'),
     ],
 )
 def test_a_wrong_settings_file_is_named(tmp_path, content, says):

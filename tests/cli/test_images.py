@@ -72,6 +72,33 @@ def test_one_image_of_a_stack(tmp_path):
     np.testing.assert_array_equal(read_stack(path), stack)
 
 
+@pytest.mark.parametrize("count", [3, 4])
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+def test_a_stack_that_looks_like_planes_of_colours(tmp_path, count):
+    stack = np.stack([GREY + i for i in range(count)])
+    tifffile.imwrite(tmp_path / "s.tif", stack)
+    with tifffile.TiffFile(tmp_path / "s.tif") as tif:
+        assert tif.series[0].axes == "SYX"
+    path = str(tmp_path / "s.tif")
+    for index in (0, 1, -1):
+        image = read_image(f"{path}:{index}")
+        np.testing.assert_array_equal(image.array, stack[index])
+        assert (image.channel_axis, image.rgb, image.missing) == (None, False, None)
+    with pytest.raises(ImageFileError, match=f"it holds {count}"):
+        read_image(f"{path}:{count}")
+    np.testing.assert_array_equal(read_stack(path, grey=True), stack)
+    assert read_image(path).rgb is True
+
+
+def test_colours_stay_colours_with_an_index(tmp_path):
+    tifffile.imwrite(tmp_path / "a.tif", COLOUR, photometric="rgb")
+    image = read_image(f"{tmp_path / 'a.tif'}:0")
+    np.testing.assert_array_equal(image.array, COLOUR)
+    assert image.rgb is True
+    with pytest.raises(ImageFileError, match="has no image 1"):
+        read_image(f"{tmp_path / 'a.tif'}:1")
+
+
 def test_channels_of_a_time_series(tmp_path):
     data = np.arange(3 * 2 * 20 * 30, dtype=np.uint16).reshape(3, 2, 20, 30)
     tifffile.imwrite(tmp_path / "s.ome.tif", data, ome=True, metadata={"axes": "TCYX"})

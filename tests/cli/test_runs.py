@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 
 from napari_latentdyn.core.runfolder import read_run
 
@@ -44,6 +44,20 @@ def test_the_same_seed_gives_the_same_frames(call, pair, tmp_path, tiny):
     a, b, c = (read_run(tmp_path / name) for name in "abc")
     np.testing.assert_array_equal(a.velocity, b.velocity)
     assert np.abs(a.velocity - c.velocity).max() > 0
+    for name in ("frames.ome.tif", "fields.npz", "model.safetensors", "settings.json"):
+        assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
+    assert (tmp_path / "a" / "frames.ome.tif").read_bytes() != (
+        tmp_path / "c" / "frames.ome.tif"
+    ).read_bytes()
+
+
+def test_the_same_result_is_written_as_the_same_bytes(call, pair, tmp_path, tiny):
+    call("run", *pair, "-o", tmp_path / "run", *tiny, "-q")
+    folders = [tmp_path / str(i) for i in range(6)]
+    for folder in folders:
+        assert call("apply", tmp_path / "run", "--frames", 1, "-o", folder, "-q").code == 0
+    for name in ("frames.ome.tif", "model.safetensors"):
+        assert len({(folder / name).read_bytes() for folder in folders}) == 1, name
 
 
 def test_frames_and_times_choose_the_frames(call, pair, tmp_path, tiny):
@@ -83,7 +97,14 @@ def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
     assert half.report["inputs"]["first"]["name"] == "first.ome.tif"
     np.testing.assert_allclose(half.velocity, whole.velocity, atol=1e-5)
 
-    assert "has done 6 of 6 steps" in call("run", "--resume", tmp_path / "half").sentence()
+    for steps in ((), ("--steps", 4)):
+        sentence = call("run", "--resume", tmp_path / "half", *steps).sentence()
+        assert "has done 6 of" in sentence
+        assert "give more than 6 with --steps" in sentence
+    other = call("run", "--resume", tmp_path / "half", "--steps", 9, "--stages", 3, "-q")
+    assert other.code == 2
+    assert "start anew" in other.sentence()
+    assert read_run(tmp_path / "half").report["steps"] == 6
 
 
 def test_a_mask_leaves_pixels_out(call, pair, tmp_path, tiny):
@@ -146,7 +167,7 @@ def test_colours_stay_colours(call, tmp_path, drifting, tiny):
         (("run", "--resume", "{used}"), "not a run folder"),
         (("run", "{first}", "{last}", "--resume", "{used}"), "give none"),
         (("apply", "{used}", "--times", "0.5"), "not a run folder"),
-        (("apply", "{used}"), "--times"),
+        (("apply", "{used}"), "not a run folder"),
         (("demo", "-o", "{used}", "--no-view"), "left as it is"),
         (("unknown",), "invalid choice"),
         ((), "required"),
@@ -191,11 +212,22 @@ def test_an_earlier_run_is_kept_unless_overwriting_is_allowed(call, pair, tmp_pa
     assert json.loads((out / "report.json").read_text())["seed"] == 5
 
 
-def test_a_training_that_fails_returns_1(call, pair, tmp_path, tiny, monkeypatch):
+def test_a_device_that_is_not_there_is_wrong_input(call, pair, tmp_path, tiny, monkeypatch):
     monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--device", "cuda")
+    assert answer.code == 2
+    sentence = answer.sentence()
+    assert "'cuda' cannot be used" in sentence
+    assert sentence.endswith("): choose auto or cpu.")
+    assert ".)" not in sentence
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_training_that_fails_returns_1(call, pair, tmp_path, tiny, monkeypatch):
+    monkeypatch.setattr("napari_latentdyn.core.fit.total_loss", lambda *_: torch.tensor(np.nan))
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
     assert answer.code == 1
-    assert "'cuda' cannot be used" in answer.sentence()
+    assert "lower the learning rate" in answer.sentence()
     assert not (tmp_path / "out").exists()
 
 
@@ -209,44 +241,24 @@ def test_torch_is_not_imported_for_wrong_arguments(pair, tmp_path):
     assert done.returncode == 2, done.stderr
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
-def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
-    out = tmp_path / "out"
-    command = [sys.executable, "-m", "napari_latentdyn", "run", *map(str, pair), "-o", str(out)]
-    process = subprocess.Popen(
-        [*command, *tiny, "--steps", "1000000"], stderr=subprocess.PIPE, text=True
-    )
-    assert process.stderr is not None
-    for text in process.stderr:
-        if text.startswith("Training"):
-            break
-    time.sleep(0.3)
-    pressed = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    _, rest = process.communicate(timeout=60)
-    assert process.returncode == 130
-    assert time.monotonic() - pressed < 20
-    assert "what was learned is kept" in rest
-    assert "Traceback" not in rest
-    report = read_run(out).report
-    assert report["stopped_early"] is True
-    assert 0 < report["steps"] < report["steps_planned"] == 1_000_000
+def test_the_place_is_tried_before_the_training(call, pair, tmp_path, monkeypatch):
+    def refused(*_: object, **__: object) -> str:
+        raise OSError(30, os.strerror(30))
 
-    steps = report["steps"] + 2
-    assert call("run", "--resume", out, "--steps", steps).code == 0
-    assert read_run(out).report["stopped_early"] is False
-    assert read_run(out).report["steps"] == steps
-
-
-def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeypatch):
-    def interrupted(*_: object, **__: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr("napari_latentdyn.cli.runs.read_pair", interrupted)
+    monkeypatch.setattr("tempfile.mkdtemp", refused)
+    monkeypatch.setattr("napari_latentdyn.cli.runs.learn", None)
     answer = call("run", *pair, "-o", tmp_path / "out")
-    assert answer.code == 130
-    assert "interrupted" in answer.sentence()
-    assert not (tmp_path / "out").exists()
+    assert answer.code == 2
+    assert "cannot be written (Read-only file system)" in answer.sentence()
+
+
+def test_the_closing_line_tells_both_times(call, pair, tmp_path, tiny):
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
+    assert re.search(
+        r"^3 frames after 3 steps; training took \d+:\d\d, with the frames \d+:\d\d; written to:$",
+        answer.err,
+        re.MULTILINE,
+    )
 
 
 def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):

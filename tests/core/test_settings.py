@@ -31,6 +31,12 @@ def test_presets_round_trip_through_json(name: str, tmp_path: Path) -> None:
     assert set(PRESETS[name].changes) <= {known for known, _ in iter_fields()}
 
 
+def test_a_patch_size_below_the_stride_names_both() -> None:
+    with pytest.raises(SettingsError, match=r"use at most 48 for patches\.stride, .*patches\.size"):
+        Settings().updated({"patches.size": (48, 48)})
+    assert Settings().updated({"patches.size": (96, 96)}).patches.stride == (64, 64)
+
+
 def test_presets_differ() -> None:
     assert len({Settings.preset(name).to_json() for name in PRESETS}) == len(PRESETS)
 
@@ -81,7 +87,7 @@ def test_paper_has_none_of_our_additions() -> None:
         ({"output": {"times": [1.5]}}, "output.times"),
         ({"model": {"encoder_kernel": 4}}, "3 or 5"),
         ({"training": {"learning_rate": float("nan")}}, "learning_rate"),
-        ([1, 2], "valid dictionary"),
+        ([1, 2], "not [1, 2]"),
     ],
 )
 def test_what_is_wrong_is_one_sentence(data: Any, says: str) -> None:

@@ -5,6 +5,36 @@ messages go to standard error. PyTorch is imported only when the arguments are
 known to be right.
 """
 
-from napari_latentdyn.cli.main import main
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
 
 __all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The arguments; those of the process if they are not given.
+
+    Returns
+    -------
+    int
+        0 when the results are complete, 1 when the run failed, 2 for wrong
+        input, 130 when it was interrupted, 143 when it was terminated.
+    """
+    try:
+        # Imported here because it takes a while, in which Ctrl-C may be pressed.
+        from napari_latentdyn.cli.program import main as program
+
+        return program(argv)
+    except KeyboardInterrupt as interrupt:
+        sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
+        # Python notes an interrupt within such a call, as in the making of a data class, and in
+        # place of returning our code would end itself by the signal; the next call clears the note.
+        exec("")
+        return int(interrupt.args[0]) if interrupt.args else 130

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.cli.codes import INTERRUPTED, OK
 from napari_latentdyn.cli.errors import OutputError, UsageError
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.images import ImageFile, read_stack
@@ -84,11 +83,11 @@ def compare(arguments: argparse.Namespace) -> int:
                 break
         line.close()
         if not results:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(interrupt.code)
         _write(target, results, pair, files, times, arguments, complete=len(results) == len(names))
         sys.stderr.write(_table(results))
         sys.stdout.write(f"{target}\n")
-        return INTERRUPTED if interrupt.requested else OK
+        return interrupt.code
 
 
 def _one(
@@ -113,7 +112,8 @@ def _one(
 
 def _read_truth(source: str, pair: ImagePair, settings: Settings) -> NDArray[np.float32]:
     """Read the true frames between the images, shape (T, C, H, W)."""
-    stack = read_stack(source)
+    grey = pair.channels == 1 and settings.images.channel is None
+    stack = read_stack(source, grey=grey)
     if stack.ndim == 3:
         stack = stack[:, None]
     elif settings.images.channel is not None and settings.images.channel < stack.shape[1]:

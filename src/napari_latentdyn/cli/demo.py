@@ -63,7 +63,8 @@ def _is_done(folder: Path, settings: Settings) -> bool:
     if not runfolder.is_run_folder(folder):
         return False
     run = runfolder.read_run(folder)
-    return run.settings == settings and not run.report.get("stopped_early")
+    cut = run.report.get("stopped_early") or not run.report.get("frames_complete", True)
+    return run.settings == settings and not cut
 
 
 def _view(folder: Path) -> None:

@@ -72,17 +72,19 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) 
         name: parser.add_argument_group(f"Settings: {info.title}")
         for name, info in Settings.model_fields.items()
     }
+    defaults = Settings()
     for name, field in iter_fields():
         flag = flag_of(name)
         if flag is None:
             continue
         kwargs = _shape_of(field.annotation)
         unit = _unit(field.json_schema_extra)
+        text = f"{field.description or field.title}{unit} (default: {_default(defaults, name)})"
         groups[name.partition(".")[0]].add_argument(
             flag,
             dest=_DEST + name,
             default=None,
-            help=f"{field.description or field.title}{unit}".replace("%", "%%"),
+            help=text.replace("%", "%%"),
             **kwargs,
         )
 
@@ -110,7 +112,8 @@ def settings_from(
     UsageError
         If an assignment is none.
     """
-    layers = [_from_flags(arguments), _from_assignments(arguments)]
+    asked = [_from_flags(arguments), _from_assignments(arguments)]
+    layers = list(asked)
     if base is None:
         base = Settings.preset(arguments.preset) if arguments.preset else Settings()
         if arguments.settings is not None:
@@ -122,7 +125,12 @@ def settings_from(
             if other is not None and value is not None and layer.get(other) is None:
                 changes[other] = None
             changes[name] = value
-    return base.updated({**_fitting_stride(base, changes), **changes})
+    settings = base.updated({**_fitting_stride(base, changes), **changes})
+    if settings.images.interval is None and any("images.interval_unit" in said for said in asked):
+        raise UsageError(
+            "--interval-unit is the unit of the time between the images; give this with --interval."
+        )
+    return settings
 
 
 def _fitting_stride(base: Settings, changes: dict[str, Any]) -> dict[str, Any]:
@@ -189,6 +197,15 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     if typing.get_origin(annotation) is typing.Annotated:
         return (typing.get_args(annotation)[0],)
     return typing.get_args(annotation)
+
+
+def _default(defaults: Settings, name: str) -> str:
+    value = defaults.get(name)
+    if value is None or isinstance(value, bool):
+        return {None: "none", True: "yes", False: "no"}[value]
+    if isinstance(value, float):
+        return f"{value:g}"
+    return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _unit(extra: Any) -> str:

@@ -63,6 +63,17 @@ class _Loaded:
     alpha: bool = False
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
+    planar: bool = False
+
+    def unstacked(self) -> _Loaded:
+        """Return the planes of a single image as images, where they may be a stack.
+
+        Some programs write three or four grey images without a word of what they
+        are, and then they look like the planes of one colour image.
+        """
+        if len(self.images) > 1 or not self.planar:
+            return self
+        return _Loaded(self.images[0], pixel_size=self.pixel_size, unit=self.unit)
 
 
 def read_image(source: str) -> ImageFile:
@@ -72,7 +83,8 @@ def read_image(source: str) -> ImageFile:
     ----------
     source : str
         A TIFF, OME-TIFF, PNG or JPEG file; ``FILE:3`` takes the image of index
-        3 (counted from 0, negative from the end) of a file that holds several.
+        3 (counted from 0, negative from the end) of a file that holds several,
+        or that plane of a file that holds one image in planes.
 
     Raises
     ------
@@ -81,6 +93,8 @@ def read_image(source: str) -> ImageFile:
     """
     path, index = _split(source)
     loaded = _load(path)
+    if index is not None:
+        loaded = loaded.unstacked()
     count = len(loaded.images)
     if index is None:
         if count > 1:
@@ -123,8 +137,16 @@ def read_mask(source: str) -> NDArray[np.bool_]:
     return marked if image.channel_axis is None else np.any(marked, axis=image.channel_axis)
 
 
-def read_stack(source: str) -> NDArray[np.float32]:
+def read_stack(source: str, *, grey: bool = False) -> NDArray[np.float32]:
     """Read all images of a file as (T, H, W), or (T, C, H, W) if they have channels.
+
+    Parameters
+    ----------
+    source : str
+        A TIFF file.
+    grey : bool
+        Whether the images are known to have one channel; the planes of a single
+        image are then taken for the images.
 
     Raises
     ------
@@ -132,6 +154,8 @@ def read_stack(source: str) -> NDArray[np.float32]:
         If the file cannot be read.
     """
     loaded = _load(Path(source))
+    if grey:
+        loaded = loaded.unstacked()
     images = loaded.images
     if loaded.channel_axis is not None:
         images = np.moveaxis(images, loaded.channel_axis + 1, 1)
@@ -217,7 +241,8 @@ def _load_tiff(path: Path) -> _Loaded:
     array = array.transpose([axes.index(name) for name in (*others, *kept)])
     array = array.reshape(-1, *array.shape[len(others) :])
     axis = kept.index(channels[0]) if channels else None
-    return _Loaded(array, axis, rgb=rgb, alpha=alpha, pixel_size=size, unit=unit)
+    planar = channels == ["S"] and axis == 0
+    return _Loaded(array, axis, rgb, alpha, size, unit, planar)
 
 
 def _pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str | None]:

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.errors import RunFolderError, Stopped
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_latentdyn.core.checkpoint import Checkpoint
     from napari_latentdyn.core.dynamics import Dynamics
     from napari_latentdyn.core.fit import Progress
@@ -23,36 +28,48 @@ __all__ = ["Interrupt", "interruptible", "learn", "write"]
 
 
 class Interrupt:
-    """Whether the user pressed Ctrl-C."""
+    """Whether the user pressed Ctrl-C, or the system asked the process to end."""
 
     def __init__(self, line: ProgressLine) -> None:
-        self.requested = False
+        self.code = OK
         self._line = line
+        self._asked = False
         self._told = False
 
     def should_stop(self) -> bool:
         """Return whether to stop, and tell the user once that this was heard."""
         # Not in the signal handler: it may interrupt a write to the same stream.
-        if self.requested and not self._told:
+        if self._asked and not self._told:
             self._told = True
             self._line.note("Stopping; what was learned is kept. Ctrl-C again gives it up.")
-        return self.requested
+        return self._asked
 
-    def _on_signal(self, *_: Any) -> None:
-        if self.requested:
-            raise KeyboardInterrupt
-        self.requested = True
+    def ask_anew(self) -> None:
+        """Let the next Ctrl-C stop what comes now, in place of giving all up."""
+        # Who sends SIGTERM waits for some seconds only.
+        if self.code != TERMINATED:
+            self._asked = self._told = False
+
+    def _on_signal(self, number: int, *_: Any) -> None:
+        self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
+        if self._asked:
+            raise KeyboardInterrupt(self.code)
+        self._asked = True
 
 
 @contextmanager
 def interruptible(line: ProgressLine) -> Iterator[Interrupt]:
-    """Let the first Ctrl-C ask for a stop, and the second one interrupt."""
+    """Let the first Ctrl-C or SIGTERM ask for a stop, and the second one interrupt."""
     interrupt = Interrupt(line)
-    before = signal.signal(signal.SIGINT, interrupt._on_signal)  # noqa: SLF001
+    before = {
+        number: signal.signal(number, interrupt._on_signal)  # noqa: SLF001
+        for number in (signal.SIGINT, signal.SIGTERM)
+    }
     try:
         yield interrupt
     finally:
-        signal.signal(signal.SIGINT, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
         line.close()
 
 
@@ -93,22 +110,27 @@ def write(
     inputs: dict[str, Any],
     placement: dict[str, Any] | None,
     overwrite: bool,
+    interrupt: Interrupt | None = None,
 ) -> Path:
     """Draw the frames, write the run folder and say what it holds.
+
+    If `interrupt` asks for it, only the frames of the two ends are drawn.
 
     Raises
     ------
     OutputError
         If the folder cannot be written.
     """
-    times = dynamics.times()
-    frames = dynamics.frames(times, on_frame=lambda i, n: line.step("render", i, n))
+    began = time.perf_counter()
+    times, frames, complete = _drawn(dynamics, line, interrupt)
     line.close()
+    drawing = time.perf_counter() - began
     try:
         written = dynamics.save(
             folder,
             times=times,
             frames=frames,
+            frames_complete=complete,
             inputs=inputs,
             placement=placement,
             overwrite=overwrite,
@@ -121,11 +143,38 @@ def write(
         if report["stopped_early"]
         else ""
     )
+    if not complete:
+        line.note(
+            "Only the frames of the two ends were drawn; this makes the others:  "
+            f"napari-latentdyn apply {written}"
+        )
     line.note(
-        f"{len(times)} frames after {report['steps']} steps "
-        f"in {clock(report['seconds'])}{early}; written to:"
+        f"{len(times)} frames after {report['steps']} steps; training took "
+        f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"
+        "; written to:"
     )
     return written
+
+
+def _drawn(
+    dynamics: Dynamics, line: ProgressLine, interrupt: Interrupt | None
+) -> tuple[NDArray[np.float64], NDArray[np.float32], bool]:
+    """Return times and frames, and whether they are all that the settings ask for."""
+    times = dynamics.times()
+    ends = times[[0, -1]]
+    should_stop = interrupt.should_stop if interrupt is not None else None
+
+    def show(done: int, total: int) -> None:
+        line.step("render", done, total)
+
+    if interrupt is not None and dynamics.report["stopped_early"]:
+        # That Ctrl-C was for the training.
+        interrupt.ask_anew()
+    try:
+        return times, dynamics.frames(times, should_stop=should_stop, on_frame=show), True
+    except Stopped:
+        line.close()
+    return ends, dynamics.frames(ends, on_frame=show), len(times) == len(ends)
 
 
 def _drained(fitting: Any, show: Callable[[Progress], None]) -> Dynamics:

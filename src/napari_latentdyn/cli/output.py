@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -42,7 +42,12 @@ def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path
                 f"the folder {target} already holds results; choose another one or allow "
                 "--overwrite."
             )
-    above = next(parent for parent in target.parents if parent.exists())
-    if not above.is_dir() or not os.access(above, os.W_OK):
-        raise RunFolderError(f"the folder {above} cannot be written; choose another place.")
+    above = next(parent for parent in target.resolve().parents if parent.exists())
+    try:
+        # Asking for permission is not enough: network drives answer yes and refuse to write.
+        Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=above)).rmdir()
+    except OSError as error:
+        raise RunFolderError(
+            f"the folder {above} cannot be written ({error.strerror}); choose another place."
+        ) from None
     return target

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any, NoReturn
@@ -14,6 +15,7 @@ from napari_latentdyn.cli.flags import add_setting_flags
 __all__ = ["build_parser", "parse"]
 
 _IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
+_LIST = re.compile(r"-[\d.][\d.eE+-]*,")
 
 
 class Parser(argparse.ArgumentParser):
@@ -31,7 +33,8 @@ def build_parser() -> argparse.ArgumentParser:
         prog="napari-latentdyn",
         description="Learn what happened between two images of one scene.",
         epilog="Results go to disk, progress to standard error. Exit codes: 0 the results are "
-        "complete, 1 the run failed, 2 wrong input, 130 interrupted (what was learned is kept).",
+        "complete, 1 the run failed, 2 wrong input, 130 interrupted and 143 terminated (what was "
+        "learned is kept).",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="show the version and leave")
@@ -52,7 +55,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     UsageError
         If the arguments cannot be understood.
     """
-    arguments, rest = parser.parse_known_args(argv)
+    arguments, rest = parser.parse_known_args(_joined(argv))
     if rest:
         known = [o for action in arguments.parser._actions for o in action.option_strings]  # noqa: SLF001
         near = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
@@ -60,6 +63,17 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
         kind = "flag" if rest[0].startswith("-") else "argument"
         raise UsageError(f"there is no {kind} '{rest[0]}'; {hint}")
     return arguments
+
+
+def _joined(argv: Sequence[str]) -> list[str]:
+    """Join a flag and a list that starts with a minus, which looks like a flag itself."""
+    joined: list[str] = []
+    for text in argv:
+        if joined and _LIST.match(text) and re.match(r"--[a-z-]+$", joined[-1]):
+            joined[-1] += f"={text}"
+        else:
+            joined.append(text)
+    return joined
 
 
 class _Version(argparse.Action):
@@ -132,7 +146,8 @@ def _add_run(commands: Any) -> None:
         "runs:run",
         "learn the dynamics between two images and write a run folder",
         "Ctrl-C stops the training, and what was learned is written and marked; "
-        "--resume goes on from there.",
+        "--resume goes on from there. While frames are drawn, Ctrl-C leaves it at those of the two "
+        "ends; apply makes the others.",
     )
     _add_pair(parser, optional=True)
     _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
@@ -146,13 +161,14 @@ def _add_apply(commands: Any) -> None:
     parser = _command(
         commands,
         "apply",
-        "DIR (--times T1,T2,.. | --frames K) [flags]",
+        "DIR [--times T1,T2,.. | --frames K] [flags]",
         "runs:apply",
         "make frames at other times from a run folder, without training",
-        "Without -o the frames in the folder are replaced.",
+        "Without -o the frames in the folder are replaced. Without --times and --frames it makes "
+        "the frames that an interrupted run left out.",
     )
     parser.add_argument("folder", metavar="DIR", help="run folder")
-    times = parser.add_mutually_exclusive_group(required=True)
+    times = parser.add_mutually_exclusive_group()
     times.add_argument(
         "--times", metavar="T1,T2,..", help="fractions of the interval; both ends are added"
     )

@@ -7,7 +7,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.cli.codes import INTERRUPTED, OK
+from napari_latentdyn.cli.checks import check_pixel_sizes, oddities
+from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.images import ImageFile, read_image, read_mask
@@ -68,10 +69,16 @@ def run_pair(
             pair, settings, line=line, should_stop=interrupt.should_stop, resume=resume
         )
         written = write(
-            dynamics, target, line=line, inputs=inputs, placement=placement, overwrite=overwrite
+            dynamics,
+            target,
+            line=line,
+            inputs=inputs,
+            placement=placement,
+            overwrite=overwrite,
+            interrupt=interrupt,
         )
         sys.stdout.write(f"{written}\n")
-        return INTERRUPTED if interrupt.requested else OK
+        return interrupt.code
 
 
 def apply(arguments: argparse.Namespace) -> int:
@@ -80,7 +87,12 @@ def apply(arguments: argparse.Namespace) -> int:
     report = runfolder.read_report(source)
     settings = runfolder.read_run(source).settings
     chosen = _asked(arguments)
-    settings = settings.updated({"output.times": None, "output.frames": None, **chosen})
+    if chosen:
+        settings = settings.updated({"output.times": None, "output.frames": None, **chosen})
+    elif report.get("frames_complete", True):
+        raise UsageError(
+            f"the run in {source} has all its frames; choose others with --times or --frames."
+        )
     target, overwrite = _target_beside(source, arguments)
     computing = (
         settings.updated({"training.device": arguments.device}) if arguments.device else settings
@@ -126,6 +138,7 @@ def read_pair(
             f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
             "choose one channel with --channel, or convert one of the images."
         )
+    check_pixel_sizes(first, last)
     pair = ImagePair.from_arrays(
         first.array,
         last.array,
@@ -135,6 +148,8 @@ def read_pair(
         mask_first=missing[0],
         mask_last=missing[1],
     )
+    for sentence in oddities(pair, first, last):
+        sys.stderr.write(f"{sentence}\n")
     return pair, (first, last)
 
 
@@ -164,7 +179,7 @@ def _resume(arguments: argparse.Namespace) -> int:
     if int(report["steps"]) >= settings.training.steps:
         raise UsageError(
             f"the run in {source} has done {report['steps']} of {settings.training.steps} steps; "
-            "give more with --steps."
+            f"give more than {report['steps']} with --steps."
         )
     target, overwrite = _target_beside(source, arguments)
     from napari_latentdyn.core.dynamics import Dynamics
@@ -194,4 +209,6 @@ def _target_beside(source: Path, arguments: argparse.Namespace) -> tuple[Path, b
 def _asked(arguments: argparse.Namespace) -> dict[str, Any]:
     if arguments.times is not None:
         return {"output.times": parse_value("output.times", arguments.times)}
-    return {"output.frames": parse_value("output.frames", arguments.frames)}
+    if arguments.frames is not None:
+        return {"output.frames": parse_value("output.frames", arguments.frames)}
+    return {}

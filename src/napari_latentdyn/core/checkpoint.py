@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from napari_latentdyn.errors import FitError
+from napari_latentdyn.errors import ResumeError
 
 __all__ = ["Checkpoint"]
 
@@ -68,12 +68,12 @@ class Checkpoint:
 
         Raises
         ------
-        FitError
+        ResumeError
             If the networks have other layers.
         """
         own = {name: value.shape for name, value in model.state_dict().items()}
         if own != {name: value.shape for name, value in self.model.items()}:
-            raise FitError(
+            raise ResumeError(
                 "the training cannot go on, because the settings of the model or the channels of "
                 "the images differ from those it started with: start anew."
             )

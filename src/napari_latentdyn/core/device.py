@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_latentdyn.errors import FitError
+from napari_latentdyn.errors import DeviceError
 
 __all__ = [
     "Device",
@@ -77,7 +77,7 @@ def resolve(name: str) -> torch.device:
 
     Raises
     ------
-    FitError
+    DeviceError
         If the device cannot be used on this computer.
     """
     if name == "auto":
@@ -88,9 +88,9 @@ def resolve(name: str) -> torch.device:
         "mps": torch.backends.mps.is_available(),
     }
     if not available[name]:
-        raise FitError(
-            f"the device '{name}' cannot be used on this computer ({cuda_note() or 'not found'}) "
-            "Choose auto or cpu."
+        reason = cuda_note().rstrip(".") or "not found"
+        raise DeviceError(
+            f"the device '{name}' cannot be used on this computer ({reason}): choose auto or cpu."
         )
     return torch.device(name)
 

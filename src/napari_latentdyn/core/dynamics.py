@@ -148,6 +148,7 @@ class Dynamics:
         inputs: dict[str, Any] | None = None,
         placement: dict[str, Any] | None = None,
         overwrite: bool = False,
+        frames_complete: bool = True,
     ) -> Path:
         """Write a run folder, complete or not at all.
 
@@ -167,6 +168,8 @@ class Dynamics:
             Scale, translation, units and so on of the inputs.
         overwrite : bool
             Replace an earlier run folder.
+        frames_complete : bool
+            Whether the frames are all that were asked for; noted in the report.
 
         Returns
         -------
@@ -185,6 +188,7 @@ class Dynamics:
             **self.report,
             "inputs": _describe_inputs(self.pair, inputs or {}),
             "times": chosen.tolist(),
+            "frames_complete": frames_complete,
             "placement": placement,
             "interval": _interval(self.settings),
         }

@@ -99,9 +99,12 @@ def fit(
     ------
     OutOfMemoryError
         If memory runs out, also with half of the batch.
+    DeviceError
+        If the device cannot be used.
+    ResumeError
+        If the checkpoint does not fit.
     FitError
-        If the loss is no number any more, the device cannot be used, or the
-        checkpoint does not fit.
+        If the loss is no number any more.
 
     Examples
     --------
@@ -271,11 +274,15 @@ class _Fit:
             message="Advection fields of the whole image",
         )
         try:
-            return renderer.fields(start)
+            return renderer.fields(start, self._ask)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise _no_memory(self.device) from None
             raise
+
+    def _ask(self, *_: int) -> None:
+        # Without fields there is no result: asked only so that the caller takes notice.
+        self.should_stop()
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import uuid
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -121,6 +124,7 @@ def write_ome_tiff(
     OSError
         If the file cannot be written.
     """
+    widened = np.ascontiguousarray(_widened(data))
     metadata: dict[str, Any] = {"axes": axes}
     if name:
         metadata["Name"] = name
@@ -139,9 +143,13 @@ def write_ome_tiff(
             metadata["TimeIncrement"] = step
             metadata["TimeIncrementUnit"] = symbol
         metadata["Plane"] = _plane_times(data.shape, axes, times, symbol)
+    # The same content gives the same file.
+    content = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
+    content.update(widened.data)
+    metadata["UUID"] = str(uuid.UUID(bytes=content.digest()[:16], version=4))
     tifffile.imwrite(
         path,
-        _widened(data),
+        widened,
         ome=True,
         photometric="rgb" if axes.endswith("S") else "minisblack",
         metadata=metadata,

@@ -174,7 +174,7 @@ def write_run(
             pixel_unit=_pixel_unit(placed),
             times=np.asarray(times, dtype=np.float64) * interval["value"] if known else None,
             times_unit=interval.get("unit") if known else None,
-            name=target.name,
+            name="frames",
         )
         _save_arrays(files, FIELDS, {"velocity": _floats(velocity), "times": field_times})
         _save_arrays(files, INPUTS, inputs)
@@ -182,7 +182,7 @@ def write_run(
             _save_arrays(files, LATENTS, {"latents": _floats(latents), "times": times})
         plain = {name: np.array(value, order="C", copy=None) for name, value in tensors.items()}
         metadata = {"format": str(FORMAT_VERSION), **tensor_metadata}
-        files.path(MODEL).write_bytes(save_tensors(plain, metadata))
+        files.path(MODEL).write_bytes(_ordered(save_tensors(plain, metadata)))
         write_text(files.path(SETTINGS), settings.to_json())
         complete = {
             **report,
@@ -298,6 +298,16 @@ def _load_arrays(path: Path, name: str, needed: tuple[str, ...]) -> dict[str, ND
         if key not in arrays:
             raise RunFolderError(damaged(path, name, f"lacks '{key}'"))
     return arrays
+
+
+def _ordered(tensors: bytes) -> bytes:
+    """Sort the metadata of a safetensors file, which are in another order each time."""
+    start = 8 + int.from_bytes(tensors[:8], "little")
+    header = json.loads(tensors[8:start])
+    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + tensors[start:]
 
 
 def _floats(array: NDArray[Any]) -> NDArray[np.float32]:

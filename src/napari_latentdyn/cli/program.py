@@ -1,0 +1,33 @@
+"""Entry point: parses the arguments, runs a command, turns errors into exit codes."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+from napari_latentdyn.cli.codes import FAILED, WRONG_INPUT
+from napari_latentdyn.cli.errors import OutputError
+from napari_latentdyn.cli.parser import build_parser, parse
+from napari_latentdyn.errors import DeviceError, FitError, ResumeError, UserError
+
+__all__ = ["main"]
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line; `napari_latentdyn.cli.main` says how.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        If the user gives up.
+    """
+    parser = build_parser()
+    try:
+        arguments = parse(parser, sys.argv[1:] if argv is None else argv)
+        code: int = arguments.command(arguments)
+    except UserError as error:
+        sys.stderr.write(f"napari-latentdyn: {error}\n")
+        if isinstance(error, (DeviceError, ResumeError)):
+            return WRONG_INPUT
+        return FAILED if isinstance(error, (FitError, OutputError)) else WRONG_INPUT
+    return code

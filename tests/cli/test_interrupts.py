@@ -1,0 +1,167 @@
+"""Ctrl-C and SIGTERM: what is kept, what is said, exit codes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from napari_latentdyn.core.runfolder import read_run
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
+def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "napari_latentdyn", "run", *map(str, pair), "-o", str(out)]
+    process = subprocess.Popen(
+        [*command, *tiny, "--steps", "1000000"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for text in process.stderr:
+        if text.startswith("Training"):
+            break
+    time.sleep(0.3)
+    pressed = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert time.monotonic() - pressed < 20
+    assert "what was learned is kept" in rest
+    assert "Traceback" not in rest
+    report = read_run(out).report
+    assert report["stopped_early"] is True
+    assert 0 < report["steps"] < report["steps_planned"] == 1_000_000
+
+    steps = report["steps"] + 2
+    assert call("run", "--resume", out, "--steps", steps).code == 0
+    assert read_run(out).report["stopped_early"] is False
+    assert read_run(out).report["steps"] == steps
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
+def test_sigterm_in_the_training_keeps_what_was_learned(pair, tmp_path, tiny):
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "napari_latentdyn", "run", *map(str, pair), "-o", str(out)]
+    process = subprocess.Popen(
+        [*command, *tiny, "--steps", "1000000"], stderr=subprocess.PIPE, text=True
+    )
+    assert process.stderr is not None
+    for text in process.stderr:
+        if text.startswith("Training"):
+            break
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    _, rest = process.communicate(timeout=60)
+    assert process.returncode == 143
+    assert "what was learned is kept" in rest
+    run = read_run(out)
+    assert run.report["stopped_early"] is True
+    assert run.report["frames_complete"] is False
+    assert run.times.tolist() == [0, 1]
+
+
+@pytest.fixture
+def pressed_while_drawing(monkeypatch):
+    """Press Ctrl-C at a piece of the frames, counted from 1; return a list of pieces drawn."""
+    from napari_latentdyn.core.render import Renderer
+
+    state, drawn, moments = Renderer._state, [], []
+
+    def watched(self, window, velocity, at, *more):
+        drawn.append(at)
+        if len(drawn) in moments:
+            signal.raise_signal(signal.SIGINT)
+        return state(self, window, velocity, at, *more)
+
+    monkeypatch.setattr(Renderer, "_state", watched)
+
+    def press(*at: int) -> list[float]:
+        drawn.clear()
+        moments[:] = at
+        return drawn
+
+    return press
+
+
+def test_ctrl_c_while_drawing_keeps_the_ends(call, pair, tmp_path, tiny, pressed_while_drawing):
+    out = tmp_path / "out"
+    drawn = pressed_while_drawing(3)
+    answer = call("run", *pair, "-o", out, *tiny, "--frames", 40)
+    assert answer.code == 130
+    assert answer.out == f"{out}\n"
+    assert drawn[3:] == [0, 1]
+    assert "Stopping; what was learned is kept" in answer.err
+    assert f"napari-latentdyn apply {out}\n" in answer.err
+    run = read_run(out)
+    assert run.times.tolist() == [0, 1]
+    assert run.report["frames_complete"] is False
+    assert run.report["stopped_early"] is False
+
+    pressed_while_drawing()
+    assert call("apply", out, "-q").code == 0
+    run = read_run(out)
+    np.testing.assert_allclose(run.times, np.linspace(0, 1, 42))
+    assert run.report["frames_complete"] is True
+    again = call("apply", out)
+    assert again.code == 2
+    assert "has all its frames" in again.sentence()
+
+
+def test_ctrl_c_twice_while_drawing_writes_nothing(
+    call, pair, tmp_path, tiny, pressed_while_drawing
+):
+    drawn = pressed_while_drawing(3, 4)
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--frames", 40)
+    assert answer.code == 130
+    assert len(drawn) == 4
+    assert "nothing was written" in answer.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_ctrl_c_in_the_training_and_then_while_drawing(
+    call, pair, tmp_path, tiny, pressed_while_drawing, monkeypatch
+):
+    from napari_latentdyn.core.fit import _Fit
+
+    one_step = _Fit._one_step
+
+    def pressed(self, *arguments):
+        signal.raise_signal(signal.SIGINT)
+        return one_step(self, *arguments)
+
+    monkeypatch.setattr(_Fit, "_one_step", pressed)
+    pressed_while_drawing(2)
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--frames", 40)
+    assert answer.code == 130
+    report = read_run(tmp_path / "out").report
+    assert (report["steps"], report["stopped_early"]) == (1, True)
+    assert report["times"] == [0, 1]
+
+
+def test_ctrl_c_while_the_program_is_loaded(tmp_path):
+    (tmp_path / "pydantic.py").write_text("exec('raise KeyboardInterrupt')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "napari_latentdyn", "info"],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), *sys.path])},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert done.stderr == "napari-latentdyn: interrupted; nothing was written.\n"
+
+
+def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeypatch):
+    def interrupted(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_latentdyn.cli.runs.read_pair", interrupted)
+    answer = call("run", *pair, "-o", tmp_path / "out")
+    assert answer.code == 130
+    assert "interrupted" in answer.sentence()
+    assert not (tmp_path / "out").exists()
