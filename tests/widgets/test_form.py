@@ -15,7 +15,7 @@ from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.widgets.form import SettingsForm
-from napari_latentdyn.widgets.wording import preset_of, with_preset
+from napari_latentdyn.widgets.wording import common_name, preset_of, with_preset
 
 positive = st.floats(1e-12, 1.0)
 # Numbers below 1e-300 have more digits than a box of Qt keeps.
@@ -35,7 +35,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
             "images.missing_value": draw(
                 st.none() | st.just(0.0) | st.floats(1e-300, 1e300) | st.floats(-1e300, -1e-300)
             ),
-            "images.interval": draw(st.none() | st.floats(1e-300, 1e300, allow_subnormal=False)),
+            "images.interval": draw(st.none() | st.floats(1e-300, 1e300)),
             "images.interval_unit": draw(st.sampled_from(["second", "minute", "hour", "day"])),
             "patches.size": size,
             "patches.stride": stride,
@@ -100,6 +100,21 @@ def test_every_setting_shown_has_its_name_and_its_description(form: SettingsForm
         assert (editor is None) == hidden, name
         if editor is not None:
             assert (field.description or "?").split(",")[0].split("'")[0] in editor.toolTip()
+
+
+@pytest.mark.parametrize(
+    ("first", "last", "shared"),
+    [
+        ("ice 1", "ice 2", "ice"),
+        ("sea ice 2020-03-01 08:32", "sea ice 2020-03-02 07:35", "sea ice"),
+        ("band_1", "band_2", "band"),
+        ("frame12", "frame17", "frame"),
+        ("before", "after", "before"),
+        ("image", "image [1]", "image"),
+    ],
+)
+def test_results_are_named_after_what_both_names_share(first: str, last: str, shared: str) -> None:
+    assert common_name(first, last) == shared
 
 
 def test_a_change_is_told_once_and_no_change_not_at_all(form: SettingsForm, qtbot: Any) -> None:

@@ -96,7 +96,8 @@ class IntBox(QSpinBox):
 class FloatBox(QDoubleSpinBox):
     """A real number at full precision, or None (shown as `special`) if `optional`.
 
-    Only magnitudes below 1e-300 lose digits. A step changes the leading digit: 0.001, 0.002, ... 0.009, 0.01, 0.02.
+    A step changes the leading digit: 0.001, 0.002, ... 0.009, 0.01, 0.02. Only
+    magnitudes below 1e-300 lose digits.
     """
 
     edited = Signal()

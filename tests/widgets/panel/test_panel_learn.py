@@ -11,77 +11,14 @@ from typing import Any
 import napari
 import numpy as np
 import pytest
-from napari.layers import Image, Vectors
-from napari.utils.notifications import notification_manager
-from qtpy.QtCore import QPoint
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QFileDialog
 from tests.widgets.panel.helpers import Panel, SteeredFit
 
-from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.state import State
 
 
 def names(viewer: napari.Viewer) -> list[str]:
     return [layer.name for layer in viewer.layers]
-
-
-def test_two_images_are_chosen_in_their_order_and_can_be_swapped(panel: Panel) -> None:
-    assert panel["first_image"].currentText() == "ice 1"
-    assert panel["last_image"].currentText() == "ice 2"
-    panel.press("swap")
-    assert panel["first_image"].currentText() == "ice 2"
-    assert panel["last_image"].currentText() == "ice 1"
-    assert panel["train"].isEnabled()
-
-
-def test_choosers_follow_the_layers_of_the_viewer(
-    panel: Panel, viewer: napari.Viewer, scene: Any
-) -> None:
-    box = panel["last_image"]
-
-    def offered() -> list[str]:
-        return [box.itemText(i) for i in range(box.count())]
-
-    viewer.add_labels(np.zeros((48, 48), int), name="labels")
-    viewer.add_image(scene[0], name="ice 3")
-    assert offered() == ["ice 1", "ice 2", "ice 3"]
-    viewer.layers["ice 2"].name = "renamed"
-    assert box.currentText() == "renamed"
-    viewer.layers.move(0, 2)
-    assert offered() == ["renamed", "ice 1", "ice 3"]
-    assert box.currentText() == "renamed"
-    viewer.layers.remove("renamed")
-    assert box.currentText() == "ice 3"
-    assert panel["first_image"].currentText() == "ice 1"
-
-
-def test_training_shows_progress_and_ends_in_layers(
-    panel: Panel, viewer: napari.Viewer, steered: SteeredFit
-) -> None:
-    steered.seconds_per_step = 0.02
-    panel.press("train")
-    panel.wait_for(lambda: "step" in panel.status)
-    assert not panel["train"].isEnabled()
-    assert panel["progress"].isVisibleTo(panel.widget)
-    assert panel["loss_plot"].isVisibleTo(panel.widget)
-    panel.wait_for(lambda: panel["progress"].value() > 5)
-    assert panel["progress"].maximum() == 30
-    panel.wait_for_end()
-
-    assert panel.widget.controller.state is State.DONE
-    assert panel.status.startswith("Done: 30 steps")
-    frames, arrows = viewer.layers["ice frames"], viewer.layers["ice motion"]
-    assert isinstance(frames, Image)
-    assert frames.data.shape == (5, 48, 48)
-    assert isinstance(arrows, Vectors)
-    assert viewer.dims.current_step[0] == 0
-    assert viewer.dims.axis_labels[0] == "t"
-    assert panel["loss_plot"].points("total")[0][-1] == 30
-    assert panel["train"].text() == "Train"
-    # What the plugin made is offered, but never chosen by itself.
-    assert panel["first_image"].currentText() == "ice 1"
-    assert panel["last_image"].currentText() == "ice 2"
 
 
 def test_results_do_not_become_the_choice_when_an_image_goes(
@@ -106,58 +43,6 @@ def test_the_worker_runs_in_a_thread_of_its_own_and_sees_the_settings(
     assert settings.patches.size == (32, 32)
     assert settings.model.stages == 3
     assert resume is None
-
-
-def test_a_second_run_renews_its_layers_unless_they_are_to_be_kept(
-    panel: Panel, viewer: napari.Viewer
-) -> None:
-    panel.train()
-    first = names(viewer)
-    panel["model.stages"].setValue(6)
-    panel.train()
-    assert names(viewer) == first
-    assert viewer.layers["ice frames"].data.shape[0] == 7
-    panel["output.keep_previous"].setChecked(True)
-    panel.train()
-    assert len(names(viewer)) == len(first) + 2
-
-
-def test_latent_states_come_as_a_layer_when_they_are_wanted(
-    panel: Panel, viewer: napari.Viewer
-) -> None:
-    panel["output.latents"].setChecked(True)
-    panel.train()
-    assert "ice latent states" in names(viewer)
-
-
-def test_cancel_acts_within_a_second_keeps_what_was_learned_and_continues(
-    panel: Panel, viewer: napari.Viewer, steered: SteeredFit
-) -> None:
-    panel["training.steps"].setValue(2000)
-    steered.seconds_per_step = 0.01
-    panel.press("train")
-    panel.wait_for(steered.training.is_set)
-    began = time.monotonic()
-    panel.press("cancel")
-    assert steered.rendering.wait(5)
-    assert time.monotonic() - began < 1.0
-    panel.wait_for_end()
-    assert panel.widget.controller.state is State.CANCELLED
-    assert "Stopped after" in panel.status
-    assert "ice frames" in names(viewer)
-    assert panel["train"].text() == "Continue"
-    assert panel["restart"].isVisibleTo(panel.widget)
-
-    done = panel["loss_plot"].points("total")[0][-1]
-    panel["training.steps"].setValue(done + 20)
-    panel["training.threads"].setValue(1)
-    panel["output.frames"].setValue(2)
-    assert panel["train"].text() == "Continue"
-    panel.train()
-    assert steered.calls[1][2]["step"] >= done
-    assert panel["loss_plot"].points("total")[0][-1] == done + 20
-    assert panel.status.startswith(f"Done: {done + 20} steps")
-    assert panel["train"].text() == "Train"
 
 
 def test_other_settings_or_images_start_anew(
@@ -191,21 +76,6 @@ def test_other_settings_or_images_start_anew(
     assert "changed" in panel.status
 
 
-def test_start_anew_forgets_what_was_learned(panel: Panel, steered: SteeredFit) -> None:
-    panel["training.steps"].setValue(2000)
-    steered.seconds_per_step = 0.005
-    panel.press("train")
-    panel.wait_for(steered.training.is_set)
-    panel.press("cancel")
-    panel.wait_for_end()
-    panel["training.steps"].setValue(2001)
-    panel.press("restart")
-    panel.wait_for(lambda: len(steered.calls) == 2)
-    assert steered.calls[1][2] is None
-    panel.press("cancel")
-    panel.wait_for_end()
-
-
 def test_a_second_cancel_leaves_the_frames_out_but_keeps_the_checkpoint(
     panel: Panel, viewer: napari.Viewer, steered: SteeredFit
 ) -> None:
@@ -226,82 +96,6 @@ def test_a_second_cancel_leaves_the_frames_out_but_keeps_the_checkpoint(
     assert "ice frames" not in names(viewer)
     assert panel["train"].text() == "Continue"
     assert not panel["save"].isEnabled()
-
-
-def test_a_training_that_runs_refuses_a_second_one(panel: Panel, steered: SteeredFit) -> None:
-    panel["training.steps"].setValue(5000)
-    panel.press("train")
-    panel.wait_for(steered.training.is_set)
-    assert not panel["train"].isEnabled()
-    told: list[Any] = []
-    notification_manager.notification_ready.connect(told.append)
-    panel.widget.train()
-    notification_manager.notification_ready.disconnect(told.append)
-    assert ["running already" in str(note.message) for note in told] == [True]
-    panel.press("cancel")
-    panel.wait_for_end()
-    assert len(steered.calls) == 1
-
-
-def test_the_live_preview_is_one_layer_and_lies_on_the_inputs(
-    panel: Panel, viewer: napari.Viewer, steered: SteeredFit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Preview, "INTERVAL", 0.0)
-    for layer in viewer.layers:
-        layer.scale, layer.rotate, layer.translate = (2.0, 3.0), 30.0, (5.0, -7.0)
-    first = viewer.layers["ice 1"]
-    first.contrast_limits = (10, 200)
-    viewer.layers.selection.active = first
-    steered.seconds_per_step = 0.02
-    panel["training.steps"].setValue(5000)
-    panel.press("train")
-    panel.wait_for(lambda: Preview.NAME in names(viewer))
-    preview = viewer.layers[Preview.NAME]
-    data = preview.data
-    panel.wait_for(lambda: preview.data is not data)
-    assert names(viewer).count(Preview.NAME) == 1
-    assert tuple(preview.contrast_limits) == (10, 200)
-    assert viewer.layers.selection.active is first
-    for corner in ((0.0, 0.0), (47.0, 0.0), (11.0, 30.0)):
-        assert np.allclose(preview.data_to_world(corner), first.data_to_world(corner))
-    assert panel["first_image"].findText(Preview.NAME) == -1
-
-    panel["output.preview"].setChecked(False)
-    assert Preview.NAME not in names(viewer)
-    panel["output.preview"].setChecked(True)
-    panel.wait_for(lambda: Preview.NAME in names(viewer))
-    panel.press("cancel")
-    panel.wait_for_end()
-    assert Preview.NAME not in names(viewer)
-
-
-def test_a_preview_that_the_user_deletes_stays_away(
-    panel: Panel, viewer: napari.Viewer, steered: SteeredFit, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Preview, "INTERVAL", 0.0)
-    steered.seconds_per_step = 0.02
-    panel["training.steps"].setValue(5000)
-    panel.press("train")
-    panel.wait_for(lambda: Preview.NAME in names(viewer))
-    viewer.layers.remove(Preview.NAME)
-    seen = panel["progress"].value()
-    panel.wait_for(lambda: panel["progress"].value() > seen + 15)
-    assert Preview.NAME not in names(viewer)
-    panel.press("cancel")
-    panel.wait_for_end()
-
-
-def test_presets_set_the_form_and_own_values_are_called_custom(panel: Panel) -> None:
-    panel["preset"].setCurrentText("paper")
-    assert panel["physics.transport"].currentText() == "stages"
-    steps = panel["training.steps"].value()
-    assert steps == Settings.preset("paper").training.steps
-    assert panel["preset"].currentText() == "paper"
-    panel["training.steps"].setValue(steps + 1)
-    assert panel["preset"].currentText() == "custom"
-    panel["training.steps"].setValue(steps)
-    assert panel["preset"].currentText() == "paper"
-    assert panel["preset"].findText("custom") == -1
 
 
 def test_an_estimate_is_there_before_training_and_follows_the_settings(panel: Panel) -> None:
@@ -336,15 +130,6 @@ def test_the_interval_comes_from_the_layers_unless_the_user_gave_one(
     interval.setValue(2.0)
     panel["last_image"].setCurrentText(marked.name)
     assert interval.value() == 2.0
-
-
-def test_the_plot_follows_the_theme(panel: Panel, viewer: napari.Viewer) -> None:
-    colours = []
-    for theme in ("dark", "light"):
-        viewer.theme = theme
-        colours.append(panel["loss_plot"].plot.backgroundBrush().color().lightness())
-    assert colours[0] < 80
-    assert colours[1] > 180
 
 
 def test_save_writes_what_the_dialog_chose(
@@ -387,38 +172,3 @@ def test_save_writes_what_the_dialog_chose(
     before = sorted(tmp_path.iterdir())
     panel.press("save")
     assert sorted(tmp_path.iterdir()) == before
-
-
-def test_train_is_always_in_view_on_a_small_screen(
-    make_napari_viewer: Callable[..., napari.Viewer], qtbot: Any, steered: SteeredFit, scene: Any
-) -> None:
-    from napari_latentdyn.widgets.learn import LearnDynamicsWidget
-
-    viewer = make_napari_viewer(show=True)
-    window = viewer.window._qt_window
-    window.resize(1366, 768)
-    for image in scene:
-        viewer.add_image(image)
-    widget = LearnDynamicsWidget(viewer, steered)
-    viewer.window.add_dock_widget(widget, name="Learn dynamics", area="right", tabify=False)
-    panel = Panel(widget, qtbot)
-    panel["loss_plot"].show()
-    panel["progress"].show()
-    widget.view.form.advanced.expand()
-    qtbot.wait(200)
-    assert (window.width(), window.height()) == (1366, 768)
-    assert widget.width() < 400
-    frame = window.rect()
-    for name in ("train", "cancel", "save", "status", "progress"):
-        control = panel[name]
-        for corner in (control.rect().topLeft(), control.rect().bottomRight()):
-            assert frame.contains(control.mapTo(window, corner)), name
-    scroll = widget.view.scroll
-    assert scroll.height() > 150
-    assert scroll.verticalScrollBar().maximum() > 500
-    assert scroll.horizontalScrollBar().maximum() == 0
-    inside = scroll.widget()
-    for control in inside.findChildren(QWidget):
-        if control.isVisibleTo(inside):
-            right = control.mapTo(inside, QPoint(control.width(), 0)).x()
-            assert right <= inside.width(), control.objectName()
