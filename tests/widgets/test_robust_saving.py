@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import tifffile
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QFileDialog, QPushButton
+from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
@@ -93,9 +93,22 @@ def test_disk_full_or_read_only(
     assert status(panel) == (f"Saved as {elsewhere}.", "info")
 
 
-def test_what_is_there_is_not_replaced(
-    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, answer: Any
+def test_what_is_there_is_replaced_only_after_a_yes(
+    open_window: Open,
+    images: Images,
+    qtbot: Any,
+    tmp_path: Path,
+    answer: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    asked: list[str] = []
+    replies = [QMessageBox.StandardButton.No, QMessageBox.StandardButton.Yes]
+
+    def question(_: Any, __: str, text: str, *___: Any) -> QMessageBox.StandardButton:
+        asked.append(text)
+        return replies[len(asked) - 1]
+
+    monkeypatch.setattr(QMessageBox, "question", question)
     _, panel = open_window(*images, fit=FakeFit())
     run(qtbot, panel)
     answer(tmp_path / "run")
@@ -104,8 +117,11 @@ def test_what_is_there_is_not_replaced(
     put(panel, {"training.steps": 6})
     run(qtbot, panel)
     press(qtbot, panel, "save")
-    assert "already holds a run" in failed(panel)
+    assert "already holds a run" in asked[0]
     assert read_run(tmp_path / "run").report["steps"] == saved == 4
+    press(qtbot, panel, "save")
+    assert read_run(tmp_path / "run").report["steps"] == 6
+    assert len(asked) == 2
 
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "notes.txt").write_text("mine")
@@ -117,8 +133,9 @@ def test_what_is_there_is_not_replaced(
     answer("")
     press(qtbot, panel, "save")
     assert "other things" in failed(panel), "whoever gives up is left alone"
+    assert panel.save_run(tmp_path / "run") is None
+    assert "already holds a run" in failed(panel)
     assert panel.save_run(tmp_path / "run", overwrite=True) == tmp_path / "run"
-    assert read_run(tmp_path / "run").report["steps"] == 6
 
 
 def test_nothing_to_save_is_said(open_window: Open, images: Images, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -176,6 +177,12 @@ class LearnView(QWidget):
         )
         path, _ = QFileDialog.getSaveFileName(self, title, suggestion, _FILTERS[kind])
         return str(path)
+
+    def ask_replace(self, path: str) -> bool:
+        """Ask whether an earlier run may be replaced."""
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = f"{path} already holds a run. Replace it?"
+        return bool(QMessageBox.question(self, "Replace the run?", text, yes | no, no) == yes)
 
     # ----------------------------------------------------------------- build
 
