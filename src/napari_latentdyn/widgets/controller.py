@@ -288,17 +288,14 @@ class LearnController(QObject):
         if self._result is None or not self._result.can_be_saved:
             self._messages.report("There is nothing to save yet: train first.", "warning")
             return
+        from napari_latentdyn.core.runfolder import is_run_folder
+
         path = self._view.ask_path(kind, self._result.suggested_path(kind))
         if not path:
             return
-        replace = kind == "run" and self._is_run(path)
+        replace = kind == "run" and is_run_folder(path)
         if not replace or self._view.ask_replace(path):
             self._save(kind, path, overwrite=replace)
-
-    def _is_run(self, path: str) -> bool:
-        from napari_latentdyn.core.runfolder import is_run_folder
-
-        return bool(is_run_folder(Path(path)))
 
     def _save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
         if self._result is None or not self._result.can_be_saved:

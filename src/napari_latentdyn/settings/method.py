@@ -1,0 +1,199 @@
+"""Settings of the method: images, patches, networks, physics."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from napari_latentdyn.settings.base import FrozenModel
+
+__all__ = ["ImageSettings", "ModelSettings", "PatchSettings", "PhysicsSettings"]
+
+
+Size = Annotated[int, Field(ge=16, le=8192)]
+Stride = Annotated[int, Field(ge=1, le=8192)]
+
+
+class ImageSettings(FrozenModel):
+    """What is read from the two images."""
+
+    channel: int | None = Field(
+        None,
+        ge=0,
+        title="Channel",
+        description="Channel of an RGB or multi-polarisation image to use, counted from 0; "
+        "empty uses all channels together.",
+    )
+    normalisation: Literal["pair", "percentile", "patch"] = Field(
+        "percentile",
+        title="Normalisation",
+        description="How intensities are brought to [0, 1]: by the joint minimum and maximum of "
+        "both images (pair), by their joint 0.5 and 99.5 percentiles, robust against single bright "
+        "pixels (percentile), or by the joint minimum and maximum of each pair of patches, as in "
+        "the paper (patch).",
+        json_schema_extra={"advanced": True},
+    )
+    missing_value: float | None = Field(
+        None,
+        title="Missing value",
+        description="Pixels with exactly this value count as missing, besides NaN and the mask: "
+        "they are left out of the loss and of the normalisation.",
+        json_schema_extra={"advanced": True},
+    )
+    interval: float | None = Field(
+        None,
+        gt=0,
+        title="Time between the images",
+        description="Time that passed between the two images; empty counts in stages.",
+    )
+    interval_unit: Literal["second", "minute", "hour", "day"] = Field(
+        "hour",
+        title="Unit of time",
+        description="Unit of the time between the images.",
+    )
+
+
+class PatchSettings(FrozenModel):
+    """How the images are scanned into pairs of patches (HLG section 3)."""
+
+    size: tuple[Size, Size] = Field(
+        (128, 128),
+        title="Patch size",
+        description="Height and width of the windows with which both images are scanned. A patch "
+        "must be clearly larger than the distance that things move.",
+        json_schema_extra={"unit": "pixels"},
+    )
+    stride: tuple[Stride, Stride] = Field(
+        (64, 64),
+        title="Stride",
+        description="Step down and to the right from one patch to the next; never more than the "
+        "patch size, because places between the patches would not be learned.",
+        json_schema_extra={"unit": "pixels"},
+    )
+
+    @model_validator(mode="after")
+    def _stride_within_size(self) -> Self:
+        for size, stride, name in zip(self.size, self.stride, ("height", "width"), strict=True):
+            if stride > size:
+                raise ValueError(
+                    f"the stride ({stride}) is larger than the patch {name} ({size}), so that "
+                    f"places between the patches would not be learned; use at most {size}"
+                )
+        return self
+
+
+class ModelSettings(FrozenModel):
+    """The networks: encoder E, field extraction F and decoder D (HLG equation 3)."""
+
+    stages: int = Field(
+        8,
+        ge=1,
+        le=128,
+        title="Stages",
+        description="Number n of time steps into which the interval is cut; each has an advection "
+        "field of its own.",
+    )
+    latent_channels: int = Field(
+        8,
+        ge=1,
+        le=128,
+        title="Latent channels",
+        description="Channels of the latent state, besides the image where it is kept in it.",
+        json_schema_extra={"advanced": True},
+    )
+    encoder_width: int = Field(
+        16,
+        ge=1,
+        le=256,
+        title="Encoder width",
+        description="Channels of each of the six hidden layers of the encoder.",
+        json_schema_extra={"advanced": True},
+    )
+    encoder_kernel: Literal[3, 5] = Field(
+        3,
+        title="Encoder kernel",
+        description="Side of the convolution kernels of the encoder.",
+        json_schema_extra={"advanced": True, "unit": "pixels"},
+    )
+    unet_width: int = Field(
+        8,
+        ge=1,
+        le=128,
+        title="U-net width",
+        description="Channels at the full resolution of the two U-nets; they double at each of the "
+        "three down-samplings.",
+        json_schema_extra={"advanced": True},
+    )
+    fields_from: Literal["first", "both"] = Field(
+        "both",
+        title="Fields from",
+        description="Extract the advection fields from the latent state of the first image alone, "
+        "as in the paper, or from those of both images.",
+        json_schema_extra={"advanced": True},
+    )
+    image_in_latent: bool = Field(
+        True,
+        title="Keep the image in the latent state",
+        description="Carry the image itself as latent channels and let the decoder add a residual "
+        "that starts at zero: detail does not have to pass through the networks.",
+        json_schema_extra={"advanced": True},
+    )
+    levels: int = Field(
+        2,
+        ge=1,
+        le=6,
+        title="Pyramid levels",
+        description="Coarse to fine: fields are found on images halved this many times less one, "
+        "with the same weights, and refined level by level; 1 works at full resolution only.",
+        json_schema_extra={"advanced": True},
+    )
+    initial_fields: Literal["zero", "drift", "flow"] = Field(
+        "flow",
+        title="Initial fields",
+        description="Motion from which training starts: none (zero), the common drift of the two "
+        "images by phase correlation (drift), or that drift and a TV-L1 optical flow, both made "
+        "into one steady field (flow).",
+        json_schema_extra={"advanced": True},
+    )
+
+
+class PhysicsSettings(FrozenModel):
+    """How the latent state is advected (HLG equations 3c, 5 and 6)."""
+
+    transport: Literal["stages", "characteristics"] = Field(
+        "characteristics",
+        title="Transport",
+        description="Interpolate the latent state at every stage, as in the paper (stages), or "
+        "compose the characteristics and sample the state once, which keeps detail "
+        "(characteristics).",
+        json_schema_extra={"advanced": True},
+    )
+    interpolation: Literal["bilinear", "bicubic"] = Field(
+        "bicubic",
+        title="Interpolation",
+        description="Kernel with which the latent state is sampled between pixels.",
+        json_schema_extra={"advanced": True},
+    )
+    departure: Literal["euler", "midpoint"] = Field(
+        "midpoint",
+        title="Departure points",
+        description="Velocity that carries a point through a stage: that where it starts, as in "
+        "equation 5 (euler, first order), or that half way (midpoint, second order).",
+        json_schema_extra={"advanced": True},
+    )
+    border: Literal["clamp", "exclude"] = Field(
+        "exclude",
+        title="Border",
+        description="What flows in from outside repeats the border and counts in the loss (clamp), "
+        "or is left out of the loss and filled from the end that saw it (exclude).",
+        json_schema_extra={"advanced": True},
+    )
+    ends: Literal["first", "both"] = Field(
+        "both",
+        title="Ends",
+        description="Carry the latent state forward from the first image only, as in the paper, or "
+        "also backward from the last along the same fields, blended by time: both images are "
+        "then met exactly.",
+        json_schema_extra={"advanced": True},
+    )

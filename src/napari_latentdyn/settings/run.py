@@ -1,0 +1,190 @@
+"""Settings of a run: training and output."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from napari_latentdyn.settings.base import FrozenModel
+
+__all__ = ["OutputSettings", "TrainingSettings"]
+
+
+Size = Annotated[int, Field(ge=16, le=8192)]
+Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
+
+
+class TrainingSettings(FrozenModel):
+    """The fit to the two images: loss (HLG equations 7 to 9), optimiser, device."""
+
+    steps: int = Field(
+        150,
+        ge=1,
+        le=1_000_000,
+        title="Steps",
+        description="Number of optimiser steps.",
+    )
+    batch_size: int = Field(
+        2,
+        ge=1,
+        le=1024,
+        title="Batch size",
+        description="Pairs of patches in each step; less needs less memory.",
+        json_schema_extra={"advanced": True},
+    )
+    learning_rate: float = Field(
+        1e-3,
+        gt=0,
+        le=1,
+        title="Learning rate",
+        description="Rate of the Adam optimiser at the first step.",
+        json_schema_extra={"advanced": True},
+    )
+    final_rate: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        title="Final rate",
+        description="Fraction of the learning rate that is left at the last step; it decays "
+        "exponentially in between.",
+        json_schema_extra={"advanced": True},
+    )
+    data_term: Literal["square", "robust"] = Field(
+        "robust",
+        title="Data term",
+        description="Penalty on differences of intensity: their square, as in the paper, or a "
+        "smoothed absolute value that forgives outliers such as new cracks (robust).",
+        json_schema_extra={"advanced": True},
+    )
+    weight_match: float = Field(
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Weight of the match",
+        description="Weight of equation 7: the advected and decoded first image against the last.",
+        json_schema_extra={"advanced": True},
+    )
+    weight_autoencoding: float = Field(
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Weight of auto-encoding",
+        description="Weight of equation 8: each image encoded and decoded against itself. Without "
+        "it the fields stay trivial.",
+        json_schema_extra={"advanced": True},
+    )
+    weight_space: float = Field(
+        0.05,
+        ge=0,
+        le=1e6,
+        title="Smoothness in space",
+        description="Weight of the penalty on changes of the advection fields from place to place.",
+        json_schema_extra={"advanced": True},
+    )
+    weight_time: float = Field(
+        1.0,
+        ge=0,
+        le=1e6,
+        title="Steadiness in time",
+        description="Weight of the penalty on changes of the advection fields from stage to stage. "
+        "Strong steadiness is a strong prior: things go on moving as they do.",
+        json_schema_extra={"advanced": True},
+    )
+    smoothness: Literal["first", "second"] = Field(
+        "second",
+        title="Smoothness of",
+        description="Differences that the smoothness in space penalises: first ones, as in the "
+        "paper, or second ones, which leave rotation, strain and shear free.",
+        json_schema_extra={"advanced": True},
+    )
+    device: Literal["auto", "cpu", "cuda", "mps"] = Field(
+        "auto",
+        title="Device",
+        description="Where to train: auto takes a GPU when there is one that PyTorch can use.",
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        le=1024,
+        title="CPU threads",
+        description="Threads of the training on the CPU; 0 leaves one core free for the window.",
+        json_schema_extra={"advanced": True},
+    )
+    seed: int = Field(
+        0,
+        ge=0,
+        le=2**31 - 1,
+        title="Seed",
+        description="Start of all random numbers: the same seed gives the same result on the CPU.",
+        json_schema_extra={"advanced": True},
+    )
+
+
+class OutputSettings(FrozenModel):
+    """What is made of the trained model."""
+
+    frames: int | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        title="Frames in between",
+        description="Number of evenly spaced frames between the two images; empty gives one at "
+        "every stage.",
+    )
+    times: tuple[Fraction, ...] | None = Field(
+        None,
+        title="Times",
+        description="Times of the frames as fractions of the interval, instead of a number of "
+        "frames; both ends are added.",
+        json_schema_extra={"advanced": True, "form": False},
+    )
+    arrow_spacing: int | None = Field(
+        None,
+        ge=1,
+        le=4096,
+        title="Arrow spacing",
+        description="Distance between the arrows of the advection fields; empty chooses one that "
+        "can be read and drawn smoothly.",
+        json_schema_extra={"unit": "pixels", "advanced": True},
+    )
+    latents: bool = Field(
+        False,
+        title="Latent states",
+        description="Show the latent states as a layer of their own.",
+        json_schema_extra={"advanced": True},
+    )
+    preview: bool = Field(
+        True,
+        title="Live preview",
+        description="Show the frame half way while training goes on.",
+    )
+    keep_previous: bool = Field(
+        False,
+        title="Keep earlier results",
+        description="Add new layers for every run, instead of renewing those of the last run on "
+        "the same two images.",
+        json_schema_extra={"advanced": True},
+    )
+    window: Size = Field(
+        256,
+        title="Window",
+        description="Side of the windows in which results are computed and blended: memory grows "
+        "with it and not with the image. Smaller images are computed in one piece.",
+        json_schema_extra={"unit": "pixels", "advanced": True},
+    )
+    overlap: float = Field(
+        0.5,
+        ge=0.1,
+        le=0.75,
+        title="Overlap of the windows",
+        description="Fraction of a window that it shares with the next; more hides seams better "
+        "and takes longer.",
+        json_schema_extra={"advanced": True},
+    )
+
+    @model_validator(mode="after")
+    def _one_way_to_choose_frames(self) -> Self:
+        if self.frames is not None and self.times is not None:
+            raise ValueError("frames and times exclude each other; give only one of them")
+        return self
