@@ -56,7 +56,8 @@ def result_layers(
     or the stage itself where the interval is not known. Where frames are not
     evenly spaced no scale can say their times: the time axis then counts the
     frames, the metadata holds the times, and every frame has the arrows of the
-    stage it belongs to.
+    stage it belongs to. It has them, too, where there are more frames than
+    stages; otherwise the time of arrows is their stage.
 
     Parameters
     ----------
@@ -99,13 +100,16 @@ def result_layers(
     stage_step = interval["value"] / stages if interval else 1.0
     unit = interval["unit"] if interval else "pixel"
     step = even_step(times)
-    if step is not None:
+    of_frame = np.clip(np.floor(times * stages + 1e-6).astype(int), 0, stages - 1)
+    if step is None:
+        image_time = field_time = (1.0, 0.0)
+        unit, shown = "pixel", of_frame
+    else:
         image_time = (step * stages * stage_step, float(times[0]) * stages * stage_step)
         field_time, shown = (stage_step, 0.0), None
-    else:
-        image_time = field_time = (1.0, 0.0)
-        unit = "pixel"
-        shown = np.clip(np.floor(times * stages + 1e-6).astype(int), 0, stages - 1)
+        if step * stages < 1 - 1e-6:
+            # Between the stages napari would show the arrows of the nearest one, or none.
+            field_time, shown = image_time, of_frame
     common = {
         "run_id": run_id,
         "version": report.get("version"),

@@ -57,14 +57,15 @@ def test_any_number_of_frames_spans_the_interval(
 ) -> None:
     image, vectors = (data[1] for data in layers(**make_run(times=frames)))
     assert image["scale"][0] == pytest.approx(step)
-    assert vectors["scale"][0] == 2
+    # More frames than stages: each has the arrows of its stage; else each stage has its time.
+    assert vectors["scale"][0] == (step if frames > 4 else 2)
 
 
 def test_time_counts_stages_where_the_interval_is_not_known(
     layers: Layers, make_run: MakeRun
 ) -> None:
-    image, vectors = (data[1] for data in layers(**(make_run(times=7) | {"report": {}})))
-    assert image["scale"][0] == 0.5
+    image, vectors = (data[1] for data in layers(**(make_run(times=4) | {"report": {}})))
+    assert image["scale"][0] == 1
     assert vectors["scale"][0] == 1
     assert image["units"][0] == "pixel"
     assert image["metadata"][METADATA_KEY]["interval"] is None
@@ -343,3 +344,19 @@ def test_units_give_way_to_a_stack_of_the_user(layers: Layers) -> None:
     assert viewer.layers.units is not None
     assert image.scale[0] == 2
     assert image.metadata[METADATA_KEY]["interval"]["unit"] == "hour"
+
+
+def test_between_the_stages_each_frame_has_the_arrows_of_its_stage(
+    layers: Layers, make_run: MakeRun
+) -> None:
+    run = make_run(times=22)
+    image, vectors = layers(**run)
+    stages = len(run["velocity"])
+    shown = np.unique(vectors[0][:, 0, 0])
+    assert shown.tolist() == list(range(22))
+    assert vectors[1]["scale"] == image[1]["scale"]
+    of_frame = {
+        int(time): set(np.asarray(vectors[1]["features"]["stage"])[vectors[0][:, 0, 0] == time])
+        for time in shown
+    }
+    assert all(of_frame[k] == {min(k * stages // 21, stages - 1)} for k in range(22))

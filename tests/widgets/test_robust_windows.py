@@ -61,6 +61,26 @@ def test_dock_closed_while_training(open_window: Open, images: Images, qtbot: An
         np.testing.assert_array_equal(layer.data, image)
 
 
+def test_another_viewer_that_closes_does_not_leave_this_one_stuck(
+    open_window: Open, images: Images, qtbot: Any, make_napari_viewer: Any
+) -> None:
+    """Whatever viewer is in front when a worker begins takes it along when it closes."""
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake, show=True)
+    other = make_napari_viewer(show=True)
+    other.window.activate()
+    begin_endless(qtbot, panel)
+    other.close()
+    assert no_worker_left()
+    train = control(panel, "train", QPushButton)
+    qtbot.waitUntil(train.isEnabled, timeout=10_000)
+    assert "stopped from outside" in status(panel)[0]
+    assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
+    put(panel, {"training.steps": 4})
+    run(qtbot, panel)
+    assert len(made(viewer, "frames")) == 1
+
+
 def test_dock_hidden_while_training_goes_on(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
     viewer, panel = open_window(*images, fit=fake)

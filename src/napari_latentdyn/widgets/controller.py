@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnController"]
 
+#: Time after which a window that was to close is gone.
+_REVIVAL_MS = 700
 #: Pause between two new layers, in which the window draws the first.
 _BREATH_MS = 30
 
@@ -65,7 +67,11 @@ class LearnController(QObject):
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
         self._runner.ended.connect(self._on_ended)
-        self._runner.quitting.connect(lambda: self.close(viewer_closes=True))
+        self._runner.quitting.connect(self._on_quitting)
+        self._kept: Result | None = None
+        self._revival = QTimer(self)
+        self._revival.setSingleShot(True)
+        self._revival.timeout.connect(self._on_still_there)
         self._advice = Advice(self._viewer, view)
         self._choices = LayerChoices(
             self._viewer, (view.first_image, view.last_image), self._on_images_changed
@@ -184,7 +190,7 @@ class LearnController(QObject):
             # A new layer takes long to draw: better now than while the training shows itself.
             self._preview.show(dissolve)
         self._view.set_running(True)
-        self._messages.say(" ".join(["Preparing.", job.first.note, job.last.note]).strip())
+        self._messages.say(" ".join(["Preparing.", *job.notes()]))
         self._runner.start(job)
 
     def _make_job(self, anew: bool) -> Job:
@@ -222,6 +228,8 @@ class LearnController(QObject):
         # What is said of stopping stays, except that rendering after a stop is worth a word.
         if job is None or job.abort.is_set():
             return
+        if job.stop.is_set() and state is State.RENDERING:
+            text = "Stopped; drawing what was learned. Press Cancel again to do without the frames."
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
             self._messages.say(text)
@@ -318,7 +326,24 @@ class LearnController(QObject):
         colours: Palette = LIGHT if theme.type == "light" else DARK
         self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
 
+    def _on_quitting(self) -> None:
+        self._kept = self._result
+        self.close(viewer_closes=True)
+        self._revival.start(_REVIVAL_MS)
+
+    def _on_still_there(self) -> None:
+        # napari ends the workers of the viewer that was in front when they began, which need not
+        # be this one.
+        kept, self._kept = self._kept, None
+        if self._view.isVisible():
+            self._result = kept
+            self.open()
+            self._settle(State.CANCELLED)
+            self._messages.say("The training was stopped from outside; nothing of it was kept.")
+
     def _on_images_changed(self) -> None:
+        if not self.state.running:
+            self._messages.forget()
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 

@@ -26,6 +26,11 @@ class Messages:
         self._last = (text, "info")
         self._show()
 
+    def forget(self) -> None:
+        """Say nothing of what happened before: the choice is another one now."""
+        if self._last[0] != WELCOME:
+            self.say("Press Train to learn the motion between the two images.")
+
     def report(self, text: str, severity: Severity = "error") -> None:
         """Show one line in the colour of its severity, and as a notification of napari."""
         from napari.utils.notifications import show_error, show_warning

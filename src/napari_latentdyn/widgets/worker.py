@@ -121,6 +121,16 @@ class Job:
             for end, image in (("first", self.first), ("last", self.last))
         }
 
+    def notes(self) -> list[str]:
+        """Say what the user should know of the images before they are used."""
+        notes = [note for note in (self.first.note, self.last.note) if note]
+        if self.first.placement != self.last.placement:
+            notes.append(
+                "The two layers lie in different places; pixels are compared as if they did not, "
+                "and the result lies on the first."
+            )
+        return notes
+
     def dissolve(self) -> NDArray[np.float32] | None:
         """Return both images half and half, (H, W) or (C, H, W), where they can be added."""
         first, last = self.first.array, self.last.array
