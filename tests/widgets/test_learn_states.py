@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QPushButton
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
+    choose,
     control,
     idle,
     is_one_sentence,
@@ -257,3 +258,25 @@ def test_latent_states_come_as_a_layer_of_their_own(
     # Two latent channels besides the image.
     assert states.data.shape == (3, 3, 48, 48)
     np.testing.assert_allclose(made(viewer, "frames")[0].data[0], images[0], atol=0.5)
+
+
+def test_another_choice_forgets_what_was_said_of_the_last(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images, np.roll(images[0], 5, axis=1), fit=FakeFit())
+    choose(panel, "first_image", "image 0")
+    choose(panel, "last_image", "image 1")
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    choose(panel, "last_image", "image 2")
+    assert status(panel) == ("Press Train to learn the motion between the two images.", "info")
+
+
+def test_layers_in_different_places_are_told(open_window: Open, images: Images, qtbot: Any) -> None:
+    fake = FakeFit(gate=threading.Event())
+    viewer, panel = open_window(*images, fit=fake)
+    viewer.layers[1].translate = (0, 500)
+    press(qtbot, panel, "train")
+    assert "lie in different places" in status(panel)[0]
+    fake.gate.set()
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
