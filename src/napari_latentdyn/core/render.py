@@ -40,7 +40,6 @@ class _States:
     """Latent states of the window around the places that a tile's values come from."""
 
     state: Tensor
-    valid: Tensor
     origin: tuple[int, int]
 
 
@@ -58,8 +57,6 @@ class Renderer:
         The networks; they stay on the device they are on.
     pair : ImagePair
         The images.
-    start : ndarray of float32, shape (2, H, W)
-        Initial steady field in pixels per interval.
     should_stop : callable, optional
         Asked between two windows; true raises `Stopped`.
     """
@@ -79,7 +76,8 @@ class Renderer:
         self.windows = tiles(pair.shape, output.window, output.overlap)
         self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
         self._valid = tuple(
-            torch.from_numpy(valid)[None, None] for valid in (pair.valid_first, pair.valid_last)
+            torch.from_numpy(valid)[None, None].to(self.device)
+            for valid in (pair.valid_first, pair.valid_last)
         )
         self._per_patch = model.settings.images.normalisation == "patch"
 
@@ -87,7 +85,15 @@ class Renderer:
     def fields(
         self, start: NDArray[np.float32], on_progress: OnProgress | None = None
     ) -> NDArray[np.float32]:
-        """Return the advection fields, shape (n, 2, H, W), in pixels per stage."""
+        """Return the advection fields, shape (n, 2, H, W), in pixels per stage.
+
+        Parameters
+        ----------
+        start : ndarray of float32, shape (2, H, W)
+            Initial steady field in pixels per interval.
+        on_progress : callable, optional
+            Called with the windows done and all of them.
+        """
         height, width = self.pair.shape
         total = np.zeros((self.model.stages, 2, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
@@ -203,7 +209,7 @@ class Renderer:
                 )
             else:
                 state = self._carried(end, window, velocity, time, here)
-            carried.append((state, self.model.seen(*self._whole(end, places)), share))
+            carried.append((state, self.model.seen(self._valid[end], places), share))
             confidence.append(self._confidence(places, grid))
         weights = [
             share * (seen * sure + _UNSEEN)
@@ -256,7 +262,7 @@ class Renderer:
         state = self.model.encode((self._crop(self._images[end], wide) - low) / span)
         top, left = box.y - wide.y, box.x - wide.x
         state = state[..., top : top + box.height, left : left + box.width]
-        held = _States(state, self._crop(self._valid[end], box), (box.y, box.x))
+        held = _States(state, (box.y, box.x))
         cache[end] = held
         return held
 
@@ -273,9 +279,6 @@ class Renderer:
             first = max(0, math.floor(low))
             bounds.append((first, min(length, math.ceil(high) + 1) - first))
         return Window(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
-
-    def _whole(self, end: int, places: Tensor) -> tuple[Tensor, Tensor]:
-        return self._valid[end].to(self.device), places
 
     def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
         if self._per_patch:

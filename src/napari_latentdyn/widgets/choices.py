@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.core.pair import MIN_SIDE
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
     from napari_latentdyn.widgets.editors import ChoiceBox
 
 __all__ = ["Facts", "LayerChoices", "facts_of", "pair_problem", "role_of", "update_layers"]
-
-_MIN_SIDE = 16
 
 
 @dataclass(frozen=True)
@@ -82,10 +81,10 @@ def pair_problem(first: Image | None, last: Image | None, settings: Settings) ->
             f"“{first.name}” has {a.shape[0]} × {a.shape[1]} pixels and “{last.name}” "
             f"{b.shape[0]} × {b.shape[1]}: crop or resample them to the same grid first."
         )
-    if min(a.shape) < _MIN_SIDE:
+    if min(a.shape) < MIN_SIDE:
         return (
             f"The images have {a.shape[0]} × {a.shape[1]} pixels; at least "
-            f"{_MIN_SIDE} × {_MIN_SIDE} are needed."
+            f"{MIN_SIDE} × {MIN_SIDE} are needed."
         )
     channel = settings.images.channel
     for layer, facts in ((first, a), (last, b)):
