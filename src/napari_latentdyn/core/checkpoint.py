@@ -29,8 +29,8 @@ class Checkpoint:
         Weights.
     optimiser : dict of str to Tensor
         Moments and counters of Adam, by "<parameter>.<name>".
-    start : ndarray of float32, shape (2, H, W)
-        Initial steady field in pixels per interval.
+    start : ndarray of float32, shape (K, 2, H, W)
+        Initial velocities half way, one for each member, in pixels per interval.
     history : list of dict
         Losses of each step.
     seconds : float
@@ -110,4 +110,7 @@ class Checkpoint:
                 if name.startswith(prefix)
             }
 
-        return cls(step, part(_MODEL), part(_OPTIMISER), arrays[_START], history, seconds)
+        start = arrays[_START]
+        # Until version 0.2 there was one steady field.
+        start = start[None] if start.ndim == 3 else start
+        return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds)

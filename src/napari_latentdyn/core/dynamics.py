@@ -24,6 +24,7 @@ from napari_latentdyn.settings import Settings
 __all__ = ["Dynamics", "frame_times", "make_report"]
 
 _HISTORY = 500
+_VELOCITIES = "velocities"
 
 
 class Dynamics:
@@ -41,6 +42,9 @@ class Dynamics:
         Advection fields (dy, dx) in pixels per stage.
     report : dict
         What was done: version, seed, device, steps, seconds, losses.
+    velocities : ndarray of float32, shape (K, 2, H, W)
+        Initial velocities half way, one for each member, in pixels per interval;
+        training moves all of them alike.
     checkpoint : Checkpoint or None
         State to go on training from.
     """
@@ -52,6 +56,7 @@ class Dynamics:
         model: LatentDynamics,
         fields: NDArray[np.float32],
         report: dict[str, Any],
+        velocities: NDArray[np.float32] | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self.pair = pair
@@ -59,6 +64,7 @@ class Dynamics:
         self.model = model
         self.fields = fields
         self.report = report
+        self.velocities = fields.sum(axis=0)[None] if velocities is None else velocities
         self.checkpoint = checkpoint
 
     @property
@@ -112,6 +118,27 @@ class Dynamics:
         """Return the latent states at any times, shape (T, c, H, W); as `frames`."""
         return self._render("latents", times, should_stop, None)
 
+    def confidence(
+        self,
+        times: ArrayLike | None = None,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return how far frames can be trusted, shape (T, H, W), from 0 to 1.
+
+        Compared are the states that each member carries from each end to the
+        same place: where all agree, the confidence is 1; it is 0.5 where they
+        scatter by 5 % of the intensity range.
+
+        Parameters
+        ----------
+        times : array_like of float, optional
+            Fractions of the interval in [0, 1]; those of `times` by default.
+        should_stop : callable, optional
+            Asked now and then; true raises `errors.Stopped`.
+        """
+        return self._render("confidence", times, should_stop, None)[:, 0]
+
     def _render(
         self,
         what: str,
@@ -124,7 +151,9 @@ class Dynamics:
         device = resolve(self.settings.training.device)
         try:
             self.model.to(device)
-            renderer = Renderer(self.model, self.pair, should_stop=should_stop)
+            renderer = Renderer(
+                self.model, self.pair, velocities=self.velocities, should_stop=should_stop
+            )
             result: NDArray[np.float32] = getattr(renderer, what)(
                 self.fields, chosen.tolist(), on_frame
             )
@@ -197,6 +226,7 @@ class Dynamics:
             tensors = self.checkpoint.to_arrays()
         else:
             tensors = {f"model.{n}": v.numpy() for n, v in self.model.state_dict().items()}
+            tensors[_VELOCITIES] = self.velocities
         return runfolder.write_run(
             folder,
             frames=frames,
@@ -246,7 +276,8 @@ class Dynamics:
                 seconds=float(run.report["seconds"]),
             )
         report = {k: v for k, v in run.report.items() if k not in ("times", "placement")}
-        return cls(pair, run.settings, model, run.velocity, report, checkpoint)
+        velocities = checkpoint.start if checkpoint else tensors.get(_VELOCITIES)
+        return cls(pair, run.settings, model, run.velocity, report, velocities, checkpoint)
 
 
 def frame_times(settings: Settings) -> NDArray[np.float64]:

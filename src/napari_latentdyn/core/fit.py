@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
-from napari_latentdyn.core.initial import initial_field
+from napari_latentdyn.core.initial import initial_velocities, start_fields
 from napari_latentdyn.core.losses import TERMS, loss_terms, total_loss
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
@@ -30,6 +30,8 @@ __all__ = ["Progress", "fit"]
 
 _BETAS = (0.9, 0.999)
 _MAX_GRADIENT = 1.0
+#: Least time in seconds between two reports of the preparation.
+_SHOW_EVERY = 0.1
 
 
 @dataclass(frozen=True)
@@ -149,7 +151,8 @@ class _Fit:
     def _run(self) -> Generator[Progress, None, Dynamics]:
         use_threads(self.settings.training.threads)
         self.device = resolve(self.settings.training.device)
-        start = yield from self._prepare()
+        velocities = yield from self._prepare()
+        start = start_fields(velocities, self.settings)
         model = self._model()
         optimiser = torch.optim.Adam(
             model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
@@ -160,7 +163,7 @@ class _Fit:
         checkpoint = None
         if self._prepared:
             checkpoint = Checkpoint.of(
-                model, optimiser, self.step, start, self.history, self._seconds()
+                model, optimiser, self.step, velocities, self.history, self._seconds()
             )
         fields = yield from self._render(model, start)
         del optimiser
@@ -176,12 +179,13 @@ class _Fit:
         if self.device.type == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
-        return Dynamics(self.pair, self.settings, model, fields, report, checkpoint)
+        return Dynamics(self.pair, self.settings, model, fields, report, velocities, checkpoint)
 
     def _prepare(self) -> Generator[Progress, None, NDArray[np.float32]]:
         if self.resume is not None:
             return self.resume.start
-        pieces = initial_field(self.pair, self.settings.model)
+        pieces = initial_velocities(self.pair, self.settings, self.device)
+        shown = -1.0
         while True:
             try:
                 done, total, message = next(pieces)
@@ -189,9 +193,14 @@ class _Fit:
                 result: NDArray[np.float32] = end.value
                 self._prepared = True
                 return result
-            yield Progress("prepare", done, total, seconds=self._seconds(), message=message)
             if self.should_stop():
-                return np.zeros((2, *self.pair.shape), np.float32)
+                return np.zeros((1, 2, *self.pair.shape), np.float32)
+            if self._seconds() - shown >= _SHOW_EVERY:
+                shown = self._seconds()
+                # In hundredths, because one piece of the matching takes many seconds.
+                yield Progress(
+                    "prepare", round(100 * done), 100 * total, seconds=shown, message=message
+                )
 
     def _model(self) -> LatentDynamics:
         # Random numbers of the caller stay as they are.

@@ -1,4 +1,4 @@
-"""Initial steady field: a common drift by phase correlation, then TV-L1 optical flow."""
+"""Initial fields: a common drift by phase correlation, then optical flow or matching."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from scipy import ndimage
 from skimage.registration import optical_flow_tvl1, phase_cross_correlation
 from skimage.transform import resize
 
+from napari_latentdyn.core.matching import match_members
+from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.physics import Advection, pixel_grid
-from napari_latentdyn.settings import ModelSettings, PhysicsSettings
+from napari_latentdyn.settings import PhysicsSettings, Settings
 
-__all__ = ["common_drift", "initial_field", "steady_field"]
+__all__ = ["common_drift", "initial_velocities", "start_fields", "steady_field"]
 
 Field = NDArray[np.float32]
 
@@ -25,56 +27,103 @@ _FLOW_SIDE = 160
 _STEADY_STAGES = 8
 
 
-def initial_field(
-    pair: ImagePair, settings: ModelSettings
-) -> Generator[tuple[int, int, str], None, Field]:
-    """Find the steady field from which training starts.
+def initial_velocities(
+    pair: ImagePair, settings: Settings, device: torch.device
+) -> Generator[tuple[float, int, str], None, Field]:
+    """Find the velocities from which training starts.
 
     Parameters
     ----------
     pair : ImagePair
         The images.
-    settings : ModelSettings
-        `initial_fields` says how far to go.
+    settings : Settings
+        `model.initial_fields` says how far to go, `model.members` how many
+        matched velocities there are, `physics.motion` how points travel.
+    device : torch.device
+        Where matching computes.
 
     Yields
     ------
-    (int, int, str)
-        Pieces of work done, all of them, and what comes next.
+    (float, int, str)
+        Pieces of work done, all of them, and what is done now.
 
     Returns
     -------
-    ndarray of float32, shape (2, H, W)
-        Pixels per interval.
+    ndarray of float32, shape (K, 2, H, W)
+        Velocity half way in pixels per interval; K is 1 unless matched.
     """
-    height, width = pair.shape
-    field = np.zeros((2, height, width), np.float32)
-    if settings.initial_fields == "zero":
-        return field
-    total = 1 if settings.initial_fields == "drift" else 4
+    method = settings.model.initial_fields
+    if method == "zero":
+        return np.zeros((1, 2, *pair.shape), np.float32)
+    members = settings.model.members if method == "matched" else 0
+    total = {"drift": 1, "flow": 4, "matched": 1 + members}[method]
     yield 0, total, "Looking for a common drift"
-    first, last = _comparable(pair)
-    drift = common_drift(first, last)
-    if settings.initial_fields == "flow":
-        scale = min(1.0, _FLOW_SIDE / max(height, width))
-        shape = (max(16, round(height * scale)), max(16, round(width * scale)))
-        factor = np.array([height / shape[0], width / shape[1]], np.float32)
-        # Both images move half of the drift each, so that neither loses more than the other.
-        a = _shrink(ndimage.shift(first, drift / 2, order=1, mode="nearest"), shape)
-        b = _shrink(ndimage.shift(last, -drift / 2, order=1, mode="nearest"), shape)
-        yield 1, total, "Optical flow from the first image to the last"
-        there = _flow(a, b)
-        yield 2, total, "Optical flow from the last image to the first"
-        back = _flow(b, a)
-        yield 3, total, "One steady field from both"
-        steady = steady_field(there, back)
-        field = (
-            np.stack(
-                [resize(component, (height, width), order=1, mode="edge") for component in steady]
-            ).astype(np.float32)
-            * factor[:, None, None]
+    drift = common_drift(*_comparable(pair))
+    if method == "matched":
+        first, last = (image.mean(axis=0) for image in pair.normalised())
+        matching = match_members(
+            (first, last),
+            (pair.valid_first, pair.valid_last),
+            drift,
+            members,
+            settings.physics.motion,
+            device,
         )
-    return (field + drift[:, None, None]).astype(np.float32)
+        while True:
+            try:
+                done, part = next(matching)
+            except StopIteration as end:
+                result: Field = end.value
+                return result
+            yield 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
+    field = np.zeros((2, *pair.shape), np.float32)
+    if method == "flow":
+        field = yield from _optical_flow(pair, drift, total)
+    return (field + drift[:, None, None]).astype(np.float32)[None]
+
+
+def start_fields(velocities: Field, settings: Settings) -> Field:
+    """Return the stage fields of the mean of the members.
+
+    Parameters
+    ----------
+    velocities : ndarray of float32, shape (K, 2, H, W)
+        Velocity half way of each member in pixels per interval.
+    settings : Settings
+        `model.stages` and `physics.motion`.
+
+    Returns
+    -------
+    ndarray of float32, shape (n, 2, H, W)
+        Pixels per stage.
+    """
+    mean = torch.from_numpy(velocities.mean(axis=0))[None]
+    fields: Field = stage_fields(mean, settings.model.stages, settings.physics.motion)[0].numpy()
+    return fields
+
+
+def _optical_flow(
+    pair: ImagePair, drift: NDArray[np.float32], total: int
+) -> Generator[tuple[float, int, str], None, Field]:
+    """Steady field of the flow that is left when a common drift is taken out."""
+    height, width = pair.shape
+    first, last = _comparable(pair)
+    scale = min(1.0, _FLOW_SIDE / max(height, width))
+    shape = (max(16, round(height * scale)), max(16, round(width * scale)))
+    factor = np.array([height / shape[0], width / shape[1]], np.float32)
+    # Both images move half of the drift each, so that neither loses more than the other.
+    a = _shrink(ndimage.shift(first, drift / 2, order=1, mode="nearest"), shape)
+    b = _shrink(ndimage.shift(last, -drift / 2, order=1, mode="nearest"), shape)
+    yield 1, total, "Optical flow from the first image to the last"
+    there = _flow(a, b)
+    yield 2, total, "Optical flow from the last image to the first"
+    back = _flow(b, a)
+    yield 3, total, "One steady field from both"
+    steady = [
+        resize(component, (height, width), order=1, mode="edge")
+        for component in steady_field(there, back)
+    ]
+    return np.stack(steady).astype(np.float32) * factor[:, None, None]
 
 
 def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.float32]:

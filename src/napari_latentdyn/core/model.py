@@ -30,8 +30,8 @@ class Batch:
         Normalised patches.
     valid_first, valid_last : Tensor of bool, shape (B, 1, H, W)
         False where a pixel is missing.
-    start : Tensor, shape (B, 2, H, W)
-        Initial steady field, in pixels per interval.
+    start : Tensor, shape (B, n, 2, H, W)
+        Initial fields, in pixels per stage.
     """
 
     first: Tensor
@@ -115,15 +115,15 @@ class LatentDynamics(nn.Module):
         ----------
         first, last : Tensor, shape (B, C, H, W)
             Normalised images.
-        start : Tensor, shape (B, 2, H, W)
-            Initial steady field in pixels per interval.
+        start : Tensor, shape (B, n, 2, H, W)
+            Initial fields in pixels per stage.
 
         Returns
         -------
         Tensor, shape (B, n, 2, H, W)
             Pixels per stage.
         """
-        pyramid = [(first, last, start)]
+        pyramid = [(first, last, start.sum(dim=1))]
         for _ in range(self.settings.model.levels - 1):
             if min(pyramid[-1][0].shape[-2:]) < 2 * 8:
                 break
@@ -141,7 +141,7 @@ class LatentDynamics(nn.Module):
         assert found is not None
         batch, _, height, width = found.shape
         fields = found.view(batch, self.stages, 2, height, width)
-        return fields + start[:, None] / self.stages
+        return fields + start
 
     def _field_inputs(self, a: Tensor, b: Tensor, start: Tensor, found: Tensor | None) -> Tensor:
         state = self.encode(a)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_latentdyn.core.spline import spline_sample
 from napari_latentdyn.settings import PhysicsSettings
 
 __all__ = ["Advection", "inside", "pixel_grid", "sample"]
@@ -30,7 +31,7 @@ def pixel_grid(
 def sample(
     values: Tensor,
     positions: Tensor,
-    interpolation: Literal["bilinear", "bicubic", "nearest"] = "bilinear",
+    interpolation: Literal["bilinear", "bicubic", "spline", "nearest"] = "bilinear",
     origin: tuple[int, int] = (0, 0),
 ) -> Tensor:
     """Read values between the pixels.
@@ -44,8 +45,9 @@ def sample(
         Values at the pixels.
     positions : Tensor, shape (B, 2, h, w)
         Where to read, in pixels.
-    interpolation : {"bilinear", "bicubic", "nearest"}
-        Kernel; bicubic is the cubic convolution with a = -0.75.
+    interpolation : {"bilinear", "bicubic", "spline", "nearest"}
+        Kernel; bicubic is the cubic convolution with a = -0.75, spline the
+        cubic B-spline (see `spline_sample`).
     origin : (int, int)
         Position of the first pixel of `values`, where these are a window.
 
@@ -54,6 +56,9 @@ def sample(
     Tensor, shape (B, C, h, w)
     """
     height, width = values.shape[-2:]
+    if interpolation == "spline":
+        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
+        return spline_sample(values.expand(positions.shape[0], -1, -1, -1), moved)
     rows = (positions[:, 0] - origin[0]) * (2.0 / max(height - 1, 1)) - 1.0
     columns = (positions[:, 1] - origin[1]) * (2.0 / max(width - 1, 1)) - 1.0
     return functional.grid_sample(

@@ -30,8 +30,8 @@ class Preview:
         The images.
     model : LatentDynamics
         The model in training.
-    start : ndarray of float32, shape (2, H, W)
-        Initial steady field in pixels per interval.
+    start : ndarray of float32, shape (n, 2, H, W)
+        Initial fields in pixels per stage.
     """
 
     #: Least time in seconds between two renewals.
@@ -57,7 +57,7 @@ class Preview:
         area = self._pair.crop(window)
         renderer = Renderer(self._model, area, should_stop=should_stop)
         try:
-            fields = renderer.fields(self._start[(slice(None), *window.slices)])
+            fields = renderer.fields(self._start[(..., *window.slices)])
             frame = renderer.frames(fields, [0.5])[0]
         except Stopped:
             return None

@@ -5,23 +5,26 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.fusion import Carried, agreement, fuse, visibility
 from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.spline import MARGIN
 from napari_latentdyn.errors import Stopped
 
 __all__ = ["Renderer", "patch_bounds"]
 
 OnProgress = Callable[[int, int], None]
-#: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
-_UNSEEN = 1e-3
+Wanted = Literal["frames", "latents", "confidence"]
 #: Widest strip in pixels over which one end takes over from both, where the other one's image
 #: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
 _TAPER = 24.0
@@ -43,6 +46,14 @@ class _States:
     origin: tuple[int, int]
 
 
+@dataclass
+class _Fields:
+    """Stage fields of a member around a window."""
+
+    velocity: Tensor
+    origin: tuple[int, int]
+
+
 class Renderer:
     """Computes fields, frames and latent states of a whole image.
 
@@ -57,6 +68,10 @@ class Renderer:
         The networks; they stay on the device they are on.
     pair : ImagePair
         The images.
+    velocities : ndarray of float32, shape (K, 2, H, W), optional
+        Initial velocities half way of the members in pixels per interval. Each
+        member's fields are those of the whole, moved by what it differs from
+        the mean.
     should_stop : callable, optional
         Asked between two windows; true raises `Stopped`.
     """
@@ -66,6 +81,7 @@ class Renderer:
         model: LatentDynamics,
         pair: ImagePair,
         *,
+        velocities: NDArray[np.float32] | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
@@ -79,6 +95,10 @@ class Renderer:
             torch.from_numpy(valid)[None, None].to(self.device)
             for valid in (pair.valid_first, pair.valid_last)
         )
+        several = velocities is not None and len(velocities) > 1
+        # Stage by stage, the state would be blurred anew for every member.
+        several &= model.settings.physics.transport == "characteristics"
+        self._velocities = torch.from_numpy(velocities) if several else None
         self._per_patch = model.settings.images.normalisation == "patch"
 
     @torch.no_grad()
@@ -89,8 +109,8 @@ class Renderer:
 
         Parameters
         ----------
-        start : ndarray of float32, shape (2, H, W)
-            Initial steady field in pixels per interval.
+        start : ndarray of float32, shape (n, 2, H, W)
+            Initial fields in pixels per stage.
         on_progress : callable, optional
             Called with the windows done and all of them.
         """
@@ -101,7 +121,7 @@ class Renderer:
             self._check()
             low, span = self._bounds(window)
             first, last = ((self._crop(image, window) - low) / span for image in self._images)
-            initial = torch.from_numpy(start[(slice(None), *window.slices)])[None]
+            initial = torch.from_numpy(start[(..., *window.slices)])[None]
             fields = self.model.extract(first, last, initial.to(self.device))[0].cpu().numpy()
             share = blend_weights(window, self.pair.shape)
             total[(..., *window.slices)] += fields * share
@@ -131,7 +151,7 @@ class Renderer:
         on_progress : callable, optional
             Called with the pieces of work done and all of them.
         """
-        return self._blend(fields, times, decode=True, on_progress=on_progress)
+        return self._blend("frames", fields, times, on_progress)
 
     def latents(
         self,
@@ -140,19 +160,31 @@ class Renderer:
         on_progress: OnProgress | None = None,
     ) -> NDArray[np.float32]:
         """Return latent states at any times, shape (T, c, H, W); arguments as in `frames`."""
-        return self._blend(fields, times, decode=False, on_progress=on_progress)
+        return self._blend("latents", fields, times, on_progress)
+
+    def confidence(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return how far members and ends agree, shape (T, 1, H, W); arguments as in `frames`."""
+        return self._blend("confidence", fields, times, on_progress)
 
     @torch.no_grad()
     def _blend(
         self,
+        wanted: Wanted,
         fields: NDArray[np.float32],
         times: Sequence[float],
-        *,
-        decode: bool,
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
         height, width = self.pair.shape
-        channels = self.pair.channels if decode else self.model.latent_channels
+        channels = {
+            "frames": self.pair.channels,
+            "latents": self.model.latent_channels,
+            "confidence": 1,
+        }[wanted]
         total = np.zeros((len(times), channels, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
@@ -162,10 +194,15 @@ class Renderer:
             share = blend_weights(window, self.pair.shape)
             low, span = self._bounds(window)
             cache: dict[int, _States] = {}
+            members = self._members(window, velocity)
             for i, time in enumerate(times):
                 self._check()
-                state, seen = self._state(window, velocity, time, low, span, cache)
-                if decode:
+                carried, seen = self._carry(window, members, time, low, span, cache)
+                if wanted == "confidence":
+                    state = agreement(carried, self._compared)
+                else:
+                    state = fuse(carried)
+                if wanted == "frames":
                     state = self.model.decode(state) * span + low
                 total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
                 missing[(i, *window.slices)] |= ~seen[0, 0].cpu().numpy()
@@ -174,51 +211,76 @@ class Renderer:
                     on_progress(done, len(self.windows) * len(times))
             weight[window.slices] += share
         total /= weight
-        if not decode:
+        if wanted == "confidence":
+            total[missing[:, None]] = 0.0
+        if wanted != "frames":
             return total
         result = self.pair.denormalise(total)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
 
-    def _state(
+    def _members(self, window: Window, velocity: Tensor) -> list[_Fields]:
+        """Fields of each member around a window, as far as its values come from."""
+        if self._velocities is None:
+            return [_Fields(velocity, (0, 0))]
+        # Nothing comes from further away than the longest way, and half of it once more, because
+        # a member's fields are found from its velocity half way.
+        reach = math.ceil(1.5 * float(self._velocities.abs().max())) + MARGIN
+        box = window.grown(reach, self.pair.shape)
+        near = self._velocities[(..., *box.slices)].to(self.device)
+        physics = self.model.settings.physics
+        mean = stage_fields(near.mean(dim=0, keepdim=True), self.model.stages, physics.motion)
+        common = velocity[(..., *box.slices)] - mean
+        return [
+            _Fields(
+                common + stage_fields(one[None], self.model.stages, physics.motion), (box.y, box.x)
+            )
+            for one in near
+        ]
+
+    def _carry(
         self,
         window: Window,
-        velocity: Tensor,
+        members: list[_Fields],
         time: float,
         low: Tensor,
         span: Tensor,
         cache: dict[int, _States],
-    ) -> tuple[Tensor, Tensor]:
-        """Latent state of a window at a time, and which of its pixels any image shows."""
-        physics = self.model.physics
+    ) -> tuple[list[list[Carried]], Tensor]:
+        """Return what each member carries to a time, and which pixels any image shows."""
+        physics, settings = self.model.physics, self.model.settings.physics
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
-        carried: list[tuple[Tensor, Tensor, float]] = []
-        confidence: list[Tensor] = []
-        both = self.model.settings.physics.ends == "both"
-        for end in (0, 1) if both else (0,):
-            share = (1.0 - time, time)[end] if both else 1.0
-            if share == 0.0:
-                continue
-            trace = physics.trace_back if end == 0 else physics.trace_on
-            places = trace(velocity, grid, time)
-            here = self._near(end, places, window, low, span, cache)
-            if self.model.settings.physics.transport == "characteristics":
-                state = sample(
-                    here.state, places, self.model.settings.physics.interpolation, here.origin
-                )
-            else:
-                state = self._carried(end, window, velocity, time, here)
-            carried.append((state, self.model.seen(self._valid[end], places), share))
-            confidence.append(self._confidence(places, grid))
-        weights = [
-            share * (seen * sure + _UNSEEN)
-            for (_, seen, share), sure in zip(carried, confidence, strict=True)
-        ]
-        total = torch.stack(weights).sum(dim=0)
-        fused = torch.stack([s * w for (s, _, _), w in zip(carried, weights, strict=True)])
-        shown = torch.stack([seen for _, seen, _ in carried]).any(dim=0)
-        return fused.sum(dim=0) / total, shown
+        shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
+        carried: list[list[Carried]] = []
+        for fields in members:
+            offset = grid.new_tensor(fields.origin).view(1, 2, 1, 1)
+            ends = []
+            for end in (0, 1) if settings.ends == "both" else (0,):
+                share = (1.0 - time, time)[end] if settings.ends == "both" else 1.0
+                if share == 0.0:
+                    continue
+                trace = physics.trace_back if end == 0 else physics.trace_on
+                places = trace(fields.velocity, grid - offset, time) + offset
+                here = self._near(end, places, window, low, span, cache)
+                if settings.transport == "characteristics":
+                    state = sample(here.state, places, settings.interpolation, here.origin)
+                else:
+                    state = self._carried(end, window, fields.velocity, time, here)
+                there = self.model.seen(self._valid[end], places)
+                shown |= there
+                sure = there * self._confidence(places, grid)
+                if settings.visibility:
+                    sure = sure * visibility(places)
+                ends.append(Carried(state, sure, share))
+            carried.append(ends)
+        return carried, shown
+
+    @property
+    def _compared(self) -> int:
+        """Leading channels of the state in which ends are compared."""
+        model = self.model
+        return model.channels if model.settings.model.image_in_latent else model.latent_channels
 
     def _confidence(self, places: Tensor, grid: Tensor) -> Tensor:
         """Weight that falls off where places near the border of the image, (1, 1, h, w)."""
@@ -274,8 +336,8 @@ class Renderer:
             ((window.y, window.height, height), (window.x, window.width, width))
         ):
             # Room for the kernel, and for other times, so that states are seldom encoded twice.
-            low = min(float(places[:, axis].min()), start) - 4
-            high = max(float(places[:, axis].max()), start + size - 1) + 4
+            low = min(float(places[:, axis].min()), start) - MARGIN
+            high = max(float(places[:, axis].max()), start + size - 1) + MARGIN
             first = max(0, math.floor(low))
             bounds.append((first, min(length, math.ceil(high) + 1) - first))
         return Window(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])

@@ -27,8 +27,8 @@ class PatchSampler:
         The images; they stay in the main memory.
     windows : sequence of Window
         The patches, all of one size.
-    start : ndarray of float32, shape (2, H, W)
-        Initial steady field in pixels per interval.
+    start : ndarray of float32, shape (n, 2, H, W)
+        Initial fields in pixels per stage.
     settings : Settings
         `images.normalisation` "patch" brings each pair of patches to [0, 1].
     device : torch.device
@@ -66,5 +66,5 @@ class PatchSampler:
         )
 
     def _cut(self, values: Tensor, chosen: NDArray[np.int64]) -> Tensor:
-        patches = [values[(slice(None), *self._windows[i].slices)] for i in chosen]
+        patches = [values[(..., *self._windows[i].slices)] for i in chosen]
         return torch.stack(patches).to(self._device)

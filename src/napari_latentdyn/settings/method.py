@@ -148,12 +148,23 @@ class ModelSettings(FrozenModel):
         "with the same weights, and refined level by level; 1 works at full resolution only.",
         json_schema_extra={"advanced": True},
     )
-    initial_fields: Literal["zero", "drift", "flow"] = Field(
-        "flow",
+    initial_fields: Literal["zero", "drift", "flow", "matched"] = Field(
+        "matched",
         title="Initial fields",
         description="Motion from which training starts: none (zero), the common drift of the two "
-        "images by phase correlation (drift), or that drift and a TV-L1 optical flow, both made "
-        "into one steady field (flow).",
+        "images by phase correlation (drift), that drift and a TV-L1 optical flow made into one "
+        "steady field (flow), or the velocity half way that carries both images onto each other "
+        "along the characteristics of the chosen motion (matched).",
+        json_schema_extra={"advanced": True},
+    )
+    members: int = Field(
+        4,
+        ge=1,
+        le=6,
+        title="Members",
+        description="Number of matched velocities, each with another stiffness and another view of "
+        "the images. The state is the mean over them, and where they disagree the result is "
+        "uncertain; time grows with their number.",
         json_schema_extra={"advanced": True},
     )
 
@@ -169,10 +180,19 @@ class PhysicsSettings(FrozenModel):
         "(characteristics).",
         json_schema_extra={"advanced": True},
     )
-    interpolation: Literal["bilinear", "bicubic"] = Field(
-        "bicubic",
+    motion: Literal["steady", "inertial", "local"] = Field(
+        "local",
+        title="Motion",
+        description="How the field itself changes: it stays as it is, so that points follow its "
+        "streamlines (steady), every point keeps its velocity and goes straight on (inertial), or "
+        "steady where the field is smooth and inertial at its edges, where bodies part (local).",
+        json_schema_extra={"advanced": True},
+    )
+    interpolation: Literal["bilinear", "bicubic", "spline"] = Field(
+        "spline",
         title="Interpolation",
-        description="Kernel with which the latent state is sampled between pixels.",
+        description="Kernel with which the latent state is sampled between pixels; the cubic "
+        "B-spline (spline) keeps the most detail.",
         json_schema_extra={"advanced": True},
     )
     departure: Literal["euler", "midpoint"] = Field(
@@ -195,5 +215,12 @@ class PhysicsSettings(FrozenModel):
         description="Carry the latent state forward from the first image only, as in the paper, or "
         "also backward from the last along the same fields, blended by time: both images are "
         "then met exactly.",
+        json_schema_extra={"advanced": True},
+    )
+    visibility: bool = Field(
+        True,
+        title="Visibility",
+        description="Take less from an end in which a place was squeezed to nothing, like the "
+        "water in a crack before it opened.",
         json_schema_extra={"advanced": True},
     )

@@ -1,0 +1,73 @@
+"""Move the edges of motion: let a place take over the velocity of a neighbour that fits better.
+
+Descent cannot do this: between two bodies that move differently, the linearised
+problem is stuck wherever the edge was on the coarser level.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+
+from napari_latentdyn.core.motion import ends
+from napari_latentdyn.core.operators import smooth
+from napari_latentdyn.core.physics import inside, pixel_grid, sample
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.matching.solver import Level
+
+__all__ = ["propagate"]
+
+#: Distances in pixels from which velocities are offered, in eight directions each.
+_DISTANCES = (2.0, 4.0, 8.0, 16.0)
+_DIRECTIONS = 8
+#: Standard deviation in pixels of the window in which a velocity has to fit.
+_WINDOW = 2.5
+#: Differences of features count up to here.
+_WORST = 0.15
+#: A neighbour's velocity has to fit better by this factor and amount.
+_BETTER, _MARGIN = 0.9, 0.002
+
+
+def propagate(level: Level, velocity: Tensor, felt: Tensor) -> Tensor:
+    """Offer every place the velocities around it and keep the best.
+
+    Parameters
+    ----------
+    level : Level
+        The images.
+    velocity, felt : Tensor, shape (1, 2, H, W)
+        Velocity half way and acceleration.
+
+    Returns
+    -------
+    Tensor, shape (1, 2, H, W)
+    """
+    shape = (velocity.shape[-2], velocity.shape[-1])
+    grid = pixel_grid(*shape, device=velocity.device)
+
+    def misfit(offered: Tensor) -> tuple[Tensor, Tensor]:
+        origins, goals = ends(offered, felt, grid)
+        difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
+        cost = smooth(difference.clamp(max=_WORST).sum(dim=1, keepdim=True), _WINDOW)
+        seen = sample(level.valid_first, origins) * sample(level.valid_last, goals)
+        return cost, (seen > 0.99) & inside(origins, shape) & inside(goals, shape)
+
+    least, comparable = misfit(velocity)
+    for distance in _DISTANCES:
+        if distance >= min(shape) / 2:
+            break
+        known = velocity
+        for i in range(_DIRECTIONS):
+            angle = 2 * math.pi * i / _DIRECTIONS
+            offset = velocity.new_tensor([math.sin(angle), math.cos(angle)]).view(1, 2, 1, 1)
+            offered = sample(known, grid + distance * offset)
+            cost, seen = misfit(offered)
+            # What leaves the images cannot be compared, and keeps what the stiffness gave it.
+            taken = (cost < _BETTER * least - _MARGIN) & seen & comparable
+            velocity = torch.where(taken, offered, velocity)
+            least = torch.where(taken, cost, least)
+    return velocity

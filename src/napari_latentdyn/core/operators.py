@@ -1,0 +1,79 @@
+"""Small linear operators on images and fields, each (B, C, H, W)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+__all__ = [
+    "area_ratio",
+    "gradient",
+    "resize",
+    "second_differences",
+    "second_differences_adjoint",
+    "smooth",
+]
+
+
+def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
+    """Central differences down and to the right; one-sided halves at the border."""
+    padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
+    rows = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
+    columns = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    return rows, columns
+
+
+def smooth(values: Tensor, sigma: float) -> Tensor:
+    """Gaussian smoothing with a standard deviation in pixels; the border is repeated."""
+    reach = max(1, round(3 * sigma))
+    steps = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
+    kernel = torch.exp(-(steps**2) / (2 * sigma**2))
+    kernel = kernel / kernel.sum()
+    batch, channels, height, width = values.shape
+    flat = functional.pad(values, (reach, reach, reach, reach), mode="replicate")
+    flat = flat.reshape(batch * channels, 1, height + 2 * reach, width + 2 * reach)
+    flat = functional.conv2d(flat, kernel.view(1, 1, -1, 1))
+    return functional.conv2d(flat, kernel.view(1, 1, 1, -1)).view(values.shape)
+
+
+def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Bring images to another size, without aliasing."""
+    if values.shape[-2:] == shape:
+        return values
+    return functional.interpolate(
+        values, shape, mode="bilinear", align_corners=False, antialias=True
+    )
+
+
+def area_ratio(positions: Tensor) -> Tensor:
+    """Area that a pixel has where a map (B, 2, H, W) takes it; negative where the map folds."""
+    rows, columns = gradient(positions)
+    return rows[:, :1] * columns[:, 1:] - rows[:, 1:] * columns[:, :1]
+
+
+def second_differences(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Second differences down, across and mixed; zero for every affine field."""
+    return (
+        u[..., 2:, :] - 2 * u[..., 1:-1, :] + u[..., :-2, :],
+        u[..., :, 2:] - 2 * u[..., :, 1:-1] + u[..., :, :-2],
+        u[..., 1:, 1:] - u[..., 1:, :-1] - u[..., :-1, 1:] + u[..., :-1, :-1],
+    )
+
+
+def second_differences_adjoint(
+    rows: Tensor, columns: Tensor, mixed: Tensor, like: Tensor
+) -> Tensor:
+    """Adjoint of `second_differences`."""
+    out = torch.zeros_like(like)
+    out[..., 2:, :] += rows
+    out[..., 1:-1, :] -= 2 * rows
+    out[..., :-2, :] += rows
+    out[..., :, 2:] += columns
+    out[..., :, 1:-1] -= 2 * columns
+    out[..., :, :-2] += columns
+    out[..., 1:, 1:] += mixed
+    out[..., 1:, :-1] -= mixed
+    out[..., :-1, 1:] -= mixed
+    out[..., :-1, :-1] += mixed
+    return out
