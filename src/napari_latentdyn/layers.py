@@ -48,6 +48,7 @@ def result_layers(
     run_id: str,
     name: str,
     latents: NDArray[np.float32] | None = None,
+    confidence: NDArray[np.float32] | None = None,
     rgb: bool | None = None,
 ) -> list[LayerTuple]:
     """Make the layers of a result.
@@ -81,6 +82,8 @@ def result_layers(
         Start of the layers' names.
     latents : ndarray, optional
         (T, c, Y, X).
+    confidence : ndarray, optional
+        (T, Y, X), from 0 to 1.
     rgb : bool, optional
         Whether the channels are red, green and blue. By default the report says
         so, by ``rgb`` or by the shape of the inputs.
@@ -90,8 +93,9 @@ def result_layers(
     list of tuple
         Layer data, layer arguments and layer type: an image, (T, Y, X), or
         (T, Y, X, 3) if `rgb`, or (C, T, Y, X) for other channels; vectors
-        (N, 2, 3); and latent states (c, T, Y, X). Time stands right before
-        (Y, X) in all of them, because napari aligns layers by their last axes.
+        (N, 2, 3); and, if given, latent states (c, T, Y, X) and the confidence
+        (T, Y, X). Time stands right before (Y, X) in all of them, because napari
+        aligns layers by their last axes.
     """
     times = np.asarray(times, dtype=np.float64)
     stages = len(velocity)
@@ -181,6 +185,18 @@ def result_layers(
             "metadata": {METADATA_KEY: {**common, "role": "latents"}},
         }
         layers.append((np.moveaxis(latents, 1, 0), latent_meta, "image"))
+
+    if confidence is not None:
+        confidence_meta = {
+            "name": f"{name} confidence",
+            "rgb": False,
+            "visible": False,
+            "colormap": "magma",
+            "contrast_limits": (0.0, 1.0),
+            **transform(image_time),
+            "metadata": {METADATA_KEY: {**common, "role": "confidence"}},
+        }
+        layers.append((confidence, confidence_meta, "image"))
     return layers
 
 

@@ -14,9 +14,10 @@ __all__ = ["add_setting_flags", "flag_of", "settings_from"]
 _DEST = "setting:"
 #: Flags that are not simply the name of the setting.
 _NAMES = {"patches.size": "--patch-size"}
-#: Settings of layers and of the window, which a run without a window does not use.
+#: Settings of layers and of the window, which a run without a window seldom needs.
 _WINDOW_ONLY = {
     "output.arrow_spacing",
+    "output.confidence",
     "output.keep_previous",
     "output.latents",
     "output.preview",

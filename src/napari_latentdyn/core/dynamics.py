@@ -239,6 +239,7 @@ class Dynamics:
             tensor_metadata={"channels": str(self.pair.channels)},
             inputs=self.pair.to_arrays(),
             latents=self.latents(chosen) if self.settings.output.latents else None,
+            confidence=self.confidence(chosen) if self.settings.output.confidence else None,
             overwrite=overwrite,
         )
 

@@ -17,6 +17,9 @@ _GPU_RATE = 2e12
 #: A step runs the networks once forward and costs about twice that backward.
 _FORWARD_AND_BACKWARD = 3.0
 _BASE_MEMORY = 400e6
+#: Seconds per pixel and member of matching.
+_CPU_MATCHING = 9e-5
+_GPU_MATCHING = 5e-6
 
 
 @dataclass(frozen=True)
@@ -83,9 +86,17 @@ def estimate(
     return Estimate(
         patches=len(windows),
         memory_bytes=int(_BASE_MEMORY + images + 4 * values * pixels),
-        seconds=seconds_per_step * settings.training.steps,
+        seconds=seconds_per_step * settings.training.steps + _matching(shape, settings, device),
         warnings=tuple(warnings),
     )
+
+
+def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
+    """Seconds of matching before the first step."""
+    if settings.model.initial_fields != "matched":
+        return 0.0
+    rate = _CPU_MATCHING if device == "cpu" else _GPU_MATCHING
+    return settings.model.members * shape[0] * shape[1] * rate
 
 
 def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_latentdyn.core.networks import Encoder, UNet
+from napari_latentdyn.core.operators import smooth
 from napari_latentdyn.core.physics import Advection, inside, pixel_grid, sample
 from napari_latentdyn.settings import Settings
 
@@ -18,6 +19,11 @@ __all__ = ["Batch", "LatentDynamics", "Prediction"]
 _HALFWAY_STAGES = 4
 #: Brings displacements of tens of pixels to the size of the other inputs of the U-net.
 _MOTION_UNIT = 16.0
+#: Standard deviation in pixels of the neighbourhood in which trained fields are judged, the part
+#: of the initial difference that has to be left at most, and the difference that counts at most.
+_GUARD_REACH = 6.0
+_CLEARLY = 0.98
+_FORGIVEN = 0.2
 
 
 @dataclass
@@ -140,8 +146,43 @@ class LatentDynamics(nn.Module):
             found = change if found is None else found + change
         assert found is not None
         batch, _, height, width = found.shape
-        fields = found.view(batch, self.stages, 2, height, width)
-        return fields + start
+        change_of_stages = found.view(batch, self.stages, 2, height, width)
+        if self.settings.model.timing == "even":
+            change_of_stages = change_of_stages.mean(dim=1, keepdim=True)
+        return change_of_stages + start
+
+    def keep_better(self, first: Tensor, last: Tensor, start: Tensor, fields: Tensor) -> Tensor:
+        """Go back to the initial fields wherever the trained ones do not meet better half way.
+
+        Fitting one scene can worsen a place while it improves others; what the
+        two images say half way tells which, without a true frame.
+
+        Parameters
+        ----------
+        first, last : Tensor, shape (B, C, H, W)
+            Normalised images.
+        start, fields : Tensor, shape (B, n, 2, H, W)
+            Initial and trained fields in pixels per stage.
+
+        Returns
+        -------
+        Tensor, shape (B, n, 2, H, W)
+            A smooth mixture of both.
+        """
+        before, after = (self._apart(first, last, f) for f in (start, fields))
+        share = smooth((after < _CLEARLY * before).to(fields.dtype), _GUARD_REACH)
+        # Where nothing speaks for a change, none is made: also between two places that improved.
+        share = ((share - 0.5) * 2).clamp(0.0, 1.0)
+        return start + share[:, None] * (fields - start)
+
+    def _apart(self, first: Tensor, last: Tensor, fields: Tensor) -> Tensor:
+        """Return how far both images carried half way are apart, (B, 1, H, W)."""
+        grid = pixel_grid(*first.shape[-2:], device=first.device).expand(len(first), -1, -1, -1)
+        kernel = self.settings.physics.interpolation
+        a = sample(first, self.physics.trace_back(fields, grid, 0.5), kernel)
+        b = sample(last, self.physics.trace_on(fields, grid, 0.5), kernel)
+        difference = (a - b).abs().clamp(max=_FORGIVEN).mean(dim=1, keepdim=True)
+        return smooth(difference, _GUARD_REACH)
 
     def _field_inputs(self, a: Tensor, b: Tensor, start: Tensor, found: Tensor | None) -> Tensor:
         state = self.encode(a)

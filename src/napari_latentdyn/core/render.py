@@ -70,8 +70,8 @@ class Renderer:
         The images.
     velocities : ndarray of float32, shape (K, 2, H, W), optional
         Initial velocities half way of the members in pixels per interval. Each
-        member's fields are those of the whole, moved by what it differs from
-        the mean.
+        member's fields are its own initial ones and what was learned for their
+        mean, where that fits this member, too.
     should_stop : callable, optional
         Asked between two windows; true raises `Stopped`.
     """
@@ -122,7 +122,10 @@ class Renderer:
             low, span = self._bounds(window)
             first, last = ((self._crop(image, window) - low) / span for image in self._images)
             initial = torch.from_numpy(start[(..., *window.slices)])[None]
-            fields = self.model.extract(first, last, initial.to(self.device))[0].cpu().numpy()
+            found = self.model.extract(first, last, initial.to(self.device))
+            if self.model.settings.training.keep_better:
+                found = self.model.keep_better(first, last, initial.to(self.device), found)
+            fields = found[0].cpu().numpy()
             share = blend_weights(window, self.pair.shape)
             total[(..., *window.slices)] += fields * share
             weight[window.slices] += share
@@ -231,13 +234,17 @@ class Renderer:
         near = self._velocities[(..., *box.slices)].to(self.device)
         physics = self.model.settings.physics
         mean = stage_fields(near.mean(dim=0, keepdim=True), self.model.stages, physics.motion)
-        common = velocity[(..., *box.slices)] - mean
-        return [
-            _Fields(
-                common + stage_fields(one[None], self.model.stages, physics.motion), (box.y, box.x)
-            )
-            for one in near
-        ]
+        learned = velocity[(..., *box.slices)] - mean
+        low, span = self._bounds(window)
+        first, last = ((self._crop(image, box) - low) / span for image in self._images)
+        members = []
+        for one in near:
+            start = stage_fields(one[None], self.model.stages, physics.motion)
+            fields = start + learned
+            if self.model.settings.training.keep_better:
+                fields = self.model.keep_better(first, last, start, fields)
+            members.append(_Fields(fields, (box.y, box.x)))
+        return members
 
     def _carry(
         self,

@@ -2,8 +2,8 @@
 
 A folder holds ``frames.ome.tif``, ``fields.npz``, ``model.safetensors``,
 ``inputs.npz``, ``settings.json``, ``report.json`` and, if they were asked for,
-``latents.npz``. Nothing in it is a pickle, so that opening a folder of unknown
-origin runs no code.
+``latents.npz`` and ``confidence.npz``. Nothing in it is a pickle, so that opening
+a folder of unknown origin runs no code.
 """
 
 from __future__ import annotations
@@ -62,8 +62,8 @@ __all__ = [
 ]
 
 MODEL, INPUTS = "model.safetensors", "inputs.npz"
-LATENTS, SETTINGS = "latents.npz", "settings.json"
-FILES = frozenset({FRAMES, FIELDS, MODEL, INPUTS, LATENTS, SETTINGS, REPORT})
+LATENTS, CONFIDENCE, SETTINGS = "latents.npz", "confidence.npz", "settings.json"
+FILES = frozenset({FRAMES, FIELDS, MODEL, INPUTS, LATENTS, CONFIDENCE, SETTINGS, REPORT})
 
 
 @dataclass(frozen=True)
@@ -88,6 +88,8 @@ class RunFolder:
         What is known about the run.
     latents : ndarray of float32 or None
         (T, c, Y, X) latent states, if they were saved.
+    confidence : ndarray of float32 or None
+        (T, Y, X) how far the frames can be trusted, from 0 to 1, if it was saved.
     """
 
     path: Path
@@ -98,6 +100,7 @@ class RunFolder:
     settings: Settings
     report: dict[str, Any]
     latents: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
 
 
 def write_run(
@@ -113,6 +116,7 @@ def write_run(
     tensor_metadata: dict[str, str],
     inputs: dict[str, NDArray[Any]],
     latents: NDArray[np.float32] | None = None,
+    confidence: NDArray[np.float32] | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a run folder, whole or not at all.
@@ -144,6 +148,8 @@ def write_run(
         Arrays of the input pair, from which the model can be applied again.
     latents : ndarray, optional
         (T, c, Y, X) latent states.
+    confidence : ndarray, optional
+        (T, Y, X) how far the frames can be trusted, from 0 to 1.
     overwrite : bool
         Replace a run folder that is there. Any other folder with something in
         it is never replaced.
@@ -180,6 +186,8 @@ def write_run(
         _save_arrays(files, INPUTS, inputs)
         if latents is not None:
             _save_arrays(files, LATENTS, {"latents": _floats(latents), "times": times})
+        if confidence is not None:
+            _save_arrays(files, CONFIDENCE, {"confidence": _floats(confidence), "times": times})
         plain = {name: np.array(value, order="C", copy=None) for name, value in tensors.items()}
         metadata = {"format": str(FORMAT_VERSION), **tensor_metadata}
         files.path(MODEL).write_bytes(_ordered(save_tensors(plain, metadata)))
@@ -219,10 +227,17 @@ def read_run(folder: str | Path) -> RunFolder:
     velocity, field_times = _floats(fields["velocity"]), np.asarray(fields["times"], np.float64)
     with _reading(path, FIELDS):
         _check_shapes(frames, times, velocity, field_times)
-    latents = None
-    if LATENTS in report.get("files", {}):
-        latents = _floats(_load_arrays(path, LATENTS, ("latents",))["latents"])
-    return RunFolder(path, frames, times, velocity, field_times, settings, report, latents)
+    return RunFolder(
+        path,
+        frames,
+        times,
+        velocity,
+        field_times,
+        settings,
+        report,
+        latents=_optional(path, report, LATENTS, "latents"),
+        confidence=_optional(path, report, CONFIDENCE, "confidence"),
+    )
 
 
 def read_model(folder: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
@@ -298,6 +313,15 @@ def _load_arrays(path: Path, name: str, needed: tuple[str, ...]) -> dict[str, ND
         if key not in arrays:
             raise RunFolderError(damaged(path, name, f"lacks '{key}'"))
     return arrays
+
+
+def _optional(
+    path: Path, report: Mapping[str, Any], name: str, key: str
+) -> NDArray[np.float32] | None:
+    """Read an array that is there only if it was asked for."""
+    if name not in report.get("files", {}):
+        return None
+    return _floats(_load_arrays(path, name, (key,))[key])
 
 
 def _ordered(tensors: bytes) -> bytes:

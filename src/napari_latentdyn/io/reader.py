@@ -53,6 +53,7 @@ def read_folder(path: str | Sequence[str], **_: Any) -> list[LayerTuple]:
         run_id=uuid.uuid4().hex,
         name=folder.resolve().name,
         latents=run.latents,
+        confidence=run.confidence,
     )
 
 

@@ -139,6 +139,14 @@ class ModelSettings(FrozenModel):
         "that starts at zero: detail does not have to pass through the networks.",
         json_schema_extra={"advanced": True},
     )
+    timing: Literal["even", "free"] = Field(
+        "even",
+        title="Timing",
+        description="What training adds to the initial fields may differ from stage to stage, as "
+        "in the paper (free), or is the same at every stage (even): the two images alone say "
+        "where things went, and not when.",
+        json_schema_extra={"advanced": True},
+    )
     levels: int = Field(
         2,
         ge=1,

@@ -19,7 +19,7 @@ class TrainingSettings(FrozenModel):
     """The fit to the two images: loss (HLG equations 7 to 9), optimiser, device."""
 
     steps: int = Field(
-        150,
+        40,
         ge=1,
         le=1_000_000,
         title="Steps",
@@ -98,6 +98,13 @@ class TrainingSettings(FrozenModel):
         "paper, or second ones, which leave rotation, strain and shear free.",
         json_schema_extra={"advanced": True},
     )
+    keep_better: bool = Field(
+        True,
+        title="Keep what fits better",
+        description="Go back to the initial fields wherever the trained ones do not bring the two "
+        "images closer together half way.",
+        json_schema_extra={"advanced": True},
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",
@@ -152,6 +159,13 @@ class OutputSettings(FrozenModel):
         False,
         title="Latent states",
         description="Show the latent states as a layer of their own.",
+        json_schema_extra={"advanced": True},
+    )
+    confidence: bool = Field(
+        False,
+        title="Confidence",
+        description="Show as a layer of its own how far the members and both ends agree on every "
+        "frame, from 0 to 1.",
         json_schema_extra={"advanced": True},
     )
     preview: bool = Field(

@@ -34,6 +34,7 @@ _KEPT = (
     "output.times",
     "output.arrow_spacing",
     "output.latents",
+    "output.confidence",
     "output.preview",
     "output.keep_previous",
 )

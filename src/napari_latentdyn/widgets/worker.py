@@ -266,6 +266,9 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
     latents = None
     if job.settings.output.latents:
         latents = dynamics.latents(times, should_stop=job.abort.is_set)
+    confidence = None
+    if job.settings.output.confidence:
+        confidence = dynamics.confidence(times, should_stop=job.abort.is_set)
     if job.abort.is_set():
         return None
     images = job.settings.images
@@ -283,6 +286,7 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
         run_id=job.run_id,
         name=common_name(job.first.name, job.last.name),
         latents=latents,
+        confidence=confidence,
     )
     return Rendered(frames=np.asarray(frames), times=times, layers=tuples)
 

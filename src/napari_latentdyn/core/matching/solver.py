@@ -43,6 +43,8 @@ _KINK = 0.01
 #: Longest change of the velocity from one linearisation to the next, in pixels.
 _LONGEST_CHANGE = 2.0
 _DAMPING = 1e-3
+#: Conjugate gradients stop once what is left has shrunk to this part.
+_TOLERANCE = 0.03
 
 
 @dataclass(frozen=True)
@@ -158,7 +160,10 @@ class _Problem:
         left = self.target - self._apply(x)
         z = self._precondition(left)
         direction, reduction = z, (left * z).sum()
+        enough = _TOLERANCE**2 * float(reduction)
         for _ in range(iterations):
+            if float(reduction) <= enough:
+                break
             moved = self._apply(direction)
             step = reduction / (direction * moved).sum().clamp_min(1e-20)
             x = x + step * direction
