@@ -83,6 +83,8 @@ def test_a_small_patch_size_alone_brings_a_stride_that_fits():
 def test_settings_of_the_window_have_no_flag_but_a_set():
     assert flag_of("output.preview") is None
     assert settings_from(parsed("--set", "output.preview=false")).output.preview is False
+    assert flag_of("output.confidence") is None
+    assert settings_from(parsed("--set", "output.confidence=true")).output.confidence is True
 
 
 def test_help_is_the_description_of_the_setting():

@@ -16,6 +16,8 @@ import torch
 
 from napari_latentdyn.core.runfolder import read_run
 
+ASKED = ("--set", "output.confidence=true")
+
 
 def test_run_writes_a_complete_folder(call, pair, tmp_path, tiny):
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--interval", 23)
@@ -65,6 +67,25 @@ def test_frames_and_times_choose_the_frames(call, pair, tmp_path, tiny):
     np.testing.assert_allclose(read_run(tmp_path / "a").times, np.linspace(0, 1, 6))
     assert call("run", *pair, "-o", tmp_path / "b", *tiny, "--times", "0.25,0.7").code == 0
     np.testing.assert_allclose(read_run(tmp_path / "b").times, [0, 0.25, 0.7, 1])
+
+
+def test_confidence_is_written_where_it_is_asked_for(call, pair, tmp_path, tiny):
+    out = tmp_path / "out"
+    assert call("run", *pair, "-o", out, *tiny).code == 0
+    assert read_run(out).confidence is None
+    assert not (out / "confidence.npz").exists()
+    assert call("run", *pair, "-o", out, *tiny, "--overwrite", *ASKED).code == 0
+    run = read_run(out)
+    assert run.settings.output.confidence is True
+    assert run.confidence.shape == (3, 64, 64)
+    assert run.confidence.min() >= 0
+    assert run.confidence.max() <= 1
+    assert np.ptp(run.confidence[1]) > 0
+    # Frames at other times have it, too.
+    assert call("apply", out, "--times", "0.25", "-o", tmp_path / "new").code == 0
+    new = read_run(tmp_path / "new")
+    np.testing.assert_allclose(new.times, [0, 0.25, 1])
+    np.testing.assert_allclose(new.confidence[[0, 2]], run.confidence[[0, 2]], atol=1e-6)
 
 
 def test_apply_makes_frames_at_other_times(call, pair, tmp_path, tiny):

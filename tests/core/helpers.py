@@ -33,10 +33,39 @@ def moved(
     return at
 
 
+def turning(
+    angle: float, shape: tuple[int, int] = (64, 64), seed: int = 0
+) -> Callable[[float], NDArray[np.float64]]:
+    """A textured scene that turns about its centre by an angle in the interval, at any time."""
+    pad = 24
+    scene = texture((shape[0] + 2 * pad, shape[1] + 2 * pad), seed)
+    centre = (np.array(scene.shape) - 1) / 2
+
+    def at(time: float) -> NDArray[np.float64]:
+        cos, sin = np.cos(angle * (time - 0.5)), np.sin(angle * (time - 0.5))
+        # The matrix that leads back to where values come from.
+        back = np.array([[cos, sin], [-sin, cos]])
+        there = ndimage.affine_transform(scene, back, centre - back @ centre, order=3)
+        return there[pad : pad + shape[0], pad : pad + shape[1]]
+
+    return at
+
+
+def spin(angle: float, shape: tuple[int, int] = (64, 64)) -> NDArray[np.float64]:
+    """Velocity (2, H, W) of `turning`."""
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    return angle * np.stack([-(columns - (shape[1] - 1) / 2), rows - (shape[0] - 1) / 2])
+
+
 def small_settings(preset: str = "standard", **changes: Any) -> Settings:
-    """Settings of a model that trains in a second."""
+    """Settings of a model that trains in a second.
+
+    Its initial fields are the optical flow, which is quicker than matching.
+    """
+    quick = {} if preset == "paper" else {"model.initial_fields": "flow"}
     return Settings.preset(preset).updated(
         {
+            **quick,
             "patches.size": (32, 32),
             "patches.stride": (16, 16),
             "model.stages": 3,

@@ -73,8 +73,19 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
     assert told.seconds > 0
     assert told.memory_bytes > 1e8
     assert bool(told.warnings) is (min(height, width) < 128)
-    more = estimate((height, width), channels, chosen.updated({"training.steps": 300}))
-    assert more.seconds == pytest.approx(2 * told.seconds)
+
+    def seconds(**changes: object) -> float:
+        named = {name.replace("__", "."): value for name, value in changes.items()}
+        return estimate((height, width), channels, chosen.updated(named)).seconds
+
+    # Training takes its time for each step, matching for each member and pixel.
+    training = seconds(model__initial_fields="flow")
+    steps = 2 * chosen.training.steps
+    twice = seconds(model__initial_fields="flow", training__steps=steps)
+    assert twice == pytest.approx(2 * training)
+    matching = [seconds(model__members=members) - training for members in (1, 4)]
+    assert matching[0] > 0
+    assert matching[1] == pytest.approx(4 * matching[0], rel=1e-4)
 
 
 def test_measured_steps_replace_the_guess() -> None:
@@ -87,7 +98,12 @@ def test_the_guess_is_of_the_right_order() -> None:
     at = moved((2.0, 1.0), (128, 128))
     pair = ImagePair.from_arrays(at(0), at(1))
     chosen = Settings.preset("standard").updated(
-        {"training.steps": 4, "training.threads": 1, "output.preview": False}
+        {
+            "model.initial_fields": "drift",  # The guess is of the training alone.
+            "training.steps": 4,
+            "training.threads": 1,
+            "output.preview": False,
+        }
     )
     seen, _ = finished(fit(pair, chosen))
     training = [p.seconds for p in seen if p.phase == "train"]

@@ -20,7 +20,10 @@ from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.errors import FitError, OutOfMemoryError, UserError
 
 
-def test_progress_tells_each_step_and_every_term(drifting: ImagePair) -> None:
+def test_progress_tells_each_step_and_every_term(
+    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fit_module, "_SHOW_EVERY", 0.0)
     seen, dynamics = finished(fit(drifting, small_settings()))
     assert [p.phase for p in seen] == ["prepare"] * 4 + ["train"] * 4 + ["render"]
     training = [p for p in seen if p.phase == "train"]
@@ -33,6 +36,33 @@ def test_progress_tells_each_step_and_every_term(drifting: ImagePair) -> None:
     assert dynamics.report["steps"] == 4
     assert dynamics.report["stopped_early"] is False
     assert dynamics.report["losses"]["last"] == training[-1].losses
+
+
+def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) -> None:
+    settings = small_settings(model__initial_fields="matched", model__members=2)
+    seen, dynamics = finished(fit(drifting, settings))
+    prepared = [p for p in seen if p.phase == "prepare"]
+    assert {p.total for p in prepared} == {300}
+    assert all(0 <= p.step <= p.total for p in prepared)
+    assert np.all(np.diff([p.step for p in prepared]) >= 0)
+    # Thousands of pieces of work, of which a user wants to see ten in a second.
+    assert 2 <= len(prepared) <= 2 + prepared[-1].seconds / 0.1
+    assert "2 of 2" in prepared[-1].message
+    assert dynamics.velocities.shape == (2, 2, 64, 64)
+    assert np.abs(dynamics.velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3
+
+    asked = 0
+
+    def soon() -> bool:
+        nonlocal asked
+        asked += 1
+        return asked > 50
+
+    seen, dynamics = finished(fit(drifting, settings, should_stop=soon))
+    assert [p.phase for p in seen if p.phase != "prepare"] == ["render"]
+    assert dynamics.report["stopped_early"]
+    assert dynamics.checkpoint is None
+    assert dynamics.velocities.shape == (1, 2, 64, 64)
 
 
 def test_paper_finds_a_drift_from_nothing() -> None:
@@ -54,9 +84,11 @@ def test_paper_finds_a_drift_from_nothing() -> None:
     assert np.abs(inner.mean(axis=(1, 2)) - [3.0, -2.0]).max() < 0.7
 
 
-def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair) -> None:
+@pytest.mark.parametrize("how", ["flow", "matched"])
+def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair, how: str) -> None:
     at = moved((5.0, -3.0))
-    _, dynamics = finished(fit(drifting, small_settings(training__steps=30)))
+    settings = small_settings(training__steps=30, model__initial_fields=how, model__members=2)
+    _, dynamics = finished(fit(drifting, settings))
     field = dynamics.fields.sum(axis=0)
     assert np.abs(field.mean(axis=(1, 2)) - [5.0, -3.0]).max() < 0.3
     middle, dissolve = dynamics.frames([0.5])[0], (at(0) + at(1)) / 2

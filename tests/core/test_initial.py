@@ -1,4 +1,4 @@
-"""Initial fields: a drift by phase correlation, a steady field from two displacements."""
+"""Initial velocities: a drift, a steady field from two displacements, matched members."""
 
 from __future__ import annotations
 
@@ -9,16 +9,27 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.helpers import moved, texture
+from tests.core.helpers import moved, spin, texture, turning
 
-from napari_latentdyn.core.initial import common_drift, initial_field, steady_field
+from napari_latentdyn.core.initial import (
+    common_drift,
+    initial_velocities,
+    start_fields,
+    steady_field,
+)
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import Advection, pixel_grid
-from napari_latentdyn.settings import ModelSettings, PhysicsSettings
+from napari_latentdyn.core.physics import Advection, pixel_grid, sample
+from napari_latentdyn.settings import PhysicsSettings, Settings
 
 
-def found(pair: ImagePair, how: str) -> tuple[list[Any], Any]:
-    search = initial_field(pair, ModelSettings(initial_fields=how))  # type: ignore[arg-type]
+def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
+    chosen = Settings().updated(
+        {
+            "model.initial_fields": how,
+            **{name.replace("__", "."): value for name, value in changes.items()},
+        }
+    )
+    search = initial_velocities(pair, chosen, torch.device("cpu"))
     said = []
     while True:
         try:
@@ -44,9 +55,10 @@ def test_unrelated_images_have_no_drift() -> None:
 @pytest.mark.parametrize("how", ["zero", "drift", "flow"])
 def test_each_way_goes_as_far_as_it_says(how: str) -> None:
     at = moved((9.0, -6.0), (96, 112))
-    said, field = found(ImagePair.from_arrays(at(0), at(1)), how)
-    assert field.shape == (2, 96, 112)
-    assert field.dtype == np.float32
+    said, velocities = found(ImagePair.from_arrays(at(0), at(1)), how)
+    assert velocities.shape == (1, 2, 96, 112)
+    assert velocities.dtype == np.float32
+    field = velocities[0]
     if how == "zero":
         assert not field.any()
         assert said == []
@@ -61,14 +73,14 @@ def test_flow_sees_what_a_drift_cannot() -> None:
     at = moved((6.0, 0.0), (128, 128))
     first, last = at(0), at(1)
     last[:, :64] = first[:, :64]
-    _, field = found(ImagePair.from_arrays(first, last), "flow")
+    _, (field,) = found(ImagePair.from_arrays(first, last), "flow")
     assert np.abs(field[0, 16:-16, 8:48]).mean() < 0.7
     assert np.abs(field[0, 16:-16, 80:-8] - 6.0).mean() < 0.7
 
 
 def test_large_images_are_reduced_and_lengths_scaled_back() -> None:
     at = moved((8.0, -20.0), (200, 420))
-    _, field = found(ImagePair.from_arrays(at(0), at(1)), "flow")
+    _, (field,) = found(ImagePair.from_arrays(at(0), at(1)), "flow")
     assert field.shape == (2, 200, 420)
     assert np.abs(np.median(field, axis=(1, 2)) - [8.0, -20.0]).max() < 0.6
 
@@ -91,3 +103,52 @@ def test_a_steady_field_integrates_to_the_displacement() -> None:
     stages = torch.from_numpy(velocity)[None, None].expand(-1, 8, -1, -1, -1) / 8
     reached = Advection(PhysicsSettings()).trace_on(stages, grid, 0.0) - grid
     assert np.abs(reached[0].numpy() - displacement(angle))[inner].max() < 0.1
+
+
+def test_matching_gives_a_velocity_for_each_member() -> None:
+    at = moved((9.0, -6.0), (40, 44))
+    said, velocities = found(
+        ImagePair.from_arrays(at(0), at(1)), "matched", model__members=3, physics__motion="steady"
+    )
+    assert velocities.shape == (3, 2, 40, 44)
+    assert velocities.dtype == np.float32
+    inner = velocities[:, :, 10:-10, 10:-10]
+    assert np.abs(inner.mean(axis=(2, 3)) - [9.0, -6.0]).max() < 0.1
+    assert not np.array_equal(velocities[0], velocities[1])
+    done = [piece for piece, _, _ in said]
+    assert done == sorted(done)
+    assert done[0] == 0
+    assert done[-1] < 4
+    assert {total for _, total, _ in said} == {4}
+    assert said[-1][2] == "Matching the images, 3 of 3"
+
+
+@pytest.mark.parametrize("motion", ["steady", "inertial", "local"])
+@pytest.mark.parametrize("stages", [1, 5])
+def test_start_fields_of_a_translation_share_it_among_the_stages(motion: str, stages: int) -> None:
+    velocities = np.zeros((3, 2, 20, 24), np.float32)
+    velocities[:, 0], velocities[:, 1] = 4.0, -7.0
+    velocities[:2, 0] += np.array([1.0, -1.0], np.float32)[:, None, None]
+    chosen = Settings().updated({"model.stages": stages, "physics.motion": motion})
+    fields = start_fields(velocities, chosen)
+    assert fields.shape == (stages, 2, 20, 24)
+    assert fields.dtype == np.float32
+    np.testing.assert_allclose(fields.sum(axis=0), velocities.mean(axis=0), atol=1e-5)
+    np.testing.assert_allclose(fields, np.broadcast_to(fields[:1], fields.shape), atol=1e-5)
+
+
+def test_start_fields_of_a_rotation_carry_one_end_to_the_other() -> None:
+    """Bent ways are taken as the motion says, and lead one image onto the other."""
+    at, shape = turning(0.3, (48, 48)), (48, 48)
+    velocities = spin(0.3, shape).astype(np.float32)[None]
+    grid = pixel_grid(*shape)
+    errors = {}
+    for motion in ("local", "inertial"):
+        chosen = Settings().updated({"model.stages": 6, "physics.motion": motion})
+        fields = torch.from_numpy(start_fields(velocities, chosen))[None]
+        places = Advection(PhysicsSettings()).trace_back(fields, grid, 0.5)
+        first = torch.from_numpy(at(0)).float()[None, None]
+        middle = sample(first, places, "spline")[0, 0].numpy()
+        errors[motion] = np.abs(middle - at(0.5))[12:-12, 12:-12].max()
+    assert errors["local"] < 1.0
+    assert errors["inertial"] > 1.5 * errors["local"]

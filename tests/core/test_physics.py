@@ -153,7 +153,8 @@ def test_stages_and_characteristics_agree_on_smooth_states(time: float) -> None:
 def test_what_flows_in_repeats_the_border() -> None:
     state = pixel_grid(SIDE, SIDE)[:, 1:]
     moved = advection().carry(state, constant(0.0, 10.0, 2), 1.0)
-    assert torch.all(moved[..., :10] == 0.0)
+    # A spline is filtered before it is read: zero to the rounding of values up to 64.
+    assert float(moved[..., :10].abs().max()) < 1e-5
     torch.testing.assert_close(moved[..., 10:], state[..., :-10], atol=1e-4, rtol=0)
 
 
@@ -164,9 +165,13 @@ def test_inside_knows_the_border() -> None:
 
 
 @settings(max_examples=25, deadline=None)
-@given(st.integers(2, 12), st.integers(2, 12), st.sampled_from(["bilinear", "bicubic", "nearest"]))
+@given(
+    st.integers(2, 12),
+    st.integers(2, 12),
+    st.sampled_from(["bilinear", "bicubic", "spline", "nearest"]),
+)
 def test_reading_at_the_pixels_returns_the_pixels(
-    height: int, width: int, interpolation: Literal["bilinear", "bicubic", "nearest"]
+    height: int, width: int, interpolation: Literal["bilinear", "bicubic", "spline", "nearest"]
 ) -> None:
     values = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
     read = sample(values, pixel_grid(height, width), interpolation)

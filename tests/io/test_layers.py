@@ -182,7 +182,8 @@ def test_almost_constant_values_are_told_apart() -> None:
 def test_metadata_tells_the_run(layers: Layers) -> None:
     inputs = {"first": {"name": "a"}, "last": {"name": "b"}}
     report = {"inputs": inputs, "version": "1.2"}
-    tuples = layers(report=report, latents=np.zeros((4, 2, 12, 16), np.float32))
+    latents, confidence = np.zeros((4, 2, 12, 16), np.float32), np.zeros((4, 12, 16), np.float32)
+    tuples = layers(report=report, latents=latents, confidence=confidence)
     roles = []
     for _, meta, _ in tuples:
         info = meta["metadata"][METADATA_KEY]
@@ -192,7 +193,7 @@ def test_metadata_tells_the_run(layers: Layers) -> None:
         assert info["inputs"] == inputs
         assert Settings.parse(info["settings"]) == Settings()
         roles.append(info["role"])
-    assert roles == ["frames", "fields", "latents"]
+    assert roles == ["frames", "fields", "latents", "confidence"]
 
 
 def test_channels_stand_before_time_so_that_arrows_line_up(
@@ -210,6 +211,64 @@ def test_channels_stand_before_time_so_that_arrows_line_up(
     viewer.dims.set_point(1, 2.0)
     viewer.dims.set_point(0, 1.0)
     np.testing.assert_array_equal(vectors.features["stage"].to_numpy()[vectors._view_indices], 1)
+
+
+def confidence_of(run: dict[str, Any], value: float | None = None) -> np.ndarray:
+    shape = (len(run["times"]), *run["frames"].shape[-2:])
+    given = np.random.default_rng(0).uniform(size=shape) if value is None else np.full(shape, value)
+    return given.astype(np.float32)
+
+
+@pytest.mark.parametrize("even", [True, False])
+@pytest.mark.parametrize("channels", [0, 2])
+def test_confidence_lies_on_the_frames_and_does_not_cover_them(
+    layers: Layers, make_run: MakeRun, channels: int, even: bool
+) -> None:
+    run = make_run(channels=channels)
+    if not even:
+        run["times"] = np.array([0, 0.1, 0.7, 1])
+    place = Placement(
+        scale=(10.0, 20.0),
+        translate=(3.0, 4.0),
+        rotate=((0.0, -1.0), (1.0, 0.0)),
+        units=("meter", "meter"),
+    )
+    confidence = confidence_of(run)
+    made = added(ViewerModel(), layers(**run, placement=place, confidence=confidence))
+    image, trust = made[0], made[-1]
+    np.testing.assert_array_equal(trust.data, confidence)
+    assert trust.name == "dynamics confidence"
+    assert trust.metadata[METADATA_KEY]["role"] == "confidence"
+    assert not trust.visible
+    assert tuple(trust.contrast_limits) == (0, 1)
+    assert trust.colormap.name == "magma"
+    assert trust.axis_labels == ("t", "y", "x")
+    assert trust.units == image.units[-3:]
+    for corner in ((0, 0, 0), (1, 0, 0), (3, 11, 15)):
+        at = image.data_to_world((*(0,) * (image.ndim - 3), *corner))
+        np.testing.assert_allclose(trust.data_to_world(corner), at[-3:])
+
+
+def test_confidence_lies_on_frames_in_colour(layers: Layers, make_run: MakeRun) -> None:
+    run = make_run(channels=3)
+    image, _, trust = added(ViewerModel(), layers(**run, rgb=True, confidence=confidence_of(run)))
+    assert image.rgb
+    assert not trust.rgb
+    assert trust.data.shape == image.data.shape[:3]
+    np.testing.assert_array_equal(trust.scale, image.scale)
+
+
+def test_confidence_is_renewed_like_the_others(layers: Layers, make_run: MakeRun) -> None:
+    viewer, run = ViewerModel(), make_run()
+    *_, trust = added(viewer, layers(**run, confidence=confidence_of(run, 0.25)))
+    trust.visible, trust.colormap, trust.contrast_limits = True, "gray", (0.5, 0.9)
+    longer = make_run(times=6)
+    again = added(viewer, layers(**longer, confidence=confidence_of(longer, 0.75)))
+    assert again[-1] is trust
+    assert len(viewer.layers) == 3
+    np.testing.assert_array_equal(trust.data, confidence_of(longer, 0.75))
+    assert (trust.visible, trust.colormap.name) == (True, "gray")
+    assert list(trust.contrast_limits) == [0.5, 0.9]
 
 
 def test_a_single_channel_is_no_axis(layers: Layers, make_run: MakeRun) -> None:

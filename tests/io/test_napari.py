@@ -65,16 +65,20 @@ class TestOpening:
         self, tmp_path: Path, save: Save, viewer: ViewerModel, run: dict[str, Any]
     ) -> None:
         latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
-        folder = save(tmp_path / "drift", latents=latents)
+        confidence = np.random.default_rng(1).uniform(size=(4, 12, 16)).astype(np.float32)
+        folder = save(tmp_path / "drift", latents=latents, confidence=confidence)
         opened = viewer.open(folder, plugin=NAME)
         assert [layer.name for layer in opened] == [
             "drift frames",
             "drift motion",
             "drift latent states",
+            "drift confidence",
         ]
-        image, vectors, states = opened
+        image, vectors, states, trust = opened
         np.testing.assert_array_equal(image.data, run["frames"])
         np.testing.assert_array_equal(states.data, np.moveaxis(latents, 1, 0))
+        np.testing.assert_array_equal(trust.data, confidence)
+        np.testing.assert_array_equal(trust.scale, [2, 10, 20])
         np.testing.assert_array_equal(image.scale, [2, 10, 20])
         np.testing.assert_array_equal(vectors.scale, [2, 10, 20])
         assert [str(unit) for unit in vectors.units] == ["hour", "meter", "meter"]
@@ -305,7 +309,10 @@ class TestFolders:
             scale=(10.0, 20.0), rotate=((0.0, -1.0), (1.0, 0.0)), units=("meter", "meter")
         )
         latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
-        image, vectors, states = result(viewer, layers(placement=place, latents=latents))
+        confidence = np.random.default_rng(1).uniform(size=(4, 12, 16)).astype(np.float32)
+        image, vectors, states, trust = result(
+            viewer, layers(placement=place, latents=latents, confidence=confidence)
+        )
         image.colormap, image.contrast_limits = "magma", (-1, 1)
         first = viewer.add_image(
             np.arange(12).reshape(3, 4), name="first/one", affine=np.diag([2, 3, 1])
@@ -325,8 +332,10 @@ class TestFolders:
         assert (arrows.length, arrows.edge_width) == (vectors.length, vectors.edge_width)
         np.testing.assert_allclose(arrows.edge_color, vectors.edge_color, atol=1e-6)
         assert list(arrows.features) == ["speed", "stage"]
-        assert opened.layers[4].rgb
-        assert {first, colours, states} < set(viewer.layers)
+        again = opened.layers[3]
+        assert (again.colormap.name, list(again.contrast_limits)) == ("magma", [0, 1])
+        assert opened.layers[5].rgb
+        assert {first, colours, states, trust} < set(viewer.layers)
 
     def test_the_folder_says_that_it_is_no_run(
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers

@@ -74,10 +74,10 @@ def results(
 def test_any_transform_of_a_plane(make_run: MakeRun, transform: dict[str, Any], even: bool) -> None:
     source = Image(np.zeros((12, 16)), **transform, units=("um", "mm"))
     times = np.linspace(0, 1, 4) if even else np.array([0, 0.1, 0.7, 1])
-    latents = np.zeros((4, 2, 12, 16), np.float32)
+    latents, confidence = np.zeros((4, 2, 12, 16), np.float32), np.zeros((4, 12, 16), np.float32)
     expected = world(source)
     arrays = make_run() | {"times": times}
-    for layer in results(source, (), arrays, latents=latents):
+    for layer in results(source, (), arrays, latents=latents, confidence=confidence):
         front = (0,) * (layer.ndim - 2)
         for time in range(3):
             at = world(layer, (*front[1:], time))

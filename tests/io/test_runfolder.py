@@ -126,6 +126,43 @@ def test_latents_are_kept(tmp_path: Path, save: Save) -> None:
     np.testing.assert_array_equal(back.latents, latents)
 
 
+def test_confidence_is_kept(tmp_path: Path, save: Save, run: dict[str, Any]) -> None:
+    confidence = np.random.default_rng(0).uniform(size=(4, 12, 16)).astype(np.float32)
+    folder = save(tmp_path / "run", confidence=confidence)
+    back = read_run(folder)
+    assert back.confidence is not None
+    assert back.confidence.dtype == np.float32
+    np.testing.assert_array_equal(back.confidence, confidence)
+    assert back.latents is None
+    with np.load(folder / "confidence.npz") as file:
+        np.testing.assert_array_equal(file["times"], run["times"])
+
+
+def test_a_folder_from_before_there_was_confidence(tmp_path: Path, save: Save) -> None:
+    folder = save(tmp_path / "run")
+    settings_file = folder / "settings.json"
+    older = json.loads(settings_file.read_text())
+    del older["output"]["confidence"]
+    settings_file.write_text(json.dumps(older))
+    back = read_run(folder)
+    assert back.confidence is None
+    assert back.settings == Settings()
+
+
+@pytest.mark.parametrize("name", ["latents", "confidence"])
+def test_optional_file_that_is_missing_or_damaged(tmp_path: Path, save: Save, name: str) -> None:
+    file = save(tmp_path / "run", **{name: np.zeros((4, 12, 16), np.float32)}) / f"{name}.npz"
+    content = file.read_bytes()
+    file.write_bytes(b"\xff" * len(content))
+    with pytest.raises(RunFolderError) as error:
+        read_run(tmp_path / "run")
+    assert file.name in one_sentence(error)
+    file.unlink()
+    with pytest.raises(RunFolderError, match="missing") as error:
+        read_run(tmp_path / "run")
+    assert file.name in one_sentence(error)
+
+
 def test_inputs_are_told_apart_by_content() -> None:
     image = np.arange(12, dtype=np.uint8).reshape(3, 4)
     told = describe_input("a.tif", image)
@@ -278,11 +315,15 @@ def test_overwriting_has_to_be_asked_for_and_keeps_foreign_files(
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
 
 
-def test_latents_of_the_old_run_go_with_it(tmp_path: Path, save: Save) -> None:
-    folder = save(tmp_path / "run", latents=np.zeros((4, 1, 12, 16), np.float32))
+@pytest.mark.parametrize(("name", "channels"), [("latents", (1,)), ("confidence", ())])
+def test_what_was_optional_in_the_old_run_goes_with_it(
+    tmp_path: Path, save: Save, name: str, channels: tuple[int, ...]
+) -> None:
+    folder = save(tmp_path / "run", **{name: np.zeros((4, *channels, 12, 16), np.float32)})
+    assert (folder / f"{name}.npz").exists()
     save(folder, overwrite=True)
-    assert read_run(folder).latents is None
-    assert not (folder / "latents.npz").exists()
+    assert getattr(read_run(folder), name) is None
+    assert not (folder / f"{name}.npz").exists()
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path, save: Save) -> None:

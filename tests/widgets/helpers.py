@@ -165,6 +165,9 @@ class FakeDynamics:
     def latents(self, times: Any = None, *, should_stop: Any = None) -> NDArray[np.float32]:
         return np.zeros((len(self.times()), 2, *self.pair.shape), np.float32)
 
+    def confidence(self, times: Any = None, *, should_stop: Any = None) -> NDArray[np.float32]:
+        return np.full((len(self.times()), *self.pair.shape), 0.5, np.float32)
+
     def save(
         self, folder: Path, *, times: Any, frames: Any, overwrite: bool = False, **_: Any
     ) -> Path:

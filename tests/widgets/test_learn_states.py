@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
     choose,
+    chosen,
     control,
     idle,
     is_one_sentence,
@@ -25,6 +27,7 @@ from tests.widgets.helpers import (
 )
 
 from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.runfolder import read_run
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
 PREVIEW = "live preview"
@@ -258,6 +261,51 @@ def test_latent_states_come_as_a_layer_of_their_own(
     # Two latent channels besides the image.
     assert states.data.shape == (3, 3, 48, 48)
     np.testing.assert_allclose(made(viewer, "frames")[0].data[0], images[0], atol=0.5)
+
+
+def test_confidence_comes_as_a_layer_of_its_own_and_is_renewed(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel)
+    assert made(viewer, "confidence") == []
+    put(panel, {"output.confidence": True, "training.seed": 1})
+    run(qtbot, panel)
+    (frames,), (confidence,) = made(viewer, "frames"), made(viewer, "confidence")
+    assert confidence.name == "image confidence"
+    assert confidence.data.shape == frames.data.shape == (3, 48, 48)
+    assert confidence.axis_labels == frames.axis_labels
+    np.testing.assert_array_equal(confidence.scale, frames.scale)
+    assert frames.visible
+    assert not confidence.visible
+    assert confidence.data.min() >= 0
+    assert confidence.data.max() <= 1
+    assert np.ptp(confidence.data[1]) > 0
+    # A look at it does not make it an image of the next pair.
+    confidence.visible = True
+    assert chosen(panel) == ("image 0", "image 1")
+    before = confidence.data.copy()
+    put(panel, {"training.seed": 2, "model.stages": 3})
+    run(qtbot, panel)
+    assert made(viewer, "confidence") == [confidence]
+    assert confidence.data.shape == (4, 48, 48)
+    assert not np.array_equal(confidence.data[:3], before)
+    assert confidence.visible
+    saved = panel.save_run(tmp_path / "run")
+    np.testing.assert_array_equal(read_run(saved).confidence, confidence.data)
+
+
+def test_a_preset_leaves_the_wish_for_confidence_alone(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fit = FakeFit()
+    _, panel = open_window(*images, fit=fit)
+    put(panel, {"output.confidence": True})
+    choose(panel, "preset", "quick")
+    assert control(panel, "output.confidence").value() is True
+    put(panel, {"training.steps": 2, "output.preview": False})
+    run(qtbot, panel)
+    assert fit.calls[0][1].output.confidence is True
 
 
 def test_another_choice_forgets_what_was_said_of_the_last(

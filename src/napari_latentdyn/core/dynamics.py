@@ -174,6 +174,8 @@ class Dynamics:
         *,
         times: ArrayLike | None = None,
         frames: NDArray[np.float32] | None = None,
+        latents: NDArray[np.float32] | None = None,
+        confidence: NDArray[np.float32] | None = None,
         inputs: dict[str, Any] | None = None,
         placement: dict[str, Any] | None = None,
         overwrite: bool = False,
@@ -190,6 +192,9 @@ class Dynamics:
             Times of the frames as fractions; those of `times` by default.
         frames : ndarray, shape (T, H, W) or (T, C, H, W), optional
             The frames at these times, if they were computed already.
+        latents : ndarray, shape (T, c, H, W), optional
+        confidence : ndarray, shape (T, H, W), optional
+            The same of what else the settings ask for.
         inputs : dict, optional
             What else is known of the inputs, {"first": {"name": ..., "dtype":
             ..., "rgb": ...}, "last": {...}}.
@@ -213,6 +218,10 @@ class Dynamics:
         chosen = self.times() if times is None else _checked_times(times)
         if frames is None:
             frames = self.frames(chosen)
+        if latents is None and self.settings.output.latents:
+            latents = self.latents(chosen)
+        if confidence is None and self.settings.output.confidence:
+            confidence = self.confidence(chosen)
         report = {
             **self.report,
             "inputs": _describe_inputs(self.pair, inputs or {}),
@@ -238,8 +247,8 @@ class Dynamics:
             tensors=tensors,
             tensor_metadata={"channels": str(self.pair.channels)},
             inputs=self.pair.to_arrays(),
-            latents=self.latents(chosen) if self.settings.output.latents else None,
-            confidence=self.confidence(chosen) if self.settings.output.confidence else None,
+            latents=latents,
+            confidence=confidence,
             overwrite=overwrite,
         )
 

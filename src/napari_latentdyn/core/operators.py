@@ -17,10 +17,14 @@ __all__ = [
 
 
 def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Central differences down and to the right; one-sided halves at the border."""
+    """Central differences down and to the right; one-sided ones at the border."""
     padded = functional.pad(values, (1, 1, 1, 1), mode="replicate")
     rows = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     columns = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
+    for edge in (0, -1):
+        # The repeated border halves them.
+        rows[..., edge, :] *= 2
+        columns[..., :, edge] *= 2
     return rows, columns
 
 

@@ -229,7 +229,10 @@ class Renderer:
             return [_Fields(velocity, (0, 0))]
         # Nothing comes from further away than the longest way, and half of it once more, because
         # a member's fields are found from its velocity half way.
-        reach = math.ceil(1.5 * float(self._velocities.abs().max())) + MARGIN
+        longest = max(
+            float(self._velocities.abs().max()), float(velocity.abs().max()) * self.model.stages
+        )
+        reach = math.ceil(1.5 * longest) + MARGIN
         box = window.grown(reach, self.pair.shape)
         near = self._velocities[(..., *box.slices)].to(self.device)
         physics = self.model.settings.physics

@@ -123,6 +123,8 @@ class Result:
             folder,
             times=self._rendered.times,
             frames=self._rendered.frames,
+            latents=self._rendered.latents,
+            confidence=self._rendered.confidence,
             inputs=self._inputs,
             placement=self._placement.to_dict(),
             overwrite=overwrite,

@@ -164,6 +164,8 @@ class Rendered:
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     layers: list[LayerTuple]
+    latents: NDArray[np.float32] | None = None
+    confidence: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -288,7 +290,7 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
         latents=latents,
         confidence=confidence,
     )
-    return Rendered(frames=np.asarray(frames), times=times, layers=tuples)
+    return Rendered(np.asarray(frames), times, tuples, latents, confidence)
 
 
 def describe(error: Exception, what: str = "The training failed") -> str:

@@ -55,6 +55,9 @@ class SteeredDynamics:
     def latents(self, times: Any, *, should_stop: Callable[[], bool]) -> NDArray[np.float32]:
         return np.zeros((len(times), 2, *self.pair.shape), np.float32)
 
+    def confidence(self, times: Any, *, should_stop: Callable[[], bool]) -> NDArray[np.float32]:
+        return np.full((len(times), *self.pair.shape), 0.5, np.float32)
+
     def save(self, folder: Any, **_: Any) -> Path:
         if self._fit.save_error is not None:
             raise self._fit.save_error

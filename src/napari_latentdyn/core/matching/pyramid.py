@@ -66,8 +66,13 @@ def match_members(
     ndarray of float32, shape (members, 2, H, W)
         Pixels per interval.
     """
-    tensors = [torch.from_numpy(image)[None, None].to(device) for image in images]
-    masks = [torch.from_numpy(mask)[None, None].to(device, torch.float32) for mask in valid]
+    tensors = [
+        torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device) for image in images
+    ]
+    masks = [
+        torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(device, torch.float32)
+        for mask in valid
+    ]
     found = []
     for number, recipe in enumerate(RECIPES[:members]):
         steps = _member(tensors, masks, drift, recipe, motion)

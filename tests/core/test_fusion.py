@@ -1,0 +1,162 @@
+"""One state out of many: who is seen counts, and who disagrees is doubted."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from napari_latentdyn.core.fusion import UNSEEN, Carried, agreement, fuse, visibility
+from napari_latentdyn.core.physics import pixel_grid
+
+SIDE = 24
+INNER = (..., slice(4, -4), slice(4, -4))
+SEEN = torch.ones(1, 1, SIDE, SIDE)
+
+
+def noise(channels: int = 2, seed: int = 0) -> Tensor:
+    return torch.rand(1, channels, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
+
+
+def level(value: float, channels: int = 1) -> Tensor:
+    return torch.full((1, channels, SIDE, SIDE), value)
+
+
+def both(first: Tensor, last: Tensor, time: float = 0.5) -> list[Carried]:
+    return [Carried(first, SEEN, 1 - time), Carried(last, SEEN, time)]
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(-30, 30, width=32), st.floats(-30, 30, width=32))
+def test_all_is_visible_where_the_scene_moves_as_a_whole(dy: float, dx: float) -> None:
+    seen = visibility(pixel_grid(SIDE, SIDE) + torch.tensor([dy, dx]).view(1, 2, 1, 1))
+    assert seen.shape == (1, 1, SIDE, SIDE)
+    torch.testing.assert_close(seen[INNER], torch.ones_like(seen[INNER]), atol=1e-4, rtol=0)
+
+
+def test_what_was_squeezed_to_nothing_is_not_visible() -> None:
+    places = pixel_grid(SIDE, SIDE)
+    line, point = places.clone(), torch.full_like(places, 7.0)
+    line[:, 0] = 7.0
+    mirrored = places.clone()
+    mirrored[:, 1] *= -1
+    for collapsed in (line, point, mirrored):
+        assert float(visibility(collapsed).abs().max()) < 1e-4
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.floats(0, 3, width=32), st.floats(0, 3, width=32))
+def test_visibility_is_the_share_of_the_area_that_is_there(down: float, across: float) -> None:
+    places = pixel_grid(SIDE, SIDE) * torch.tensor([down, across]).view(1, 2, 1, 1)
+    seen = visibility(places)
+    assert float(seen.min()) >= 0
+    assert float(seen.max()) <= 1 + 1e-6
+    expected = min(1.0, down * across)
+    torch.testing.assert_close(
+        seen[INNER], torch.full_like(seen[INNER], expected), atol=1e-4, rtol=0
+    )
+
+
+def test_a_crack_is_seen_only_after_it_opened() -> None:
+    """Below and above the crack the plates are seen, within it nothing."""
+    places = pixel_grid(SIDE, SIDE)
+    places[:, 0, 8:16] = 8.0
+    places[:, 0, 16:] -= 8.0
+    seen = visibility(places)[0, 0, :, 12]
+    assert float(seen[10:14].max()) < 0.05
+    assert float(seen[3:5].min()) > 0.95
+    assert float(seen[19:21].min()) > 0.95
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 6), st.floats(0, 1), st.integers(0, 9))
+def test_members_that_are_all_the_same_give_what_one_gives(
+    members: int, time: float, seed: int
+) -> None:
+    one = both(noise(seed=seed), noise(seed=seed + 1), time)
+    torch.testing.assert_close(fuse([one] * members), fuse([one]), atol=1e-6, rtol=0)
+    expected = (1 - time) * one[0].state + time * one[1].state
+    torch.testing.assert_close(fuse([one]), expected, atol=1e-6, rtol=0)
+
+
+def test_members_count_alike_however_well_they_see() -> None:
+    dim = Carried(level(0.0), 0.1 * SEEN, 1.0)
+    clear = Carried(level(1.0), SEEN, 1.0)
+    torch.testing.assert_close(fuse([[dim], [clear]]), level(0.5))
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(0.1, 0.9), st.floats(-1, 1, width=32))
+def test_an_end_that_is_not_seen_has_no_influence(time: float, other: float) -> None:
+    seen = SEEN.clone()
+    seen[..., : SIDE // 2] = 0.0
+    state = noise(1)
+    fused = fuse([[Carried(state, SEEN, 1 - time), Carried(level(other), seen, time)]])
+    left, right = (..., slice(None, SIDE // 2)), (..., slice(SIDE // 2, None))
+    assert float((fused - state)[left].abs().max()) < 2 * UNSEEN * time / (1 - time) + 1e-5
+    expected = (1 - time) * state + time * other
+    torch.testing.assert_close(fused[right], expected[right], atol=1e-5, rtol=0)
+
+
+def test_where_no_end_is_seen_time_decides() -> None:
+    ends = [Carried(level(0.0), 0 * SEEN, 0.25), Carried(level(1.0), 0 * SEEN, 0.75)]
+    torch.testing.assert_close(fuse([ends]), level(0.75))
+    assert torch.isfinite(agreement([ends], 1)).all()
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.integers(1, 5), st.floats(0, 1), st.integers(0, 9))
+def test_confidence_is_one_where_all_agree(members: int, time: float, seed: int) -> None:
+    state = noise(seed=seed)
+    sure = agreement([both(state, state, time)] * members, 2)
+    assert sure.shape == (1, 1, SIDE, SIDE)
+    torch.testing.assert_close(sure, torch.ones_like(sure), atol=1e-4, rtol=0)
+
+
+def test_confidence_is_one_half_where_states_scatter_by_five_per_cent() -> None:
+    among_members = [[Carried(level(v), SEEN, 1.0)] for v in (0.45, 0.55)]
+    between_ends = [both(level(0.45), level(0.55), 0.3)]
+    for members in (among_members, between_ends):
+        torch.testing.assert_close(agreement(members, 1), level(0.5), atol=1e-3, rtol=0)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.floats(0, 1, width=32), st.floats(0, 1, width=32), st.integers(2, 4))
+def test_confidence_falls_with_scatter(one: float, other: float, members: int) -> None:
+    pattern = noise(1, seed=3)
+    small, large = sorted((one, other))
+
+    def sure(scatter: float) -> Tensor:
+        return agreement(
+            [[Carried(level(0.3) + i * scatter * pattern, SEEN, 1.0)] for i in range(members)], 1
+        )
+
+    little, much = sure(small), sure(large)
+    assert float((much - little).max()) <= 1e-6
+    assert 0 <= float(much.min()) <= float(little.max()) <= 1 + 1e-6
+    if large - small > 0.01:
+        assert float(much.mean()) < float(little.mean())
+
+
+def test_confidence_is_lower_only_around_the_place_in_doubt() -> None:
+    other = level(0.5)
+    other[..., 10:14, 3:5] = 0.9
+    sure = agreement([[Carried(level(0.5), SEEN, 1.0)], [Carried(other, SEEN, 1.0)]], 1)
+    assert float(sure[..., 11:13, 3:5].max()) < 0.5
+    assert float(sure[..., 16:].min()) > 0.99
+
+
+@pytest.mark.parametrize("channels", [1, 2])
+def test_confidence_looks_at_the_leading_channels_only(channels: int) -> None:
+    other = level(0.5, channels=2)
+    other[:, 1] = 0.9
+    members = [[Carried(level(0.5, channels=2), SEEN, 1.0)], [Carried(other, SEEN, 1.0)]]
+    sure = float(agreement(members, channels).mean())
+    assert sure == pytest.approx(1.0, abs=1e-4) if channels == 1 else sure < 0.2
+
+
+def test_what_is_not_seen_raises_no_doubt() -> None:
+    members = [[Carried(level(0.5), SEEN, 0.5), Carried(level(0.9), 0 * SEEN, 0.5)]]
+    assert float(agreement(members, 1).min()) > 0.9
