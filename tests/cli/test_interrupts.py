@@ -70,15 +70,15 @@ def pressed_while_drawing(monkeypatch):
     """Press Ctrl-C at a piece of the frames, counted from 1; return a list of pieces drawn."""
     from napari_latentdyn.core.render import Renderer
 
-    state, drawn, moments = Renderer._state, [], []
+    carry, drawn, moments = Renderer._carry, [], []
 
-    def watched(self, window, velocity, at, *more):
+    def watched(self, window, members, at, *more):
         drawn.append(at)
         if len(drawn) in moments:
             signal.raise_signal(signal.SIGINT)
-        return state(self, window, velocity, at, *more)
+        return carry(self, window, members, at, *more)
 
-    monkeypatch.setattr(Renderer, "_state", watched)
+    monkeypatch.setattr(Renderer, "_carry", watched)
 
     def press(*at: int) -> list[float]:
         drawn.clear()

@@ -50,6 +50,8 @@ class ProgressLine:
         """Show the progress of a fit."""
         loss = progress.losses.get("total")
         note = f"loss {loss:.4g}" if loss is not None else ""
+        if progress.phase == "prepare":
+            note = progress.message
         self.step(progress.phase, progress.step, progress.total, note)
 
     def step(self, phase: str, step: int, total: int, note: str = "") -> None:
@@ -65,7 +67,10 @@ class ProgressLine:
             return
         self._shown_at = now
         began, first = self._phase_from
-        parts = [f"{_TITLES.get(phase, phase):<9}", f"{step:>{len(str(total))}}/{total}"]
+        count = f"{step:>{len(str(total))}}/{total}"
+        if phase == "prepare":
+            count = f"{100 * step // max(total, 1):>3} %"
+        parts = [f"{_TITLES.get(phase, phase):<9}", count]
         if note:
             parts.append(note)
         if step > first and step < total:
