@@ -105,6 +105,17 @@ def test_apply_makes_frames_at_other_times(call, pair, tmp_path, tiny):
     np.testing.assert_allclose(read_run(out).times, np.linspace(0, 1, 5))
 
 
+@pytest.mark.parametrize(
+    "change", ["model.members=2", "model.initial_fields=drift", "physics.motion=steady"]
+)
+def test_resume_keeps_its_initial_fields(call, pair, tmp_path, tiny, change):
+    call("run", *pair, "-o", tmp_path / "half", *tiny)
+    before = (tmp_path / "half" / "settings.json").read_bytes()
+    answer = call("run", "--resume", tmp_path / "half", "--steps", 6, "--set", change)
+    assert f"{change.split('=')[0]} cannot change" in answer.sentence()
+    assert (tmp_path / "half" / "settings.json").read_bytes() == before
+
+
 def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
     call("run", *pair, "-o", tmp_path / "half", *tiny, "--final-rate", 1)
     more = ("--steps", 6)

@@ -165,6 +165,10 @@ def placement_of(image: ImageFile) -> dict[str, Any] | None:
     return Placement(scale=image.pixel_size, units=(image.unit, image.unit)).to_dict()
 
 
+#: Settings that only the initial fields use, which a training that goes on already has.
+_FIXED_AT_START = ("model.initial_fields", "model.members", "physics.motion")
+
+
 def _resume(arguments: argparse.Namespace) -> int:
     if arguments.first is not None or arguments.mask is not None:
         raise UsageError("--resume goes on with the images of the run folder; give none.")
@@ -181,6 +185,12 @@ def _resume(arguments: argparse.Namespace) -> int:
             f"the run in {source} has done {report['steps']} of {settings.training.steps} steps; "
             f"give more than {report['steps']} with --steps."
         )
+    for name in _FIXED_AT_START:
+        if settings.get(name) != earlier.get(name):
+            raise UsageError(
+                f"{name} cannot change when a training goes on, because its initial fields were "
+                f"found with {earlier.get(name)}; leave it as it is, or run anew."
+            )
     target, overwrite = _target_beside(source, arguments)
     from napari_latentdyn.core.dynamics import Dynamics
 

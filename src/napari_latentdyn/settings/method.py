@@ -222,7 +222,7 @@ class PhysicsSettings(FrozenModel):
         title="Ends",
         description="Carry the latent state forward from the first image only, as in the paper, or "
         "also backward from the last along the same fields, blended by time: both images are "
-        "then met exactly.",
+        "then met, as far as the decoder gives them back.",
         json_schema_extra={"advanced": True},
     )
     visibility: bool = Field(
