@@ -18,9 +18,9 @@ from tests.core.helpers import moved, spin, texture, turning
 
 from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
+from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.propagation import propagate
 from napari_latentdyn.core.matching.pyramid import pyramid_shapes
-from napari_latentdyn.core.matching.solver import Level
 from napari_latentdyn.core.motion import Motion
 
 Image = NDArray[np.float64]

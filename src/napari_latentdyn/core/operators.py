@@ -12,6 +12,7 @@ __all__ = [
     "resize",
     "second_differences",
     "second_differences_adjoint",
+    "separable",
     "smooth",
 ]
 
@@ -33,12 +34,21 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
     reach = max(1, round(3 * sigma))
     steps = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))
-    kernel = kernel / kernel.sum()
+    return separable(values, kernel / kernel.sum())
+
+
+def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:
+    """Filter rows and columns with one kernel of odd length; the border is repeated.
+
+    The result has `rim` pixels more on each side, which the border is repeated into.
+    """
+    pad = len(kernel) // 2 + rim
     batch, channels, height, width = values.shape
-    flat = functional.pad(values, (reach, reach, reach, reach), mode="replicate")
-    flat = flat.reshape(batch * channels, 1, height + 2 * reach, width + 2 * reach)
+    flat = functional.pad(values, (pad, pad, pad, pad), mode="replicate")
+    flat = flat.reshape(batch * channels, 1, height + 2 * pad, width + 2 * pad)
     flat = functional.conv2d(flat, kernel.view(1, 1, -1, 1))
-    return functional.conv2d(flat, kernel.view(1, 1, 1, -1)).view(values.shape)
+    flat = functional.conv2d(flat, kernel.view(1, 1, 1, -1))
+    return flat.view(batch, channels, height + 2 * rim, width + 2 * rim)
 
 
 def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:

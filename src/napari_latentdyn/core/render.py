@@ -192,12 +192,14 @@ class Renderer:
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
         velocity = torch.from_numpy(fields)[None].to(self.device)
+        # Once, and not for each window: it looks at the fields of the whole image.
+        reach = self._reach(velocity)
         done = 0
         for window in self.windows:
             share = blend_weights(window, self.pair.shape)
             low, span = self._bounds(window)
             cache: dict[int, _States] = {}
-            members = self._members(window, velocity)
+            members = self._members(window, velocity, reach)
             for i, time in enumerate(times):
                 self._check()
                 carried, seen = self._carry(window, members, time, low, span, cache)
@@ -223,16 +225,21 @@ class Renderer:
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
 
-    def _members(self, window: Window, velocity: Tensor) -> list[_Fields]:
-        """Fields of each member around a window, as far as its values come from."""
+    def _reach(self, velocity: Tensor) -> int:
+        """Distance in pixels around a window within which all that its members need lies."""
         if self._velocities is None:
-            return [_Fields(velocity, (0, 0))]
-        # Nothing comes from further away than the longest way, and half of it once more, because
-        # a member's fields are found from its velocity half way.
+            return 0
         longest = max(
             float(self._velocities.abs().max()), float(velocity.abs().max()) * self.model.stages
         )
-        reach = math.ceil(1.5 * longest) + MARGIN
+        # Nothing comes from further away than the longest way, and half of it once more, because
+        # a member's fields are found from its velocity half way.
+        return math.ceil(1.5 * longest) + MARGIN
+
+    def _members(self, window: Window, velocity: Tensor, reach: int) -> list[_Fields]:
+        """Fields of each member around a window, as far as its values come from."""
+        if self._velocities is None:
+            return [_Fields(velocity, (0, 0))]
         box = window.grown(reach, self.pair.shape)
         near = self._velocities[(..., *box.slices)].to(self.device)
         physics = self.model.settings.physics

@@ -11,6 +11,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_latentdyn.core.operators import separable
+
 __all__ = ["MARGIN", "coefficients", "spline_sample"]
 
 #: Pixels around a value that its interpolation needs; beyond, the pole's powers are below 1e-4.
@@ -35,14 +37,7 @@ def coefficients(values: Tensor) -> Tensor:
     """
     steps = torch.arange(-_TAPS, _TAPS + 1, device=values.device)
     kernel = (math.sqrt(3.0) * _POLE ** steps.abs().double()).to(values.dtype)
-    kernel = kernel / kernel.sum()
-    batch, channels, height, width = values.shape
-    pad = _TAPS + _RIM
-    flat = functional.pad(values, (pad, pad, pad, pad), mode="replicate")
-    flat = flat.reshape(batch * channels, 1, height + 2 * pad, width + 2 * pad)
-    flat = functional.conv2d(flat, kernel.view(1, 1, -1, 1))
-    flat = functional.conv2d(flat, kernel.view(1, 1, 1, -1))
-    return flat.view(batch, channels, height + 2 * _RIM, width + 2 * _RIM)
+    return separable(values, kernel / kernel.sum(), _RIM)
 
 
 def spline_sample(values: Tensor, positions: Tensor) -> Tensor:

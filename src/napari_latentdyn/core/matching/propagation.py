@@ -7,17 +7,14 @@ problem is stuck wherever the edge was on the coarser level.
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.motion import ends
 from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.physics import inside, pixel_grid, sample
-
-if TYPE_CHECKING:
-    from napari_latentdyn.core.matching.solver import Level
+from napari_latentdyn.core.physics import pixel_grid, sample
 
 __all__ = ["propagate"]
 
@@ -53,8 +50,7 @@ def propagate(level: Level, velocity: Tensor, felt: Tensor) -> Tensor:
         origins, goals = ends(offered, felt, grid)
         difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
         cost = smooth(difference.clamp(max=_WORST).sum(dim=1, keepdim=True), _WINDOW)
-        seen = sample(level.valid_first, origins) * sample(level.valid_last, goals)
-        return cost, (seen > 0.99) & inside(origins, shape) & inside(goals, shape)
+        return cost, level.seen(origins, goals)
 
     least, comparable = misfit(velocity)
     for distance in _DISTANCES:

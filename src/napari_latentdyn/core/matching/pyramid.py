@@ -11,7 +11,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
-from napari_latentdyn.core.matching.solver import Level, refine
+from napari_latentdyn.core.matching.level import Level
+from napari_latentdyn.core.matching.solver import refine
 from napari_latentdyn.core.motion import Motion
 from napari_latentdyn.core.operators import resize
 

@@ -12,12 +12,12 @@ robust, so that cracks and new features do not bend the field around them.
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from napari_latentdyn.core.matching.features import Recipe
+from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.propagation import propagate
 from napari_latentdyn.core.motion import Motion, acceleration, ends
 from napari_latentdyn.core.operators import (
@@ -25,9 +25,9 @@ from napari_latentdyn.core.operators import (
     second_differences,
     second_differences_adjoint,
 )
-from napari_latentdyn.core.physics import inside, pixel_grid, sample
+from napari_latentdyn.core.physics import pixel_grid, sample
 
-__all__ = ["Level", "refine"]
+__all__ = ["refine"]
 
 #: Times that the data term is linearised on each level, and those before which motion edges are
 #: moved by propagation.
@@ -45,24 +45,6 @@ _LONGEST_CHANGE = 2.0
 _DAMPING = 1e-3
 #: Conjugate gradients stop once what is left has shrunk to this part.
 _TOLERANCE = 0.03
-
-
-@dataclass(frozen=True)
-class Level:
-    """Both images at one size of the pyramid.
-
-    Attributes
-    ----------
-    first, last : Tensor, shape (1, F, H, W)
-        Their features.
-    valid_first, valid_last : Tensor, shape (1, 1, H, W)
-        One where a pixel is there, zero where it is missing.
-    """
-
-    first: Tensor
-    last: Tensor
-    valid_first: Tensor
-    valid_last: Tensor
 
 
 def refine(
@@ -117,10 +99,7 @@ def _linearise(level: Level, velocity: Tensor, felt: Tensor) -> tuple[Tensor, Te
         read.append(sample(torch.cat([values, *gradient(values)], dim=1), places))
     difference = read[1][:, :count] - read[0][:, :count]
     slopes = ((read[0] + read[1])[:, count:] / 2).unflatten(1, (2, count))
-    shape = (velocity.shape[-2], velocity.shape[-1])
-    seen = sample(level.valid_first, origins) * sample(level.valid_last, goals)
-    seen = (seen > 0.99) & inside(origins, shape) & inside(goals, shape)
-    return difference, slopes, seen.to(velocity.dtype)
+    return difference, slopes, level.seen(origins, goals).to(velocity.dtype)
 
 
 class _Problem:

@@ -1,0 +1,41 @@
+"""Both images at one size of the pyramid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from napari_latentdyn.core.physics import inside, sample
+
+__all__ = ["Level"]
+
+
+@dataclass(frozen=True)
+class Level:
+    """Both images at one size of the pyramid.
+
+    Attributes
+    ----------
+    first, last : Tensor, shape (1, F, H, W)
+        Their features.
+    valid_first, valid_last : Tensor, shape (1, 1, H, W)
+        One where a pixel is there, zero where it is missing.
+    """
+
+    first: Tensor
+    last: Tensor
+    valid_first: Tensor
+    valid_last: Tensor
+
+    def seen(self, origins: Tensor, goals: Tensor) -> Tensor:
+        """Return where both images show a point, as (1, 1, H, W) of bool.
+
+        Parameters
+        ----------
+        origins, goals : Tensor, shape (1, 2, H, W)
+            Where the points are in the first and in the last image.
+        """
+        shape = (self.first.shape[-2], self.first.shape[-1])
+        valid = sample(self.valid_first, origins) * sample(self.valid_last, goals)
+        return (valid > 0.99) & inside(origins, shape) & inside(goals, shape)
