@@ -43,6 +43,31 @@ def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
     assert read_run(out).report["steps"] == steps
 
 
+@pytest.mark.parametrize("there_before", [False, True])
+def test_ctrl_c_while_the_images_are_matched_leaves_what_was_there(
+    call, pair, tmp_path, tiny, monkeypatch, there_before
+):
+    from napari_latentdyn.core.matching import pyramid
+
+    out = tmp_path / "out"
+    if there_before:
+        assert call("run", *pair, "-o", out, *tiny).code == 0
+    before = sorted((p.name, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
+    refine = pyramid.refine
+
+    def pressed(*given):
+        signal.raise_signal(signal.SIGINT)
+        return refine(*given)
+
+    monkeypatch.setattr(pyramid, "refine", pressed)
+    matched = ("--set", "model.initial_fields=matched")
+    answer = call("run", *pair, "-o", out, *tiny, *matched, "--overwrite")
+    assert answer.code == 130
+    assert "nothing was written" in answer.err
+    assert answer.out == ""
+    assert sorted((p.name, p.stat().st_mtime_ns) for p in tmp_path.rglob("*")) == before
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows ends a process without a signal")
 def test_sigterm_in_the_training_keeps_what_was_learned(pair, tmp_path, tiny):
     out = tmp_path / "out"

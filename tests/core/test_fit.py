@@ -17,7 +17,7 @@ from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.fit import fit
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.errors import FitError, OutOfMemoryError, UserError
+from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped, UserError
 
 
 def test_progress_tells_each_step_and_every_term(
@@ -58,11 +58,9 @@ def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) 
         asked += 1
         return asked > 50
 
-    seen, dynamics = finished(fit(drifting, settings, should_stop=soon))
-    assert [p.phase for p in seen if p.phase != "prepare"] == ["render"]
-    assert dynamics.report["stopped_early"]
-    assert dynamics.checkpoint is None
-    assert dynamics.velocities.shape == (1, 2, 64, 64)
+    with pytest.raises(Stopped):
+        finished(fit(drifting, settings, should_stop=soon))
+    assert asked == 51
 
 
 def test_paper_finds_a_drift_from_nothing() -> None:
@@ -135,10 +133,17 @@ def test_a_fit_that_went_on_equals_one_that_never_stopped(drifting: ImagePair, p
     assert not resumed.report["stopped_early"]
 
 
-def test_stopping_before_training_gives_no_checkpoint_but_a_result(drifting: ImagePair) -> None:
-    _, dynamics = finished(fit(drifting, small_settings(), should_stop=lambda: True))
-    assert dynamics.checkpoint is None
+def test_stopping_before_the_initial_fields_are_found_gives_nothing(drifting: ImagePair) -> None:
+    with pytest.raises(Stopped):
+        finished(fit(drifting, small_settings(), should_stop=lambda: True))
+
+
+def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: ImagePair) -> None:
+    settings = small_settings(model__initial_fields="zero")
+    _, dynamics = finished(fit(drifting, settings, should_stop=lambda: True))
+    assert dynamics.report["steps"] == 0
     assert dynamics.report["stopped_early"]
+    assert dynamics.checkpoint is not None
     assert np.isfinite(dynamics.frames()).all()
 
 

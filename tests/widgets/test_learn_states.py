@@ -106,6 +106,21 @@ def test_a_real_training_is_cancelled_within_a_second(
     assert np.isfinite(frames.data).all()
 
 
+def test_cancel_while_the_images_are_matched_keeps_the_window_as_it_was(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    before = list(viewer.layers)
+    put(panel, {"model.initial_fields": "matched", "model.members": 6})
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: "Matching" in status(panel)[0], timeout=30_000)
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert "before anything was learned" in status(panel)[0]
+    assert list(viewer.layers) == before
+    assert not control(panel, "save", QPushButton).isEnabled()
+
+
 def test_continue_goes_on_and_start_anew_does_not(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:

@@ -17,7 +17,7 @@ from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import PairError, Stopped
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings, parse_value
 
@@ -65,9 +65,14 @@ def run_pair(
 
     line = ProgressLine(quiet=quiet)
     with interruptible(line) as interrupt:
-        dynamics = learn(
-            pair, settings, line=line, should_stop=interrupt.should_stop, resume=resume
-        )
+        try:
+            dynamics = learn(
+                pair, settings, line=line, should_stop=interrupt.should_stop, resume=resume
+            )
+        except Stopped:
+            line.close()
+            line.note("Stopped before anything was learned; nothing was written.")
+            return interrupt.code
         written = write(
             dynamics,
             target,
@@ -196,7 +201,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
     dynamics = Dynamics.load(source)
     if dynamics.checkpoint is None:
-        raise UsageError(f"the run in {source} was stopped before it learned anything; run anew.")
+        raise UsageError(f"the run in {source} holds no state to go on from; run anew.")
     return run_pair(
         dynamics.pair,
         settings,

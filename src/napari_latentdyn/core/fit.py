@@ -23,7 +23,7 @@ from napari_latentdyn.core.patches import batch_indices, scan
 from napari_latentdyn.core.preview import Preview
 from napari_latentdyn.core.render import Renderer
 from napari_latentdyn.core.sampler import PatchSampler
-from napari_latentdyn.errors import FitError, OutOfMemoryError
+from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Progress", "fit"]
@@ -82,7 +82,7 @@ def fit(
         The default is the preset "standard".
     should_stop : callable, optional
         Asked between two steps. Once it is true the training ends, and what
-        was learned is returned.
+        was learned is returned; before that, there is nothing to return.
     resume : Checkpoint, optional
         Go on from here. The pair and the networks have to be the same; other
         settings may differ.
@@ -99,6 +99,8 @@ def fit(
 
     Raises
     ------
+    Stopped
+        If `should_stop` became true before the initial fields were found.
     OutOfMemoryError
         If memory runs out, also with half of the batch.
     DeviceError
@@ -132,8 +134,6 @@ class _Fit:
         self.history: list[dict[str, float]] = list(resume.history) if resume else []
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
-        # Stopped before this, there is nothing to go on from.
-        self._prepared = resume is not None
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -160,11 +160,9 @@ class _Fit:
         if self.resume is not None:
             self.resume.restore(model, optimiser)
         yield from self._train(model, optimiser, start)
-        checkpoint = None
-        if self._prepared:
-            checkpoint = Checkpoint.of(
-                model, optimiser, self.step, velocities, self.history, self._seconds()
-            )
+        checkpoint = Checkpoint.of(
+            model, optimiser, self.step, velocities, self.history, self._seconds()
+        )
         fields = yield from self._render(model, start)
         del optimiser
         model.to("cpu")
@@ -191,10 +189,10 @@ class _Fit:
                 done, total, message = next(pieces)
             except StopIteration as end:
                 result: NDArray[np.float32] = end.value
-                self._prepared = True
                 return result
             if self.should_stop():
-                return np.zeros((1, 2, *self.pair.shape), np.float32)
+                # Fields of zero would make a cross-dissolve that looks like a result.
+                raise Stopped
             if self._seconds() - shown >= _SHOW_EVERY:
                 shown = self._seconds()
                 # In hundredths, because one piece of the matching takes many seconds.

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import UserError
+from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.widgets.wording import common_name
 
 if TYPE_CHECKING:
@@ -230,7 +230,10 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     from napari_latentdyn.core.fit import fit
 
     generator = (job.fit or fit)(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
-    dynamics = yield from _drain(generator, job.mailbox)
+    try:
+        dynamics = yield from _drain(generator, job.mailbox)
+    except Stopped:
+        return Failure("Stopped before anything was learned; nothing changed.", cancelled=True)
     del generator
     if job.abort.is_set():
         return Outcome(dynamics, mark, None, resume is not None)
