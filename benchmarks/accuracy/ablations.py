@@ -12,6 +12,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "bicubic kernel": {"physics.interpolation": "bicubic"},
     "no visibility": {"physics.visibility": False},
     "one member": {"model.members": 1},
+    "equal weights": {"model.weighting": "equal"},
     "no training": {"training.steps": 1},
     "free timing": {"model.timing": "free"},
     "trained everywhere": {"training.keep_better": False},

@@ -25,12 +25,18 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "A first look in about half a minute.",
-        {"training.steps": 10, "model.members": 2, "model.stages": 4, "patches.size": (96, 96)},
+        {
+            "training.steps": 10,
+            "model.members": 2,
+            "model.weighting": "equal",
+            "model.stages": 4,
+            "patches.size": (96, 96),
+        },
     ),
     "standard": Preset("A good result in a few minutes.", {}),
     "accurate": Preset(
         "The same method with more capacity and time.",
-        {"training.steps": 200, "model.members": 6, "model.unet_width": 16, "model.levels": 3},
+        {"training.steps": 200, "model.unet_width": 16, "model.levels": 3},
     ),
     "paper": Preset(
         "The published method, without any of our additions.",
@@ -43,6 +49,7 @@ PRESETS: dict[str, Preset] = {
             "model.levels": 1,
             "model.initial_fields": "zero",
             "model.members": 1,
+            "model.weighting": "equal",
             "model.timing": "free",
             "model.unet_width": 16,
             "physics.transport": "stages",

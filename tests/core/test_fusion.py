@@ -76,15 +76,17 @@ def test_members_that_are_all_the_same_give_what_one_gives(
     members: int, time: float, seed: int
 ) -> None:
     one = both(noise(seed=seed), noise(seed=seed + 1), time)
-    torch.testing.assert_close(fuse([one] * members), fuse([one]), atol=1e-6, rtol=0)
+    torch.testing.assert_close(
+        fuse([one] * members, [1.0] * members), fuse([one], [1.0]), atol=1e-6, rtol=0
+    )
     expected = (1 - time) * one[0].state + time * one[1].state
-    torch.testing.assert_close(fuse([one]), expected, atol=1e-6, rtol=0)
+    torch.testing.assert_close(fuse([one], [0.5]), expected, atol=1e-6, rtol=0)
 
 
 def test_members_count_alike_however_well_they_see() -> None:
     dim = Carried(level(0.0), 0.1 * SEEN, 1.0)
     clear = Carried(level(1.0), SEEN, 1.0)
-    torch.testing.assert_close(fuse([[dim], [clear]]), level(0.5))
+    torch.testing.assert_close(fuse([[dim], [clear]], [1.0, 1.0]), level(0.5))
 
 
 @settings(max_examples=20, deadline=None)
@@ -93,7 +95,7 @@ def test_an_end_that_is_not_seen_has_no_influence(time: float, other: float) -> 
     seen = SEEN.clone()
     seen[..., : SIDE // 2] = 0.0
     state = noise(1)
-    fused = fuse([[Carried(state, SEEN, 1 - time), Carried(level(other), seen, time)]])
+    fused = fuse([[Carried(state, SEEN, 1 - time), Carried(level(other), seen, time)]], [1.0])
     left, right = (..., slice(None, SIDE // 2)), (..., slice(SIDE // 2, None))
     assert float((fused - state)[left].abs().max()) < 2 * UNSEEN * time / (1 - time) + 1e-5
     expected = (1 - time) * state + time * other
@@ -102,24 +104,47 @@ def test_an_end_that_is_not_seen_has_no_influence(time: float, other: float) -> 
 
 def test_where_no_end_is_seen_time_decides() -> None:
     ends = [Carried(level(0.0), 0 * SEEN, 0.25), Carried(level(1.0), 0 * SEEN, 0.75)]
-    torch.testing.assert_close(fuse([ends]), level(0.75))
-    assert torch.isfinite(agreement([ends], 1)).all()
+    torch.testing.assert_close(fuse([ends], [1.0]), level(0.75))
+    assert torch.isfinite(agreement([ends], [1.0], 1)).all()
 
 
 @settings(max_examples=20, deadline=None)
 @given(st.integers(1, 5), st.floats(0, 1), st.integers(0, 9))
 def test_confidence_is_one_where_all_agree(members: int, time: float, seed: int) -> None:
     state = noise(seed=seed)
-    sure = agreement([both(state, state, time)] * members, 2)
+    sure = agreement([both(state, state, time)] * members, [1.0] * members, 2)
     assert sure.shape == (1, 1, SIDE, SIDE)
     torch.testing.assert_close(sure, torch.ones_like(sure), atol=1e-4, rtol=0)
 
 
 def test_confidence_is_one_half_where_states_scatter_by_five_per_cent() -> None:
     among_members = [[Carried(level(v), SEEN, 1.0)] for v in (0.45, 0.55)]
-    between_ends = [both(level(0.45), level(0.55), 0.3)]
+    between_ends = [both(level(0.45), level(0.55), 0.5)]
     for members in (among_members, between_ends):
-        torch.testing.assert_close(agreement(members, 1), level(0.5), atol=1e-3, rtol=0)
+        sure = agreement(members, [1.0] * len(members), 1)
+        torch.testing.assert_close(sure, level(0.5), atol=1e-3, rtol=0)
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.floats(1e-6, 0.5), st.floats(-1, 1, width=32))
+def test_confidence_has_no_jump_at_the_ends(time: float, other: float) -> None:
+    """Close to an end, the other one has no say: their difference counts by time (1 - time)."""
+    sure = agreement([both(level(0.0), level(other), time)], [1.0], 1)
+    expected = 1 / (1 + time * (1 - time) * other**2 / 0.05**2)
+    torch.testing.assert_close(sure, level(expected), atol=2e-3, rtol=0)
+
+
+def test_a_member_counts_by_its_share() -> None:
+    members = [[Carried(level(v), SEEN, 1.0)] for v in (0.0, 1.0)]
+    torch.testing.assert_close(fuse(members, [0.3, 0.1]), level(0.25))
+    heavier, lighter = (agreement(members, [a, 1 - a], 1) for a in (0.5, 0.9))
+    assert float(heavier.max()) < float(lighter.min())
+
+
+def test_a_member_that_sees_nothing_leaves_the_word_to_one_that_does() -> None:
+    blind, sees = Carried(level(0.0), 0 * SEEN, 1.0), Carried(level(1.0), SEEN, 1.0)
+    fused = fuse([[blind, blind], [sees, blind]], [0.9, 0.1])
+    assert float(fused.min()) > 0.98
 
 
 @settings(max_examples=40, deadline=None)
@@ -130,7 +155,9 @@ def test_confidence_falls_with_scatter(one: float, other: float, members: int) -
 
     def sure(scatter: float) -> Tensor:
         return agreement(
-            [[Carried(level(0.3) + i * scatter * pattern, SEEN, 1.0)] for i in range(members)], 1
+            [[Carried(level(0.3) + i * scatter * pattern, SEEN, 1.0)] for i in range(members)],
+            [1.0] * members,
+            1,
         )
 
     little, much = sure(small), sure(large)
@@ -143,7 +170,7 @@ def test_confidence_falls_with_scatter(one: float, other: float, members: int) -
 def test_confidence_is_lower_only_around_the_place_in_doubt() -> None:
     other = level(0.5)
     other[..., 10:14, 3:5] = 0.9
-    sure = agreement([[Carried(level(0.5), SEEN, 1.0)], [Carried(other, SEEN, 1.0)]], 1)
+    sure = agreement([[Carried(level(0.5), SEEN, 1.0)], [Carried(other, SEEN, 1.0)]], [1.0, 1.0], 1)
     assert float(sure[..., 11:13, 3:5].max()) < 0.5
     assert float(sure[..., 16:].min()) > 0.99
 
@@ -153,10 +180,10 @@ def test_confidence_looks_at_the_leading_channels_only(channels: int) -> None:
     other = level(0.5, channels=2)
     other[:, 1] = 0.9
     members = [[Carried(level(0.5, channels=2), SEEN, 1.0)], [Carried(other, SEEN, 1.0)]]
-    sure = float(agreement(members, channels).mean())
+    sure = float(agreement(members, [1.0, 1.0], channels).mean())
     assert sure == pytest.approx(1.0, abs=1e-4) if channels == 1 else sure < 0.2
 
 
 def test_what_is_not_seen_raises_no_doubt() -> None:
     members = [[Carried(level(0.5), SEEN, 0.5), Carried(level(0.9), 0 * SEEN, 0.5)]]
-    assert float(agreement(members, 1).min()) > 0.9
+    assert float(agreement(members, [1.0], 1).min()) > 0.9

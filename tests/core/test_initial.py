@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import moved, spin, texture, turning
 
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.initial import (
     common_drift,
     initial_velocities,
@@ -35,7 +36,7 @@ def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
         try:
             said.append(next(search))
         except StopIteration as end:
-            return said, end.value
+            return said, end.value.velocities
 
 
 @settings(max_examples=15, deadline=None)
@@ -50,6 +51,18 @@ def test_drift_is_found_to_a_fraction_of_a_pixel(dy: float, dx: float, seed: int
 def test_unrelated_images_have_no_drift() -> None:
     first, last = (np.float32(texture((96, 96), s) - 100) for s in (0, 1))
     assert common_drift(first, last).tolist() == [0.0, 0.0]
+
+
+def test_one_bright_body_over_still_ground_is_no_common_drift() -> None:
+    ground, body = 0.35 * texture((96, 96), 0), 60 + texture((32, 32), 1)
+    images = [ground.copy(), ground.copy()]
+    for image, column in zip(images, (20, 32), strict=True):
+        image[32:64, column : column + 32] = body
+    first, last = (np.float32(image - image.mean()) for image in images)
+    assert common_drift(first, last).tolist() == [0.0, 0.0]
+    # Alone it would be one.
+    at = moved((0.0, 12.0), (96, 96))
+    assert common_drift(*(np.float32(at(t) - 100) for t in (0, 1))).round().tolist() == [0, 12]
 
 
 @pytest.mark.parametrize("how", ["zero", "drift", "flow"])
@@ -130,7 +143,7 @@ def test_start_fields_of_a_translation_share_it_among_the_stages(motion: str, st
     velocities[:, 0], velocities[:, 1] = 4.0, -7.0
     velocities[:2, 0] += np.array([1.0, -1.0], np.float32)[:, None, None]
     chosen = Settings().updated({"model.stages": stages, "physics.motion": motion})
-    fields = start_fields(velocities, chosen)
+    fields = start_fields(Ensemble.equal(velocities), chosen)
     assert fields.shape == (stages, 2, 20, 24)
     assert fields.dtype == np.float32
     np.testing.assert_allclose(fields.sum(axis=0), velocities.mean(axis=0), atol=1e-5)
@@ -145,7 +158,7 @@ def test_start_fields_of_a_rotation_carry_one_end_to_the_other() -> None:
     errors = {}
     for motion in ("local", "inertial"):
         chosen = Settings().updated({"model.stages": 6, "physics.motion": motion})
-        fields = torch.from_numpy(start_fields(velocities, chosen))[None]
+        fields = torch.from_numpy(start_fields(Ensemble.equal(velocities), chosen))[None]
         places = Advection(PhysicsSettings()).trace_back(fields, grid, 0.5)
         first = torch.from_numpy(at(0)).float()[None, None]
         middle = sample(first, places, "spline")[0, 0].numpy()

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tests.core.helpers import moved, spin, texture, turning
 
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.level import Level
@@ -41,7 +42,7 @@ def searching(
     valid: tuple[Mask, Mask] | None = None,
     drift: tuple[float, float] = STILL,
     motion: Motion = "local",
-) -> Generator[tuple[int, float], None, NDArray[np.float32]]:
+) -> Generator[tuple[int, float], None, Ensemble]:
     everywhere = np.ones(first.shape, bool)
     return match_members(
         (first.astype(np.float32), last.astype(np.float32)),
@@ -62,7 +63,7 @@ def matched(
         try:
             said.append(next(search))
         except StopIteration as end:
-            return said, end.value
+            return said, end.value.velocities
 
 
 def error(found: NDArray[np.float32], truth: Image | tuple[float, float]) -> Image:

@@ -171,7 +171,12 @@ def placement_of(image: ImageFile) -> dict[str, Any] | None:
 
 
 #: Settings that only the initial fields use, which a training that goes on already has.
-_FIXED_AT_START = ("model.initial_fields", "model.members", "physics.motion")
+_FIXED_AT_START = (
+    "model.initial_fields",
+    "model.members",
+    "model.weighting",
+    "physics.motion",
+)
 
 
 def _resume(arguments: argparse.Namespace) -> int:

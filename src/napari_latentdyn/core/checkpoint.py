@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,11 +11,14 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.errors import ResumeError
 
 __all__ = ["Checkpoint"]
 
-_MODEL, _OPTIMISER, _START = "model.", "optimiser.", "start"
+_MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
+#: Only checkpoints had it, until version 0.2.
+_FORMERLY = "start"
 
 
 @dataclass(frozen=True, eq=False)
@@ -29,8 +33,8 @@ class Checkpoint:
         Weights.
     optimiser : dict of str to Tensor
         Moments and counters of Adam, by "<parameter>.<name>".
-    start : ndarray of float32, shape (K, 2, H, W)
-        Initial velocities half way, one for each member, in pixels per interval.
+    start : Ensemble
+        Initial velocities half way.
     history : list of dict
         Losses of each step.
     seconds : float
@@ -40,7 +44,7 @@ class Checkpoint:
     step: int
     model: dict[str, Tensor]
     optimiser: dict[str, Tensor]
-    start: NDArray[np.float32]
+    start: Ensemble
     history: list[dict[str, float]]
     seconds: float
 
@@ -50,7 +54,7 @@ class Checkpoint:
         model: nn.Module,
         optimiser: torch.optim.Optimizer,
         step: int,
-        start: NDArray[np.float32],
+        start: Ensemble,
         history: list[dict[str, float]],
         seconds: float,
     ) -> Checkpoint:
@@ -61,7 +65,7 @@ class Checkpoint:
             for name, value in state.items()
         }
         weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}
-        return cls(step, weights, moments, start.copy(), list(history), seconds)
+        return cls(step, weights, moments, start, list(history), seconds)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Bring a model and its optimiser to this state.
@@ -90,7 +94,12 @@ class Checkpoint:
         """Return weights, moments and initial field as arrays by name."""
         arrays = {_MODEL + name: value.numpy() for name, value in self.model.items()}
         arrays |= {_OPTIMISER + name: value.numpy() for name, value in self.optimiser.items()}
-        return arrays | {_START: self.start}
+        return arrays | self.start.to_arrays() | {_STEP: np.array([self.step])}
+
+    @staticmethod
+    def is_in(arrays: Mapping[str, Any]) -> bool:
+        """Return whether arrays hold a checkpoint, and not a model alone."""
+        return _STEP in arrays or _FORMERLY in arrays
 
     @classmethod
     def from_arrays(
@@ -110,7 +119,5 @@ class Checkpoint:
                 if name.startswith(prefix)
             }
 
-        start = arrays[_START]
-        # Until version 0.2 there was one steady field.
-        start = start[None] if start.ndim == 3 else start
+        start = Ensemble.from_arrays(arrays)
         return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds)

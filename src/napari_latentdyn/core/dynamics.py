@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.render import Renderer
@@ -24,7 +25,6 @@ from napari_latentdyn.settings import Settings
 __all__ = ["Dynamics", "frame_times", "make_report"]
 
 _HISTORY = 500
-_VELOCITIES = "velocities"
 
 
 class Dynamics:
@@ -42,9 +42,9 @@ class Dynamics:
         Advection fields (dy, dx) in pixels per stage.
     report : dict
         What was done: version, seed, device, steps, seconds, losses.
-    velocities : ndarray of float32, shape (K, 2, H, W)
-        Initial velocities half way, one for each member, in pixels per interval;
-        training moves all of them alike.
+    ensemble : Ensemble
+        Initial velocities half way, one for each member, and how much each
+        counts; training moves all of them alike.
     checkpoint : Checkpoint or None
         State to go on training from.
     """
@@ -56,7 +56,7 @@ class Dynamics:
         model: LatentDynamics,
         fields: NDArray[np.float32],
         report: dict[str, Any],
-        velocities: NDArray[np.float32] | None = None,
+        ensemble: Ensemble | None = None,
         checkpoint: Checkpoint | None = None,
     ) -> None:
         self.pair = pair
@@ -64,7 +64,7 @@ class Dynamics:
         self.model = model
         self.fields = fields
         self.report = report
-        self.velocities = fields.sum(axis=0)[None] if velocities is None else velocities
+        self.ensemble = ensemble or Ensemble.equal(fields.sum(axis=0)[None])
         self.checkpoint = checkpoint
 
     @property
@@ -152,7 +152,7 @@ class Dynamics:
         try:
             self.model.to(device)
             renderer = Renderer(
-                self.model, self.pair, velocities=self.velocities, should_stop=should_stop
+                self.model, self.pair, ensemble=self.ensemble, should_stop=should_stop
             )
             result: NDArray[np.float32] = getattr(renderer, what)(
                 self.fields, chosen.tolist(), on_frame
@@ -235,7 +235,7 @@ class Dynamics:
             tensors = self.checkpoint.to_arrays()
         else:
             tensors = {f"model.{n}": v.numpy() for n, v in self.model.state_dict().items()}
-            tensors[_VELOCITIES] = self.velocities
+            tensors |= self.ensemble.to_arrays()
         return runfolder.write_run(
             folder,
             frames=frames,
@@ -278,7 +278,7 @@ class Dynamics:
                 "changed or comes from another version; train again from its images."
             ) from None
         checkpoint = None
-        if "start" in tensors:
+        if Checkpoint.is_in(tensors):
             checkpoint = Checkpoint.from_arrays(
                 tensors,
                 step=int(run.report["steps"]),
@@ -286,8 +286,11 @@ class Dynamics:
                 seconds=float(run.report["seconds"]),
             )
         report = {k: v for k, v in run.report.items() if k not in ("times", "placement")}
-        velocities = checkpoint.start if checkpoint else tensors.get(_VELOCITIES)
-        return cls(pair, run.settings, model, run.velocity, report, velocities, checkpoint)
+        try:
+            ensemble = Ensemble.from_arrays(tensors)
+        except KeyError:
+            ensemble = None
+        return cls(pair, run.settings, model, run.velocity, report, ensemble, checkpoint)
 
 
 def frame_times(settings: Settings) -> NDArray[np.float64]:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.initial import initial_velocities, start_fields
 from napari_latentdyn.core.losses import TERMS, loss_terms, total_loss
 from napari_latentdyn.core.model import LatentDynamics
@@ -151,8 +152,8 @@ class _Fit:
     def _run(self) -> Generator[Progress, None, Dynamics]:
         use_threads(self.settings.training.threads)
         self.device = resolve(self.settings.training.device)
-        velocities = yield from self._prepare()
-        start = start_fields(velocities, self.settings)
+        ensemble = yield from self._prepare()
+        start = start_fields(ensemble, self.settings)
         model = self._model()
         optimiser = torch.optim.Adam(
             model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
@@ -161,7 +162,7 @@ class _Fit:
             self.resume.restore(model, optimiser)
         yield from self._train(model, optimiser, start)
         checkpoint = Checkpoint.of(
-            model, optimiser, self.step, velocities, self.history, self._seconds()
+            model, optimiser, self.step, ensemble, self.history, self._seconds()
         )
         fields = yield from self._render(model, start)
         del optimiser
@@ -177,9 +178,9 @@ class _Fit:
         if self.device.type == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
-        return Dynamics(self.pair, self.settings, model, fields, report, velocities, checkpoint)
+        return Dynamics(self.pair, self.settings, model, fields, report, ensemble, checkpoint)
 
-    def _prepare(self) -> Generator[Progress, None, NDArray[np.float32]]:
+    def _prepare(self) -> Generator[Progress, None, Ensemble]:
         if self.resume is not None:
             return self.resume.start
         pieces = initial_velocities(self.pair, self.settings, self.device)
@@ -188,7 +189,7 @@ class _Fit:
             try:
                 done, total, message = next(pieces)
             except StopIteration as end:
-                result: NDArray[np.float32] = end.value
+                result: Ensemble = end.value
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -57,22 +58,54 @@ def visibility(places: Tensor) -> Tensor:
     return smooth(area_ratio(places).clamp(0.0, 1.0), 1.0)
 
 
-def fuse(members: list[list[Carried]]) -> Tensor:
-    """Mean over the members of what each makes of its ends, shape (1, c, h, w)."""
-    total: Tensor | None = None
-    for ends in members:
+def fuse(members: list[list[Carried]], shares: Sequence[float]) -> Tensor:
+    """Mean over the members of what each makes of its ends, shape (1, c, h, w).
+
+    A member of which neither end shows a place has no say there, unless no
+    other member's does, either.
+
+    Parameters
+    ----------
+    members : list of list of Carried
+        What each member carries from each end.
+    shares : sequence of float
+        How much each member counts.
+    """
+    states, counts = [], []
+    for ends, share in zip(members, shares, strict=True):
         weights = [end.weight for end in ends]
         state = torch.stack([e.state * w for e, w in zip(ends, weights, strict=True)]).sum(dim=0)
-        state = state / torch.stack(weights).sum(dim=0)
-        total = state if total is None else total + state
-    assert total is not None
-    return total / len(members)
+        states.append(state / torch.stack(weights).sum(dim=0))
+        counts.append(share * (_is_seen(ends) + UNSEEN))
+    total = torch.stack([s * n for s, n in zip(states, counts, strict=True)]).sum(dim=0)
+    return total / torch.stack(counts).sum(dim=0)
 
 
-def agreement(members: list[list[Carried]], channels: int) -> Tensor:
-    """Confidence from the scatter of all members and ends, shape (1, 1, h, w), from 0 to 1."""
+def _is_seen(ends: list[Carried]) -> Tensor:
+    """Return where any end shows a place at all, as ones in (1, 1, h, w)."""
+    most = torch.stack([end.seen for end in ends]).amax(dim=0)
+    return (most > 0).to(most.dtype)
+
+
+def agreement(members: list[list[Carried]], shares: Sequence[float], channels: int) -> Tensor:
+    """Confidence from the scatter of all members and ends, shape (1, 1, h, w), from 0 to 1.
+
+    Members and ends count as they do in the state itself: close to an end, the
+    other one has no say.
+
+    Parameters
+    ----------
+    members : list of list of Carried
+        What each member carries from each end.
+    shares : sequence of float
+        How much each member counts.
+    channels : int
+        Leading channels of the state that are compared.
+    """
     states = torch.stack([end.state[:, :channels] for ends in members for end in ends])
-    weights = torch.stack([end.seen + UNSEEN for ends in members for end in ends])
+    weights = torch.stack(
+        [s * end.weight for ends, s in zip(members, shares, strict=True) for end in ends]
+    )
     weights = weights / weights.sum(dim=0)
     mean = (weights * states).sum(dim=0)
     scatter = (weights * (states - mean) ** 2).sum(dim=0).mean(dim=1, keepdim=True)

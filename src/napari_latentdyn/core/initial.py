@@ -11,10 +11,12 @@ from scipy import ndimage
 from skimage.registration import optical_flow_tvl1, phase_cross_correlation
 from skimage.transform import resize
 
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.physics import Advection, pixel_grid
+from napari_latentdyn.core.relay import relay
 from napari_latentdyn.settings import PhysicsSettings, Settings
 
 __all__ = ["common_drift", "initial_velocities", "start_fields", "steady_field"]
@@ -25,11 +27,15 @@ Field = NDArray[np.float32]
 #: that a user who cancels does not wait, and a large image does not cost minutes.
 _FLOW_SIDE = 160
 _STEADY_STAGES = 8
+#: Part of the difference of the images that a common drift has to leave at most, and the standard
+#: deviation in pixels of the neighbourhood in which that is asked.
+_CLEARLY_BETTER = 0.95
+_AROUND = 4.0
 
 
 def initial_velocities(
     pair: ImagePair, settings: Settings, device: torch.device
-) -> Generator[tuple[float, int, str], None, Field]:
+) -> Generator[tuple[float, int, str], None, Ensemble]:
     """Find the velocities from which training starts.
 
     Parameters
@@ -38,7 +44,8 @@ def initial_velocities(
         The images.
     settings : Settings
         `model.initial_fields` says how far to go, `model.members` how many
-        matched velocities there are, `physics.motion` how points travel.
+        matched velocities there are, `model.weighting` how much each counts,
+        `physics.motion` how points travel.
     device : torch.device
         Where matching computes.
 
@@ -49,12 +56,12 @@ def initial_velocities(
 
     Returns
     -------
-    ndarray of float32, shape (K, 2, H, W)
-        Velocity half way in pixels per interval; K is 1 unless matched.
+    Ensemble
+        Of one member unless matched.
     """
     method = settings.model.initial_fields
     if method == "zero":
-        return np.zeros((1, 2, *pair.shape), np.float32)
+        return Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
     members = settings.model.members if method == "matched" else 0
     total = {"drift": 1, "flow": 4, "matched": 1 + members}[method]
     yield 0, total, "Looking for a common drift"
@@ -68,27 +75,27 @@ def initial_velocities(
             members,
             settings.physics.motion,
             device,
+            weigh=settings.model.weighting == "held_out" and members > 1,
         )
-        while True:
-            try:
-                done, part = next(matching)
-            except StopIteration as end:
-                result: Field = end.value
-                return result
-            yield 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
+
+        def say(told: tuple[int, float]) -> tuple[float, int, str]:
+            done, part = told
+            return 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
+
+        return (yield from relay(matching, say))
     field = np.zeros((2, *pair.shape), np.float32)
     if method == "flow":
         field = yield from _optical_flow(pair, drift, total)
-    return (field + drift[:, None, None]).astype(np.float32)[None]
+    return Ensemble.equal((field + drift[:, None, None]).astype(np.float32)[None])
 
 
-def start_fields(velocities: Field, settings: Settings) -> Field:
-    """Return the stage fields of the mean of the members.
+def start_fields(ensemble: Ensemble, settings: Settings) -> Field:
+    """Return the stage fields of the centre of the members.
 
     Parameters
     ----------
-    velocities : ndarray of float32, shape (K, 2, H, W)
-        Velocity half way of each member in pixels per interval.
+    ensemble : Ensemble
+        Velocities half way.
     settings : Settings
         `model.stages` and `physics.motion`.
 
@@ -97,8 +104,8 @@ def start_fields(velocities: Field, settings: Settings) -> Field:
     ndarray of float32, shape (n, 2, H, W)
         Pixels per stage.
     """
-    mean = torch.from_numpy(velocities.mean(axis=0))[None]
-    fields: Field = stage_fields(mean, settings.model.stages, settings.physics.motion)[0].numpy()
+    centre = torch.from_numpy(ensemble.centre)[None]
+    fields: Field = stage_fields(centre, settings.model.stages, settings.physics.motion)[0].numpy()
     return fields
 
 
@@ -129,9 +136,10 @@ def _optical_flow(
 def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.float32]:
     """Displacement of the scene as a whole, (dy, dx) in pixels, or zero.
 
-    The peak of the phase correlation is believed only where moving the image
-    by it explains the other image better than not moving it: next to static
-    ground, or under rotation, there is no common drift.
+    The peak of the phase correlation is believed only if moving the image by it
+    explains the other image better than not moving it, as a whole and in more
+    than half of the area: one bright body that moves over static ground, or a
+    rotation, is no common drift.
 
     Parameters
     ----------
@@ -147,8 +155,12 @@ def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArr
         return np.zeros(2, np.float32)
     moved = ndimage.shift(first, shift, order=1, mode="constant", cval=np.nan)
     seen = np.isfinite(moved)
-    better = np.abs(moved - last)[seen].mean() < 0.95 * np.abs(first - last)[seen].mean()
-    return shift if better else np.zeros(2, np.float32)
+    with_it = np.where(seen, np.abs(moved - last), 0.0)
+    without = np.where(seen, np.abs(first - last), 0.0)
+    better = with_it[seen].mean() < _CLEARLY_BETTER * without[seen].mean()
+    nearby, nearby_without = (ndimage.gaussian_filter(d, _AROUND) for d in (with_it, without))
+    share = (nearby < _CLEARLY_BETTER * nearby_without)[seen].mean()
+    return shift if better and share > 0.5 else np.zeros(2, np.float32)
 
 
 def steady_field(there: Field, back: Field, iterations: int = 3) -> Field:

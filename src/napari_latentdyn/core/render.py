@@ -12,6 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.fusion import Carried, agreement, fuse, visibility
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
@@ -19,6 +20,7 @@ from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics import pixel_grid, sample
 from napari_latentdyn.core.spline import MARGIN
+from napari_latentdyn.core.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
 
 __all__ = ["Renderer", "patch_bounds"]
@@ -28,6 +30,8 @@ Wanted = Literal["frames", "latents", "confidence"]
 #: Widest strip in pixels over which one end takes over from both, where the other one's image
 #: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
 _TAPER = 24.0
+#: Share of the mixture by time below which it is not worth its time.
+_NEGLIGIBLE = 1e-3
 
 
 def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
@@ -39,19 +43,13 @@ def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
 
 
 @dataclass
-class _States:
-    """Latent states of the window around the places that a tile's values come from."""
-
-    state: Tensor
-    origin: tuple[int, int]
-
-
-@dataclass
 class _Fields:
-    """Stage fields of a member around a window."""
+    """Stage fields of a member around a window, and how much it counts."""
 
     velocity: Tensor
     origin: tuple[int, int]
+    share: float = 1.0
+    moves: bool = True
 
 
 class Renderer:
@@ -68,10 +66,10 @@ class Renderer:
         The networks; they stay on the device they are on.
     pair : ImagePair
         The images.
-    velocities : ndarray of float32, shape (K, 2, H, W), optional
-        Initial velocities half way of the members in pixels per interval. Each
-        member's fields are its own initial ones and what was learned for their
-        mean, where that fits this member, too.
+    ensemble : Ensemble, optional
+        Initial velocities half way of the members. Each member's fields are its
+        own initial ones and what was learned for their centre, where that fits
+        this member, too.
     should_stop : callable, optional
         Asked between two windows; true raises `Stopped`.
     """
@@ -81,7 +79,7 @@ class Renderer:
         model: LatentDynamics,
         pair: ImagePair,
         *,
-        velocities: NDArray[np.float32] | None = None,
+        ensemble: Ensemble | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
@@ -95,10 +93,10 @@ class Renderer:
             torch.from_numpy(valid)[None, None].to(self.device)
             for valid in (pair.valid_first, pair.valid_last)
         )
-        several = velocities is not None and len(velocities) > 1
+        several = ensemble is not None and len(ensemble.velocities) > 1
         # Stage by stage, the state would be blurred anew for every member.
         several &= model.settings.physics.transport == "characteristics"
-        self._velocities = torch.from_numpy(velocities) if several else None
+        self._ensemble = ensemble if several else None
         self._per_patch = model.settings.images.normalisation == "patch"
 
     @torch.no_grad()
@@ -198,15 +196,16 @@ class Renderer:
         for window in self.windows:
             share = blend_weights(window, self.pair.shape)
             low, span = self._bounds(window)
-            cache: dict[int, _States] = {}
+            states = WindowStates(self.model, self._images, window, low, span)
             members = self._members(window, velocity, reach)
+            shares = [member.share for member in members]
             for i, time in enumerate(times):
                 self._check()
-                carried, seen = self._carry(window, members, time, low, span, cache)
+                carried, seen = self._carry(window, members, time, states)
                 if wanted == "confidence":
-                    state = agreement(carried, self._compared)
+                    state = agreement(carried, shares, self._compared)
                 else:
-                    state = fuse(carried)
+                    state = fuse(carried, shares)
                 if wanted == "frames":
                     state = self.model.decode(state) * span + low
                 total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
@@ -227,10 +226,11 @@ class Renderer:
 
     def _reach(self, velocity: Tensor) -> int:
         """Distance in pixels around a window within which all that its members need lies."""
-        if self._velocities is None:
+        if self._ensemble is None:
             return 0
         longest = max(
-            float(self._velocities.abs().max()), float(velocity.abs().max()) * self.model.stages
+            float(np.abs(self._ensemble.velocities).max()),
+            float(velocity.abs().max()) * self.model.stages,
         )
         # Nothing comes from further away than the longest way, and half of it once more, because
         # a member's fields are found from its velocity half way.
@@ -238,22 +238,26 @@ class Renderer:
 
     def _members(self, window: Window, velocity: Tensor, reach: int) -> list[_Fields]:
         """Fields of each member around a window, as far as its values come from."""
-        if self._velocities is None:
+        if self._ensemble is None:
             return [_Fields(velocity, (0, 0))]
         box = window.grown(reach, self.pair.shape)
-        near = self._velocities[(..., *box.slices)].to(self.device)
+        near = torch.from_numpy(self._ensemble.velocities[(..., *box.slices)]).to(self.device)
+        centre = torch.from_numpy(self._ensemble.centre[(..., *box.slices)]).to(self.device)
         physics = self.model.settings.physics
-        mean = stage_fields(near.mean(dim=0, keepdim=True), self.model.stages, physics.motion)
-        learned = velocity[(..., *box.slices)] - mean
+        middle = stage_fields(centre[None], self.model.stages, physics.motion)
+        learned = velocity[(..., *box.slices)] - middle
         low, span = self._bounds(window)
         first, last = ((self._crop(image, box) - low) / span for image in self._images)
         members = []
-        for one in near:
+        for one, share in zip(near, self._ensemble.weights.tolist(), strict=True):
             start = stage_fields(one[None], self.model.stages, physics.motion)
             fields = start + learned
             if self.model.settings.training.keep_better:
                 fields = self.model.keep_better(first, last, start, fields)
-            members.append(_Fields(fields, (box.y, box.x)))
+            members.append(_Fields(fields, (box.y, box.x), share))
+        if self._ensemble.still > _NEGLIGIBLE:
+            still = torch.zeros_like(learned)
+            members.append(_Fields(still, (box.y, box.x), self._ensemble.still, moves=False))
         return members
 
     def _carry(
@@ -261,9 +265,7 @@ class Renderer:
         window: Window,
         members: list[_Fields],
         time: float,
-        low: Tensor,
-        span: Tensor,
-        cache: dict[int, _States],
+        states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
         """Return what each member carries to a time, and which pixels any image shows."""
         physics, settings = self.model.physics, self.model.settings.physics
@@ -279,13 +281,15 @@ class Renderer:
                     continue
                 trace = physics.trace_back if end == 0 else physics.trace_on
                 places = trace(fields.velocity, grid - offset, time) + offset
-                here = self._near(end, places, window, low, span, cache)
+                here = states.near(end, places)
                 if settings.transport == "characteristics":
                     state = sample(here.state, places, settings.interpolation, here.origin)
                 else:
                     state = self._carried(end, window, fields.velocity, time, here)
                 there = self.model.seen(self._valid[end], places)
-                shown |= there
+                if fields.moves:
+                    # What stands still in both images is no sign that one of them shows a place.
+                    shown |= there
                 sure = there * self._confidence(places, grid)
                 if settings.visibility:
                     sure = sure * visibility(places)
@@ -312,7 +316,7 @@ class Renderer:
         return weight.clamp(0.0, 1.0)
 
     def _carried(
-        self, end: int, window: Window, velocity: Tensor, time: float, here: _States
+        self, end: int, window: Window, velocity: Tensor, time: float, here: States
     ) -> Tensor:
         y, x = here.origin
         height, width = here.state.shape[-2:]
@@ -321,43 +325,6 @@ class Renderer:
         state = carry(here.state, local, time)
         top, left = window.y - y, window.x - x
         return state[..., top : top + window.height, left : left + window.width]
-
-    def _near(
-        self,
-        end: int,
-        places: Tensor,
-        window: Window,
-        low: Tensor,
-        span: Tensor,
-        cache: dict[int, _States],
-    ) -> _States:
-        """States of one end around some places; encoded anew only when places leave the cache."""
-        box = self._box(places, window)
-        held = cache.get(end)
-        if held is not None and _contains(held, box):
-            return held
-        reach = self.model.encoder.reach
-        wide = box.grown(reach, self.pair.shape)
-        state = self.model.encode((self._crop(self._images[end], wide) - low) / span)
-        top, left = box.y - wide.y, box.x - wide.x
-        state = state[..., top : top + box.height, left : left + box.width]
-        held = _States(state, (box.y, box.x))
-        cache[end] = held
-        return held
-
-    def _box(self, places: Tensor, window: Window) -> Window:
-        """Return the window grown to the places that its values come from, within the image."""
-        height, width = self.pair.shape
-        bounds = []
-        for axis, (start, size, length) in enumerate(
-            ((window.y, window.height, height), (window.x, window.width, width))
-        ):
-            # Room for the kernel, and for other times, so that states are seldom encoded twice.
-            low = min(float(places[:, axis].min()), start) - MARGIN
-            high = max(float(places[:, axis].max()), start + size - 1) + MARGIN
-            first = max(0, math.floor(low))
-            bounds.append((first, min(length, math.ceil(high) + 1) - first))
-        return Window(bounds[0][0], bounds[1][0], bounds[0][1], bounds[1][1])
 
     def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
         if self._per_patch:
@@ -371,14 +338,3 @@ class Renderer:
     def _check(self) -> None:
         if self.should_stop():
             raise Stopped
-
-
-def _contains(held: _States, box: Window) -> bool:
-    y, x = held.origin
-    height, width = held.state.shape[-2:]
-    return (
-        y <= box.y
-        and x <= box.x
-        and y + height >= box.y + box.height
-        and x + width >= box.x + box.width
-    )

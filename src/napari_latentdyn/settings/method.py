@@ -166,13 +166,21 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     members: int = Field(
-        4,
+        6,
         ge=1,
         le=6,
         title="Members",
         description="Number of matched velocities, each with another stiffness and another view of "
-        "the images. The state is the mean over them, and where they disagree the result is "
-        "uncertain; time grows with their number.",
+        "the images; fields that are not matched have one. The state is the mean over them, and "
+        "where they disagree the result is uncertain; time grows with their number.",
+        json_schema_extra={"advanced": True},
+    )
+    weighting: Literal["equal", "held_out"] = Field(
+        "held_out",
+        title="Weighting",
+        description="All members count alike (equal), or each by how well it predicts blocks of "
+        "the images that were hidden from it, beside a member in which nothing moves (held_out): "
+        "that one counts where images change in other ways than by motion.",
         json_schema_extra={"advanced": True},
     )
 

@@ -21,15 +21,19 @@ class Level:
         Their features.
     valid_first, valid_last : Tensor, shape (1, 1, H, W)
         One where a pixel is there, zero where it is missing.
+    hidden : Tensor of bool, shape (1, 1, H, W), optional
+        True where the images must not be compared half way, to see later how
+        well the velocity is predicted there.
     """
 
     first: Tensor
     last: Tensor
     valid_first: Tensor
     valid_last: Tensor
+    hidden: Tensor | None = None
 
     def seen(self, origins: Tensor, goals: Tensor) -> Tensor:
-        """Return where both images show a point, as (1, 1, H, W) of bool.
+        """Return where both images show a point and may be compared, as (1, 1, H, W) of bool.
 
         Parameters
         ----------
@@ -38,4 +42,5 @@ class Level:
         """
         shape = (self.first.shape[-2], self.first.shape[-1])
         valid = sample(self.valid_first, origins) * sample(self.valid_last, goals)
-        return (valid > 0.99) & inside(origins, shape) & inside(goals, shape)
+        seen = (valid > 0.99) & inside(origins, shape) & inside(goals, shape)
+        return seen if self.hidden is None else seen & ~self.hidden

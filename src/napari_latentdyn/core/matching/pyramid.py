@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+import math
+from collections.abc import Callable, Generator
+from functools import partial
 
 import numpy as np
 import torch
@@ -10,11 +12,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
+from napari_latentdyn.core.ensemble import Ensemble, held_out_weights
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
+from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
+from napari_latentdyn.core.matching.middle import middle_velocity
 from napari_latentdyn.core.matching.solver import refine
 from napari_latentdyn.core.motion import Motion
 from napari_latentdyn.core.operators import resize
+from napari_latentdyn.core.relay import relay
 
 __all__ = ["match_members", "pyramid_shapes"]
 
@@ -39,7 +45,9 @@ def match_members(
     members: int,
     motion: Motion,
     device: torch.device,
-) -> Generator[tuple[int, float], None, NDArray[np.float32]]:
+    *,
+    weigh: bool = False,
+) -> Generator[tuple[int, float], None, Ensemble]:
     """Find the velocity half way between two images, once for each recipe.
 
     Parameters
@@ -56,6 +64,9 @@ def match_members(
         How points travel.
     device : torch.device
         Where to compute.
+    weigh : bool
+        Weigh the members by how well they predict hidden blocks; otherwise all
+        count alike.
 
     Yields
     ------
@@ -64,8 +75,7 @@ def match_members(
 
     Returns
     -------
-    ndarray of float32, shape (members, 2, H, W)
-        Pixels per interval.
+    Ensemble
     """
     tensors = [
         torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device) for image in images
@@ -74,50 +84,110 @@ def match_members(
         torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(device, torch.float32)
         for mask in valid
     ]
-    found = []
+    judge = HoldOut(tensors, masks, motion) if weigh else None
+    found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
-        steps = _member(tensors, masks, drift, recipe, motion)
-        while True:
-            try:
-                with torch.no_grad():
-                    part = next(steps)
-            except StopIteration as end:
-                found.append(end.value[0].cpu().numpy())
-                break
-            yield number, part
-    return np.stack(found)
+        member = _Member(tensors, masks, recipe, motion, judge)
+        velocity = yield from relay(member.run(drift), partial(_numbered, number))
+        found.append(velocity[0].cpu().numpy())
+        missed.append(member.missed)
+    velocities = np.stack(found)
+    if judge is None:
+        return Ensemble.equal(velocities)
+    errors = np.array([_root_mean_square(sums) for sums in missed])
+    with torch.no_grad():
+        still = [judge.missed(None, fold) for fold in range(FOLDS)]
+    places = sum(weight for _, weight in still)
+    weights, rest = held_out_weights(errors, _root_mean_square(still), places)
+    middle = middle_velocity(
+        torch.from_numpy(velocities).to(device),
+        torch.from_numpy(weights).to(device),
+        tensors,
+        masks,
+        motion,
+    )
+    return Ensemble(velocities, weights, rest, middle.cpu().numpy())
 
 
-def _member(
-    images: list[Tensor],
-    masks: list[Tensor],
-    drift: NDArray[np.float32],
-    recipe: Recipe,
-    motion: Motion,
-) -> Generator[float, None, Tensor]:
-    shape = (images[0].shape[-2], images[0].shape[-1])
-    shapes = pyramid_shapes(shape, recipe.factor)
-    work = [float(h * w) for h, w in shapes]
-    velocity: Tensor | None = None
-    for number, size in enumerate(shapes):
-        scale = images[0].new_tensor([size[0] / shape[0], size[1] / shape[1]]).view(1, 2, 1, 1)
-        if velocity is None:
-            start = images[0].new_tensor(drift).view(1, 2, 1, 1) * scale
-            velocity = start.expand(1, 2, *size).contiguous()
-        else:
-            velocity = _grow(velocity, size)
-        first, last = (features(resize(image, size), recipe) for image in images)
-        level = Level(first, last, *(resize(mask, size) for mask in masks))
-        steps = refine(level, velocity, recipe, motion, _ITERATIONS)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as end:
-                velocity = end.value
-                break
-            yield sum(work[:number]) / sum(work)
-    assert velocity is not None
-    return velocity
+def _numbered(number: int, part: float) -> tuple[int, float]:
+    return number, part
+
+
+def _always(part: float) -> Callable[[None], float]:
+    return lambda _: part
+
+
+class _Member:
+    """One recipe on its way from the coarsest level to the finest."""
+
+    def __init__(
+        self,
+        images: list[Tensor],
+        masks: list[Tensor],
+        recipe: Recipe,
+        motion: Motion,
+        judge: HoldOut | None,
+    ) -> None:
+        self._images = images
+        self._masks = masks
+        self._recipe = recipe
+        self._motion: Motion = motion
+        self._judge = judge
+        #: Sums of squares of what was missed in hidden blocks, and their weights.
+        self.missed: list[tuple[float, float]] = []
+
+    @torch.no_grad()
+    def run(self, drift: NDArray[np.float32]) -> Generator[float, None, Tensor]:
+        """Find the velocity; yields the part of the work that is done."""
+        like = self._images[0]
+        shape = (like.shape[-2], like.shape[-1])
+        shapes = pyramid_shapes(shape, self._recipe.factor)
+        judged = _nearest_to_half(shapes) if self._judge is not None else -1
+        pixels = [float(h * w) for h, w in shapes]
+        work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
+        velocity: Tensor | None = None
+        for number, size in enumerate(shapes):
+            part = sum(work[:number]) / sum(work)
+            if velocity is None:
+                scale = like.new_tensor([new / old for new, old in zip(size, shape, strict=True)])
+                start = (like.new_tensor(drift) * scale).view(1, 2, 1, 1)
+                velocity = start.expand(1, 2, *size).contiguous()
+            else:
+                velocity = _grow(velocity, size)
+            if number == judged:
+                yield from relay(self._judged(velocity, size), _always(part))
+                part += FOLDS * pixels[number] / sum(work)
+            velocity = yield from relay(self._refined(velocity, size), _always(part))
+        assert velocity is not None
+        return velocity
+
+    def _judged(self, start: Tensor, size: tuple[int, int]) -> Generator[None, None, None]:
+        """Find the velocity without some blocks, and see how well it is predicted there."""
+        assert self._judge is not None
+        for fold in range(FOLDS):
+            hidden = self._judge.hidden(fold, size)
+            velocity = yield from self._refined(start, size, hidden)
+            self.missed.append(self._judge.missed(_grow(velocity, self._judge.shape), fold))
+
+    def _refined(
+        self, start: Tensor, size: tuple[int, int], hidden: Tensor | None = None
+    ) -> Generator[None, None, Tensor]:
+        first, last = (features(resize(image, size), self._recipe) for image in self._images)
+        valid_first, valid_last = (resize(mask, size) for mask in self._masks)
+        level = Level(first, last, valid_first, valid_last, hidden)
+        return refine(level, start, self._recipe, self._motion, _ITERATIONS)
+
+
+def _nearest_to_half(shapes: list[tuple[int, int]]) -> int:
+    """Return the number of the level whose sides are nearest to half of the last one's."""
+    ratios = [abs(math.log(2 * height / shapes[-1][0])) for height, _ in shapes]
+    return ratios.index(min(ratios))
+
+
+def _root_mean_square(sums: list[tuple[float, float]]) -> float:
+    """Return the root of the mean of squares from their weighted sums and their weights."""
+    total, count = (sum(part) for part in zip(*sums, strict=True))
+    return math.sqrt(total / count) if count > 0 else 0.0
 
 
 def _grow(velocity: Tensor, shape: tuple[int, int]) -> Tensor:

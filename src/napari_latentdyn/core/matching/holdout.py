@@ -1,0 +1,96 @@
+"""How well a velocity predicts what was hidden from it.
+
+Two images do not tell how stiff their motion is, and how well a field fits
+them says little: a field that is too free fits anything. Hidden blocks do
+tell, because there the field follows from its surroundings alone. They are
+hidden half way between the images, so that all velocities are judged at the
+same places.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_latentdyn.core.motion import Motion, acceleration, ends
+from napari_latentdyn.core.operators import resize, smooth
+from napari_latentdyn.core.physics import inside, pixel_grid, sample
+
+__all__ = ["FOLDS", "HoldOut"]
+
+#: Times that other blocks are hidden.
+FOLDS = 2
+#: Side of the blocks in pixels of the reduced images, and the part of the image that they cover.
+_BLOCK = 8
+_PART = 0.4
+#: Differences count up to here: new features cannot be predicted by anyone.
+_WORST = 0.2
+#: Difference of the two images at which a place counts by half: where nothing changes, any motion
+#: predicts as well as any other. Its square is averaged over a neighbourhood of this deviation.
+_CHANGE, _REACH = 0.1, 2.0
+_SEED = 0
+
+
+class HoldOut:
+    """Hidden blocks half way between two images of half the size.
+
+    Parameters
+    ----------
+    images : list of two Tensors, shape (1, 1, H, W)
+        Normalised to about [0, 1].
+    masks : list of two Tensors, shape (1, 1, H, W)
+        One where a pixel is there.
+    motion : {"steady", "inertial", "local"}
+        How points travel.
+    """
+
+    def __init__(self, images: list[Tensor], masks: list[Tensor], motion: Motion) -> None:
+        height, width = images[0].shape[-2:]
+        self.shape = (max(1, round(height / 2)), max(1, round(width / 2)))
+        self._images = [resize(image, self.shape) for image in images]
+        self._masks = [resize(mask, self.shape) for mask in masks]
+        self._motion: Motion = motion
+        change = smooth((self._images[0] - self._images[1]).abs().clamp(max=_WORST) ** 2, _REACH)
+        self._telling = change / (change + _CHANGE**2)
+        self._blocks = []
+        random = np.random.default_rng(_SEED)
+        count = [-(-side // _BLOCK) for side in self.shape]
+        for _ in range(FOLDS):
+            hidden = random.random(count) < _PART
+            # However small the image is, something is hidden, and something is left.
+            hidden.flat[0], hidden.flat[-1] = True, hidden.size == 1
+            self._blocks.append(torch.from_numpy(hidden).to(images[0])[None, None])
+
+    def hidden(self, fold: int, shape: tuple[int, int] | None = None) -> Tensor:
+        """Return where it is hidden, at half of the size by default, as (1, 1, h, w) of bool."""
+        whole = functional.interpolate(self._blocks[fold], scale_factor=float(_BLOCK))
+        whole = whole[..., : self.shape[0], : self.shape[1]]
+        return (whole if shape is None else functional.interpolate(whole, size=shape)) > 0.5
+
+    def missed(self, velocity: Tensor | None, fold: int) -> tuple[float, float]:
+        """Return the weighted sum of squared differences in the hidden blocks, and the weights'.
+
+        Parameters
+        ----------
+        velocity : Tensor, shape (1, 2, h, w), or None
+            Velocity half way at half of the size; None stands still.
+        fold : int
+            Which blocks were hidden.
+        """
+        counted = self.hidden(fold)
+        grid = pixel_grid(*self.shape, device=counted.device)
+        if velocity is None:
+            origins = goals = grid
+        else:
+            origins, goals = ends(velocity, acceleration(velocity, self._motion), grid)
+        first, last = (
+            sample(image, places, "spline")
+            for image, places in zip(self._images, (origins, goals), strict=True)
+        )
+        for mask, places in zip(self._masks, (origins, goals), strict=True):
+            counted = counted & (sample(mask, places) > 0.99) & inside(places, self.shape)
+        squared = (last - first).abs().clamp(max=_WORST) ** 2
+        weight = counted * self._telling
+        return float((squared * weight).sum()), float(weight.sum())
