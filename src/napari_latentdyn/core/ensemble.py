@@ -122,7 +122,8 @@ def held_out_weights(
     Parameters
     ----------
     errors : ndarray of float, shape (K,)
-        Root mean square of what each member missed in the hidden blocks.
+        Root mean square of what each member missed in the hidden blocks; inf
+        where it had nothing to show there.
     still : float
         The same without any motion.
     places : float
@@ -136,10 +137,14 @@ def held_out_weights(
         Positive, and one in all.
     """
     all_errors = np.maximum(np.append(errors, still), 1e-6)
+    if not np.isfinite(all_errors).any():
+        places, all_errors = 0.0, np.ones_like(all_errors)
     excess = all_errors / all_errors.min() - 1.0
     trust = places / (places + _ENOUGH)
     # Some motion is always needed for the arrows.
-    weights = np.maximum(np.exp(-trust * excess / _WORSE), 1e-6)
+    with np.errstate(invalid="ignore"):
+        weights = np.nan_to_num(np.exp(-trust * excess / _WORSE), nan=1.0)
+    weights = np.maximum(weights, 1e-6)
     weights[-1] *= trust
     weights = (weights / weights.sum()).astype(np.float32)
     return weights[:-1], float(weights[-1])

@@ -185,9 +185,9 @@ def _nearest_to_half(shapes: list[tuple[int, int]]) -> int:
 
 
 def _root_mean_square(sums: list[tuple[float, float]]) -> float:
-    """Return the root of the mean of squares from their weighted sums and their weights."""
+    """Return the root of the mean of squares from weighted sums and weights; without any, inf."""
     total, count = (sum(part) for part in zip(*sums, strict=True))
-    return math.sqrt(total / count) if count > 0 else 0.0
+    return math.sqrt(total / count) if count > 0 else math.inf
 
 
 def _grow(velocity: Tensor, shape: tuple[int, int]) -> Tensor:
