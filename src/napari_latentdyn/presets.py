@@ -42,6 +42,7 @@ PRESETS: dict[str, Preset] = {
         "The published method, without any of our additions.",
         {
             "images.normalisation": "patch",
+            "images.brightness": "keep",
             "patches.size": (64, 64),
             "patches.stride": (32, 32),
             "model.fields_from": "first",

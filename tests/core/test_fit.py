@@ -48,8 +48,8 @@ def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) 
     # Thousands of pieces of work, of which a user wants to see ten in a second.
     assert 2 <= len(prepared) <= 2 + prepared[-1].seconds / 0.1
     assert "2 of 2" in prepared[-1].message
-    assert dynamics.velocities.shape == (2, 2, 64, 64)
-    assert np.abs(dynamics.velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3
+    assert dynamics.ensemble.velocities.shape == (2, 2, 64, 64)
+    assert np.abs(dynamics.ensemble.velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3
 
     asked = 0
 

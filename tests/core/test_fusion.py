@@ -184,6 +184,10 @@ def test_confidence_looks_at_the_leading_channels_only(channels: int) -> None:
     assert sure == pytest.approx(1.0, abs=1e-4) if channels == 1 else sure < 0.2
 
 
-def test_what_is_not_seen_raises_no_doubt() -> None:
-    members = [[Carried(level(0.5), SEEN, 0.5), Carried(level(0.9), 0 * SEEN, 0.5)]]
-    assert float(agreement(members, [1.0], 1).min()) > 0.9
+@pytest.mark.parametrize("time", [0.0, 0.2, 0.5, 0.9])
+def test_what_one_end_alone_shows_is_trusted_by_its_share(time: float) -> None:
+    """The other one's state is not believed, and cannot confirm it either."""
+    members = [[Carried(level(0.5), SEEN, 1 - time), Carried(level(0.9), 0 * SEEN, time)]]
+    sure = agreement(members, [1.0], 1)
+    torch.testing.assert_close(sure, level(1 - time), atol=0.15, rtol=0)
+    assert float(sure.max()) <= 1 - time + 1e-6

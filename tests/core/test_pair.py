@@ -45,7 +45,19 @@ def test_any_type_is_read_and_normalised_reversibly(
     assert np.all(np.isfinite(a))
     # Single precision keeps seven digits of the larger of the two images.
     largest = max(float(np.abs(image).max()) for image in (pair.first, pair.last))
-    np.testing.assert_allclose(pair.denormalise(b), pair.last, rtol=1e-4, atol=1e-5 * (largest + 1))
+    atol = 1e-5 * (largest + 1)
+    back = pair.denormalise(np.stack([a, b]), (0.0, 1.0))
+    np.testing.assert_allclose(back, np.stack([pair.first, pair.last]), rtol=1e-4, atol=atol)
+    # A change of brightness is taken out of the last image, and put back in at its time.
+    brighter = pair.with_brightness(np.array([[0.5, 0.25]], np.float32))
+    c, d = brighter.normalised()
+    np.testing.assert_array_equal(c, a)
+    np.testing.assert_allclose(d, (b - 0.25) / 0.5, rtol=1e-5, atol=1e-5)
+    back = brighter.denormalise(np.stack([c, d]), (0.0, 1.0))
+    np.testing.assert_allclose(back, np.stack([pair.first, pair.last]), rtol=1e-3, atol=10 * atol)
+    again = ImagePair.from_saved(brighter.to_arrays())
+    np.testing.assert_array_equal(again.normalised()[1], d)
+    assert again.same_as(pair)
 
 
 @settings(max_examples=40, deadline=None)

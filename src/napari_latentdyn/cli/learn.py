@@ -41,7 +41,7 @@ class Interrupt:
         # Not in the signal handler: it may interrupt a write to the same stream.
         if self._asked and not self._told:
             self._told = True
-            self._line.note("Stopping; what was learned is kept. Ctrl-C again gives it up.")
+            self._line.note("Stopping in good order. Ctrl-C again stops at once and keeps nothing.")
         return self._asked
 
     def ask_anew(self) -> None:

@@ -172,6 +172,7 @@ def placement_of(image: ImageFile) -> dict[str, Any] | None:
 
 #: Settings that only the initial fields use, which a training that goes on already has.
 _FIXED_AT_START = (
+    "images.brightness",
     "model.initial_fields",
     "model.members",
     "model.weighting",

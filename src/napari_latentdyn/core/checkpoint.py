@@ -17,6 +17,7 @@ from napari_latentdyn.errors import ResumeError
 __all__ = ["Checkpoint"]
 
 _MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
+_BRIGHTNESS = "checkpoint.brightness"
 #: Only checkpoints had it, until version 0.2.
 _FORMERLY = "start"
 
@@ -39,6 +40,8 @@ class Checkpoint:
         Losses of each step.
     seconds : float
         Time that the training has taken.
+    brightness : ndarray of float32, shape (C, 2), optional
+        That of the pair.
     """
 
     step: int
@@ -47,6 +50,7 @@ class Checkpoint:
     start: Ensemble
     history: list[dict[str, float]]
     seconds: float
+    brightness: NDArray[np.float32] | None = None
 
     @classmethod
     def of(
@@ -57,6 +61,7 @@ class Checkpoint:
         start: Ensemble,
         history: list[dict[str, float]],
         seconds: float,
+        brightness: NDArray[np.float32] | None = None,
     ) -> Checkpoint:
         """Take a copy of a training's state."""
         moments = {
@@ -65,7 +70,7 @@ class Checkpoint:
             for name, value in state.items()
         }
         weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}
-        return cls(step, weights, moments, start, list(history), seconds)
+        return cls(step, weights, moments, start, list(history), seconds, brightness)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Bring a model and its optimiser to this state.
@@ -94,6 +99,8 @@ class Checkpoint:
         """Return weights, moments and initial field as arrays by name."""
         arrays = {_MODEL + name: value.numpy() for name, value in self.model.items()}
         arrays |= {_OPTIMISER + name: value.numpy() for name, value in self.optimiser.items()}
+        if self.brightness is not None:
+            arrays[_BRIGHTNESS] = self.brightness
         return arrays | self.start.to_arrays() | {_STEP: np.array([self.step])}
 
     @staticmethod
@@ -120,4 +127,5 @@ class Checkpoint:
             }
 
         start = Ensemble.from_arrays(arrays)
-        return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds)
+        brightness = arrays.get(_BRIGHTNESS)
+        return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds, brightness)

@@ -16,7 +16,7 @@ from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
 from napari_latentdyn.core.ensemble import Ensemble
-from napari_latentdyn.core.initial import initial_velocities, start_fields
+from napari_latentdyn.core.initial import brightness_of, initial_velocities, start_fields
 from napari_latentdyn.core.losses import TERMS, loss_terms, total_loss
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
@@ -162,7 +162,13 @@ class _Fit:
             self.resume.restore(model, optimiser)
         yield from self._train(model, optimiser, start)
         checkpoint = Checkpoint.of(
-            model, optimiser, self.step, ensemble, self.history, self._seconds()
+            model,
+            optimiser,
+            self.step,
+            ensemble,
+            self.history,
+            self._seconds(),
+            self.pair.brightness,
         )
         fields = yield from self._render(model, start)
         del optimiser
@@ -182,8 +188,9 @@ class _Fit:
 
     def _prepare(self) -> Generator[Progress, None, Ensemble]:
         if self.resume is not None:
+            self.pair = self.pair.with_brightness(self.resume.brightness)
             return self.resume.start
-        pieces = initial_velocities(self.pair, self.settings, self.device)
+        pieces = self._pieces()
         shown = -1.0
         while True:
             try:
@@ -200,6 +207,12 @@ class _Fit:
                 yield Progress(
                     "prepare", round(100 * done), 100 * total, seconds=shown, message=message
                 )
+
+    def _pieces(self) -> Generator[tuple[float, int, str], None, Ensemble]:
+        images, model = self.settings.images, self.settings.model
+        if images.brightness == "follow" and model.initial_fields == "matched":
+            self.pair = yield from brightness_of(self.pair, self.settings, self.device)
+        return (yield from initial_velocities(self.pair, self.settings, self.device))
 
     def _model(self) -> LatentDynamics:
         # Random numbers of the caller stay as they are.

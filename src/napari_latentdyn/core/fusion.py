@@ -43,6 +43,15 @@ class Carried:
         """Weight of the state, positive everywhere, shape (1, 1, h, w)."""
         return self.share * (self.seen + UNSEEN)
 
+    @property
+    def known(self) -> Tensor:
+        """How much the end can say of the place, from 0 to 1, shape (1, 1, h, w).
+
+        More is known than counts: also what lies at the border of the image, and
+        is given little weight to make no seam, is known.
+        """
+        return (2.0 * self.seen).clamp(0.0, 1.0)
+
 
 def visibility(places: Tensor) -> Tensor:
     """How much of a pixel's area there is where its value comes from, from 0 to 1.
@@ -91,7 +100,8 @@ def agreement(members: list[list[Carried]], shares: Sequence[float], channels: i
     """Confidence from the scatter of all members and ends, shape (1, 1, h, w), from 0 to 1.
 
     Members and ends count as they do in the state itself: close to an end, the
-    other one has no say.
+    other one has no say. What one end alone shows cannot be compared, and is
+    trusted the less the more the other one would have had to say.
 
     Parameters
     ----------
@@ -106,7 +116,12 @@ def agreement(members: list[list[Carried]], shares: Sequence[float], channels: i
     weights = torch.stack(
         [s * end.weight for ends, s in zip(members, shares, strict=True) for end in ends]
     )
+    coverage = torch.stack(
+        [s * end.share * end.known for ends, s in zip(members, shares, strict=True) for end in ends]
+    ).sum(dim=0)
+    asked = sum(s * end.share for ends, s in zip(members, shares, strict=True) for end in ends)
     weights = weights / weights.sum(dim=0)
     mean = (weights * states).sum(dim=0)
     scatter = (weights * (states - mean) ** 2).sum(dim=0).mean(dim=1, keepdim=True)
-    return 1.0 / (1.0 + smooth(scatter, _REACH) / _DOUBT**2)
+    agreed = 1.0 / (1.0 + smooth(scatter, _REACH) / _DOUBT**2)
+    return agreed * coverage / asked

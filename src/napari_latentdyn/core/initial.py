@@ -11,6 +11,7 @@ from scipy import ndimage
 from skimage.registration import optical_flow_tvl1, phase_cross_correlation
 from skimage.transform import resize
 
+from napari_latentdyn.core.brightness import follow_brightness
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.motion import stage_fields
@@ -19,7 +20,7 @@ from napari_latentdyn.core.physics import Advection, pixel_grid
 from napari_latentdyn.core.relay import relay
 from napari_latentdyn.settings import PhysicsSettings, Settings
 
-__all__ = ["common_drift", "initial_velocities", "start_fields", "steady_field"]
+__all__ = ["brightness_of", "common_drift", "initial_velocities", "start_fields", "steady_field"]
 
 Field = NDArray[np.float32]
 
@@ -87,6 +88,18 @@ def initial_velocities(
     if method == "flow":
         field = yield from _optical_flow(pair, drift, total)
     return Ensemble.equal((field + drift[:, None, None]).astype(np.float32)[None])
+
+
+def brightness_of(
+    pair: ImagePair, settings: Settings, device: torch.device
+) -> Generator[tuple[float, int, str], None, ImagePair]:
+    """Return the pair with what changed of its brightness as a whole; yields as the above."""
+    total = 1 + settings.model.members
+    yield 0, total, "Comparing brightness"
+    steps = follow_brightness(
+        pair, common_drift(*_comparable(pair)), settings.physics.motion, device
+    )
+    return (yield from relay(steps, lambda _: (0.0, total, "Comparing brightness")))
 
 
 def start_fields(ensemble: Ensemble, settings: Settings) -> Field:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -35,6 +36,9 @@ class ImagePair:
         Intensities that are mapped to 0 and 1, the same for both images.
     multichannel : bool
         Whether the inputs had a channel axis, which the results then keep.
+    brightness : ndarray of float32, shape (C, 2), optional
+        Gain and offset, in normalised units, that turn the brightness of the
+        first image into that of the last.
     """
 
     first: NDArray[np.float32]
@@ -44,6 +48,7 @@ class ImagePair:
     low: NDArray[np.float32]
     high: NDArray[np.float32]
     multichannel: bool = False
+    brightness: NDArray[np.float32] | None = None
 
     @classmethod
     def from_arrays(
@@ -141,13 +146,34 @@ class ImagePair:
         return int(self.first.shape[0])
 
     def normalised(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Return both images, shape (C, H, W), with `low` at 0 and `high` at 1."""
-        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
-        return (self.first - low) / span, (self.last - low) / span
+        """Return both images, shape (C, H, W), with `low` at 0 and `high` at 1.
 
-    def denormalise(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Bring frames of shape (..., C, H, W) back to the input's units."""
+        The last one has the brightness of the first.
+        """
+        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
+        first, last = (self.first - low) / span, (self.last - low) / span
+        if self.brightness is not None:
+            gain, offset = self.brightness.T[:, :, None, None]
+            last = (last - offset) / gain
+        return first, last
+
+    def denormalise(
+        self, frames: NDArray[np.float32], times: Sequence[float]
+    ) -> NDArray[np.float32]:
+        """Bring frames of shape (T, C, H, W) at times back to the input's units.
+
+        Their brightness goes over evenly from that of the first image to that of
+        the last.
+        """
+        if self.brightness is not None:
+            gain, offset = self.brightness.T[:, :, None, None]
+            t = np.asarray(times, np.float32)[:, None, None, None]
+            frames = frames * (1 + (gain - 1) * t) + offset * t
         return frames * (self.high - self.low)[:, None, None] + self.low[:, None, None]
+
+    def with_brightness(self, brightness: NDArray[np.float32] | None) -> ImagePair:
+        """Return the pair with a change of brightness, shape (C, 2), or without one."""
+        return replace(self, brightness=brightness)
 
     def crop(self, window: Window) -> ImagePair:
         """Return a window of the pair, with the same normalisation."""
@@ -162,7 +188,8 @@ class ImagePair:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return what `from_saved` needs, as arrays by name."""
-        return {
+        known = {} if self.brightness is None else {"brightness": self.brightness}
+        return known | {
             "first": self.first,
             "last": self.last,
             "valid_first": self.valid_first,
@@ -183,7 +210,7 @@ class ImagePair:
         return all(
             np.array_equal(value, other.to_arrays()[name])
             for name, value in self.to_arrays().items()
-            if name not in ("low", "high")
+            if name not in ("low", "high", "brightness")
         )
 
 

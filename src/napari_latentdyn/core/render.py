@@ -219,7 +219,7 @@ class Renderer:
             total[missing[:, None]] = 0.0
         if wanted != "frames":
             return total
-        result = self.pair.denormalise(total)
+        result = self.pair.denormalise(total, times)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
@@ -267,7 +267,10 @@ class Renderer:
         time: float,
         states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
-        """Return what each member carries to a time, and which pixels any image shows."""
+        """Return what each member carries to a time, and which pixels are not missing in both.
+
+        What lies beyond the border is not missing: the border stands for it.
+        """
         physics, settings = self.model.physics, self.model.settings.physics
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
         shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
@@ -289,7 +292,7 @@ class Renderer:
                 there = self.model.seen(self._valid[end], places)
                 if fields.moves:
                     # What stands still in both images is no sign that one of them shows a place.
-                    shown |= there
+                    shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
                 sure = there * self._confidence(places, grid)
                 if settings.visibility:
                     sure = sure * visibility(places)

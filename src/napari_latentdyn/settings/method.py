@@ -34,6 +34,15 @@ class ImageSettings(FrozenModel):
         "the paper (patch).",
         json_schema_extra={"advanced": True},
     )
+    brightness: Literal["keep", "follow"] = Field(
+        "follow",
+        title="Brightness",
+        description="Take intensities as they are (keep), or find the gain and offset by which "
+        "brightness changed as a whole between the two images, and let it go over evenly (follow): "
+        "otherwise light and season are taken for motion. Used where the initial fields are "
+        "matched, and only if it brings the images clearly closer together.",
+        json_schema_extra={"advanced": True},
+    )
     missing_value: float | None = Field(
         None,
         title="Missing value",

@@ -22,7 +22,7 @@ from napari_latentdyn.core.motion import Motion
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.relay import relay
 
-__all__ = ["match_members", "pyramid_shapes"]
+__all__ = ["match_members", "match_one", "pyramid_shapes"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
@@ -107,6 +107,21 @@ def match_members(
         motion,
     )
     return Ensemble(velocities, weights, rest, middle.cpu().numpy())
+
+
+def match_one(
+    images: list[Tensor],
+    masks: list[Tensor],
+    drift: NDArray[np.float32],
+    recipe: Recipe,
+    motion: Motion,
+) -> Generator[None, None, Tensor]:
+    """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W)."""
+    return relay(_Member(images, masks, recipe, motion, None).run(drift), _nothing)
+
+
+def _nothing(_: float) -> None:
+    return None
 
 
 def _numbered(number: int, part: float) -> tuple[int, float]:
