@@ -11,7 +11,7 @@ from pathlib import Path
 from benchmarks.accuracy.ablations import ABLATIONS
 from benchmarks.accuracy.cases import Case, generated_cases, stored_cases
 from benchmarks.accuracy.markdown import splice
-from benchmarks.accuracy.methods import Method, ablated, choose
+from benchmarks.accuracy.methods import METHODS, Method, ablated, choose
 from benchmarks.accuracy.results import Results
 from benchmarks.accuracy.runs import Runner
 from benchmarks.accuracy.tables import page
@@ -69,7 +69,8 @@ def _parser() -> argparse.ArgumentParser:
         help="given figures, for what is not run here",
     )
     add("--out", type=Path, default=Path("build/accuracy"), help="folder to write")
-    add("--methods", type=_names, help="presets and rivals, separated by commas; all by default")
+    names = ", ".join(name for name, method in METHODS.items() if not method.changes)
+    add("--methods", type=_names, help=f"of {names}, separated by commas; all by default")
     add("--cases", type=_names, default=[], help="only those whose name holds one of these")
     add("--ablation", action="store_true", help="also run standard without each of its parts")
     add("--sheets", action="store_true", help="draw a picture of every case (matplotlib)")
