@@ -179,9 +179,11 @@ def test_a_hole_does_not_change_what_is_shown_elsewhere() -> None:
     assert sure[0][0, 0] < 0.5
 
 
-def test_confidence_has_no_jump_in_time(learned: Dynamics) -> None:
-    steps = learned.confidence(np.linspace(0, 1, 201))
-    assert np.abs(np.diff(steps, axis=0)).max() < 0.15
+def test_confidence_changes_little_by_little_in_time(learned: Dynamics) -> None:
+    """Where a pixel of the border comes to be seen by neither end, by a third at most."""
+    changes = np.abs(np.diff(learned.confidence(np.linspace(0, 1, 201)), axis=0))
+    assert changes.max() < 0.4
+    assert changes[:, 8:-8, 8:-8].max() < 0.05
 
 
 def test_water_that_was_not_there_is_taken_from_the_image_that_shows_it() -> None:
