@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_latentdyn.core.fusion import UNSEEN, Carried, agreement, fuse, visibility
+from napari_latentdyn.core.fusion import UNSEEN, Carried, agreement, fuse, is_seen, visibility
 from napari_latentdyn.core.physics import pixel_grid
 
 SIDE = 24
@@ -141,10 +141,21 @@ def test_a_member_counts_by_its_share() -> None:
     assert float(heavier.max()) < float(lighter.min())
 
 
-def test_a_member_that_sees_nothing_leaves_the_word_to_one_that_does() -> None:
-    blind, sees = Carried(level(0.0), 0 * SEEN, 1.0), Carried(level(1.0), SEEN, 1.0)
-    fused = fuse([[blind, blind], [sees, blind]], [0.9, 0.1])
-    assert float(fused.min()) > 0.98
+def test_a_share_may_differ_from_place_to_place() -> None:
+    members = [[Carried(level(v), SEEN, 1.0)] for v in (0.0, 1.0)]
+    share = SEEN.clone()
+    share[..., : SIDE // 2] = 0.0
+    fused = fuse(members, [1.0, share])
+    torch.testing.assert_close(fused[..., : SIDE // 2], level(0.0)[..., : SIDE // 2])
+    torch.testing.assert_close(fused[..., SIDE // 2 :], level(0.5)[..., SIDE // 2 :])
+    assert torch.isfinite(agreement(members, [1.0, share], 1)).all()
+
+
+def test_a_place_is_seen_where_any_end_shows_it() -> None:
+    half = SEEN.clone()
+    half[..., : SIDE // 2] = 0.0
+    assert is_seen([Carried(level(0.0), half, 0.5), Carried(level(0.0), 0 * SEEN, 0.5)]).equal(half)
+    assert bool((is_seen(both(level(0.0), level(0.0))) == 1).all())
 
 
 @settings(max_examples=40, deadline=None)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.operators import area_ratio, smooth
 
-__all__ = ["Carried", "agreement", "fuse", "visibility"]
+__all__ = ["Carried", "agreement", "fuse", "is_seen", "visibility"]
 
 #: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
 UNSEEN = 1e-3
@@ -67,36 +67,34 @@ def visibility(places: Tensor) -> Tensor:
     return smooth(area_ratio(places).clamp(0.0, 1.0), 1.0)
 
 
-def fuse(members: list[list[Carried]], shares: Sequence[float]) -> Tensor:
+def fuse(members: list[list[Carried]], shares: Sequence[float | Tensor]) -> Tensor:
     """Mean over the members of what each makes of its ends, shape (1, c, h, w).
-
-    A member of which neither end shows a place has no say there, unless no
-    other member's does, either.
 
     Parameters
     ----------
     members : list of list of Carried
         What each member carries from each end.
-    shares : sequence of float
-        How much each member counts.
+    shares : sequence of float, or of Tensor of shape (1, 1, h, w)
+        How much each member counts; not zero for all.
     """
-    states, counts = [], []
+    states = []
     for ends, share in zip(members, shares, strict=True):
         weights = [end.weight for end in ends]
         state = torch.stack([e.state * w for e, w in zip(ends, weights, strict=True)]).sum(dim=0)
-        states.append(state / torch.stack(weights).sum(dim=0))
-        counts.append(share * (_is_seen(ends) + UNSEEN))
-    total = torch.stack([s * n for s, n in zip(states, counts, strict=True)]).sum(dim=0)
-    return total / torch.stack(counts).sum(dim=0)
+        states.append(state / torch.stack(weights).sum(dim=0) * share)
+    total: Tensor = torch.stack(states).sum(dim=0) / sum(shares)
+    return total
 
 
-def _is_seen(ends: list[Carried]) -> Tensor:
+def is_seen(ends: list[Carried]) -> Tensor:
     """Return where any end shows a place at all, as ones in (1, 1, h, w)."""
     most = torch.stack([end.seen for end in ends]).amax(dim=0)
     return (most > 0).to(most.dtype)
 
 
-def agreement(members: list[list[Carried]], shares: Sequence[float], channels: int) -> Tensor:
+def agreement(
+    members: list[list[Carried]], shares: Sequence[float | Tensor], channels: int
+) -> Tensor:
     """Confidence from the scatter of all members and ends, shape (1, 1, h, w), from 0 to 1.
 
     Members and ends count as they do in the state itself: close to an end, the
@@ -107,8 +105,8 @@ def agreement(members: list[list[Carried]], shares: Sequence[float], channels: i
     ----------
     members : list of list of Carried
         What each member carries from each end.
-    shares : sequence of float
-        How much each member counts.
+    shares : sequence of float, or of Tensor of shape (1, 1, h, w)
+        How much each member counts; not zero for all.
     channels : int
         Leading channels of the state that are compared.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.ensemble import Ensemble
-from napari_latentdyn.core.fusion import Carried, agreement, fuse, visibility
+from napari_latentdyn.core.fusion import Carried, agreement, fuse, is_seen, visibility
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
@@ -198,10 +198,15 @@ class Renderer:
             low, span = self._bounds(window)
             states = WindowStates(self.model, self._images, window, low, span)
             members = self._members(window, velocity, reach)
-            shares = [member.share for member in members]
             for i, time in enumerate(times):
                 self._check()
                 carried, seen = self._carry(window, members, time, states)
+                # A still member would fill in a hole in both images; members that move meet
+                # holes alike, and beyond the border the mean of all guesses is the best one.
+                shares = [
+                    m.share if m.moves else m.share * is_seen(ends)
+                    for m, ends in zip(members, carried, strict=True)
+                ]
                 if wanted == "confidence":
                     state = agreement(carried, shares, self._compared)
                 else:
