@@ -21,6 +21,7 @@ VALUES = {
     "patches.size": ("48 40", (48, 40)),
     "patches.stride": ("24 20", (24, 20)),
     "model.encoder_kernel": ("5", 5),
+    "model.members": ("3", 3),
     "output.times": ("0.1,0.9", (0.1, 0.9)),
 }
 

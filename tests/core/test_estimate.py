@@ -83,9 +83,13 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
     steps = 2 * chosen.training.steps
     twice = seconds(model__initial_fields="flow", training__steps=steps)
     assert twice == pytest.approx(2 * training)
-    matching = [seconds(model__members=members) - training for members in (1, 4)]
+    matching = [seconds(model__members=members) - training for members in (1, 2, 4)]
     assert matching[0] > 0
-    assert matching[1] == pytest.approx(4 * matching[0], rel=1e-4)
+    assert matching[2] == pytest.approx(2 * matching[1], rel=1e-4)
+    # One alone is not judged.
+    alike = seconds(model__members=2, model__weighting="equal") - training
+    assert alike == pytest.approx(2 * matching[0], rel=1e-4)
+    assert matching[1] > 1.1 * alike
 
 
 def test_measured_steps_replace_the_guess() -> None:
