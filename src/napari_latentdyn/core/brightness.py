@@ -12,10 +12,10 @@ from torch import Tensor
 from napari_latentdyn.core.matching.features import RECIPES
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.pyramid import match_one
-from napari_latentdyn.core.motion import Motion, acceleration, ends
+from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.physics import sample
 
 __all__ = ["follow_brightness"]
 
@@ -94,8 +94,7 @@ def _compared(
     first: Tensor, last: Tensor, masks: list[Tensor], velocity: Tensor, motion: Motion
 ) -> tuple[float, float, Tensor, Tensor]:
     """Return what is left of the difference as it is and with gain and offset, and these."""
-    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
-    origins, goals = ends(velocity, acceleration(velocity, motion), grid)
+    origins, goals = pixel_ends(velocity, motion)
     seen = Level(first, last, masks[0], masks[1]).seen(origins, goals)
     count = len(first)
     a = sample(first, origins.expand(count, -1, -1, -1))

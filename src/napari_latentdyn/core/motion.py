@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_latentdyn.core.operators import gradient, smooth
 from napari_latentdyn.core.physics import pixel_grid, sample
 
-__all__ = ["Motion", "acceleration", "ends", "stage_fields"]
+__all__ = ["Motion", "acceleration", "ends", "pixel_ends", "stage_fields"]
 
 Motion = Literal["steady", "inertial", "local"]
 
@@ -64,6 +64,12 @@ def ends(velocity: Tensor, felt: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
         Where the points are.
     """
     return grid - velocity / 2 + felt / 8, grid + velocity / 2 + felt / 8
+
+
+def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
+    """Return where what is at the pixels half way comes from and goes to; as `ends`."""
+    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
+    return ends(velocity, acceleration(velocity, motion), grid)
 
 
 def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:

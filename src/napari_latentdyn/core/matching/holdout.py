@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.motion import Motion, acceleration, ends
+from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize, smooth
 from napari_latentdyn.core.physics import inside, pixel_grid, sample
 
@@ -80,11 +80,10 @@ class HoldOut:
             Which blocks were hidden.
         """
         counted = self.hidden(fold)
-        grid = pixel_grid(*self.shape, device=counted.device)
         if velocity is None:
-            origins = goals = grid
+            origins = goals = pixel_grid(*self.shape, device=counted.device)
         else:
-            origins, goals = ends(velocity, acceleration(velocity, self._motion), grid)
+            origins, goals = pixel_ends(velocity, self._motion)
         first, last = (
             sample(image, places, "spline")
             for image, places in zip(self._images, (origins, goals), strict=True)

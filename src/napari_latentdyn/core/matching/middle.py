@@ -6,9 +6,9 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.ensemble import centre
-from napari_latentdyn.core.motion import Motion, acceleration, ends
+from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.physics import inside, pixel_grid, sample
+from napari_latentdyn.core.physics import inside, sample
 
 __all__ = ["middle_velocity"]
 
@@ -57,8 +57,7 @@ def middle_velocity(
 def _misfit(velocity: Tensor, images: list[Tensor], masks: list[Tensor], motion: Motion) -> Tensor:
     """Mean difference of the images around a place, (1, 1, H, W); zero where none is seen."""
     shape = (velocity.shape[-2], velocity.shape[-1])
-    grid = pixel_grid(*shape, device=velocity.device)
-    both = ends(velocity, acceleration(velocity, motion), grid)
+    both = pixel_ends(velocity, motion)
     seen = torch.ones_like(velocity[:, :1])
     for mask, places in zip(masks, both, strict=True):
         seen = seen * ((sample(mask, places) > 0.99) & inside(places, shape))
