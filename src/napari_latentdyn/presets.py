@@ -36,7 +36,7 @@ PRESETS: dict[str, Preset] = {
     "standard": Preset("A good result in a few minutes.", {}),
     "accurate": Preset(
         "The same method with more capacity and time.",
-        {"training.steps": 200, "model.unet_width": 16, "model.levels": 3},
+        {"training.steps": 200},
     ),
     "paper": Preset(
         "The published method, without any of our additions.",
@@ -48,6 +48,11 @@ PRESETS: dict[str, Preset] = {
             "model.fields_from": "first",
             "model.image_in_latent": False,
             "model.levels": 1,
+            "model.coarsening": 0,
+            "model.correlation": 0,
+            "model.contrast": False,
+            "model.latent_channels": 8,
+            "model.extractor_width": 16,
             "model.initial_fields": "zero",
             "model.members": 1,
             "model.weighting": "equal",

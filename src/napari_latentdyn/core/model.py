@@ -6,19 +6,15 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional
 
-from napari_latentdyn.core.networks import Encoder, UNet
+from napari_latentdyn.core.extraction import FieldExtraction
+from napari_latentdyn.core.networks import CONTRAST_REACH, Encoder, UNet, local_contrast
 from napari_latentdyn.core.operators import smooth
 from napari_latentdyn.core.physics import Advection, inside, pixel_grid, sample
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Batch", "LatentDynamics", "Prediction"]
 
-#: Stages into which the way to the middle is cut while fields are refined coarse to fine.
-_HALFWAY_STAGES = 4
-#: Brings displacements of tens of pixels to the size of the other inputs of the U-net.
-_MOTION_UNIT = 16.0
 #: Standard deviation in pixels of the neighbourhood in which trained fields are judged, the part
 #: of the initial difference that has to be left at most, and the difference that counts at most.
 _GUARD_REACH = 6.0
@@ -86,36 +82,81 @@ class LatentDynamics(nn.Module):
         self.channels = channels
         self.stages = model.stages
         self.physics = Advection(settings.physics)
+        self._keeps_image = model.image_in_latent
+        # With the image in the latent state the networks are the same for every channel: E sees
+        # their mean, and D adds to each what it finds from it and from the learned channels.
+        seen = 1 if self._keeps_image else channels
+        self._contrast = model.contrast
         self.encoder = Encoder(
-            channels, model.latent_channels, model.encoder_width, model.encoder_kernel
+            seen * (2 if model.contrast else 1),
+            model.latent_channels,
+            model.encoder_width,
+            model.encoder_kernel,
         )
-        self.latent_channels = model.latent_channels + (channels if model.image_in_latent else 0)
-        self._both = model.fields_from == "both"
-        self._refines = model.levels > 1 or model.initial_fields != "zero"
-        inputs = self.latent_channels * (2 if self._both else 1) + (2 if self._refines else 0)
-        self.extractor = UNet(inputs, 2 * self.stages, model.unet_width, zero_output=self._refines)
-        self.decoder = UNet(
-            self.latent_channels, channels, model.unet_width, zero_output=model.image_in_latent
+        self.latent_channels = model.latent_channels + (channels if self._keeps_image else 0)
+        shared = model.latent_channels + (1 if self._keeps_image else 0)
+        self.extractor = FieldExtraction(
+            shared, 1 if self._keeps_image else 0, model, settings.physics
         )
+        self.decoder = UNet(shared, seen, model.unet_width, zero_output=self._keeps_image)
         # Convolutions of few channels run about 1.5 times as fast in this layout.
         self.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
 
+    @property
+    def reach(self) -> int:
+        """How many pixels away an image pixel can lie and still change a latent one."""
+        return self.encoder.reach + (CONTRAST_REACH if self._contrast else 0)
+
     def encode(self, image: Tensor) -> Tensor:
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""
-        state: Tensor = self.encoder(image)
-        return torch.cat([image, state], dim=1) if self.settings.model.image_in_latent else state
+        grey = image.mean(dim=1, keepdim=True) if self._keeps_image else image
+        state: Tensor = self.encoder(
+            torch.cat([grey, local_contrast(grey)], dim=1) if self._contrast else grey
+        )
+        return torch.cat([image, state], dim=1) if self._keeps_image else state
 
     def decode(self, state: Tensor) -> Tensor:
         """Equation 3d: latent states (B, c, H, W) to images (B, C, H, W)."""
-        image: Tensor = self.decoder(state)
-        return state[:, : self.channels] + image if self.settings.model.image_in_latent else image
+        if not self._keeps_image:
+            decoded: Tensor = self.decoder(state)
+            return decoded
+        image, learned = state[:, : self.channels], state[:, self.channels :]
+        # Each channel with its own image, as if it were an image of a batch.
+        each = torch.cat(
+            [
+                image.reshape(-1, 1, *image.shape[-2:]),
+                learned.repeat_interleave(self.channels, dim=0),
+            ],
+            dim=1,
+        )
+        residual: Tensor = self.decoder(each)
+        return image + residual.view_as(image)
+
+    def read(self, state: Tensor, places: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
+        """Read a latent state between its pixels.
+
+        Parameters
+        ----------
+        state : Tensor, shape (B, c, H, W)
+            Latent states.
+        places : Tensor, shape (B, 2, h, w)
+            Where to read, in pixels.
+        origin : (int, int)
+            Position of the state's first pixel.
+
+        Returns
+        -------
+        Tensor, shape (B, c, h, w)
+        """
+        kernel = self.settings.physics.interpolation
+        if not self._keeps_image:
+            return sample(state, places, kernel, origin)
+        # Detail is in the image; a costly kernel for what the networks add would buy nothing.
+        image = sample(state[:, : self.channels], places, kernel, origin)
+        return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:
         """Equation 3b: the advection fields of a pair.
-
-        With several levels the images are halved again and again; the same
-        networks find the fields on the smallest and refine them on each larger
-        one.
 
         Parameters
         ----------
@@ -129,27 +170,20 @@ class LatentDynamics(nn.Module):
         Tensor, shape (B, n, 2, H, W)
             Pixels per stage.
         """
-        pyramid = [(first, last, start.sum(dim=1))]
-        for _ in range(self.settings.model.levels - 1):
-            if min(pyramid[-1][0].shape[-2:]) < 2 * 8:
-                break
-            pyramid.append(
-                (_halve(pyramid[-1][0]), _halve(pyramid[-1][1]), _halve(pyramid[-1][2]) / 2)
-            )
-        found: Tensor | None = None
-        for a, b, s in reversed(pyramid):
-            if found is not None:
-                found = 2 * functional.interpolate(
-                    found, size=a.shape[-2:], mode="bilinear", align_corners=False
-                )
-            change: Tensor = self.extractor(self._field_inputs(a, b, s, found))
-            found = change if found is None else found + change
-        assert found is not None
-        batch, _, height, width = found.shape
-        change_of_stages = found.view(batch, self.stages, 2, height, width)
-        if self.settings.model.timing == "even":
-            change_of_stages = change_of_stages.mean(dim=1, keepdim=True)
-        return change_of_stages + start
+        found = self.velocities(first, last, start.sum(dim=1))[-1]
+        return start + self.extractor.fields(found, (first.shape[-2], first.shape[-1]))
+
+    def velocities(self, first: Tensor, last: Tensor, start: Tensor) -> list[Tensor]:
+        """Return what F adds to a start, level by level; see `FieldExtraction.levels`."""
+        if self._keeps_image:
+            first, last = (image.mean(dim=1, keepdim=True) for image in (first, last))
+        return self.extractor.levels(first, last, start, self._encode_level)
+
+    def _encode_level(self, image: Tensor) -> Tensor:
+        if not self._keeps_image:
+            return self.encode(image)
+        seen = torch.cat([image, local_contrast(image)], dim=1) if self._contrast else image
+        return torch.cat([image, self.encoder(seen)], dim=1)
 
     def keep_better(self, first: Tensor, last: Tensor, start: Tensor, fields: Tensor) -> Tensor:
         """Go back to the initial fields wherever the trained ones do not meet better half way.
@@ -184,23 +218,6 @@ class LatentDynamics(nn.Module):
         difference = (a - b).abs().clamp(max=_FORGIVEN).mean(dim=1, keepdim=True)
         return smooth(difference, _GUARD_REACH)
 
-    def _field_inputs(self, a: Tensor, b: Tensor, start: Tensor, found: Tensor | None) -> Tensor:
-        state = self.encode(a)
-        if not self._refines:
-            return torch.cat([state, self.encode(b)], dim=1) if self._both else state
-        motion = start
-        if found is not None:
-            motion = motion + found.detach().view(len(a), self.stages, 2, *a.shape[-2:]).sum(dim=1)
-        parts = [state]
-        if self._both:
-            grid = pixel_grid(*a.shape[-2:], device=a.device).expand(len(a), -1, -1, -1)
-            steady = (motion / _HALFWAY_STAGES)[:, None].expand(-1, _HALFWAY_STAGES, -1, -1, -1)
-            parts = [
-                sample(state, self.physics.trace_back(steady, grid, 0.5)),
-                sample(self.encode(b), self.physics.trace_on(steady, grid, 0.5)),
-            ]
-        return torch.cat([*parts, motion / _MOTION_UNIT], dim=1)
-
     def forward(self, batch: Batch) -> Prediction:
         """Carry a batch from end to end."""
         first, last = self.encode(batch.first), self.encode(batch.last)
@@ -212,7 +229,7 @@ class LatentDynamics(nn.Module):
         states, targets, weights = [first, last], [], []
         origins = self.physics.trace_back(fields, grid, 1.0)
         states.append(
-            sample(first, origins, physics.interpolation)
+            self.read(first, origins)
             if physics.transport == "characteristics"
             else self.physics.carry(first, fields, 1.0)
         )
@@ -221,7 +238,7 @@ class LatentDynamics(nn.Module):
         if physics.ends == "both":
             goals = self.physics.trace_on(fields, grid, 0.0)
             states.append(
-                sample(last, goals, physics.interpolation)
+                self.read(last, goals)
                 if physics.transport == "characteristics"
                 else self.physics.carry_back(last, fields, 0.0)
             )
@@ -247,7 +264,3 @@ class LatentDynamics(nn.Module):
                 shifted = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
                 met &= inside(shifted, (valid.shape[-2], valid.shape[-1]))
         return met
-
-
-def _halve(values: Tensor) -> Tensor:
-    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)

@@ -291,7 +291,7 @@ class Renderer:
                 places = trace(fields.velocity, grid - offset, time) + offset
                 here = states.near(end, places)
                 if settings.transport == "characteristics":
-                    state = sample(here.state, places, settings.interpolation, here.origin)
+                    state = self.model.read(here.state, places, here.origin)
                 else:
                     state = self._carried(end, window, fields.velocity, time, here)
                 there = self.model.seen(self._valid[end], places)

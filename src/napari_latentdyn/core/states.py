@@ -87,7 +87,7 @@ class WindowStates:
         held = self._held.get(end)
         if held is not None and held.contains(box):
             return held
-        wide = box.grown(self._model.encoder.reach, self._shape)
+        wide = box.grown(self._model.reach, self._shape)
         image = self._images[end][(..., *wide.slices)].to(self._low.device)
         state = self._model.encode((image - self._low) / self._span)
         top, left = box.y - wide.y, box.x - wide.x

@@ -104,7 +104,7 @@ class ModelSettings(FrozenModel):
         "field of its own.",
     )
     latent_channels: int = Field(
-        8,
+        12,
         ge=1,
         le=128,
         title="Latent channels",
@@ -125,13 +125,29 @@ class ModelSettings(FrozenModel):
         description="Side of the convolution kernels of the encoder.",
         json_schema_extra={"advanced": True, "unit": "pixels"},
     )
+    contrast: bool = Field(
+        True,
+        title="Local contrast",
+        description="Show the encoder, besides the image, its local contrast, which does not "
+        "change with brightness and weighs faint texture like a strong one.",
+        json_schema_extra={"advanced": True},
+    )
     unet_width: int = Field(
         8,
         ge=1,
         le=128,
-        title="U-net width",
-        description="Channels at the full resolution of the two U-nets; they double at each of the "
-        "three down-samplings.",
+        title="Decoder width",
+        description="Channels of the decoder's U-net at full resolution; they double at each of "
+        "the three down-samplings.",
+        json_schema_extra={"advanced": True},
+    )
+    extractor_width: int = Field(
+        24,
+        ge=1,
+        le=128,
+        title="Extractor width",
+        description="Channels of the U-net that extracts the fields, on the finest level; they "
+        "double at each of the three down-samplings.",
         json_schema_extra={"advanced": True},
     )
     fields_from: Literal["first", "both"] = Field(
@@ -157,12 +173,30 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     levels: int = Field(
-        2,
+        5,
         ge=1,
-        le=6,
+        le=8,
         title="Pyramid levels",
-        description="Coarse to fine: fields are found on images halved this many times less one, "
-        "with the same weights, and refined level by level; 1 works at full resolution only.",
+        description="Coarse to fine: fields are extracted on images halved this many times less "
+        "one, with the same weights, and refined level by level; 1 works on the finest level only.",
+        json_schema_extra={"advanced": True},
+    )
+    coarsening: int = Field(
+        2,
+        ge=0,
+        le=4,
+        title="Coarsening",
+        description="Number of times that the images are halved for the finest level on which "
+        "fields are extracted; 0 extracts them at full resolution.",
+        json_schema_extra={"advanced": True},
+    )
+    correlation: int = Field(
+        3,
+        ge=0,
+        le=4,
+        title="Correlation",
+        description="Distance in pixels of a level up to which the two latent states, carried half "
+        "way, are correlated for the extraction; 0 does without. Used with fields from both.",
         json_schema_extra={"advanced": True},
     )
     initial_fields: Literal["zero", "drift", "flow", "matched"] = Field(

@@ -1,0 +1,1 @@
+"""Training of the prior: scenes with known motion, the trainer, and its weights."""

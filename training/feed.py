@@ -1,0 +1,133 @@
+"""Batches of scenes: made beforehand by other processes, seen several times, never twice alike."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ProcessPoolExecutor
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from training.plan import Plan
+from training.scenes import Scene, make_scene, photometry
+
+__all__ = ["TIMES", "Example", "batches", "scene_of"]
+
+#: Times of the frames of each scene.
+TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+_AHEAD = 24
+
+
+@dataclass(eq=False)
+class Example:
+    """A batch of scenes as a sensor saw them.
+
+    Attributes
+    ----------
+    frames : Tensor, shape (B, T, H, W)
+        Normalised; first and last with noise.
+    velocity : Tensor, shape (B, 2, H, W)
+        True velocity half way in pixels per interval.
+    known : Tensor, shape (B, 1, H, W)
+        One where it is more than a convention.
+    """
+
+    frames: Tensor
+    velocity: Tensor
+    known: Tensor
+
+    def to(self, device: torch.device) -> Example:
+        """Return the same on a device."""
+        return Example(self.frames.to(device), self.velocity.to(device), self.known.to(device))
+
+
+def scene_of(seed: int, number: int, size: int, longest: float) -> Scene:
+    """Return one scene of the endless sequence that belongs to a seed."""
+    random = torch.Generator().manual_seed(_mixed(seed, number))
+    return make_scene(random, (size, size), TIMES, longest)
+
+
+def batches(plan: Plan, start: int = 0) -> Iterator[Example]:
+    """Yield the batches from a step on; the same ones for the same plan.
+
+    Scenes that are seen again after a restart are those since then.
+    """
+    pool: deque[Scene] = deque(maxlen=plan.pool)
+    scenes = _scenes(plan, start * plan.fresh)
+    step = start
+    while True:
+        random = torch.Generator().manual_seed(_mixed(plan.seed + 1, step))
+        new = [next(scenes) for _ in range(min(plan.fresh, plan.batch))]
+        chosen = list(new)
+        chosen.extend(
+            pool[_integer(random, len(pool))] if pool else new[0]
+            for _ in range(plan.batch - len(new))
+        )
+        pool.extend(new)
+        yield _together([_seen(scene, random) for scene in chosen])
+        step += 1
+
+
+def _scenes(plan: Plan, first: int) -> Iterator[Scene]:
+    if plan.workers == 0:
+        number = first
+        while True:
+            yield scene_of(plan.seed, number, plan.size, plan.longest)
+            number += 1
+    with ProcessPoolExecutor(plan.workers, initializer=_one_thread) as processes:
+        waiting: deque[Future[Scene]] = deque()
+        number = first
+        while True:
+            while len(waiting) < _AHEAD:
+                waiting.append(
+                    processes.submit(scene_of, plan.seed, number, plan.size, plan.longest)
+                )
+                number += 1
+            yield waiting.popleft().result()
+
+
+def _one_thread() -> None:
+    os.nice(5)
+    torch.set_num_threads(1)
+
+
+def _seen(scene: Scene, random: torch.Generator) -> Scene:
+    """Return a scene turned, mirrored, reversed in time, or in negative, as a sensor saw it."""
+    frames, velocity, known = scene.frames, scene.velocity, scene.known
+    sign = torch.ones(2, 1, 1)
+    if _integer(random, 2):
+        frames, velocity, known = frames.flip(-1), velocity.flip(-1), known.flip(-1)
+        sign[1] = -sign[1]
+    if _integer(random, 2):
+        frames, velocity, known = frames.flip(-2), velocity.flip(-2), known.flip(-2)
+        sign[0] = -sign[0]
+    velocity = velocity * sign
+    if _integer(random, 2):
+        frames, known = frames.transpose(-1, -2), known.transpose(-1, -2)
+        velocity = velocity.transpose(-1, -2).flip(0)
+    if _integer(random, 2):
+        frames, velocity = frames.flip(0), -velocity
+    if _integer(random, 3) == 0:
+        frames = 1.0 - frames
+    return Scene(photometry(frames, TIMES, random), velocity, known)
+
+
+def _together(scenes: list[Scene]) -> Example:
+    return Example(
+        torch.stack([scene.frames for scene in scenes]),
+        torch.stack([scene.velocity for scene in scenes]),
+        torch.stack([scene.known for scene in scenes]),
+    )
+
+
+def _integer(random: torch.Generator, below: int) -> int:
+    return int(torch.randint(below, (), generator=random))
+
+
+def _mixed(seed: int, number: int) -> int:
+    # Neighbouring seeds of one generator give related numbers.
+    return int(np.random.SeedSequence([seed, number]).generate_state(1, np.uint64)[0] >> 1)

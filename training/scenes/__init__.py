@@ -1,0 +1,10 @@
+"""Scenes that a prior of motion between two images is trained on."""
+
+from __future__ import annotations
+
+from training.scenes.scene import Scene, make_scene
+from training.scenes.sensor import photometry
+
+draw = photometry
+
+__all__ = ["Scene", "draw", "make_scene", "photometry"]
