@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections import deque
 from collections.abc import Iterator
@@ -20,6 +21,8 @@ __all__ = ["TIMES", "Example", "batches", "scene_of"]
 #: Times of the frames of each scene.
 TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _AHEAD = 24
+#: Part of the scenes that stay simple to the end.
+_ALWAYS_SIMPLE = 0.1
 
 
 @dataclass(eq=False)
@@ -45,10 +48,23 @@ class Example:
         return Example(self.frames.to(device), self.velocity.to(device), self.known.to(device))
 
 
-def scene_of(seed: int, number: int, size: int, longest: float) -> Scene:
-    """Return one scene of the endless sequence that belongs to a seed."""
+def scene_of(seed: int, number: int, size: int, longest: float, simple: float = 0.0) -> Scene:
+    """Return one scene of the endless sequence that belongs to a seed.
+
+    Parameters
+    ----------
+    seed, number : int
+        Which one.
+    size : int
+        Its side in pixels.
+    longest : float
+        Longest displacement in pixels.
+    simple : float
+        With which probability it is a simple one.
+    """
     random = torch.Generator().manual_seed(_mixed(seed, number))
-    return make_scene(random, (size, size), TIMES, longest)
+    easy = float(torch.rand((), generator=random)) < simple
+    return make_scene(random, (size, size), TIMES, longest, simple=easy)
 
 
 def batches(plan: Plan, start: int = 0) -> Iterator[Example]:
@@ -68,26 +84,27 @@ def batches(plan: Plan, start: int = 0) -> Iterator[Example]:
             for _ in range(plan.batch - len(new))
         )
         pool.extend(new)
-        yield _together([_seen(scene, random) for scene in chosen])
+        quiet = step < plan.simple
+        yield _together([_seen(scene, random, quiet=quiet) for scene in chosen])
         step += 1
 
 
 def _scenes(plan: Plan, first: int) -> Iterator[Scene]:
+    numbers = itertools.count(first)
     if plan.workers == 0:
-        number = first
-        while True:
-            yield scene_of(plan.seed, number, plan.size, plan.longest)
-            number += 1
+        for number in numbers:
+            yield scene_of(*_described(plan, number))
     with ProcessPoolExecutor(plan.workers, initializer=_one_thread) as processes:
         waiting: deque[Future[Scene]] = deque()
-        number = first
         while True:
             while len(waiting) < _AHEAD:
-                waiting.append(
-                    processes.submit(scene_of, plan.seed, number, plan.size, plan.longest)
-                )
-                number += 1
+                waiting.append(processes.submit(scene_of, *_described(plan, next(numbers))))
             yield waiting.popleft().result()
+
+
+def _described(plan: Plan, number: int) -> tuple[int, int, int, float, float]:
+    simple = 1.0 - number / (plan.simple * plan.fresh) if plan.simple else 0.0
+    return plan.seed, number, plan.size, plan.longest, max(simple, _ALWAYS_SIMPLE)
 
 
 def _one_thread() -> None:
@@ -95,7 +112,7 @@ def _one_thread() -> None:
     torch.set_num_threads(1)
 
 
-def _seen(scene: Scene, random: torch.Generator) -> Scene:
+def _seen(scene: Scene, random: torch.Generator, *, quiet: bool) -> Scene:
     """Return a scene turned, mirrored, reversed in time, or in negative, as a sensor saw it."""
     frames, velocity, known = scene.frames, scene.velocity, scene.known
     sign = torch.ones(2, 1, 1)
@@ -113,6 +130,9 @@ def _seen(scene: Scene, random: torch.Generator) -> Scene:
         frames, velocity = frames.flip(0), -velocity
     if _integer(random, 3) == 0:
         frames = 1.0 - frames
+    # What a sensor adds would hide the motion as long as none has been learned.
+    if quiet and _integer(random, 2):
+        return Scene(frames.clamp(0, 1), velocity, known)
     return Scene(photometry(frames, TIMES, random), velocity, known)
 
 

@@ -17,7 +17,10 @@ class Plan(FrozenModel):
     steps: int = Field(6000, ge=1, description="Optimiser steps, over which the rate decays.")
     batch: int = Field(8, ge=1, description="Pairs of images in each step.")
     fresh: int = Field(
-        4, ge=1, description="Scenes made anew for each step; the rest are seen again, altered."
+        3, ge=1, description="Scenes made anew for each step; the rest are seen again, altered."
+    )
+    simple: int = Field(
+        800, ge=0, description="Steps over which simple scenes give way to all kinds."
     )
     pool: int = Field(160, ge=1, description="Scenes that are kept to be seen again.")
     size: int = Field(128, ge=32, description="Side of the scenes in pixels.")
@@ -37,7 +40,7 @@ class Plan(FrozenModel):
     given_start: float = Field(
         0.25, ge=0, le=1, description="Part of the pairs that start near the true velocity."
     )
-    frames_every: int = Field(3, ge=1, description="Frames count in every so many steps.")
+    frames_every: int = Field(4, ge=1, description="Frames count in every so many steps.")
     frames_batch: int = Field(4, ge=1, description="Pairs of which frames are decoded.")
     seed: int = Field(0, ge=0, description="Start of all random numbers.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train.")

@@ -24,14 +24,8 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "A first look in about half a minute.",
-        {
-            "training.steps": 10,
-            "model.members": 2,
-            "model.weighting": "equal",
-            "model.stages": 4,
-            "patches.size": (96, 96),
-        },
+        "A first answer in seconds, without training.",
+        {"training.steps": 0, "model.members": 2, "model.stages": 4},
     ),
     "standard": Preset("A good result in a few minutes.", {}),
     "accurate": Preset(
@@ -65,6 +59,7 @@ PRESETS: dict[str, Preset] = {
             "physics.departure": "euler",
             "physics.border": "clamp",
             "physics.ends": "first",
+            "training.start_from": "scratch",
             "training.steps": 800,
             "training.batch_size": 4,
             "training.keep_better": False,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -190,6 +190,9 @@ class Body(Layer):
         Added near the edge.
     evolution : float
         Relative change of the radiance over the interval.
+    overlap : float
+        How far the material reaches beyond the outline, in pixels: neighbours whose soft edges
+        overlap leave no seam between them.
     """
 
     material: Tensor
@@ -200,7 +203,7 @@ class Body(Layer):
     dome: float = 0.0
     rim: float = 0.0
     evolution: float = 0.0
-    overlap: float = field(default=0.0)
+    overlap: float = 0.0
 
     def paint(self, painting: Painting) -> None:
         """Paint inside the window that the body passes through."""

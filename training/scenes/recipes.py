@@ -40,12 +40,12 @@ class Setting:
 
     @classmethod
     def draw(cls, canvas: Canvas, draws: Draws, longest: float) -> Setting:
-        """Draw the speed: slow scenes are as common as fast ones, and some do not move."""
+        """Draw the speed: each octave of it is as common as any other, and some do not move."""
         kind = draws.pick(["still", "slow", "any"], [5, 5, 90])
         speed = {
             "still": 0.0,
             "slow": draws.uniform(0.05, 1.0),
-            "any": draws.log_uniform(min(0.5, longest), longest),
+            "any": draws.log_uniform(min(2.0, longest), longest),
         }[kind]
         camera: Motion = Still()
         if kind == "any" and draws.chance(0.2):
@@ -106,6 +106,14 @@ def ocean(setting: Setting) -> list[Layer]:
     if setting.draws.chance(0.25):
         layers.append(land(setting))
     return layers
+
+
+def plain(setting: Setting) -> list[Layer]:
+    """Compose one layer that moves fast, and nothing else: what a network learns first."""
+    draws = setting.draws
+    motion = draw_affine(setting.canvas, draws, setting.speed * draws.uniform(0, 0.5))
+    drift = draw_drift(draws, setting.speed * draws.uniform(0.2, 0.7))
+    return [Sheet(setting.texture(), Composed(drift, motion))]
 
 
 def sources(setting: Setting, motion: Motion) -> Layer:

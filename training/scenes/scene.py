@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from training.scenes.draws import Canvas, Draws
 from training.scenes.layers import Painting
-from training.scenes.recipes import RECIPES, Setting
+from training.scenes.recipes import RECIPES, Setting, plain
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +39,8 @@ def make_scene(
     size: tuple[int, int] = (128, 128),
     times: Sequence[float] = (0, 0.25, 0.5, 0.75, 1),
     longest: float = 24.0,
+    *,
+    simple: bool = False,
 ) -> Scene:
     """Draw a scene.
 
@@ -52,6 +54,9 @@ def make_scene(
         When to show it, in [0, 1].
     longest : float
         Bounds the displacement of most things over the interval, in pixels.
+    simple : bool
+        One layer that moves fast: of such scenes motion is learned quickly,
+        while of all others networks at first learn only to stand still.
 
     Returns
     -------
@@ -63,6 +68,8 @@ def make_scene(
     canvas = Canvas(size, math.ceil(0.6 * longest) + 8)
     setting = Setting.draw(canvas, draws, longest)
     recipe = draws.pick(list(RECIPES), list(RECIPES.values()))
+    if simple:
+        setting, recipe = replace(setting, speed=draws.uniform(0.2, 1.0) * longest), plain
     painting = Painting(canvas, times)
     for layer in recipe(setting):
         layer.paint(painting)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.matching.features import RECIPES
 from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.matching.pyramid import match_one
+from napari_latentdyn.core.matching.pyramid import match_one, scaled
 from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.pair import ImagePair
@@ -34,7 +34,7 @@ _GAINS = (0.2, 5.0)
 
 
 def follow_brightness(
-    pair: ImagePair, drift: NDArray[np.float32], motion: Motion, device: torch.device
+    pair: ImagePair, start: NDArray[np.float32], motion: Motion, device: torch.device
 ) -> Generator[None, None, ImagePair]:
     """Find how brightness changed between two images as a whole.
 
@@ -47,8 +47,9 @@ def follow_brightness(
     ----------
     pair : ImagePair
         The images.
-    drift : ndarray of float32, shape (2,)
-        Common drift in pixels.
+    start : ndarray of float32, shape (2,) or (2, H, W)
+        Common drift in pixels, or a velocity half way of which the detail is
+        missing.
     motion : {"steady", "inertial", "local"}
         How points travel.
     device : torch.device
@@ -73,7 +74,11 @@ def follow_brightness(
         resize(torch.from_numpy(valid)[None, None].to(device, torch.float32), shape)
         for valid in (pair.valid_first, pair.valid_last)
     ]
-    way = drift * np.array([shape[0] / height, shape[1] / width], np.float32)
+    way = torch.from_numpy(start).to(device)
+    if way.ndim == 1:
+        way = way * way.new_tensor([shape[0] / height, shape[1] / width])
+    else:
+        way = scaled(way[None], shape)[0]
     moments = _moments(first, last, (masks[0] > 0.99) & (masks[1] > 0.99))
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):

@@ -150,10 +150,8 @@ def correlation(first: Tensor, last: Tensor, radius: int) -> Tensor:
         Row by row of shifts, from -1 to 1.
     """
     height, width = first.shape[-2:]
-    a = functional.normalize(first, dim=1)
-    b = functional.pad(
-        functional.normalize(last, dim=1), (radius, radius, radius, radius), mode="replicate"
-    )
+    a, b = (functional.normalize(_standard(state), dim=1) for state in (first, last))
+    b = functional.pad(b, (radius, radius, radius, radius), mode="replicate")
     side = 2 * radius + 1
     return torch.stack(
         [
@@ -163,6 +161,12 @@ def correlation(first: Tensor, last: Tensor, radius: int) -> Tensor:
         ],
         dim=1,
     )
+
+
+def _standard(state: Tensor) -> Tensor:
+    """Take mean and deviation over the image out: what all places share tells no motion."""
+    deviation, mean = torch.std_mean(state, dim=(2, 3), keepdim=True)
+    return (state - mean) / (deviation + 1e-3)
 
 
 def halve(values: Tensor) -> Tensor:

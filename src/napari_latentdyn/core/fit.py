@@ -16,12 +16,13 @@ from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
 from napari_latentdyn.core.ensemble import Ensemble
-from napari_latentdyn.core.initial import brightness_of, initial_velocities, start_fields
+from napari_latentdyn.core.initial import initial_velocities, start_fields
 from napari_latentdyn.core.losses import TERMS, loss_terms, total_loss
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import batch_indices, scan
 from napari_latentdyn.core.preview import Preview
+from napari_latentdyn.core.prior import load_weights
 from napari_latentdyn.core.render import Renderer
 from napari_latentdyn.core.sampler import PatchSampler
 from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
@@ -102,6 +103,8 @@ def fit(
     ------
     Stopped
         If `should_stop` became true before the initial fields were found.
+    SettingsError
+        If the networks cannot start from where the settings say.
     OutOfMemoryError
         If memory runs out, also with half of the batch.
     DeviceError
@@ -152,9 +155,9 @@ class _Fit:
     def _run(self) -> Generator[Progress, None, Dynamics]:
         use_threads(self.settings.training.threads)
         self.device = resolve(self.settings.training.device)
-        ensemble = yield from self._prepare()
-        start = start_fields(ensemble, self.settings)
         model = self._model()
+        ensemble = yield from self._prepare(model)
+        start = start_fields(ensemble, self.settings)
         optimiser = torch.optim.Adam(
             model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
         )
@@ -186,17 +189,20 @@ class _Fit:
             torch.cuda.empty_cache()
         return Dynamics(self.pair, self.settings, model, fields, report, ensemble, checkpoint)
 
-    def _prepare(self) -> Generator[Progress, None, Ensemble]:
+    def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, Ensemble]:
         if self.resume is not None:
             self.pair = self.pair.with_brightness(self.resume.brightness)
             return self.resume.start
-        pieces = self._pieces()
+        pieces = initial_velocities(
+            self.pair, self.settings, self.device, model if self.has_learned else None
+        )
         shown = -1.0
         while True:
             try:
                 done, total, message = next(pieces)
             except StopIteration as end:
-                result: Ensemble = end.value
+                result: Ensemble
+                self.pair, result = end.value
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.
@@ -208,17 +214,14 @@ class _Fit:
                     "prepare", round(100 * done), 100 * total, seconds=shown, message=message
                 )
 
-    def _pieces(self) -> Generator[tuple[float, int, str], None, Ensemble]:
-        images, model = self.settings.images, self.settings.model
-        if images.brightness == "follow" and model.initial_fields == "matched":
-            self.pair = yield from brightness_of(self.pair, self.settings, self.device)
-        return (yield from initial_velocities(self.pair, self.settings, self.device))
-
     def _model(self) -> LatentDynamics:
         # Random numbers of the caller stay as they are.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.training.seed)
-            return LatentDynamics(self.pair.channels, self.settings).to(self.device)
+            model = LatentDynamics(self.pair.channels, self.settings)
+        # A training that goes on has its own weights.
+        self.has_learned = self.resume is None and load_weights(model, self.settings)
+        return model.to(self.device)
 
     def _train(
         self, model: LatentDynamics, optimiser: torch.optim.Optimizer, start: NDArray[np.float32]

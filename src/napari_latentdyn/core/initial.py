@@ -1,4 +1,4 @@
-"""Initial fields: a common drift by phase correlation, then optical flow or matching."""
+"""Initial fields: a common drift, what networks extract, optical flow or matching."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ from skimage.transform import resize
 from napari_latentdyn.core.brightness import follow_brightness
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
+from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.physics import Advection, pixel_grid
+from napari_latentdyn.core.prior import prior_velocity
 from napari_latentdyn.core.relay import relay
 from napari_latentdyn.settings import PhysicsSettings, Settings
 
-__all__ = ["brightness_of", "common_drift", "initial_velocities", "start_fields", "steady_field"]
+__all__ = ["common_drift", "initial_velocities", "start_fields", "steady_field"]
 
 Field = NDArray[np.float32]
 
@@ -35,8 +37,11 @@ _AROUND = 4.0
 
 
 def initial_velocities(
-    pair: ImagePair, settings: Settings, device: torch.device
-) -> Generator[tuple[float, int, str], None, Ensemble]:
+    pair: ImagePair,
+    settings: Settings,
+    device: torch.device,
+    model: LatentDynamics | None = None,
+) -> Generator[tuple[float, int, str], None, tuple[ImagePair, Ensemble]]:
     """Find the velocities from which training starts.
 
     Parameters
@@ -46,9 +51,13 @@ def initial_velocities(
     settings : Settings
         `model.initial_fields` says how far to go, `model.members` how many
         matched velocities there are, `model.weighting` how much each counts,
-        `physics.motion` how points travel.
+        `physics.motion` how points travel, `images.brightness` whether a change
+        of brightness is looked for.
     device : torch.device
         Where matching computes.
+    model : LatentDynamics, optional
+        Networks that have learned before: matching starts from what they
+        extract, and adds its detail, instead of from nothing.
 
     Yields
     ------
@@ -57,49 +66,57 @@ def initial_velocities(
 
     Returns
     -------
-    Ensemble
+    pair : ImagePair
+        The same, with what changed of its brightness as a whole.
+    ensemble : Ensemble
         Of one member unless matched.
     """
     method = settings.model.initial_fields
     if method == "zero":
-        return Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
-    members = settings.model.members if method == "matched" else 0
-    total = {"drift": 1, "flow": 4, "matched": 1 + members}[method]
+        return pair, Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
+    if method == "matched":
+        return (yield from _matched(pair, settings, device, model))
+    total = {"drift": 1, "flow": 4}[method]
     yield 0, total, "Looking for a common drift"
     drift = common_drift(*_comparable(pair))
-    if method == "matched":
-        first, last = (image.mean(axis=0) for image in pair.normalised())
-        matching = match_members(
-            (first, last),
-            (pair.valid_first, pair.valid_last),
-            drift,
-            members,
-            settings.physics.motion,
-            device,
-            weigh=settings.model.weighting == "held_out" and members > 1,
-        )
-
-        def say(told: tuple[int, float]) -> tuple[float, int, str]:
-            done, part = told
-            return 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
-
-        return (yield from relay(matching, say))
     field = np.zeros((2, *pair.shape), np.float32)
     if method == "flow":
         field = yield from _optical_flow(pair, drift, total)
-    return Ensemble.equal((field + drift[:, None, None]).astype(np.float32)[None])
+    return pair, Ensemble.equal((field + drift[:, None, None]).astype(np.float32)[None])
 
 
-def brightness_of(
-    pair: ImagePair, settings: Settings, device: torch.device
-) -> Generator[tuple[float, int, str], None, ImagePair]:
-    """Return the pair with what changed of its brightness as a whole; yields as the above."""
-    total = 1 + settings.model.members
-    yield 0, total, "Comparing brightness"
-    steps = follow_brightness(
-        pair, common_drift(*_comparable(pair)), settings.physics.motion, device
+def _matched(
+    pair: ImagePair, settings: Settings, device: torch.device, model: LatentDynamics | None
+) -> Generator[tuple[float, int, str], None, tuple[ImagePair, Ensemble]]:
+    members, motion = settings.model.members, settings.physics.motion
+    total = 1 + members
+    yield 0, total, "Looking for a common drift"
+    start = drift = common_drift(*_comparable(pair))
+    if model is not None:
+        yield 0, total, "Extracting the fields"
+        start = prior_velocity(model, pair, drift)
+    if settings.images.brightness == "follow":
+        comparing = follow_brightness(pair, start, motion, device)
+        followed = yield from relay(comparing, lambda _: (0.0, total, "Comparing brightness"))
+        if model is not None and followed.brightness is not pair.brightness:
+            start = prior_velocity(model, followed, drift)
+        pair = followed
+    first, last = (image.mean(axis=0) for image in pair.normalised())
+    matching = match_members(
+        (first, last),
+        (pair.valid_first, pair.valid_last),
+        start,
+        members,
+        motion,
+        device,
+        weigh=settings.model.weighting == "held_out" and members > 1,
     )
-    return (yield from relay(steps, lambda _: (0.0, total, "Comparing brightness")))
+
+    def say(told: tuple[int, float]) -> tuple[float, int, str]:
+        done, part = told
+        return 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
+
+    return pair, (yield from relay(matching, say))
 
 
 def start_fields(ensemble: Ensemble, settings: Settings) -> Field:

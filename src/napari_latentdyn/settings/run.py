@@ -18,12 +18,19 @@ Fraction = Annotated[float, Field(ge=0.0, le=1.0)]
 class TrainingSettings(FrozenModel):
     """The fit to the two images: loss (HLG equations 7 to 9), optimiser, device."""
 
+    start_from: str = Field(
+        "prior",
+        min_length=1,
+        title="Start from",
+        description="Weights from which the networks start: those learned beforehand on generated "
+        "scenes (prior), random ones (scratch), or those of a saved run, by its folder.",
+    )
     steps: int = Field(
         40,
-        ge=1,
+        ge=0,
         le=1_000_000,
         title="Steps",
-        description="Number of optimiser steps.",
+        description="Number of optimiser steps; with 0 the networks stay as they start.",
     )
     batch_size: int = Field(
         2,

@@ -10,23 +10,21 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.nn import functional
 
 from napari_latentdyn.core.ensemble import Ensemble, held_out_weights
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.middle import middle_velocity
-from napari_latentdyn.core.matching.solver import refine
+from napari_latentdyn.core.matching.solver import FULL, SHORT_FINE, SHORT_HALF, Effort, refine
 from napari_latentdyn.core.motion import Motion
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.relay import relay
 
-__all__ = ["match_members", "match_one", "pyramid_shapes"]
+__all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
-_ITERATIONS = 100
 
 
 def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int]]:
@@ -41,7 +39,7 @@ def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int
 def match_members(
     images: tuple[NDArray[np.float32], NDArray[np.float32]],
     valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    drift: NDArray[np.float32],
+    start: NDArray[np.float32],
     members: int,
     motion: Motion,
     device: torch.device,
@@ -56,8 +54,9 @@ def match_members(
         Normalised to about [0, 1].
     valid : two ndarrays of bool, shape (H, W)
         False where a pixel is missing.
-    drift : ndarray of float32, shape (2,)
-        Motion of the scene as a whole from which the coarsest level starts, in pixels.
+    start : ndarray of float32, shape (2,) or (2, H, W)
+        Motion of the scene as a whole from which the coarsest level starts, in
+        pixels, or a velocity half way that needs no more than its detail.
     members : int
         Number of recipes.
     motion : {"steady", "inertial", "local"}
@@ -88,7 +87,8 @@ def match_members(
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
-        velocity = yield from relay(member.run(drift), partial(_numbered, number))
+        searching = member.run(torch.from_numpy(start).to(device))
+        velocity = yield from relay(searching, partial(_numbered, number))
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
     velocities = np.stack(found)
@@ -112,12 +112,12 @@ def match_members(
 def match_one(
     images: list[Tensor],
     masks: list[Tensor],
-    drift: NDArray[np.float32],
+    start: Tensor,
     recipe: Recipe,
     motion: Motion,
 ) -> Generator[None, None, Tensor]:
     """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W)."""
-    return relay(_Member(images, masks, recipe, motion, None).run(drift), _nothing)
+    return relay(_Member(images, masks, recipe, motion, None).run(start), _nothing)
 
 
 def _nothing(_: float) -> None:
@@ -152,45 +152,53 @@ class _Member:
         self.missed: list[tuple[float, float]] = []
 
     @torch.no_grad()
-    def run(self, drift: NDArray[np.float32]) -> Generator[float, None, Tensor]:
-        """Find the velocity; yields the part of the work that is done."""
+    def run(self, start: Tensor) -> Generator[float, None, Tensor]:
+        """Find the velocity; yields the part of the work that is done.
+
+        Parameters
+        ----------
+        start : Tensor, shape (2,) or (2, H, W)
+            A drift as a whole, or a velocity of which the detail is missing.
+        """
         like = self._images[0]
         shape = (like.shape[-2], like.shape[-1])
-        shapes = pyramid_shapes(shape, self._recipe.factor)
+        if start.ndim == 1:
+            shapes = pyramid_shapes(shape, self._recipe.factor)
+            efforts = [FULL] * len(shapes)
+            start = start.view(2, 1, 1).expand(2, *shape)
+        else:
+            shapes = [shape] if min(shape) < 2 * _COARSEST else [_half(shape), shape]
+            efforts = [SHORT_HALF, SHORT_FINE][-len(shapes) :]
         judged = _nearest_to_half(shapes) if self._judge is not None else -1
         pixels = [float(h * w) for h, w in shapes]
         work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
-        velocity: Tensor | None = None
-        for number, size in enumerate(shapes):
+        velocity = scaled(start[None].to(like.dtype), shapes[0])
+        for number, (size, effort) in enumerate(zip(shapes, efforts, strict=True)):
             part = sum(work[:number]) / sum(work)
-            if velocity is None:
-                scale = like.new_tensor([new / old for new, old in zip(size, shape, strict=True)])
-                start = (like.new_tensor(drift) * scale).view(1, 2, 1, 1)
-                velocity = start.expand(1, 2, *size).contiguous()
-            else:
-                velocity = _grow(velocity, size)
+            velocity = scaled(velocity, size)
             if number == judged:
-                yield from relay(self._judged(velocity, size), _always(part))
+                yield from relay(self._judged(velocity, size, effort), _always(part))
                 part += FOLDS * pixels[number] / sum(work)
-            velocity = yield from relay(self._refined(velocity, size), _always(part))
-        assert velocity is not None
+            velocity = yield from relay(self._refined(velocity, size, effort), _always(part))
         return velocity
 
-    def _judged(self, start: Tensor, size: tuple[int, int]) -> Generator[None, None, None]:
+    def _judged(
+        self, start: Tensor, size: tuple[int, int], effort: Effort
+    ) -> Generator[None, None, None]:
         """Find the velocity without some blocks, and see how well it is predicted there."""
         assert self._judge is not None
         for fold in range(FOLDS):
             hidden = self._judge.hidden(fold, size)
-            velocity = yield from self._refined(start, size, hidden)
-            self.missed.append(self._judge.missed(_grow(velocity, self._judge.shape), fold))
+            velocity = yield from self._refined(start, size, effort, hidden)
+            self.missed.append(self._judge.missed(scaled(velocity, self._judge.shape), fold))
 
     def _refined(
-        self, start: Tensor, size: tuple[int, int], hidden: Tensor | None = None
+        self, start: Tensor, size: tuple[int, int], effort: Effort, hidden: Tensor | None = None
     ) -> Generator[None, None, Tensor]:
         first, last = (features(resize(image, size), self._recipe) for image in self._images)
         valid_first, valid_last = (resize(mask, size) for mask in self._masks)
         level = Level(first, last, valid_first, valid_last, hidden)
-        return refine(level, start, self._recipe, self._motion, _ITERATIONS)
+        return refine(level, start, self._recipe, self._motion, effort)
 
 
 def _nearest_to_half(shapes: list[tuple[int, int]]) -> int:
@@ -205,8 +213,12 @@ def _root_mean_square(sums: list[tuple[float, float]]) -> float:
     return math.sqrt(total / count) if count > 0 else math.inf
 
 
-def _grow(velocity: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Bring a field in pixels to another size; its values grow with the image."""
-    grown = functional.interpolate(velocity, shape, mode="bilinear", align_corners=False)
+def _half(shape: tuple[int, int]) -> tuple[int, int]:
+    return (round(shape[0] / 2), round(shape[1] / 2))
+
+
+def scaled(velocity: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Bring a field in pixels to another size; its values change with the image."""
+    grown = resize(velocity, shape)
     ratio = [new / old for new, old in zip(shape, velocity.shape[-2:], strict=True)]
     return grown * velocity.new_tensor(ratio).view(1, 2, 1, 1)

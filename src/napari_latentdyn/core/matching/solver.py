@@ -12,6 +12,7 @@ robust, so that cracks and new features do not bend the field around them.
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,14 +28,8 @@ from napari_latentdyn.core.operators import (
 )
 from napari_latentdyn.core.physics import pixel_grid, sample
 
-__all__ = ["refine"]
+__all__ = ["FULL", "SHORT_FINE", "SHORT_HALF", "Effort", "refine"]
 
-#: Times that the data term is linearised on each level, and those before which motion edges are
-#: moved by propagation.
-_WARPS = 6
-_PROPAGATE_BEFORE = (3, 5)
-#: Reweightings for each linearisation.
-_REWEIGHTINGS = 2
 #: Differences of features well above this are forgiven: the pixel shows something new.
 _FORGIVEN = 0.1
 #: Second differences of the field, in pixels per interval, above which a kink costs no more than
@@ -47,8 +42,36 @@ _DAMPING = 1e-3
 _TOLERANCE = 0.03
 
 
+@dataclass(frozen=True)
+class Effort:
+    """How long the velocity is improved on one level.
+
+    Attributes
+    ----------
+    warps : int
+        Times that the data term is linearised.
+    propagate_before : tuple of int
+        Those before which motion edges are moved by propagation.
+    iterations : int
+        Steps of the conjugate gradients for each linear problem.
+    reweightings : int
+        Linear problems for each linearisation.
+    """
+
+    warps: int
+    propagate_before: tuple[int, ...]
+    iterations: int
+    reweightings: int = 2
+
+
+#: From nothing, and from a velocity that is right but for its detail, at half and full size.
+FULL = Effort(6, (3, 5), 100)
+SHORT_HALF = Effort(3, (1,), 60)
+SHORT_FINE = Effort(3, (1,), 30)
+
+
 def refine(
-    level: Level, velocity: Tensor, recipe: Recipe, motion: Motion, iterations: int
+    level: Level, velocity: Tensor, recipe: Recipe, motion: Motion, effort: Effort
 ) -> Generator[None, None, Tensor]:
     """Improve the velocity half way on one level.
 
@@ -62,8 +85,8 @@ def refine(
         Weights.
     motion : {"steady", "inertial", "local"}
         How points travel.
-    iterations : int
-        Steps of the conjugate gradients for each linear problem.
+    effort : Effort
+        How long.
 
     Yields
     ------
@@ -74,17 +97,17 @@ def refine(
     -------
     Tensor, shape (1, 2, H, W)
     """
-    for warp in range(_WARPS):
-        if warp in _PROPAGATE_BEFORE:
+    for warp in range(effort.warps):
+        if warp in effort.propagate_before:
             velocity = propagate(level, velocity, acceleration(velocity, motion))
             yield
         difference, slopes, seen = _linearise(level, velocity, acceleration(velocity, motion))
         change = torch.zeros_like(velocity)
-        for _ in range(_REWEIGHTINGS):
+        for _ in range(effort.reweightings):
             left = difference + (slopes * change[:, :, None]).sum(dim=1)
             weight = seen * (4 * _FORGIVEN**3) / (left**2 + _FORGIVEN**2) ** 2
             problem = _Problem(weight, slopes, difference, velocity, change, recipe.stiffness)
-            change = yield from problem.solve(change, iterations)
+            change = yield from problem.solve(change, effort.iterations)
         velocity = velocity + change.clamp(-_LONGEST_CHANGE, _LONGEST_CHANGE)
     return velocity
 
