@@ -211,7 +211,9 @@ def test_a_method_runs_in_a_process_of_its_own(case: Case, tmp_path: Path) -> No
 
 def test_methods_are_chosen_by_name() -> None:
     assert [m.name for m in methods.choose(["blend", "quick"], False)] == ["blend", "quick"]
-    assert len(methods.choose(None, False)) == len(methods.PRESETS) + len(RIVALS)
+    assert len(methods.choose(None, False)) == sum(
+        map(len, (methods.PRESETS, methods.VARIANTS, RIVALS))
+    )
     assert {m.name for m in methods.choose(["blend"], True)} > {"blend", "standard"}
     with pytest.raises(ValueError, match="known are quick"):
         methods.choose(["nonsense"], False)

@@ -23,6 +23,8 @@ __all__ = ["new_state", "rate", "train"]
 
 _log = logging.getLogger(__name__)
 _MAX_GRADIENT = 1.0
+#: The second one forgets large gradients sooner than is usual: they are rare and come in bursts.
+_BETAS = (0.9, 0.99)
 #: What the log says of the steps since its last line: means.
 _NAMES = ("field", "epe", "frames", "ends", "square")
 
@@ -33,7 +35,10 @@ def new_state(plan: Plan, settings: Settings, device: torch.device) -> State:
         torch.manual_seed(plan.seed)
         model = LatentDynamics(1, settings).to(device)
     optimiser = torch.optim.AdamW(
-        model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
+        model.parameters(),
+        lr=plan.learning_rate,
+        weight_decay=plan.weight_decay,
+        betas=_BETAS,
     )
     return State(model, copy.deepcopy(model), optimiser)
 
@@ -106,6 +111,8 @@ def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterato
 
 def _one_step(plan: Plan, state: State, example: Example) -> dict[str, float]:
     model = state.model.train()
+    settled = model.settings.model.coarsening
+    model.extractor.coarsening = settled + (state.step < plan.coarse)
     random = torch.Generator().manual_seed(plan.seed * 1_000_003 + state.step)
     start = start_near(example, plan.given_start, random)
     first, last = example.frames[:, :1], example.frames[:, -1:]

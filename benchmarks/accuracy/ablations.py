@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+#: The prior has networks of one shape only.
+_SCRATCH = {"training.start_from": "scratch"}
+
 #: Settings that differ from those of `standard`, by the name of the row. What the
 #: installed version refuses gives an empty row with the reason.
 ABLATIONS: dict[str, dict[str, Any]] = {
@@ -13,10 +16,11 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no visibility": {"physics.visibility": False},
     "one member": {"model.members": 1},
     "equal weights": {"model.weighting": "equal"},
-    "one step of training": {"training.steps": 1},
-    "free timing": {"model.timing": "free"},
+    "from scratch": {"training.start_from": "scratch"},
+    "no training": {"training.steps": 0},
+    "free timing": {"model.timing": "free", **_SCRATCH},
     "trained everywhere": {"training.keep_better": False},
-    "no image in the state": {"model.image_in_latent": False},
+    "no image in the state": {"model.image_in_latent": False, **_SCRATCH},
     "first end only": {"physics.ends": "first"},
     "one level": {"model.levels": 1},
     "first differences": {"training.smoothness": "first"},

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         help="given figures, for what is not run here",
     )
     add("--out", type=Path, default=Path("build/accuracy"), help="folder to write")
-    names = ", ".join(name for name, method in METHODS.items() if not method.changes)
+    names = ", ".join(name for name in METHODS if not name.startswith(ablated("")))
     add("--methods", type=_names, help=f"of {names}, separated by commas; all by default")
     add("--cases", type=_names, default=[], help="only those whose name holds one of these")
     add("--ablation", action="store_true", help="also run standard without each of its parts")

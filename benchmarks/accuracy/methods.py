@@ -13,6 +13,7 @@ __all__ = [
     "MAIN_PRESET",
     "METHODS",
     "PRESETS",
+    "VARIANTS",
     "Method",
     "ablated",
     "choose",
@@ -21,13 +22,20 @@ __all__ = [
 ]
 
 PRESETS = ("quick", "standard", "accurate", "paper")
+#: Presets with changes that are methods of their own.
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "prior": ("quick", {"model.initial_fields": "zero", "model.members": 1}),
+    "scratch": ("standard", {"training.start_from": "scratch"}),
+}
 #: The preset that is compared with the best rivals, and that ablations change.
 MAIN_PRESET = "standard"
 #: Counts up whenever a rival changes what it computes.
 _RECIPE = 1
 
-#: Methods that only a file of given figures may have.
-_GIVEN_LABELS = {
+#: Names of variants, and of methods that only a file of given figures may have.
+_LABELS = {
+    "prior": "the prior alone",
+    "scratch": "standard from scratch",
     "rife3": "RIFE 3",
     "rife3_x2": "RIFE 3, x2",
     "rife40": "RIFE 4.0",
@@ -108,6 +116,7 @@ def ablated(name: str) -> str:
 
 METHODS: dict[str, Method] = {
     **{name: Method(name, preset=name) for name in PRESETS},
+    **{name: Method(name, preset, changes) for name, (preset, changes) in VARIANTS.items()},
     **{name: Method(name) for name in RIVALS},
     **{
         ablated(name): Method(ablated(name), preset=MAIN_PRESET, changes=changes)
@@ -131,7 +140,7 @@ def choose(names: list[str] | None, ablation: bool) -> list[Method]:
     ValueError
         If there is no such method.
     """
-    known = [*PRESETS, *RIVALS]
+    known = [*PRESETS, *VARIANTS, *RIVALS]
     chosen = known if names is None else names
     for name in chosen:
         if name not in METHODS:
@@ -145,4 +154,4 @@ def label_of(name: str) -> str:
     """Return the name that a table shows for a key of the results."""
     if name in RIVALS:
         return RIVALS[name].label
-    return _GIVEN_LABELS.get(name, name)
+    return _LABELS.get(name, name)

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from benchmarks.accuracy.methods import METHODS, PRESETS
+from benchmarks.accuracy.methods import METHODS, PRESETS, VARIANTS
 
 __all__ = ["TAKEN_OVER", "Results"]
 
@@ -107,7 +107,7 @@ class Results:
     def methods(self, cases: list[str]) -> list[str]:
         """Return what has a row in any of the cases, ablations left out: presets first."""
         seen = {method for case in cases for method in self.data["cases"][case]["results"]}
-        names = [name for name in PRESETS if name in seen]
+        names = [name for name in (*PRESETS, *VARIANTS) if name in seen]
         return names + sorted(name for name in seen if self.is_rival(name))
 
     def is_rival(self, method: str) -> bool:

@@ -36,7 +36,7 @@ def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
         try:
             said.append(next(search))
         except StopIteration as end:
-            return said, end.value.velocities
+            return said, end.value[1].velocities
 
 
 @settings(max_examples=15, deadline=None)

@@ -24,6 +24,9 @@ def small(preset: str = "standard", **changes: Any) -> Settings:
             "model.latent_channels": 2,
             "model.encoder_width": 4,
             "model.unet_width": 2,
+            "training.start_from": "scratch",
+            "model.extractor_width": 2,
+            "model.coarsening": 0,
             **{name.replace("__", "."): value for name, value in changes.items()},
         }
     )
@@ -55,6 +58,8 @@ def test_paper_reads_the_fields_off_the_first_image_alone() -> None:
     other = Batch(given.first, 1 - given.last, given.valid_first, given.valid_last, given.start)
     assert torch.equal(model(given).fields, model(other).fields)
     both = LatentDynamics(1, small("paper", model__fields_from="both"))
+    # With both images it adds to a motion, and nothing at first.
+    torch.nn.init.normal_(both.extractor.unet.output.weight)
     assert not torch.equal(both(given).fields, both(other).fields)
 
 

@@ -30,8 +30,8 @@ def test_paper_networks_are_wired_as_published() -> None:
     assert not model.settings.model.image_in_latent
     assert model.settings.model.fields_from == "first"
     assert model.settings.model.levels == 1
-    assert model.extractor.down[0].first.in_channels == model.latent_channels
-    assert model.extractor.output.out_channels == 2 * model.stages
+    assert model.extractor.unet.down[0].first.in_channels == model.latent_channels
+    assert model.extractor.unet.output.out_channels == 2 * model.stages
     assert model.decoder.down[0].first.in_channels == model.latent_channels
     assert model.decoder.output.out_channels == 1
     assert not any(isinstance(m, nn.ConvTranspose2d) for m in model.modules())

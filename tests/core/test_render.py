@@ -14,7 +14,7 @@ from tests.core.helpers import finished, moved, small_settings
 from napari_latentdyn.core.dynamics import Dynamics, frame_times
 from napari_latentdyn.core.fit import fit
 from napari_latentdyn.core.model import LatentDynamics
-from napari_latentdyn.core.networks import Encoder
+from napari_latentdyn.core.networks import CONTRAST_REACH, Encoder
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.render import Renderer
 from napari_latentdyn.core.spline import MARGIN
@@ -77,8 +77,9 @@ def test_states_are_encoded_in_windows_only(
     renderer = Renderer(LatentDynamics(1, chosen), pair)
     fields = renderer.fields(np.zeros((3, 2, 256, 256), np.float32))
     renderer.frames(fields, [0.5])
-    # The window, the reach of the encoder and the room around the places on either side.
-    assert largest <= (48 + 2 * (7 + MARGIN)) ** 2
+    # The window, the reach of the encoder with its local contrast, and the room around the places
+    # on either side.
+    assert largest <= (48 + 2 * (7 + CONTRAST_REACH + MARGIN)) ** 2
 
 
 def test_ends_are_the_images_where_the_state_holds_them(learned: Dynamics) -> None:

@@ -86,7 +86,7 @@ def test_paper_has_none_of_our_additions() -> None:
     [
         ({"trainig": {}}, "did you mean 'training'?"),
         ({"model": {"stage": 3}}, "model: there is no setting 'stage'; did you mean 'stages'?"),
-        ({"training": {"steps": 0}}, "training.steps: input should be greater than or equal to 1"),
+        ({"training": {"steps": -1}}, "training.steps: input should be greater than or equal to 0"),
         ({"patches": {"size": [8, 64]}}, "patches.size"),
         ({"patches": {"size": [32, 32], "stride": [40, 8]}}, "use at most 32"),
         ({"output": {"frames": 3, "times": [0.5]}}, "exclude each other"),

@@ -37,7 +37,7 @@ def photometry(frames: Tensor, times: Sequence[float], random: torch.Generator) 
     values = frames.clamp(min=0)
     if draws.chance(0.5):
         values = values ** draws.log_uniform(0.6, 1.7)
-    values = 0.5 + draws.uniform(0.4, 1.0) * (values - 0.5)
+    values = 0.5 + draws.uniform(0.6, 1.0) * (values - 0.5)
     if draws.chance(0.4):
         values = _blurred(values, draws.uniform(0.2, 0.7))
     if draws.chance(0.4):
@@ -54,13 +54,13 @@ def photometry(frames: Tensor, times: Sequence[float], random: torch.Generator) 
 def _noisy(ends: Tensor, draws: Draws) -> Tensor:
     """Add noise to both ends, independently."""
     if draws.chance(0.3):
-        strength = draws.log_uniform(0.02, 0.25)
+        strength = draws.log_uniform(0.01, 0.12)
         ends = ends * (1 + strength * draws.randn(*ends.shape))
     if draws.chance(0.6):
-        ends = ends + draws.log_uniform(0.002, 0.08) * draws.randn(*ends.shape)
+        ends = ends + draws.log_uniform(0.002, 0.03) * draws.randn(*ends.shape)
     if draws.chance(0.15):
         rows = draws.randn(*ends.shape[:2], 1)
-        ends = ends + draws.log_uniform(0.005, 0.05) * rows
+        ends = ends + draws.log_uniform(0.003, 0.03) * rows
     return ends
 
 

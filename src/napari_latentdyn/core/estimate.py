@@ -108,18 +108,25 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
     model = settings.model
     area = model.encoder_kernel**2
     width = model.encoder_width
-    encoder = area * (channels * width + 5 * width**2 + width * model.latent_channels)
+    kept = model.image_in_latent
+    shown = (1 if kept else channels) * (2 if model.contrast else 1)
+    encoder = area * (shown * width + 5 * width**2 + width * model.latent_channels)
     encoder_values = 2 * 6 * width + model.latent_channels
-    latent = model.latent_channels + (channels if model.image_in_latent else 0)
-    refines = model.levels > 1 or model.initial_fields != "zero"
-    inputs = latent * (2 if model.fields_from == "both" else 1) + 2 * refines
-    extractor, extractor_values = _unet(inputs, 2 * model.stages, model.unet_width)
-    decoder, decoder_values = _unet(latent, channels, model.unet_width)
-    pyramid = sum(0.25**level for level in range(model.levels))
-    encodings = 2 + (2 if model.fields_from == "both" else 1) * pyramid
-    decodings = 4 if settings.physics.ends == "both" else 3
+    shared = model.latent_channels + kept
+    both = model.fields_from == "both"
+    inputs = shared * (2 if both else 1) + 2
+    inputs += (2 * model.correlation + 1) ** 2 if both and model.correlation else 0
+    outputs = 2 if model.timing == "even" else 2 * model.stages
+    extractor, extractor_values = _unet(inputs, outputs, model.extractor_width)
+    each = channels if kept else 1
+    decoder, decoder_values = _unet(shared, 1 if kept else channels, model.unet_width)
+    finest = 0.25**model.coarsening
+    pyramid = finest * sum(0.25**level for level in range(model.levels))
+    encodings = 2 + (2 if both else 1) * pyramid
+    decodings = each * (4 if settings.physics.ends == "both" else 3)
     both_ways = 2 if settings.physics.ends == "both" else 1
     tracing = both_ways * model.stages * 3
+    latent = model.latent_channels + (channels if kept else 0)
     carried = latent * (model.stages if settings.physics.transport == "stages" else 1)
     return (
         encodings * encoder + pyramid * extractor + decodings * decoder + 150 * tracing,

@@ -49,6 +49,8 @@ class FieldExtraction(nn.Module):
         self._model = model
         self._physics = physics
         self._images = images
+        #: Times that images are halved for the finest level; the weights know nothing of it.
+        self.coarsening = model.coarsening
         self._both = model.fields_from == "both"
         self._radius = model.correlation if self._both else 0
         # The published F sees the first state alone and knows of no motion found before.
@@ -79,12 +81,12 @@ class FieldExtraction(nn.Module):
             with one for each stage.
         """
         pyramid = [(first, last, start)]
-        for number in range(self._model.levels + self._model.coarsening - 1):
+        for number in range(self._model.levels + self.coarsening - 1):
             if min(pyramid[-1][0].shape[-2:]) < 2 * _SMALLEST:
                 break
             a, b, s = (halve(values) for values in pyramid[-1])
             pyramid.append((a, b, s / 2))
-            if number < self._model.coarsening:
+            if number < self.coarsening:
                 pyramid.pop(0)
         found: Tensor | None = None
         every = []
@@ -92,6 +94,9 @@ class FieldExtraction(nn.Module):
             if found is not None:
                 found = enlarge(found, 2.0, (a.shape[-2], a.shape[-1]))
             change: Tensor = self.unet(self._inputs(a, b, s, found, encode))
+            if self._radius:
+                # No level can tell more than it correlates; a wild one would mislead all others.
+                change = (self._radius + 1) * torch.tanh(change / (self._radius + 1))
             found = change if found is None else found + change
             every.append(found)
         return every

@@ -81,6 +81,29 @@ class Settings(FrozenModel):
             raise SettingsError(unknown(name, list(PRESETS), "preset"))
         return cls().updated(PRESETS[name].changes)
 
+    def preview(self) -> Settings:
+        """Return settings for a first answer about the same images, without training.
+
+        The method is that of the preset "quick", which starts from the prior;
+        what is read from the images, stages, device, seed and output stay.
+        """
+        quick = Settings.preset("quick")
+        kept = ("channel", "missing_value", "interval", "interval_unit")
+        return self.updated(
+            {
+                **{f"model.{name}": value for name, value in quick.model.model_dump().items()},
+                "model.stages": self.model.stages,
+                **{
+                    f"images.{name}": value
+                    for name, value in quick.images.model_dump().items()
+                    if name not in kept
+                },
+                **{f"physics.{name}": value for name, value in quick.physics.model_dump().items()},
+                "training.start_from": quick.training.start_from,
+                "training.steps": quick.training.steps,
+            }
+        )
+
     def updated(self, changes: dict[str, Any]) -> Settings:
         """Return a validated copy with settings changed by their dotted names.
 

@@ -182,7 +182,7 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     coarsening: int = Field(
-        2,
+        1,
         ge=0,
         le=4,
         title="Coarsening",
