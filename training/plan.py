@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from napari_latentdyn.settings import FrozenModel
+from napari_latentdyn.settings.base import FrozenModel
 
 __all__ = ["Plan"]
 

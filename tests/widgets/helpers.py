@@ -31,7 +31,10 @@ TINY = {
     "model.latent_channels": 2,
     "model.encoder_width": 2,
     "model.unet_width": 1,
+    "model.extractor_width": 1,
+    "model.coarsening": 0,
     "model.initial_fields": "zero",
+    "training.start_from": "scratch",
     "training.steps": 4,
     "training.batch_size": 1,
     "training.device": "cpu",
@@ -86,8 +89,10 @@ def status(panel: QWidget) -> tuple[str, str]:
 def is_one_sentence(text: str) -> bool:
     """Whether a text reads as one sentence, and shows nothing of Python."""
     plain = text.strip()
+    first_word = plain.split(" ", maxsplit=1)[0]
     return (
-        plain[:1] == plain[:1].upper()
+        # The dotted name of a setting is written as it is.
+        (plain[:1] == plain[:1].upper() or "." in first_word)
         and plain.endswith((".", "?"))
         and ". " not in plain
         and "Traceback" not in plain

@@ -41,7 +41,10 @@ def any_settings(draw: st.DrawFn) -> Settings:
             "patches.stride": stride,
             "model.encoder_kernel": draw(st.sampled_from([3, 5])),
             "model.image_in_latent": draw(st.booleans()),
-            "training.steps": draw(st.integers(1, 1_000_000)),
+            "training.start_from": draw(
+                st.sampled_from(["prior", "scratch", "/runs/ice_run", "ice_run/", "C:\\runs\\ice"])
+            ),
+            "training.steps": draw(st.integers(0, 1_000_000)),
             "training.learning_rate": draw(positive),
             "training.final_rate": draw(positive),
             "training.weight_match": draw(weight),

@@ -205,7 +205,7 @@ def test_small_screen(open_window: Open, images: Images, qtbot: Any) -> None:
     def check() -> None:
         qtbot.wait(100)
         assert (window.width(), window.height()) == (1366, 768)
-        for name in ("train", "cancel", "save", "status"):
+        for name in ("preview", "train", "cancel", "save", "status"):
             assert in_view(control(panel, name)), name
         bottom = train.mapTo(window, train.rect().bottomRight())
         assert window.rect().contains(bottom)

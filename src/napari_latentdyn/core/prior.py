@@ -140,7 +140,7 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         tensors, _ = runfolder.read_model(source)
     except RunFolderError as error:
         raise SettingsError(
-            f"the training cannot start from the run {source}: {error} Otherwise set "
+            f"the training cannot start from there: {str(error).rstrip('.')}, or set "
             "training.start_from to prior or scratch."
         ) from None
     _check_shapes(settings.model, run.settings.model.model_dump(), source)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,14 +15,22 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
 from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
 from napari_latentdyn.widgets.display import ProgressDisplay
+from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
 from napari_latentdyn.widgets.messages import Messages
 from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
 from napari_latentdyn.widgets.preview import Preview
-from napari_latentdyn.widgets.results import Result
+from napari_latentdyn.widgets.results import Result, Results
 from napari_latentdyn.widgets.runner import Leash, Runner
+from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
-from napari_latentdyn.widgets.wording import preset_of, sentence, summary, with_preset
+from napari_latentdyn.widgets.wording import (
+    preset_of,
+    preview_summary,
+    sentence,
+    summary,
+    with_preset,
+)
 from napari_latentdyn.widgets.worker import Failure, Job, Outcome, describe
 
 if TYPE_CHECKING:
@@ -35,10 +44,11 @@ __all__ = ["LearnController"]
 _REVIVAL_MS = 700
 #: Pause between two new layers, in which the window draws the first.
 _BREATH_MS = 30
+_FROM_OUTSIDE = "The run was stopped from outside; nothing of it was kept."
 
 
 class LearnController(QObject):
-    """Runs trainings for a view in a viewer.
+    """Runs previews and trainings for a view in a viewer.
 
     Parameters
     ----------
@@ -58,17 +68,17 @@ class LearnController(QObject):
         # Plugins are handed a proxy, whose layers are never identical to themselves.
         self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
         self._view = view
-        self._fit = fit
-        self._result: Result | None = None
-        self._preview = Preview(self._viewer)
+        self._results = Results()
+        self._live = Preview(self._viewer)
         self._messages = Messages(view)
-        self._display = ProgressDisplay(view, self._preview)
+        self._display = ProgressDisplay(view, self._live)
+        self._saving = Saving(view, self._messages, self._results)
         self._open = False
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
         self._runner.ended.connect(self._on_ended)
         self._runner.quitting.connect(self._on_quitting)
-        self._kept: Result | None = None
+        self._kept = Results()
         self._revival = QTimer(self)
         self._revival.setSingleShot(True)
         self._revival.timeout.connect(self._on_still_there)
@@ -76,14 +86,16 @@ class LearnController(QObject):
         self._choices = LayerChoices(
             self._viewer, (view.first_image, view.last_image), self._on_images_changed
         )
+        self._jobs = Jobs(self._viewer, self._choices, self._results, fit)
         view.imagesChosen.connect(self._on_images_changed)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
         view.settingsChanged.connect(self._on_settings_changed)
+        view.previewRequested.connect(self.preview)
         view.trainRequested.connect(self.train)
         view.restartRequested.connect(self.restart)
         view.cancelRequested.connect(self.cancel)
-        view.saveRequested.connect(self._on_save)
+        view.saveRequested.connect(self._saving.ask_and_save)
         self.open()
 
     # ------------------------------------------------------------ life cycle
@@ -116,7 +128,7 @@ class LearnController(QObject):
             return
         self._open = False
         self._runner.kill(Runner.WAIT_SECONDS)
-        self._result = None
+        self._results.clear()
         if not viewer_closes:
             self._settle(State.IDLE)
         self._advice.stop()
@@ -126,20 +138,28 @@ class LearnController(QObject):
 
     # --------------------------------------------------------------- actions
 
+    def preview(self) -> None:
+        """Show a first answer, without training."""
+        self._start(self._jobs.preview)
+
     def train(self) -> None:
         """Train, or continue where the last training of the same images ended."""
-        self._start(anew=False)
+        self._start(self._jobs.training)
 
     def restart(self) -> None:
         """Train from the beginning."""
-        self._start(anew=True)
+        self._start(partial(self._jobs.training, anew=True))
 
     def cancel(self) -> None:
         """Stop training after this step; a second time, stop rendering, too."""
         job = self._runner.job
         if job is None:
             return
-        if self.state is State.RENDERING or job.stop.is_set():
+        if job.is_preview:
+            job.cancel()
+            self._view.cancel.setEnabled(False)
+            self._messages.say("Stopping the preview.")
+        elif self.state is State.RENDERING or job.stop.is_set():
             job.cancel()
             self._view.cancel.setEnabled(False)
             self._messages.say("Stopping without rendering; what was learned is kept.")
@@ -158,22 +178,22 @@ class LearnController(QObject):
         Path or None
             The folder, or None if it could not be written: the user was told why.
         """
-        return self._save("run", path, overwrite=overwrite)
+        return self._saving.save("run", path, overwrite=overwrite)
 
     def export(self, kind: str, path: str | Path) -> Path | None:
         """Write the frames as OME-TIFF (`kind` "frames") or the arrows as CSV ("vectors")."""
-        return self._save(kind, path)
+        return self._saving.save(kind, path)
 
     # --------------------------------------------------------------- running
 
-    def _start(self, *, anew: bool) -> None:
+    def _start(self, make: Callable[[Settings], Job]) -> None:
         if self.state.running:
             self._messages.report(
-                "A training is running already: wait for it or cancel it.", "warning"
+                "A preview or training is running already: wait for it or cancel it.", "warning"
             )
             return
         try:
-            job = self._make_job(anew)
+            job = make(self._view.form.value())
         except UserError as error:
             self._messages.report(str(error))
             return
@@ -183,40 +203,18 @@ class LearnController(QObject):
         first, _ = self._choices.layers
         self.state = State.PREPARING
         self._messages.set_problem("")
-        self._display.begin(anew=job.previous is None)
-        self._preview.begin(first, job.first.array, job.first.placement)
-        dissolve = job.dissolve() if job.settings.output.preview else None
+        # The losses of the last training stay for the one that goes on from it after a preview.
+        self._display.begin(anew=job.previous is None and not job.is_preview)
+        self._live.begin(first, job.first.array, job.first.placement)
+        trains = job.settings.training.steps > 0
+        dissolve = job.dissolve() if trains and job.settings.output.preview else None
         if dissolve is not None:
             # A new layer takes long to draw: better now than while the training shows itself.
-            self._preview.show(dissolve)
+            self._live.show(dissolve)
         self._view.set_running(True)
+        self._view.announce(preview=job.is_preview, trains=trains)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
         self._runner.start(job)
-
-    def _make_job(self, anew: bool) -> Job:
-        from napari_latentdyn.layers import snapshot
-
-        settings = self._view.form.value()
-        first, last = self._choices.layers
-        problem = pair_problem(first, last, settings)
-        if problem:
-            raise SettingsError(problem)
-        job = Job(
-            snapshot(first, self._viewer.dims),
-            snapshot(last, self._viewer.dims),
-            settings,
-            fit=self._fit,
-        )
-        if self._result is not None and not anew and self._can_continue(settings):
-            job.previous = self._result.dynamics
-            job.previous_fingerprint = self._result.fingerprint
-        return job
-
-    def _can_continue(self, settings: Settings) -> bool:
-        first, last = self._choices.layers
-        if self._result is None or first is None or last is None:
-            return False
-        return self._result.can_continue((str(first.unique_id), str(last.unique_id)), settings)
 
     def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
         shown = self._display.show(events, preview, rendering)
@@ -237,7 +235,7 @@ class LearnController(QObject):
     def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
         if outcome is None:
             self._settle(State.CANCELLED)
-            self._messages.say("The training was stopped from outside; nothing of it was kept.")
+            self._messages.say(_FROM_OUTSIDE)
         elif isinstance(outcome, Failure):
             self._settle(State.CANCELLED if outcome.cancelled else State.FAILED)
             if outcome.cancelled:
@@ -248,9 +246,10 @@ class LearnController(QObject):
             self._take(job, outcome)
 
     def _take(self, job: Job, outcome: Outcome) -> None:
-        result = self._result = Result(job, outcome)
+        result = Result(job, outcome)
+        self._results.take(result)
         self._advice.learn_pace(job, result)
-        self._preview.end()
+        self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
     def _show_layers(
@@ -272,11 +271,15 @@ class LearnController(QObject):
             self.state = State.FAILED
             self._messages.report(outcome.problem)
             return
+        seconds = float(result.dynamics.report.get("seconds", 0.0))
+        if job.is_preview:
+            self._messages.say(preview_summary(seconds, trained=self._view.continues))
+            return
         self._messages.say(
             summary(
                 result.steps,
                 planned,
-                float(result.dynamics.report.get("seconds", 0.0)),
+                seconds,
                 shown=result.can_be_saved,
                 anew=bool(job.previous_fingerprint) and not outcome.resumed,
                 can_continue=result.dynamics.checkpoint is not None,
@@ -285,37 +288,10 @@ class LearnController(QObject):
 
     def _settle(self, state: State) -> None:
         self.state = state
-        self._preview.end()
+        self._live.end()
         self._view.set_running(False)
-        self._view.set_saveable(self._result is not None and self._result.can_be_saved)
+        self._view.set_saveable(self._results.can_be_saved)
         self._on_settings_changed()
-
-    # ---------------------------------------------------------------- saving
-
-    def _on_save(self, kind: str) -> None:
-        if self._result is None or not self._result.can_be_saved:
-            self._messages.report("There is nothing to save yet: train first.", "warning")
-            return
-        from napari_latentdyn.core.runfolder import is_run_folder
-
-        path = self._view.ask_path(kind, self._result.suggested_path(kind))
-        if not path:
-            return
-        replace = kind == "run" and is_run_folder(path)
-        if not replace or self._view.ask_replace(path):
-            self._save(kind, path, overwrite=replace)
-
-    def _save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
-        if self._result is None or not self._result.can_be_saved:
-            self._messages.report("There is nothing to save yet: train first.", "warning")
-            return None
-        try:
-            written = self._result.save(kind, path, overwrite=overwrite)
-        except UserError as error:
-            self._messages.report(str(error))
-            return None
-        self._messages.say(f"Saved as {written}.")
-        return written
 
     # --------------------------------------------------------------- changes
 
@@ -327,19 +303,19 @@ class LearnController(QObject):
         self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
 
     def _on_quitting(self) -> None:
-        self._kept = self._result
+        self._kept = replace(self._results)
         self.close(viewer_closes=True)
         self._revival.start(_REVIVAL_MS)
 
     def _on_still_there(self) -> None:
         # napari ends the workers of the viewer that was in front when they began, which need not
         # be this one.
-        kept, self._kept = self._kept, None
+        kept, self._kept = self._kept, Results()
         if self._view.isVisible():
-            self._result = kept
+            self._results.shown, self._results.trained = kept.shown, kept.trained
             self.open()
             self._settle(State.CANCELLED)
-            self._messages.say("The training was stopped from outside; nothing of it was kept.")
+            self._messages.say(_FROM_OUTSIDE)
 
     def _on_images_changed(self) -> None:
         if not self.state.running:
@@ -358,7 +334,7 @@ class LearnController(QObject):
 
     def _on_settings_changed(self) -> None:
         if self.state.running and not self._view.form.editor("output.preview").value():
-            self._preview.hide()
+            self._live.hide()
         layers = self._choices.layers
         settings: Settings | None = None
         try:
@@ -372,9 +348,11 @@ class LearnController(QObject):
         self._advice.update(layers, ready)
         if self.state.running:
             return
+        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
-            can_continue=ready is not None and self._can_continue(ready),
             can_train=ready is not None,
+            can_continue=earlier is not None,
+            steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
         )
         # That nothing is chosen yet is no mistake.
         self._messages.set_problem(problem, "info" if None in layers else "error")

@@ -199,7 +199,7 @@ class ChoiceBox(QComboBox):
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.currentIndexChanged.connect(lambda _: self.edited.emit())
+        self.currentIndexChanged.connect(self._on_index)
 
     def value(self) -> Any:
         """Return the value chosen, or None if there is none."""
@@ -232,6 +232,9 @@ class ChoiceBox(QComboBox):
             self.setItemData(self.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
         self.setValue(value)
         self.blockSignals(blocked)
+
+    def _on_index(self, index: int) -> None:
+        self.edited.emit()
 
     def _index_of(self, value: Any) -> int:
         # findData compares through Qt, which takes 3 and 3.0, or 1 and True, for the same.

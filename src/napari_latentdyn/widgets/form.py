@@ -16,6 +16,7 @@ from superqt import QCollapsible
 
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
+from napari_latentdyn.widgets.folder_box import FolderBox
 
 __all__ = ["Editor", "SettingsForm", "make_editor", "tooltip"]
 
@@ -26,6 +27,8 @@ _EMPTY = {
     "images.missing_value": "none",
     "output.frames": "at each stage",
 }
+# Names that a text can be; any other text is the path of a folder of this kind.
+_FOLDERS = {"training.start_from": (("prior", "scratch"), "a saved run")}
 # Settings that stand beside another one instead of having a line of their own.
 _BESIDE = {"images.interval_unit": "images.interval"}
 _SUFFIXES = {"pixels": " px"}
@@ -190,6 +193,8 @@ def make_editor(name: str, field: FieldInfo) -> Editor:
     elif typing.get_origin(kind) is tuple:
         low, high, _ = _bounds(_metadata(typing.get_args(kind)[0]))
         editor = PairBox(low, high)
+    elif kind is str and name in _FOLDERS:
+        editor = FolderBox(*_FOLDERS[name])
     else:
         raise TypeError(f"there is no editor for the setting {name} of type {kind}")
     editor.setObjectName(name)

@@ -25,8 +25,8 @@ class LearnDynamicsWidget(QWidget):
     """Learn the dynamics between two image layers.
 
     Every control's object name is the dotted name of its setting; the layer
-    choosers are ``first_image`` and ``last_image``, the buttons ``train``,
-    ``restart``, ``cancel``, ``swap`` and ``save``.
+    choosers are ``first_image`` and ``last_image``, the buttons ``preview``,
+    ``train``, ``restart``, ``cancel``, ``swap`` and ``save``.
 
     Parameters
     ----------
@@ -51,6 +51,10 @@ class LearnDynamicsWidget(QWidget):
         app = QCoreApplication.instance()
         if app is not None:
             app.aboutToQuit.connect(kill)
+
+    def preview(self) -> None:
+        """Show a first answer without training, as a press of the button does."""
+        self.controller.preview()
 
     def train(self) -> None:
         """Train or continue, as a press of the button does."""

@@ -44,12 +44,19 @@ Severity = Literal["info", "warning", "error"]
 
 
 class LearnView(QWidget):
-    """Choosers and settings in a scrolling area; buttons, progress and status below it."""
+    """Choosers and settings in a scrolling area; buttons, progress and status below it.
+
+    Attributes
+    ----------
+    continues : bool
+        Whether a press of the train button goes on from an earlier training.
+    """
 
     settingsChanged = Signal()
     presetChosen = Signal(str)
     imagesChosen = Signal()
     swapRequested = Signal()
+    previewRequested = Signal()
     trainRequested = Signal()
     restartRequested = Signal()
     cancelRequested = Signal()
@@ -59,6 +66,7 @@ class LearnView(QWidget):
         super().__init__(parent)
         self._palette = DARK
         self._status: tuple[str, Severity] = ("", "info")
+        self.continues = False
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
         self.first_image = ChoiceBox()
         self.last_image = ChoiceBox()
@@ -69,8 +77,9 @@ class LearnView(QWidget):
         self.loss_plot = LossPlot()
         self.progress = QProgressBar()
         self.status = WrappingLabel(lines=2)
+        self.preview = QPushButton("Preview")
         self.train = QPushButton("Train")
-        self.restart = QPushButton("Start anew")
+        self.restart = QPushButton("Restart")
         self.cancel = QPushButton("Cancel")
         self.save = QPushButton("Save…")
         self.save_menu = QPushButton("▾")
@@ -79,6 +88,7 @@ class LearnView(QWidget):
         self._lay_out()
         self._wire()
         self.set_running(False)
+        self.announce(preview=False, trains=False)
         self.set_palette(DARK)
 
     # ------------------------------------------------------------------ show
@@ -127,17 +137,20 @@ class LearnView(QWidget):
         self.device_note.setText(html.escape(note))
         self.device_note.setVisible(bool(note))
 
-    def show_choice(self, *, can_continue: bool, can_train: bool) -> None:
+    def show_choice(self, *, can_train: bool, can_continue: bool, steps_left: int) -> None:
         """Show what a press of the train button would do."""
-        self.train.setText("Continue" if can_continue else "Train")
-        self.train.setToolTip(
-            tooltip(
+        explained = "Learn the motion between the two images; the window stays usable."
+        if can_continue:
+            explained = (
                 "Go on from where the last training ended."
-                if can_continue
-                else "Learn the motion between the two images; the window stays usable."
+                if steps_left
+                else "Go back from the preview to what was trained; no step is left to do."
             )
-        )
+        self.continues = can_continue
+        self.train.setText("Continue" if can_continue else "Train")
+        self.train.setToolTip(tooltip(explained))
         self.train.setEnabled(can_train)
+        self.preview.setEnabled(can_train)
         self.restart.setVisible(can_continue)
         self.restart.setEnabled(can_train)
 
@@ -147,13 +160,27 @@ class LearnView(QWidget):
         self.save_menu.setEnabled(saveable)
 
     def set_running(self, running: bool) -> None:
-        """Lock what a running training depends on, and offer Cancel."""
+        """Lock what a running job depends on, and offer Cancel."""
         self.cancel.setEnabled(running)
         self.progress.setVisible(running)
         if running:
+            self.preview.setEnabled(False)
             self.train.setEnabled(False)
             self.restart.setVisible(False)
-            self.loss_plot.show()
+        elif self.loss_plot.is_empty:
+            # As after a training that failed before its first step.
+            self.loss_plot.hide()
+
+    def announce(self, *, preview: bool, trains: bool) -> None:
+        """Show what a job that begins will show, and what Cancel will do to it."""
+        self.loss_plot.setVisible(trains)
+        self.cancel.setToolTip(
+            tooltip(
+                "Stop the preview; nothing changes."
+                if preview
+                else "Stop after this step and keep what was learned; you can continue from there."
+            )
+        )
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
@@ -197,7 +224,7 @@ class LearnView(QWidget):
     def _dress(self) -> None:
         for name in (
             *("first_image", "last_image", "swap", "preset", "estimate", "loss_plot"),
-            *("progress", "status", "train", "restart", "cancel", "save"),
+            *("progress", "status", "preview", "train", "restart", "cancel", "save"),
         ):
             getattr(self, name).setObjectName(name)
         self.header = QLabel()
@@ -213,8 +240,12 @@ class LearnView(QWidget):
         self.swap.setToolTip("Exchange the first and the last image")
         self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.swap.setFixedWidth(28)
-        self.cancel.setToolTip(
-            tooltip("Stop after this step and keep what was learned; you can continue from there.")
+        self.preview.setToolTip(
+            tooltip(
+                "See a first answer in seconds, from what was learned beforehand on generated "
+                "scenes: nothing is learned from the two images, and of the settings only the "
+                "stages, the images' own, the device and the output count."
+            )
         )
         self.restart.setToolTip(tooltip("Forget what was learned and train from the beginning."))
         self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -234,7 +265,6 @@ class LearnView(QWidget):
             action = menu.addAction(text)
             action.setObjectName(f"save_{kind}")
             action.triggered.connect(lambda _=False, kind=kind: self.saveRequested.emit(kind))
-        self.loss_plot.hide()
 
     def _lay_out(self) -> None:
         choosers = QGridLayout()
@@ -272,6 +302,7 @@ class LearnView(QWidget):
 
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
+        buttons.addWidget(self.preview)
         buttons.addWidget(self.train, 1)
         for button in (self.restart, self.cancel, self.save):
             buttons.addWidget(button)
@@ -295,6 +326,7 @@ class LearnView(QWidget):
         self.swap.clicked.connect(lambda: self.swapRequested.emit())
         self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
         self.form.valueChanged.connect(self.settingsChanged)
+        self.preview.clicked.connect(lambda: self.previewRequested.emit())
         self.train.clicked.connect(lambda: self.trainRequested.emit())
         self.restart.clicked.connect(lambda: self.restartRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())

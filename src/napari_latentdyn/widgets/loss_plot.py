@@ -69,6 +69,11 @@ class LossPlot(QWidget):
         """Be tall enough for the legend and three decades."""
         return QSize(280, 150)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is nothing to see."""
+        return not self._steps
+
     def clear(self) -> None:
         """Drop all losses."""
         self._steps, self._losses, self._every = [], {}, 1

@@ -8,7 +8,7 @@ from napari_latentdyn.widgets.wording import sentence
 __all__ = ["Messages"]
 
 WELCOME = (
-    "Choose two images of one scene, taken one after the other, and press Train. "
+    "Choose two images of one scene, taken one after the other, and press Preview or Train. "
     "File > Open Sample has examples."
 )
 
@@ -29,7 +29,7 @@ class Messages:
     def forget(self) -> None:
         """Say nothing of what happened before: the choice is another one now."""
         if self._last[0] != WELCOME:
-            self.say("Press Train to learn the motion between the two images.")
+            self.say("Press Preview for a first answer, or Train to learn these two images.")
 
     def report(self, text: str, severity: Severity = "error") -> None:
         """Show one line in the colour of its severity, and as a notification of napari."""

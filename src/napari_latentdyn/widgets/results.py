@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,14 +17,14 @@ if TYPE_CHECKING:
     from napari_latentdyn.layers import LayerTuple
     from napari_latentdyn.widgets.worker import Job, Outcome
 
-__all__ = ["Result"]
+__all__ = ["Result", "Results"]
 
 SUFFIXES = {"run": "", "frames": ".ome.tif", "vectors": ".csv"}
 _ENDS = {"run": "_run", "frames": "_frames", "vectors": "_arrows"}
 
 
 class Result:
-    """The last run of a window.
+    """What a run of a window ended with.
 
     Attributes
     ----------
@@ -35,6 +36,8 @@ class Result:
         Settings of the run.
     name : str
         Name of the scene, for file names.
+    is_preview : bool
+        Whether nothing was to be learned from the images: it is never continued.
     """
 
     def __init__(self, job: Job, outcome: Outcome) -> None:
@@ -42,6 +45,7 @@ class Result:
         self.fingerprint = outcome.fingerprint
         self.settings: Settings = job.settings
         self.name = common_name(job.first.name, job.last.name)
+        self.is_preview = job.is_preview
         self._rendered = outcome.rendered
         self._layer_ids = (job.first.layer_id, job.last.layer_id)
         self._inputs = job.inputs()
@@ -63,12 +67,15 @@ class Result:
         """The layers, or none if they were not rendered."""
         return self._rendered.layers if self._rendered is not None else []
 
-    def can_continue(self, layer_ids: tuple[str, str], settings: Settings) -> bool:
-        """Whether a training of these layers with these settings would go on from here."""
+    def steps_left(self, settings: Settings) -> int:
+        """Return how many steps are left to do, negative if there are too many already."""
+        return settings.training.steps - self.steps
+
+    def fits(self, layer_ids: tuple[str, str], settings: Settings) -> bool:
+        """Whether a training of these layers with these settings can go on from here."""
         return (
             self.dynamics.checkpoint is not None
             and layer_ids == self._layer_ids
-            and self.steps < settings.training.steps
             and learning_key(settings) == learning_key(self.settings)
         )
 
@@ -135,3 +142,52 @@ class Result:
 
         data, meta, _ = next(layer for layer in self.layers if layer[2] == kind)
         (write_image if kind == "image" else write_vectors)(str(path), data, meta)
+
+
+@dataclass
+class Results:
+    """The results that a window keeps.
+
+    Attributes
+    ----------
+    shown : Result or None
+        What the last run ended with: it is saved.
+    trained : Result or None
+        What the last training ended with: it is continued, also after previews.
+    """
+
+    shown: Result | None = None
+    trained: Result | None = None
+
+    @property
+    def can_be_saved(self) -> bool:
+        """Whether there is anything to save."""
+        return self.shown is not None and self.shown.can_be_saved
+
+    @property
+    def preview_shown(self) -> bool:
+        """Whether the last run was a preview."""
+        return self.shown is not None and self.shown.is_preview
+
+    def take(self, result: Result) -> None:
+        """Keep the result of a run in place of the one before, but no preview for a training."""
+        self.shown = result
+        if not result.is_preview:
+            self.trained = result
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self.shown = self.trained = None
+
+    def to_continue(self, layer_ids: tuple[str, str], settings: Settings) -> Result | None:
+        """Return what a training of these layers with these settings would go on from.
+
+        That can be a training which has done all its steps: after a preview it
+        is continued in order to be shown again.
+        """
+        trained = self.trained
+        if trained is None or not trained.fits(layer_ids, settings):
+            return None
+        left = trained.steps_left(settings)
+        can_return = left == 0 and trained.steps > 0 and self.preview_shown
+        return trained if left > 0 or can_return else None

@@ -15,6 +15,7 @@ __all__ = [
     "duration",
     "learning_key",
     "preset_of",
+    "preview_summary",
     "sentence",
     "summary",
     "with_preset",
@@ -118,11 +119,15 @@ def common_name(first: str, last: str) -> str:
 
 
 def sentence(text: str) -> str:
-    """Return a message with a capital letter and a full stop."""
+    """Return a message with a capital letter and a full stop.
+
+    The dotted name of a setting, with which some begin, stays as it is.
+    """
     text = text.strip()
     if not text:
         return text
-    text = text[0].upper() + text[1:]
+    if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
+        text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?" else f"{text}."
 
 
@@ -144,6 +149,9 @@ def summary(
     can_continue : bool
         Whether there is a checkpoint.
     """
+    if not planned:
+        then = "Move the time slider, or save." if shown else "The frames were left out."
+        return f"Done without training in {_short(seconds)}. {then}"
     change = " The images had changed, so it began anew." if anew else ""
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
@@ -151,3 +159,25 @@ def summary(
     then = "What was learned is shown" if shown else "The frames were left out"
     more = "; Continue goes on from here" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
+
+
+def preview_summary(seconds: float, *, trained: bool) -> str:
+    """Return what a preview ended with, and what to do next.
+
+    Parameters
+    ----------
+    seconds : float
+        Time that it took.
+    trained : bool
+        Whether there is a training of the same images to go on from.
+    """
+    then = (
+        "what was trained is kept until you train anew"
+        if trained
+        else "press Train to learn these two images"
+    )
+    return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f}{_JOIN}s" if seconds < 9.95 else duration(seconds)

@@ -40,6 +40,7 @@ __all__ = [
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
 # Pause between two yields: napari's worker emits a Qt signal for each of them.
 _YIELD_SECONDS = 1 / 15
+_NO_PREVIEW = "The preview was stopped; nothing changed."
 # What PyTorch says on a GPU, and on the CPU of Linux and of Windows.
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 
@@ -88,6 +89,8 @@ class Job:
         Stops training after the current step; what was learned is rendered.
     abort : threading.Event
         Stops rendering, too.
+    is_preview : bool
+        A first answer, from which no training goes on: stopped half way it is nothing.
     started, ended : threading.Event
         Set by the worker when it begins and when it lets go of everything.
     """
@@ -97,12 +100,18 @@ class Job:
     settings: Settings
     previous: Dynamics | None = None
     previous_fingerprint: str = ""
+    is_preview: bool = False
     fit: Callable[..., Any] | None = None
     mailbox: Mailbox = field(default_factory=Mailbox)
     stop: threading.Event = field(default_factory=threading.Event)
     abort: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def kind(self) -> str:
+        """What it is called when the user is told of it."""
+        return "preview" if self.is_preview else "training"
 
     @property
     def run_id(self) -> str:
@@ -202,7 +211,7 @@ def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     try:
         return (yield from _learn(job))
     except Exception as error:  # noqa: BLE001 - whatever it is, the window says it
-        return Failure(describe(error))
+        return Failure(describe(error, f"The {job.kind} failed"))
     finally:
         job.previous = None
         gc.collect()
@@ -211,7 +220,7 @@ def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
 
 def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     if job.abort.is_set():
-        return Failure("The training was cancelled before it began.", cancelled=True)
+        return Failure(f"The {job.kind} was cancelled before it began.", cancelled=True)
     from napari_latentdyn.core.pair import ImagePair
 
     pair_settings = job.settings.images
@@ -233,17 +242,30 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     try:
         dynamics = yield from _drain(generator, job.mailbox)
     except Stopped:
+        if job.is_preview:
+            return Failure(_NO_PREVIEW, cancelled=True)
         return Failure("Stopped before anything was learned; nothing changed.", cancelled=True)
     del generator
     if job.abort.is_set():
-        return Outcome(dynamics, mark, None, resume is not None)
+        return _without_frames(job, dynamics, mark, resume is not None)
     try:
         rendered = _render(dynamics, job)
     except Exception as error:  # noqa: BLE001 - what was learned is kept, whatever it is
         # Rendering that is asked to stop says so by an exception of its own.
         problem = "" if job.abort.is_set() else describe(error, "The rendering failed")
-        return Outcome(dynamics, mark, None, resume is not None, problem)
+        return _without_frames(job, dynamics, mark, resume is not None, problem)
+    if rendered is None:
+        return _without_frames(job, dynamics, mark, resume is not None)
     return Outcome(dynamics, mark, rendered, resume is not None)
+
+
+def _without_frames(
+    job: Job, dynamics: Dynamics, mark: str, resumed: bool, problem: str = ""
+) -> Outcome | Failure:
+    if job.is_preview:
+        # Nothing was learned that would be worth being kept.
+        return Failure(problem or _NO_PREVIEW, cancelled=not problem)
+    return Outcome(dynamics, mark, None, resumed, problem)
 
 
 def _drain(
@@ -296,7 +318,7 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
     return Rendered(np.asarray(frames), times, tuples, latents, confidence)
 
 
-def describe(error: Exception, what: str = "The training failed") -> str:
+def describe(error: Exception, what: str) -> str:
     """Return one sentence on any error, without its traceback, which may hold much memory."""
     if isinstance(error, UserError):
         return str(error)

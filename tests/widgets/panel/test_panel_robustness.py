@@ -100,7 +100,7 @@ def test_a_closed_widget_can_be_docked_again(
 
 def test_a_second_run_lets_go_of_the_first(panel: Panel, steered: SteeredFit) -> None:
     panel.train()
-    first = weakref.ref(panel.widget.controller._result.dynamics)
+    first = weakref.ref(panel.widget.controller._results.trained.dynamics)
     panel.train()
     steered.calls.clear()
     gc.collect()

@@ -66,8 +66,8 @@ class Effort:
 
 #: From nothing, and from a velocity that is right but for its detail, at half and full size.
 FULL = Effort(6, (3, 5), 100)
-SHORT_HALF = Effort(3, (1,), 60)
-SHORT_FINE = Effort(3, (1,), 30)
+SHORT_HALF = Effort(2, (1,), 40, reweightings=1)
+SHORT_FINE = Effort(2, (1,), 20, reweightings=1)
 
 
 def refine(

@@ -1,0 +1,383 @@
+"""A first answer without training, and where a training starts from."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton
+from tests.widgets.conftest import Images, Open
+from tests.widgets.helpers import (
+    FakeFit,
+    choose,
+    control,
+    entries,
+    failed,
+    idle,
+    is_one_sentence,
+    made,
+    press,
+    put,
+    refused,
+    run,
+    status,
+)
+
+from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.prior import check_start
+from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.wording import sentence
+
+START = "training.start_from"
+A_RUN = "a saved run…"
+
+
+def train_button(panel: Any) -> QPushButton:
+    button: QPushButton = control(panel, "train", QPushButton)
+    return button
+
+
+def preview_button(panel: Any) -> QPushButton:
+    button: QPushButton = control(panel, "preview", QPushButton)
+    return button
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | str], list[str]]:
+    """Set what the user answers when asked for a folder; return where the questions began."""
+
+    def give(path: Path | str) -> list[str]:
+        asked: list[str] = []
+
+        def reply(_: Any, __: str, beside: str) -> str:
+            asked.append(beside)
+            return str(path)
+
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", reply)
+        return asked
+
+    return give
+
+
+# --------------------------------------------------------------------- first answer
+
+
+def test_a_first_answer_comes_from_what_was_learned_beforehand(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(*images)
+    # The form asks for random networks of another shape, which is for the training only.
+    assert control(panel, START).value() == "scratch"
+    run(qtbot, panel, "preview")
+    text, severity = status(panel)
+    assert text.startswith("Preview in ")
+    assert "from what was learned beforehand; press Train" in text
+    assert severity == "info"
+    assert is_one_sentence(text.replace(".", "", 1))
+    (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
+    assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
+    assert np.isfinite(frames.data).all()
+    assert np.isfinite(fields.data).all()
+    assert control(panel, "loss_plot").isHidden()
+    assert train_button(panel).text() == "Train"
+    assert control(panel, "restart", QPushButton).isHidden()
+    saved = read_run(panel.save_run(tmp_path / "first"))
+    assert saved.report["steps"] == 0
+    assert saved.settings.training.start_from == "prior"
+
+
+def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_layers(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, fit=fake)
+    put(panel, {"output.frames": 5})
+    run(qtbot, panel, "preview")
+    layers = list(viewer.layers)
+    assert [layer.name for layer in layers] == [
+        "image 0",
+        "image 1",
+        "image frames",
+        "image motion",
+    ]
+    assert train_button(panel).text() == "Train"
+    run(qtbot, panel)
+    (_, before, _), (_, trained, resume) = fake.calls
+    assert before.training.steps == 0
+    assert before.training.start_from == "prior"
+    assert before.output.frames == 5
+    assert trained.training.steps == 4
+    assert trained.training.start_from == "scratch"
+    assert resume is None
+    assert list(viewer.layers) == layers
+    assert status(panel)[0].startswith("Done: 4 steps")
+    assert not control(panel, "loss_plot").isHidden()
+
+
+def test_a_first_answer_is_offered_for_every_pair_and_for_valid_settings_only(
+    open_window: Open, images: Images
+) -> None:
+    viewer, panel = open_window(fit=FakeFit())
+    assert not preview_button(panel).isEnabled()
+    for number, image in enumerate(images):
+        viewer.add_image(image, name=f"image {number}")
+    put(panel, {START: "/nowhere", "model.extractor_width": 5})
+    assert preview_button(panel).isEnabled()
+    choose(panel, "last_image", "image 0")
+    refused(panel)
+    assert not preview_button(panel).isEnabled()
+    choose(panel, "last_image", "image 1")
+    put(panel, {"patches.stride": (49, 48)})
+    refused(panel)
+    assert not preview_button(panel).isEnabled()
+    panel.preview()
+    assert "stride" in refused(panel)
+
+
+def test_a_first_answer_that_is_cancelled_changes_nothing(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit(gate=threading.Event())
+    viewer, panel = open_window(*images, fit=fake)
+    before = list(viewer.layers)
+    put(panel, {"output.preview": True})
+    press(qtbot, panel, "preview")
+    qtbot.waitUntil(lambda: len(fake.calls) == 1)
+    assert not preview_button(panel).isEnabled()
+    assert not train_button(panel).isEnabled()
+    assert list(viewer.layers) == before, "what is there in seconds needs no layer until then"
+    panel.train()
+    assert "running already" in status(panel)[0]
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
+    assert status(panel) == ("The preview was stopped; nothing changed.", "info")
+    assert list(viewer.layers) == before
+    assert not control(panel, "save", QPushButton).isEnabled()
+
+
+def test_a_real_first_answer_that_is_cancelled_changes_nothing(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    press(qtbot, panel, "preview")
+    qtbot.waitUntil(lambda: "Preparing" not in status(panel)[0], timeout=30_000)
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+    assert status(panel) == ("The preview was stopped; nothing changed.", "info")
+    assert len(viewer.layers) == 2
+
+
+@pytest.mark.parametrize("when", ["learned", "rendered"])
+def test_a_first_answer_that_fails_leaves_the_training_as_it_was(
+    open_window: Open, images: Images, qtbot: Any, when: str, tmp_path: Path
+) -> None:
+    broken = RuntimeError("no")
+
+    def sometimes(pair: Any, settings: Settings, **options: Any) -> Generator[Progress, None, Any]:
+        fails = settings.training.steps == 0
+        if fails and when == "learned":
+            yield Progress("prepare", 0, 1)
+            raise broken
+        return (yield from FakeFit(problem=broken if fails else None)(pair, settings, **options))
+
+    _, panel = open_window(*images, fit=sometimes)
+    run(qtbot, panel)
+    run(qtbot, panel, "preview")
+    assert f"The {'preview' if when == 'learned' else 'rendering'} failed" in failed(panel)
+    assert read_run(panel.save_run(tmp_path / "run")).report["steps"] == 4
+
+
+def test_what_was_trained_comes_back_after_a_first_answer(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel)
+    assert train_button(panel).text() == "Train", "all steps are done"
+    trained = made(viewer, "frames")[0].data.copy()
+    run(qtbot, panel, "preview")
+    assert not np.array_equal(made(viewer, "frames")[0].data, trained)
+    assert "what was trained is kept until you train anew" in status(panel)[0]
+    assert train_button(panel).text() == "Continue"
+    assert "Go back" in train_button(panel).toolTip()
+    assert control(panel, "loss_plot").isHidden()
+    run(qtbot, panel)
+    np.testing.assert_allclose(made(viewer, "frames")[0].data, trained, atol=1e-3)
+    assert len(made(viewer, "frames")) == 1
+    assert status(panel)[0].startswith("Done: 4 steps")
+    assert train_button(panel).text() == "Train"
+    assert not control(panel, "loss_plot").isHidden()
+    assert control(panel, "loss_plot").points("match")[0] == [1, 2, 3, 4]
+    assert read_run(panel.save_run(tmp_path / "run")).report["steps"] == 4
+
+
+def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    _, panel = open_window(*images, fit=fake)
+    put(panel, {"training.steps": 100})
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: control(panel, "progress").value() >= 3)
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
+    run(qtbot, panel, "preview")
+    assert train_button(panel).text() == "Continue"
+    assert "Go on" in train_button(panel).toolTip()
+    learned = control(panel, "loss_plot").points("match")[0]
+    run(qtbot, panel)
+    assert fake.calls[-1][2] == learned[-1]
+    assert status(panel)[0].startswith("Done: 100 steps")
+    assert control(panel, "loss_plot").points("match")[0] == list(range(1, 101))
+    run(qtbot, panel, "preview")
+    run(qtbot, panel, "restart")
+    assert fake.calls[-1][2] is None, "anew is anew"
+    assert train_button(panel).text() == "Train"
+
+
+def test_a_first_answer_for_other_images_leaves_the_training_to_be_continued(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(*images, np.roll(images[1], 4, axis=0), fit=fake)
+    choose(panel, "first_image", "image 0")
+    choose(panel, "last_image", "image 1")
+    run(qtbot, panel)
+    choose(panel, "last_image", "image 2")
+    run(qtbot, panel, "preview")
+    assert train_button(panel).text() == "Train"
+    assert len(made(viewer, "frames")) == 2
+    choose(panel, "last_image", "image 1")
+    put(panel, {"training.steps": 6})
+    assert train_button(panel).text() == "Continue"
+    run(qtbot, panel)
+    assert fake.calls[-1][2] == 4
+
+
+def test_the_quick_preset_shows_no_losses_and_says_that_nothing_was_trained(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images, fit=FakeFit())
+    choose(panel, "preset", "quick")
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done without training in ")
+    assert control(panel, "loss_plot").isHidden()
+    assert train_button(panel).text() == "Train"
+
+
+# ---------------------------------------------------------------------------- start
+
+
+def test_a_start_is_chosen_by_name_or_in_a_dialog(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, answer: Any
+) -> None:
+    fake = FakeFit()
+    _, panel = open_window(*images, fit=fake)
+    box = control(panel, START, QComboBox)
+    assert entries(panel, START) == ["prior", "scratch", A_RUN]
+    choose(panel, START, "prior")
+    assert box.value() == "prior"
+
+    answer(tmp_path / "ice_run")
+    choose(panel, START, A_RUN)
+    assert box.value() == str(tmp_path / "ice_run")
+    assert box.currentText() == "ice_run"
+    assert str(tmp_path / "ice_run") in box.toolTip()
+    assert entries(panel, START) == ["prior", "scratch", "ice_run", A_RUN]
+    run(qtbot, panel)
+    assert fake.calls[-1][1].training.start_from == str(tmp_path / "ice_run")
+
+    choose(panel, START, "scratch")
+    assert str(tmp_path) not in box.toolTip()
+    choose(panel, START, "ice_run")
+    assert box.value() == str(tmp_path / "ice_run")
+    asked = answer(tmp_path / "other_run")
+    choose(panel, START, A_RUN)
+    assert asked == [str(tmp_path)], "the next one is likely to lie beside the last"
+    assert entries(panel, START) == ["prior", "scratch", "other_run", A_RUN]
+    assert control(panel, "preset", QComboBox).currentText() == "custom"
+
+
+@pytest.mark.parametrize("before", ["prior", "scratch", "/runs/ice_run"])
+def test_giving_the_dialog_up_keeps_the_start(
+    open_window: Open, qtbot: Any, answer: Any, before: str
+) -> None:
+    _, panel = open_window(fit=FakeFit())
+    put(panel, {START: before})
+    box = control(panel, START, QComboBox)
+    asked = answer("")
+    told: list[int] = []
+    box.edited.connect(lambda: told.append(1))
+    qtbot.keyClick(box, Qt.Key.Key_End)
+    assert len(asked) == 1
+    assert box.value() == before
+    assert box.currentText() == Path(before).name
+    assert told == []
+
+
+def test_a_start_comes_from_settings_and_goes_with_a_preset(
+    open_window: Open, tmp_path: Path
+) -> None:
+    _, panel = open_window(fit=FakeFit())
+    file = tmp_path / "settings.json"
+    Settings().updated({START: str(tmp_path / "ice_run")}).to_json(file)
+    form = panel.view.form
+    form.set_value(Settings.from_json(file))
+    box = control(panel, START, QComboBox)
+    assert box.currentText() == "ice_run"
+    assert form.value() == Settings.from_json(file)
+    choose(panel, "preset", "paper")
+    assert box.currentText() == "scratch"
+    choose(panel, "preset", "standard")
+    assert box.currentText() == "prior"
+
+
+def test_a_start_that_does_not_fit_is_told_and_nothing_is_lost(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, answer: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel)
+    layers = list(viewer.layers)
+    frames = made(viewer, "frames")[0].data
+    (tmp_path / "notes").mkdir()
+    answer(tmp_path / "notes")
+    for how in (A_RUN, "prior"):
+        choose(panel, START, how)
+        assert train_button(panel).isEnabled(), "to look into it needs PyTorch"
+        with pytest.raises(SettingsError) as told:
+            check_start(panel.view.form.value())
+        run(qtbot, panel)
+        assert idle(panel)
+        assert status(panel) == (sentence(str(told.value)), "error")
+        assert list(viewer.layers) == layers
+        assert made(viewer, "frames")[0].data is frames
+        assert control(panel, "save", QPushButton).isEnabled()
+        assert control(panel, "loss_plot").isHidden(), "there is nothing to be seen in it"
+    put(panel, {START: "scratch", "training.steps": 6})
+    assert train_button(panel).text() == "Continue"
+
+
+def test_a_training_starts_from_a_saved_run(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, answer: Any
+) -> None:
+    first = []
+
+    def watched(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
+        dynamics = yield from fit(*args, **options)
+        first.append(dynamics.report["steps"])
+        return dynamics
+
+    _, panel = open_window(*images, fit=watched)
+    run(qtbot, panel)
+    answer(panel.save_run(tmp_path / "ice_run"))
+    choose(panel, START, A_RUN)
+    assert train_button(panel).text() == "Train", "another start is another training"
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done: 4 steps"), status(panel)
+    assert first == [4, 4]
