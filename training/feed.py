@@ -22,7 +22,7 @@ __all__ = ["TIMES", "Example", "batches", "scene_of"]
 TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 _AHEAD = 24
 #: Part of the scenes that stay simple to the end.
-_ALWAYS_SIMPLE = 0.1
+_ALWAYS_SIMPLE = 0.2
 
 
 @dataclass(eq=False)

@@ -47,6 +47,7 @@ PRESETS: dict[str, Preset] = {
             "model.contrast": False,
             "model.latent_channels": 8,
             "model.extractor_width": 16,
+            "model.extractor_growth": 2,
             "model.initial_fields": "zero",
             "model.members": 1,
             "model.weighting": "equal",

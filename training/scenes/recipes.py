@@ -63,8 +63,23 @@ class Setting:
     def texture(self) -> Tensor:
         """Draw material with a random range of radiance."""
         values = textures.draw_texture(self.canvas, self.draws)
+        if self.draws.chance(0.75):
+            values = self.with_large_scales(values)
         low = self.draws.uniform(0, 0.3)
         return low + (self.draws.uniform(0.6, 1.0) - low) * values
+
+    def with_large_scales(self, values: Tensor) -> Tensor:
+        """Add structures of all larger scales, as most images of nature have them.
+
+        Without any, coarse levels see nothing, and large motion cannot be found.
+        """
+        scales = [8.0, 16.0, 32.0, 64.0]
+        octaves = textures.noise(self.canvas, self.draws, scales)
+        steepness = self.draws.uniform(0.0, 1.0)
+        shares = torch.tensor([(scale / 64.0) ** steepness for scale in scales])
+        large = (octaves * shares[:, None, None]).sum(dim=0) / shares.norm()
+        mixed = values + self.draws.uniform(0.1, 0.5) * large
+        return (mixed - mixed.amin()) / (mixed.amax() - mixed.amin()).clamp_min(1e-3)
 
     def water(self, motion: Motion | None = None) -> Sheet:
         """Draw a ground of little contrast, whose motion is a convention where it is opened.
@@ -234,8 +249,8 @@ def _piece(
 
 
 RECIPES: dict[Callable[[Setting], list[Layer]], float] = {
-    ocean: 45,
+    ocean: 50,
     drifting_patches: 15,
-    bodies: 20,
+    bodies: 15,
     leads: 20,
 }

@@ -117,7 +117,9 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
     inputs = shared * (2 if both else 1) + 2
     inputs += (2 * model.correlation + 1) ** 2 if both and model.correlation else 0
     outputs = 2 if model.timing == "even" else 2 * model.stages
-    extractor, extractor_values = _unet(inputs, outputs, model.extractor_width)
+    extractor, extractor_values = _unet(
+        inputs, outputs, model.extractor_width, model.extractor_growth
+    )
     each = channels if kept else 1
     decoder, decoder_values = _unet(shared, 1 if kept else channels, model.unet_width)
     finest = 0.25**model.coarsening
@@ -138,16 +140,17 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
     )
 
 
-def _unet(inputs: int, outputs: int, width: int) -> tuple[float, float]:
+def _unet(inputs: int, outputs: int, width: int, growth: int = 2) -> tuple[float, float]:
     work = values = 0.0
+    widths = [width * growth**stage for stage in range(4)]
     below = inputs
-    for stage in range(4):
-        w, scale = width * 2**stage, 0.25**stage
+    for stage, w in enumerate(widths):
+        scale = 0.25**stage
         work += scale * 9 * (below * w + w * w)
         values += scale * 4 * w
         below = w
     for stage in reversed(range(3)):
-        w, scale = width * 2**stage, 0.25**stage
-        work += scale * 9 * (2 * w * w + 2 * w * w + w * w)
+        w, scale = widths[stage], 0.25**stage
+        work += scale * 9 * (widths[stage + 1] * w + 2 * w * w + w * w)
         values += scale * (2 * w + 2 * w + 2 * w + 4 * w)
-    return work + width * outputs, values + outputs
+    return work + 9 * width * outputs, values + outputs

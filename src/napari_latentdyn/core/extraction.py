@@ -58,7 +58,13 @@ class FieldExtraction(nn.Module):
         inputs = latent * (2 if self._both else 1) + (2 if self._refines else 0)
         inputs += (2 * self._radius + 1) ** 2 if self._radius else 0
         self.outputs = 1 if model.timing == "even" else model.stages
-        self.unet = UNet(inputs, 2 * self.outputs, model.extractor_width, zero_output=self._refines)
+        self.unet = UNet(
+            inputs,
+            2 * self.outputs,
+            model.extractor_width,
+            zero_output=self._refines,
+            growth=model.extractor_growth,
+        )
 
     def levels(
         self, first: Tensor, last: Tensor, start: Tensor, encode: Callable[[Tensor], Tensor]

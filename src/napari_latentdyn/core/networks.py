@@ -78,16 +78,26 @@ class UNet(nn.Module):
     inputs, outputs : int
         Channels in and out.
     width : int
-        Channels at full resolution; they double at each down-sampling.
+        Channels at full resolution.
     zero_output : bool
         Start with an output of zero everywhere.
+    growth : int
+        Factor by which the channels grow at each down-sampling.
     """
 
     STAGES = 3
 
-    def __init__(self, inputs: int, outputs: int, width: int, *, zero_output: bool = False) -> None:
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int,
+        *,
+        zero_output: bool = False,
+        growth: int = 2,
+    ) -> None:
         super().__init__()
-        widths = [width * 2**i for i in range(self.STAGES + 1)]
+        widths = [width * growth**i for i in range(self.STAGES + 1)]
         self.down = nn.ModuleList(
             _Pair(i, o) for i, o in itertools.pairwise([inputs, *widths[:-1]])
         )

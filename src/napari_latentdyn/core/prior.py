@@ -32,6 +32,7 @@ _SHAPES = (
     "contrast",
     "unet_width",
     "extractor_width",
+    "extractor_growth",
     "correlation",
     "fields_from",
     "image_in_latent",

@@ -142,12 +142,18 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     extractor_width: int = Field(
-        24,
+        56,
         ge=1,
         le=128,
         title="Extractor width",
-        description="Channels of the U-net that extracts the fields, on the finest level; they "
-        "double at each of the three down-samplings.",
+        description="Channels of the U-net that extracts the fields, before its down-samplings.",
+        json_schema_extra={"advanced": True},
+    )
+    extractor_growth: Literal[1, 2] = Field(
+        1,
+        title="Extractor growth",
+        description="Factor by which these channels grow at each of the three down-samplings: "
+        "many at first (1) are needed to read the correlation.",
         json_schema_extra={"advanced": True},
     )
     fields_from: Literal["first", "both"] = Field(
