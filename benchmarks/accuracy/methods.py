@@ -25,6 +25,7 @@ PRESETS = ("quick", "standard", "accurate", "paper")
 #: Presets with changes that are methods of their own.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
     "prior": ("quick", {"model.initial_fields": "zero", "model.members": 1}),
+    "matched": ("standard", {"training.steps": 0}),
     "scratch": ("standard", {"training.start_from": "scratch"}),
 }
 #: The preset that is compared with the best rivals, and that ablations change.
@@ -35,6 +36,7 @@ _RECIPE = 1
 #: Names of variants, and of methods that only a file of given figures may have.
 _LABELS = {
     "prior": "the prior alone",
+    "matched": "standard before training",
     "scratch": "standard from scratch",
     "rife3": "RIFE 3",
     "rife3_x2": "RIFE 3, x2",

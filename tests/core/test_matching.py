@@ -136,7 +136,7 @@ def test_a_place_takes_over_the_velocity_of_a_neighbour_that_fits_better() -> No
     at = moved((3.0, -2.0), (48, 48))
     seen = torch.ones(1, 1, 48, 48)
     first, last = (
-        features(torch.from_numpy(unit(at(t))).float()[None, None], RECIPES[0]) for t in (0, 1)
+        features(torch.from_numpy(unit(at(t))).float()[None, None], RECIPES[2]) for t in (0, 1)
     )
     truth = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 48, 48)
     wrong = truth.clone()

@@ -45,7 +45,7 @@ class Setting:
         speed = {
             "still": 0.0,
             "slow": draws.uniform(0.05, 1.0),
-            "any": draws.log_uniform(min(2.0, longest), longest),
+            "any": draws.log_uniform(min(3.0, longest), longest),
         }[kind]
         camera: Motion = Still()
         if kind == "any" and draws.chance(0.2):
@@ -79,7 +79,9 @@ class Setting:
         shares = torch.tensor([(scale / 64.0) ** steepness for scale in scales])
         large = (octaves * shares[:, None, None]).sum(dim=0) / shares.norm()
         mixed = values + self.draws.uniform(0.1, 0.5) * large
-        return (mixed - mixed.amin()) / (mixed.amax() - mixed.amin()).clamp_min(1e-3)
+        low, high = float(mixed.min()), float(mixed.max())
+        whole: Tensor = (mixed - low) / max(high - low, 1e-3)
+        return whole
 
     def water(self, motion: Motion | None = None) -> Sheet:
         """Draw a ground of little contrast, whose motion is a convention where it is opened.

@@ -22,6 +22,8 @@ __all__ = ["follow_brightness"]
 #: Longest side in pixels of the images on which brightness is compared.
 _SIDE = 96
 _ROUNDS = 10
+#: Matched is by local contrast above all, which does not change with brightness.
+_RECIPE = RECIPES[2]
 #: Differences well above this are no brightness but something new.
 _FORGIVEN = 0.05
 #: Differences count up to here.
@@ -83,7 +85,7 @@ def follow_brightness(
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
         grey = [first.mean(dim=0, keepdim=True), ((last - offset) / gain).mean(dim=0, keepdim=True)]
-        found: Tensor = yield from match_one(grey, masks, way, RECIPES[0], motion)
+        found: Tensor = yield from match_one(grey, masks, way, _RECIPE, motion)
         tried.append(_compared(first, last, masks, found, motion))
     as_it_is = tried[0][0]
     left, gain, offset = min((t[1:] for t in tried), key=lambda t: float(t[0]))

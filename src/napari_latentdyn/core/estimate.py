@@ -20,6 +20,8 @@ _BASE_MEMORY = 400e6
 #: Seconds per pixel and member of matching.
 _CPU_MATCHING = 9e-5
 _GPU_MATCHING = 5e-6
+#: Part of it that is left where the networks give a velocity to start from.
+_STARTED = 0.15
 #: What judging the members by hidden blocks adds.
 _HOLD_OUT = 1.25
 
@@ -98,6 +100,8 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     if settings.model.initial_fields != "matched":
         return 0.0
     rate = _CPU_MATCHING if device == "cpu" else _GPU_MATCHING
+    if settings.training.start_from != "scratch":
+        rate *= _STARTED
     if settings.model.weighting == "held_out" and settings.model.members > 1:
         rate *= _HOLD_OUT
     return settings.model.members * shape[0] * shape[1] * rate

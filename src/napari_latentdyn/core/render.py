@@ -251,13 +251,14 @@ class Renderer:
         physics = self.model.settings.physics
         middle = stage_fields(centre[None], self.model.stages, physics.motion)
         learned = velocity[(..., *box.slices)] - middle
+        judge = self.model.settings.training.keep_better and bool(learned.any())
         low, span = self._bounds(window)
         first, last = ((self._crop(image, box) - low) / span for image in self._images)
         members = []
         for one, share in zip(near, self._ensemble.weights.tolist(), strict=True):
             start = stage_fields(one[None], self.model.stages, physics.motion)
             fields = start + learned
-            if self.model.settings.training.keep_better:
+            if judge:
                 fields = self.model.keep_better(first, last, start, fields)
             members.append(_Fields(fields, (box.y, box.x), share))
         if self._ensemble.still > _NEGLIGIBLE:

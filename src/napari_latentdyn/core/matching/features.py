@@ -42,11 +42,11 @@ class Recipe:
 #: members agree on is certain, and their mean is the best guess where they do not. The order is
 #: that in which they are added.
 RECIPES: tuple[Recipe, ...] = (
+    Recipe(intensity=1.0, contrast=0.15, reach=4.0, stiffness=0.2),
+    Recipe(intensity=0.5, contrast=0.4, reach=2.0, stiffness=1.0),
     Recipe(intensity=0.5, contrast=0.4, reach=2.0, stiffness=0.3),
     Recipe(intensity=1.0, contrast=0.15, reach=4.0, stiffness=0.1, factor=0.7),
-    Recipe(intensity=1.0, contrast=0.15, reach=4.0, stiffness=0.2),
     Recipe(intensity=1.0, contrast=0.15, reach=4.0, stiffness=3.0),
-    Recipe(intensity=0.5, contrast=0.4, reach=2.0, stiffness=1.0),
     Recipe(intensity=1.0, contrast=0.15, reach=4.0, stiffness=0.1),
 )
 

@@ -25,6 +25,9 @@ __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
+#: Effort on the levels that remain where a velocity is given, the finest last. On small images it
+#: costs little to look again what is given, in the member's own way.
+_STARTED = (FULL, FULL, FULL, SHORT_HALF, SHORT_FINE)
 
 
 def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int]]:
@@ -167,8 +170,8 @@ class _Member:
             efforts = [FULL] * len(shapes)
             start = start.view(2, 1, 1).expand(2, *shape)
         else:
-            shapes = [shape] if min(shape) < 2 * _COARSEST else [_half(shape), shape]
-            efforts = [SHORT_HALF, SHORT_FINE][-len(shapes) :]
+            shapes = pyramid_shapes(shape, 0.5)[-len(_STARTED) :]
+            efforts = list(_STARTED[-len(shapes) :])
         judged = _nearest_to_half(shapes) if self._judge is not None else -1
         pixels = [float(h * w) for h, w in shapes]
         work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
@@ -211,10 +214,6 @@ def _root_mean_square(sums: list[tuple[float, float]]) -> float:
     """Return the root of the mean of squares from weighted sums and weights; without any, inf."""
     total, count = (sum(part) for part in zip(*sums, strict=True))
     return math.sqrt(total / count) if count > 0 else math.inf
-
-
-def _half(shape: tuple[int, int]) -> tuple[int, int]:
-    return (round(shape[0] / 2), round(shape[1] / 2))
 
 
 def scaled(velocity: Tensor, shape: tuple[int, int]) -> Tensor:
