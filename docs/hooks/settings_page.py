@@ -73,7 +73,7 @@ def _kind(field: Any) -> str:
     if typing.get_origin(kind) is typing.Annotated:
         kind, *more = typing.get_args(kind)
         metadata += [bound for info in more for bound in getattr(info, "metadata", [])]
-    word = {bool: "yes or no", int: "whole number", float: "number"}[kind]
+    word = {bool: "yes or no", int: "whole number", float: "number", str: "text"}[kind]
     return word + _bounds(metadata) + optional
 
 

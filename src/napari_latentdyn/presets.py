@@ -25,7 +25,12 @@ class Preset:
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
         "A first answer in seconds, without training.",
-        {"training.steps": 0, "model.members": 2, "model.stages": 4},
+        {
+            "training.steps": 0,
+            "model.members": 2,
+            "model.refinement": "short",
+            "model.stages": 4,
+        },
     ),
     "standard": Preset("A good result in a few minutes.", {}),
     "accurate": Preset(

@@ -15,7 +15,7 @@ from napari_latentdyn.cli import main
 
 _TINY = ("--steps", "3", "--stages", "2", "--patch-size", "32", "32", "--stride", "32", "32")
 _TINY += ("--initial-fields", "zero", "--levels", "1", "--unet-width", "2", "--encoder-width", "2")
-_TINY += ("--latent-channels", "2")
+_TINY += ("--latent-channels", "2", "--start-from", "scratch")
 
 
 @dataclass(frozen=True)

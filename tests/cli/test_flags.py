@@ -13,6 +13,9 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings, iter_fields
 
 VALUES = {
+    "model.correlation": ("2", 2),
+    "model.extractor_growth": ("2", 2),
+    "training.start_from": ("scratch", "scratch"),
     "images.channel": ("1", 1),
     "images.normalisation": ("pair", "pair"),
     "images.missing_value": ("-9999", -9999.0),
@@ -100,7 +103,7 @@ def test_help_names_the_defaults(capsys):
     with pytest.raises(SystemExit):
         parsed("--help")
     text = " ".join(capsys.readouterr().out.split())
-    assert "Number of optimiser steps. (default: 40)" in text
+    assert "with 0 the networks stay as they start. (default: 40)" in text
     assert "[pixels] (default: 128 128)" in text
     assert "Unit of the time between the images. (default: hour)" in text
     assert "(default: 0.001)" in text

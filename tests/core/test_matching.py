@@ -158,8 +158,9 @@ def test_another_brightness_does_not_spoil_the_motion(
     change: Callable[[Image], Image],
 ) -> None:
     at = moved((3.0, -2.0), (48, 48))
-    _, found = matched(unit(at(0)), change(unit(at(1))))
-    missed = error(found[0], (3.0, -2.0))
+    _, found = matched(unit(at(0)), change(unit(at(1))), members=3)
+    # Those that look at local contrast above all.
+    missed = error(found[1:], (3.0, -2.0))
     assert missed.mean() < 0.1
     assert missed.max() < 0.3
 
@@ -186,12 +187,12 @@ def test_missing_pixels_do_not_pull() -> None:
     valid[20:36, 20:36] = False
     garbage = unit(texture(first.shape, seed=7, sigma=1.0))
     first, last = np.where(valid, first, garbage), np.where(valid, last, garbage)
-    _, found = matched(first, last, valid=(valid, valid))
-    missed = error(found[0], (3.0, -2.0))
+    _, found = matched(first, last, valid=(valid, valid), members=3)
+    missed = error(found[2], (3.0, -2.0))
     assert missed.mean() < 0.15
     assert missed.max() < 0.8
-    _, believed = matched(first, last)
-    assert error(believed[0], (3.0, -2.0)).max() > 2.0
+    _, believed = matched(first, last, members=3)
+    assert error(believed[2], (3.0, -2.0)).max() > 2.0
 
 
 def test_images_that_are_the_same_do_not_move() -> None:

@@ -82,6 +82,9 @@ def follow_brightness(
     else:
         way = scaled(way[None], shape)[0]
     moments = _moments(first, last, (masks[0] > 0.99) & (masks[1] > 0.99))
+    if start.ndim == 3 and not _notable(*moments):
+        # Equally bright as a whole, and moved as it should be: there is nothing to find.
+        return pair
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
         grey = [first.mean(dim=0, keepdim=True), ((last - offset) / gain).mean(dim=0, keepdim=True)]
@@ -89,11 +92,15 @@ def follow_brightness(
         tried.append(_compared(first, last, masks, found, motion))
     as_it_is = tried[0][0]
     left, gain, offset = min((t[1:] for t in tried), key=lambda t: float(t[0]))
-    changed = bool(((gain - 1).abs() > _LEAST_GAIN).any() | (offset.abs() > _LEAST_OFFSET).any())
+    changed = _notable(gain, offset)
     sane = bool(((gain > _GAINS[0]) & (gain < _GAINS[1])).all())
     if not (changed and sane and left < _CLOSER * as_it_is):
         return pair
     return pair.with_brightness(torch.cat([gain, offset], dim=1)[:, :, 0, 0].cpu().numpy())
+
+
+def _notable(gain: Tensor, offset: Tensor) -> bool:
+    return bool(((gain - 1).abs() > _LEAST_GAIN).any() | (offset.abs() > _LEAST_OFFSET).any())
 
 
 @torch.no_grad()

@@ -100,7 +100,7 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     if settings.model.initial_fields != "matched":
         return 0.0
     rate = _CPU_MATCHING if device == "cpu" else _GPU_MATCHING
-    if settings.training.start_from != "scratch":
+    if settings.training.start_from != "scratch" and settings.model.refinement == "short":
         rate *= _STARTED
     if settings.model.weighting == "held_out" and settings.model.members > 1:
         rate *= _HOLD_OUT

@@ -110,6 +110,7 @@ def _matched(
         motion,
         device,
         weigh=settings.model.weighting == "held_out" and members > 1,
+        short=settings.model.refinement == "short",
     )
 
     def say(told: tuple[int, float]) -> tuple[float, int, str]:

@@ -289,9 +289,13 @@ class Renderer:
                 if share == 0.0:
                     continue
                 trace = physics.trace_back if end == 0 else physics.trace_on
-                places = trace(fields.velocity, grid - offset, time) + offset
+                places = grid
+                if fields.moves:
+                    places = trace(fields.velocity, grid - offset, time) + offset
                 here = states.near(end, places)
-                if settings.transport == "characteristics":
+                if not fields.moves:
+                    state = here.at(window)
+                elif settings.transport == "characteristics":
                     state = self.model.read(here.state, places, here.origin)
                 else:
                     state = self._carried(end, window, fields.velocity, time, here)

@@ -41,6 +41,11 @@ class States:
             and x + width >= box.x + box.width
         )
 
+    def at(self, window: Window) -> Tensor:
+        """Return the states of a window within the part, (1, c, h, w)."""
+        top, left = window.y - self.origin[0], window.x - self.origin[1]
+        return self.state[..., top : top + window.height, left : left + window.width]
+
 
 class WindowStates:
     """Encodes both images around one window, and anew only when places leave what is there.

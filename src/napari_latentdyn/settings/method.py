@@ -224,6 +224,14 @@ class ModelSettings(FrozenModel):
         "where they disagree the result is uncertain; time grows with their number.",
         json_schema_extra={"advanced": True},
     )
+    refinement: Literal["short", "full"] = Field(
+        "full",
+        title="Refinement",
+        description="How long the velocity that learned networks extract is matched on the images: "
+        "at every size as if from nothing (full), or mostly on small ones, and at half and full "
+        "size only a little (short). Without learned networks it is always full.",
+        json_schema_extra={"advanced": True},
+    )
     weighting: Literal["equal", "held_out"] = Field(
         "held_out",
         title="Weighting",

@@ -16,7 +16,14 @@ from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.middle import middle_velocity
-from napari_latentdyn.core.matching.solver import FULL, SHORT_FINE, SHORT_HALF, Effort, refine
+from napari_latentdyn.core.matching.solver import (
+    COARSE,
+    FULL,
+    SHORT_FINE,
+    SHORT_HALF,
+    Effort,
+    refine,
+)
 from napari_latentdyn.core.motion import Motion
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.relay import relay
@@ -25,9 +32,8 @@ __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
-#: Effort on the levels that remain where a velocity is given, the finest last. On small images it
-#: costs little to look again what is given, in the member's own way.
-_STARTED = (FULL, FULL, FULL, SHORT_HALF, SHORT_FINE)
+#: Levels that remain where a velocity is given: it is looked at again from a sixteenth of the size.
+_REMAIN = 5
 
 
 def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int]]:
@@ -48,6 +54,7 @@ def match_members(
     device: torch.device,
     *,
     weigh: bool = False,
+    short: bool = False,
 ) -> Generator[tuple[int, float], None, Ensemble]:
     """Find the velocity half way between two images, once for each recipe.
 
@@ -69,6 +76,9 @@ def match_members(
     weigh : bool
         Weigh the members by how well they predict hidden blocks; otherwise all
         count alike.
+    short : bool
+        Where a velocity is given: improve it on small images once for all
+        members, and at half and full size only a little.
 
     Yields
     ------
@@ -87,10 +97,22 @@ def match_members(
         for mask in valid
     ]
     judge = HoldOut(tensors, masks, motion) if weigh else None
+    given = torch.from_numpy(start).to(device)
+    remain = None
+    if short and given.ndim == 3:
+        shape = (tensors[0].shape[-2], tensors[0].shape[-1])
+        shapes = pyramid_shapes(shape, 0.5)[-_REMAIN:]
+        large = shapes[-2:]
+        remain = list(zip(large, (SHORT_HALF, SHORT_FINE)[-len(large) :], strict=True))
+        steps = [(size, COARSE) for size in shapes[:-2]]
+        if steps:
+            common = _Member(tensors, masks, RECIPES[0], motion, None)
+            seed = yield from relay(common.run(given, steps), partial(_numbered, 0))
+            given = scaled(seed, shape)[0]
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
-        searching = member.run(torch.from_numpy(start).to(device))
+        searching = member.run(given, remain)
         velocity = yield from relay(searching, partial(_numbered, number))
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
@@ -119,8 +141,13 @@ def match_one(
     recipe: Recipe,
     motion: Motion,
 ) -> Generator[None, None, Tensor]:
-    """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W)."""
-    return relay(_Member(images, masks, recipe, motion, None).run(start), _nothing)
+    """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W).
+
+    A velocity that is given is improved a little only.
+    """
+    shape = (images[0].shape[-2], images[0].shape[-1])
+    steps = None if start.ndim == 1 else [(shape, SHORT_HALF)]
+    return relay(_Member(images, masks, recipe, motion, None).run(start, steps), _nothing)
 
 
 def _nothing(_: float) -> None:
@@ -155,28 +182,35 @@ class _Member:
         self.missed: list[tuple[float, float]] = []
 
     @torch.no_grad()
-    def run(self, start: Tensor) -> Generator[float, None, Tensor]:
+    def run(
+        self, start: Tensor, steps: list[tuple[tuple[int, int], Effort]] | None = None
+    ) -> Generator[float, None, Tensor]:
         """Find the velocity; yields the part of the work that is done.
 
         Parameters
         ----------
         start : Tensor, shape (2,) or (2, H, W)
             A drift as a whole, or a velocity of which the detail is missing.
+        steps : list of ((int, int), Effort), optional
+            Sizes to work on, the smallest first, and how long on each. By
+            default all that are needed, at full effort.
         """
         like = self._images[0]
         shape = (like.shape[-2], like.shape[-1])
-        if start.ndim == 1:
+        if steps is None:
             shapes = pyramid_shapes(shape, self._recipe.factor)
-            efforts = [FULL] * len(shapes)
+            if start.ndim == 3:
+                least = min(shape) / 2 ** (_REMAIN - 1)
+                shapes = [size for size in shapes if min(size) >= least - 1]
+            steps = [(size, FULL) for size in shapes]
+        if start.ndim == 1:
             start = start.view(2, 1, 1).expand(2, *shape)
-        else:
-            shapes = pyramid_shapes(shape, 0.5)[-len(_STARTED) :]
-            efforts = list(_STARTED[-len(shapes) :])
+        shapes = [size for size, _ in steps]
         judged = _nearest_to_half(shapes) if self._judge is not None else -1
         pixels = [float(h * w) for h, w in shapes]
         work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
         velocity = scaled(start[None].to(like.dtype), shapes[0])
-        for number, (size, effort) in enumerate(zip(shapes, efforts, strict=True)):
+        for number, (size, effort) in enumerate(steps):
             part = sum(work[:number]) / sum(work)
             velocity = scaled(velocity, size)
             if number == judged:

@@ -20,6 +20,7 @@ from torch import Tensor
 from napari_latentdyn.core.matching.features import Recipe
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.propagation import propagate
+from napari_latentdyn.core.matching.small import SMALL, solve_small
 from napari_latentdyn.core.motion import Motion, acceleration, ends
 from napari_latentdyn.core.operators import (
     gradient,
@@ -28,7 +29,7 @@ from napari_latentdyn.core.operators import (
 )
 from napari_latentdyn.core.physics import pixel_grid, sample
 
-__all__ = ["FULL", "SHORT_FINE", "SHORT_HALF", "Effort", "refine"]
+__all__ = ["COARSE", "FULL", "SHORT_FINE", "SHORT_HALF", "Effort", "refine"]
 
 #: Differences of features well above this are forgiven: the pixel shows something new.
 _FORGIVEN = 0.1
@@ -64,8 +65,10 @@ class Effort:
     reweightings: int = 2
 
 
-#: From nothing, and from a velocity that is right but for its detail, at half and full size.
+#: From nothing, and from a velocity that is right but for its detail: on small images, and at half
+#: and full size.
 FULL = Effort(6, (3, 5), 100)
+COARSE = Effort(6, (3, 5), 100)
 SHORT_HALF = Effort(2, (1,), 40, reweightings=1)
 SHORT_FINE = Effort(2, (1,), 20, reweightings=1)
 
@@ -159,6 +162,9 @@ class _Problem:
         self.determinant = self.row_diagonal * self.column_diagonal - self.rc**2
 
     def solve(self, x: Tensor, iterations: int) -> Generator[None, None, Tensor]:
+        if x.device.type == "cpu" and x.shape[-2] * x.shape[-1] <= SMALL:
+            yield
+            return self._solve_small(x, iterations)
         left = self.target - self._apply(x)
         z = self._precondition(left)
         direction, reduction = z, (left * z).sum()
@@ -176,6 +182,19 @@ class _Problem:
             reduction = now
             yield
         return x
+
+    def _solve_small(self, x: Tensor, iterations: int) -> Tensor:
+        solved = solve_small(
+            (self.rr[0, 0].numpy(), self.cc[0, 0].numpy(), self.rc[0, 0].numpy()),
+            [weight[0, 0].numpy() for weight in self.bend_weights],
+            (self.row_diagonal[0, 0].numpy(), self.column_diagonal[0, 0].numpy()),
+            self.target[0].numpy(),
+            x[0].numpy(),
+            _DAMPING,
+            iterations,
+            _TOLERANCE,
+        )
+        return torch.from_numpy(solved)[None]
 
     def _apply(self, x: Tensor) -> Tensor:
         rows, columns = x[:, :1], x[:, 1:]
