@@ -24,8 +24,9 @@ from napari_latentdyn.core.matching.solver import (
     Effort,
     refine,
 )
-from napari_latentdyn.core.motion import Motion
-from napari_latentdyn.core.operators import resize
+from napari_latentdyn.core.motion import Motion, pixel_ends
+from napari_latentdyn.core.operators import resize, smooth
+from napari_latentdyn.core.physics import sample
 from napari_latentdyn.core.relay import relay
 
 __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
@@ -34,6 +35,9 @@ __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 _COARSEST = 16
 #: Levels that remain where a velocity is given: it is looked at again from a sixteenth of the size.
 _REMAIN = 5
+#: Neighbourhood in which two velocities are compared, as a part of the image's longer side, the
+#: part of the difference that has to be left at most, and the difference that counts at most.
+_AROUND, _CLEARLY, _WORST = 0.12, 0.95, 0.15
 
 
 def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int]]:
@@ -108,7 +112,7 @@ def match_members(
         if steps:
             common = _Member(tensors, masks, RECIPES[0], motion, None)
             seed = yield from relay(common.run(given, steps), partial(_numbered, 0))
-            given = scaled(seed, shape)[0]
+            given = scaled(common.better(given[None], seed), shape)[0]
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
@@ -219,6 +223,35 @@ class _Member:
             velocity = yield from relay(self._refined(velocity, size, effort), _always(part))
         return velocity
 
+    @torch.no_grad()
+    def better(self, given: Tensor, found: Tensor) -> Tensor:
+        """Return what was found where it clearly fits better around a place than what was given.
+
+        Parameters
+        ----------
+        given : Tensor, shape (1, 2, H, W)
+            A velocity of the whole image.
+        found : Tensor, shape (1, 2, h, w)
+            Another one, of a smaller image.
+        """
+        size = (found.shape[-2], found.shape[-1])
+        level = self._level(size)
+        before = scaled(given, size)
+        apart = []
+        for velocity in (before, found):
+            origins, goals = pixel_ends(velocity, self._motion)
+            difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
+            seen = level.seen(origins, goals).to(difference.dtype)
+            cost = difference.clamp(max=_WORST).sum(dim=1, keepdim=True) * seen
+            reach = _AROUND * max(size)
+            apart.append(smooth(cost, reach) / (smooth(seen, reach) + 1e-3))
+        return torch.where(apart[1] < _CLEARLY * apart[0], found, before)
+
+    def _level(self, size: tuple[int, int], hidden: Tensor | None = None) -> Level:
+        first, last = (features(resize(image, size), self._recipe) for image in self._images)
+        valid_first, valid_last = (resize(mask, size) for mask in self._masks)
+        return Level(first, last, valid_first, valid_last, hidden)
+
     def _judged(
         self, start: Tensor, size: tuple[int, int], effort: Effort
     ) -> Generator[None, None, None]:
@@ -232,10 +265,7 @@ class _Member:
     def _refined(
         self, start: Tensor, size: tuple[int, int], effort: Effort, hidden: Tensor | None = None
     ) -> Generator[None, None, Tensor]:
-        first, last = (features(resize(image, size), self._recipe) for image in self._images)
-        valid_first, valid_last = (resize(mask, size) for mask in self._masks)
-        level = Level(first, last, valid_first, valid_last, hidden)
-        return refine(level, start, self._recipe, self._motion, effort)
+        return refine(self._level(size, hidden), start, self._recipe, self._motion, effort)
 
 
 def _nearest_to_half(shapes: list[tuple[int, int]]) -> int:
