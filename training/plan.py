@@ -14,13 +14,13 @@ __all__ = ["Plan"]
 class Plan(FrozenModel):
     """Settings of a training of the prior."""
 
-    steps: int = Field(3800, ge=1, description="Optimiser steps, over which the rate decays.")
+    steps: int = Field(3550, ge=1, description="Optimiser steps, over which the rate decays.")
     batch: int = Field(8, ge=1, description="Pairs of images in each step.")
     fresh: int = Field(
         3, ge=1, description="Scenes made anew for each step; the rest are seen again, altered."
     )
     coarse: int = Field(
-        3000,
+        3050,
         ge=0,
         description="Steps in which fields are extracted only on images halved once more, which "
         "takes a quarter of the time; the weights of all levels are the same.",
@@ -29,8 +29,8 @@ class Plan(FrozenModel):
         600, ge=0, description="Steps over which simple scenes give way to all kinds."
     )
     pool: int = Field(160, ge=1, description="Scenes that are kept to be seen again.")
-    size: int = Field(128, ge=32, description="Side of the scenes in pixels.")
-    longest: float = Field(28.0, gt=0, description="Longest displacement in pixels.")
+    size: int = Field(144, ge=32, description="Side of the scenes in pixels.")
+    longest: float = Field(40.0, gt=0, description="Longest displacement in pixels.")
     learning_rate: float = Field(1e-3, gt=0, description="Largest rate of AdamW.")
     warm_up: int = Field(100, ge=0, description="Steps in which the rate grows to it.")
     final_rate: float = Field(0.02, gt=0, le=1, description="Part of it that is left at the end.")
