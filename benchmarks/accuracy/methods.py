@@ -24,7 +24,7 @@ __all__ = [
 PRESETS = ("quick", "standard", "accurate", "paper")
 #: Presets with changes that are methods of their own.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "prior": ("quick", {"model.initial_fields": "zero", "model.members": 1}),
+    "prior": ("quick", {"model.initial_fields": "extracted"}),
     "matched": ("standard", {"training.steps": 0}),
     "scratch": ("standard", {"training.start_from": "scratch"}),
 }

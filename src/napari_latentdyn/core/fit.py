@@ -174,7 +174,7 @@ class _Fit:
             self.pair.brightness,
         )
         # What the networks extract is in the matched velocities already, unless they learned more.
-        done = self.step == 0 and self.settings.model.initial_fields == "matched"
+        done = self.step == 0 and self.settings.model.initial_fields in ("extracted", "matched")
         fields = start if done else (yield from self._render(model, start))
         del optimiser
         model.to("cpu")

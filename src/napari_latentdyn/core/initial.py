@@ -74,6 +74,15 @@ def initial_velocities(
     method = settings.model.initial_fields
     if method == "zero":
         return pair, Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
+    if method == "extracted":
+        yield 0, 1, "Extracting the fields"
+        still = np.zeros(2, np.float32)
+        velocity = (
+            np.zeros((2, *pair.shape), np.float32)
+            if model is None
+            else prior_velocity(model, pair, still)
+        )
+        return pair, Ensemble.equal(velocity[None])
     if method == "matched":
         return (yield from _matched(pair, settings, device, model))
     total = {"drift": 1, "flow": 4}[method]

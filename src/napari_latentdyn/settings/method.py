@@ -205,12 +205,13 @@ class ModelSettings(FrozenModel):
         "way, are correlated for the extraction; 0 does without. Used with fields from both.",
         json_schema_extra={"advanced": True},
     )
-    initial_fields: Literal["zero", "drift", "flow", "matched"] = Field(
+    initial_fields: Literal["zero", "drift", "flow", "extracted", "matched"] = Field(
         "matched",
         title="Initial fields",
         description="Motion from which training starts: none (zero), the common drift of the two "
         "images by phase correlation (drift), that drift and a TV-L1 optical flow made into one "
-        "steady field (flow), or the velocity half way that carries both images onto each other "
+        "steady field (flow), what networks extract that have learned before (extracted), or the "
+        "velocity half way that carries both images onto each other "
         "along the characteristics of the chosen motion (matched).",
         json_schema_extra={"advanced": True},
     )
