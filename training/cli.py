@@ -9,7 +9,7 @@ from collections import deque
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.errors import UserError
+from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from training.evaluate import evaluate
 from training.export import export
@@ -30,6 +30,8 @@ def main(arguments: list[str] | None = None) -> int:
     }
     try:
         plan = Plan.parse(given)
+        if parsed.judged < 1:
+            raise SettingsError("--judged takes a number of scenes, at least 1.")
         settings = Settings.preset("standard").updated(dict(map(_pair, parsed.set)))
         state = deque(train(plan, settings, parsed.out), maxlen=1)
     except UserError as error:

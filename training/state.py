@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 
 from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.errors import ResumeError
 from training.plan import Plan
 
 __all__ = ["State"]
@@ -75,8 +77,17 @@ class State:
         path = folder / _FILE
         if not path.exists():
             return False
-        content = torch.load(path, weights_only=True, map_location="cpu")
-        self.model.load_state_dict(content["model"])
+        try:
+            content = torch.load(path, weights_only=True, map_location="cpu")
+        except (RuntimeError, OSError, EOFError, pickle.UnpicklingError):
+            raise ResumeError(f"{path} is damaged: remove it, or give another folder.") from None
+        try:
+            self.model.load_state_dict(content["model"])
+        except RuntimeError:
+            raise ResumeError(
+                f"{folder} holds a training of other networks: give the same --set as then, or "
+                "another folder."
+            ) from None
         self.mean.load_state_dict(content["mean"])
         self.optimiser.load_state_dict(content["optimiser"])
         self.step, self.seconds = content["step"], content["seconds"]

@@ -13,6 +13,7 @@ import torch
 
 from napari_latentdyn.core.device import resolve, use_threads
 from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
 from training.feed import TIMES, Example, batches
 from training.losses import field_loss, frame_loss, start_near, whole
@@ -72,7 +73,12 @@ def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterato
     device = resolve(plan.device)
     state = new_state(plan, settings, device)
     if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingsError(
+                f"cannot write to {folder} ({error.strerror}): give another folder."
+            ) from None
         if state.restore(folder):
             _log.info("going on after %d steps", state.step)
     sums, since = dict.fromkeys(_NAMES, 0.0), 0

@@ -30,6 +30,8 @@ PRESETS: dict[str, Preset] = {
             "model.members": 2,
             "model.refinement": "short",
             "model.stages": 4,
+            "output.window": 512,
+            "output.overlap": 0.25,
         },
     ),
     "standard": Preset("A good result in a few minutes.", {}),

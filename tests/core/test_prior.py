@@ -176,7 +176,9 @@ def test_other_networks_than_the_prior_s_are_refused_in_one_sentence() -> None:
 
 
 def test_a_folder_that_holds_no_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match=r"cannot start from there: .*training\.start_from"):
+    with pytest.raises(
+        SettingsError, match=r"is not a run folder.*training\.start_from takes prior"
+    ):
         check_start(quick(training__start_from=str(tmp_path)))
 
 

@@ -206,6 +206,7 @@ def test_the_command_writes_weights_that_fits_start_from(
     ("flags", "says"),
     [
         (["--steps", "0"], "steps"),
+        (["--judged", "0"], "at least 1"),
         (["--set", "model.levles=2"], "did you mean 'model.levels'"),
     ],
 )
@@ -214,3 +215,18 @@ def test_bad_input_is_one_sentence(
 ) -> None:
     assert main(["-o", str(tmp_path), *flags]) == 2
     assert says in caplog.text
+
+
+def test_folders_that_cannot_be_used_are_said_so_in_one_sentence(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "file").write_text("x")
+    assert main(["-o", str(tmp_path / "file")]) == 2
+    assert "give another folder" in caplog.text
+    (tmp_path / "state.pt").write_bytes(b"x" * 100)
+    assert main(["-o", str(tmp_path)]) == 2
+    assert "is damaged" in caplog.text
+    for _ in train(small_plan(steps=2), tiny(), tmp_path / "tiny"):
+        pass
+    assert main(["-o", str(tmp_path / "tiny"), "--workers", "0"]) == 2
+    assert "other networks" in caplog.text

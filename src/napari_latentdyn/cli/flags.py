@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import typing
+from pathlib import Path
 from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
@@ -127,6 +128,11 @@ def settings_from(
                 changes[other] = None
             changes[name] = value
     settings = base.updated({**_fitting_stride(base, changes), **changes})
+    source = settings.training.start_from
+    if source not in ("prior", "scratch"):
+        # The settings are written beside the run, and are read from other places, too.
+        whole = str(Path(source).expanduser().absolute())
+        settings = settings.updated({"training.start_from": whole})
     if settings.images.interval is None and any("images.interval_unit" in said for said in asked):
         raise UsageError(
             "--interval-unit is the unit of the time between the images; give this with --interval."

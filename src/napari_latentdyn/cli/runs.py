@@ -175,8 +175,10 @@ _FIXED_AT_START = (
     "images.brightness",
     "model.initial_fields",
     "model.members",
+    "model.refinement",
     "model.weighting",
     "physics.motion",
+    "training.start_from",
 )
 
 

@@ -141,8 +141,8 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         tensors, _ = runfolder.read_model(source)
     except RunFolderError as error:
         raise SettingsError(
-            f"the training cannot start from there: {str(error).rstrip('.')}, or set "
-            "training.start_from to prior or scratch."
+            f"{str(error).rstrip('.')}; training.start_from takes prior, scratch, or the folder of "
+            "a run."
         ) from None
     _check_shapes(settings.model, run.settings.model.model_dump(), source)
     return {
