@@ -289,3 +289,12 @@ def test_levels_grow_from_sixteen_pixels_to_the_image(
         for one, other in zip(small, large, strict=True):
             assert abs(one - factor * other) <= 0.5
             assert one < other
+
+
+def test_small_images_are_solved_alike_with_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
+    at = moved((3.0, -2.0), (48, 48))
+    images = unit(at(0)), unit(at(1))
+    _, without_torch = matched(*images)
+    monkeypatch.setattr("napari_latentdyn.core.matching.solver.SMALL", 0)
+    _, with_torch = matched(*images)
+    np.testing.assert_allclose(without_torch, with_torch, atol=0.02)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
+from tests.core.helpers import finished
 from training.card import BEGIN, END
 from training.card import main as write_card
 from training.cli import main
@@ -186,13 +187,7 @@ def test_the_command_writes_weights_that_fits_start_from(
     settings = tiny().updated(
         {"training.steps": 0, "model.initial_fields": "zero", "training.device": "cpu"}
     )
-    fitting = fit(pair, settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics = end.value
-            break
+    _, dynamics = finished(fit(pair, settings))
     prior._read_prior.cache_clear()
     with safe_open(path, framework="pt") as file:
         for name, value in dynamics.model.state_dict().items():

@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
+from napari_latentdyn.settings.run import STARTS
 
 __all__ = ["add_setting_flags", "flag_of", "settings_from"]
 
@@ -129,7 +130,7 @@ def settings_from(
             changes[name] = value
     settings = base.updated({**_fitting_stride(base, changes), **changes})
     source = settings.training.start_from
-    if source not in ("prior", "scratch"):
+    if source not in STARTS:
         # The settings are written beside the run, and are read from other places, too.
         whole = str(Path(source).expanduser().absolute())
         settings = settings.updated({"training.start_from": whole})

@@ -177,13 +177,7 @@ class LatentDynamics(nn.Module):
         """Return what F adds to a start, level by level; see `FieldExtraction.levels`."""
         if self._keeps_image:
             first, last = (image.mean(dim=1, keepdim=True) for image in (first, last))
-        return self.extractor.levels(first, last, start, self._encode_level)
-
-    def _encode_level(self, image: Tensor) -> Tensor:
-        if not self._keeps_image:
-            return self.encode(image)
-        seen = torch.cat([image, local_contrast(image)], dim=1) if self._contrast else image
-        return torch.cat([image, self.encoder(seen)], dim=1)
+        return self.extractor.levels(first, last, start, self.encode)
 
     def keep_better(self, first: Tensor, last: Tensor, start: Tensor, fields: Tensor) -> Tensor:
         """Go back to the initial fields wherever the trained ones do not meet better half way.

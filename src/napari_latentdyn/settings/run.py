@@ -8,7 +8,10 @@ from pydantic import Field, model_validator
 
 from napari_latentdyn.settings.base import FrozenModel
 
-__all__ = ["OutputSettings", "TrainingSettings"]
+__all__ = ["STARTS", "OutputSettings", "TrainingSettings"]
+
+#: What `training.start_from` can be besides the folder of a run.
+STARTS = ("prior", "scratch")
 
 
 Size = Annotated[int, Field(ge=16, le=8192)]

@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidge
 from superqt import QCollapsible
 
 from napari_latentdyn.settings import Settings, iter_fields
+from napari_latentdyn.settings.run import STARTS
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
 from napari_latentdyn.widgets.folder_box import FolderBox
 
@@ -28,7 +29,7 @@ _EMPTY = {
     "output.frames": "at each stage",
 }
 # Names that a text can be; any other text is the path of a folder of this kind.
-_FOLDERS = {"training.start_from": (("prior", "scratch"), "a saved run")}
+_FOLDERS = {"training.start_from": (STARTS, "a saved run")}
 # Settings that stand beside another one instead of having a line of their own.
 _BESIDE = {"images.interval_unit": "images.interval"}
 _SUFFIXES = {"pixels": " px"}

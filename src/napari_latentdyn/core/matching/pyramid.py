@@ -17,7 +17,6 @@ from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.middle import middle_velocity
 from napari_latentdyn.core.matching.solver import (
-    COARSE,
     FULL,
     SHORT_FINE,
     SHORT_HALF,
@@ -108,7 +107,7 @@ def match_members(
         shapes = pyramid_shapes(shape, 0.5)[-_REMAIN:]
         large = shapes[-2:]
         remain = list(zip(large, (SHORT_HALF, SHORT_FINE)[-len(large) :], strict=True))
-        steps = [(size, COARSE) for size in shapes[:-2]]
+        steps = [(size, FULL) for size in shapes[:-2]]
         if steps:
             common = _Member(tensors, masks, RECIPES[0], motion, None)
             seed = yield from relay(common.run(given, steps), partial(_numbered, 0))

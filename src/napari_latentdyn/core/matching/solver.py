@@ -29,7 +29,7 @@ from napari_latentdyn.core.operators import (
 )
 from napari_latentdyn.core.physics import pixel_grid, sample
 
-__all__ = ["COARSE", "FULL", "SHORT_FINE", "SHORT_HALF", "Effort", "refine"]
+__all__ = ["FULL", "SHORT_FINE", "SHORT_HALF", "Effort", "refine"]
 
 #: Differences of features well above this are forgiven: the pixel shows something new.
 _FORGIVEN = 0.1
@@ -65,10 +65,9 @@ class Effort:
     reweightings: int = 2
 
 
-#: From nothing, and from a velocity that is right but for its detail: on small images, and at half
-#: and full size.
+#: From nothing, as on all small images, and from a velocity that is right but for its detail, at
+#: half and full size.
 FULL = Effort(6, (3, 5), 100)
-COARSE = Effort(6, (3, 5), 100)
 SHORT_HALF = Effort(2, (1,), 40, reweightings=1)
 SHORT_FINE = Effort(2, (1,), 20, reweightings=1)
 
