@@ -12,7 +12,7 @@ from typing import Any
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from training.evaluate import evaluate
-from training.export import export
+from training.export import export, kept
 from training.plan import Plan
 from training.train import train
 
@@ -45,8 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
             "%s holds a training that is over; give more steps or another folder", parsed.out
         )
         return 2
-    figures = evaluate(state[0].mean, parsed.judged)
-    path = export(state[0], plan, settings, figures, parsed.out / "prior.safetensors")
+    model = kept(state[0], plan)
+    figures = evaluate(model, parsed.judged)
+    path = export(model, state[0], plan, settings, figures, parsed.out / "prior.safetensors")
     for name, value in dataclasses.asdict(figures).items():
         _log.info("%s: %.3f", name, value)
     _log.info("wrote %s", path)

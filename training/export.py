@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 import json
 import subprocess
@@ -10,19 +11,44 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
+from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.settings import Settings
 from training.evaluate import Figures
 from training.plan import Plan
 from training.state import State
 
-__all__ = ["export"]
+__all__ = ["export", "kept"]
 
 
-def export(state: State, plan: Plan, settings: Settings, figures: Figures, path: Path) -> Path:
-    """Write the averaged weights in half precision.
+def kept(state: State, plan: Plan) -> LatentDynamics:
+    """Return the networks that are kept: averaged weights, and a part of the decoder's change.
+
+    A decoder that learned from squared differences takes away what it cannot be
+    sure of, also where it is right; a part of that keeps most of the gain and
+    much more of the detail.
+    """
+    model = copy.deepcopy(state.mean)
+    if model.settings.model.image_in_latent:
+        with torch.no_grad():
+            for weight in model.decoder.output.parameters():
+                weight.mul_(plan.decoder_share)
+    return model
+
+
+def export(
+    model: LatentDynamics,
+    state: State,
+    plan: Plan,
+    settings: Settings,
+    figures: Figures,
+    path: Path,
+) -> Path:
+    """Write the weights of networks in half precision.
 
     Parameters
     ----------
+    model : LatentDynamics
+        What `kept` returned.
     state : State
         The training.
     plan, settings : Plan, Settings
@@ -34,7 +60,7 @@ def export(state: State, plan: Plan, settings: Settings, figures: Figures, path:
     """
     weights = {
         name: value.detach().cpu().to(torch.float16).contiguous()
-        for name, value in state.mean.state_dict().items()
+        for name, value in model.state_dict().items()
     }
     described = {
         "settings": settings.model.model_dump(),

@@ -48,6 +48,12 @@ class Plan(FrozenModel):
     )
     frames_every: int = Field(6, ge=1, description="Frames count in every so many steps.")
     frames_batch: int = Field(4, ge=1, description="Pairs of which frames are decoded.")
+    decoder_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="Part of what the decoder learned to change that is kept; all of it blurs.",
+    )
     seed: int = Field(0, ge=0, description="Start of all random numbers.")
     device: Literal["auto", "cpu", "cuda", "mps"] = Field("auto", description="Where to train.")
     threads: int = Field(1, ge=1, description="CPU threads of the networks.")

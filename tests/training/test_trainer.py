@@ -11,6 +11,7 @@ from training.card import BEGIN, END
 from training.card import main as write_card
 from training.cli import main
 from training.evaluate import evaluate
+from training.export import kept
 from training.feed import batches, scene_of
 from training.losses import field_loss, start_near
 from training.plan import Plan
@@ -225,3 +226,17 @@ def test_folders_that_cannot_be_used_are_said_so_in_one_sentence(
         pass
     assert main(["-o", str(tmp_path / "tiny"), "--workers", "0"]) == 2
     assert "other networks" in caplog.text
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
+def test_a_part_of_what_the_decoder_changes_is_kept(share: float) -> None:
+    plan = small_plan(decoder_share=share)
+    for state in train(plan, tiny()):
+        last = state
+    with torch.no_grad():
+        for weight in last.mean.decoder.output.parameters():
+            weight.add_(0.1)
+    model = kept(last, plan)
+    latent = torch.rand(1, model.latent_channels, 16, 16)
+    learned = last.mean.decode(latent) - latent[:, :1]
+    torch.testing.assert_close(model.decode(latent), latent[:, :1] + share * learned)

@@ -47,6 +47,7 @@ def any_settings(draw: st.DrawFn) -> Settings:
             "training.steps": draw(st.integers(0, 1_000_000)),
             "training.learning_rate": draw(positive),
             "training.final_rate": draw(positive),
+            "training.learned_rate": draw(positive),
             "training.weight_match": draw(weight),
             "training.weight_time": draw(weight),
             "training.seed": draw(st.integers(0, 2**31 - 1)),

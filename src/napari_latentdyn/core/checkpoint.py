@@ -56,17 +56,18 @@ class Checkpoint:
     def of(
         cls,
         model: nn.Module,
-        optimiser: torch.optim.Optimizer,
+        optimiser: torch.optim.Optimizer | None,
         step: int,
         start: Ensemble,
         history: list[dict[str, float]],
         seconds: float,
         brightness: NDArray[np.float32] | None = None,
     ) -> Checkpoint:
-        """Take a copy of a training's state."""
+        """Take a copy of a training's state; without an optimiser nothing was trained yet."""
+        states = {} if optimiser is None else optimiser.state_dict()["state"]
         moments = {
             f"{index}.{name}": value.detach().cpu().clone()
-            for index, state in optimiser.state_dict()["state"].items()
+            for index, state in states.items()
             for name, value in state.items()
         }
         weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}

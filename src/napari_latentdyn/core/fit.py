@@ -158,12 +158,15 @@ class _Fit:
         model = self._model()
         ensemble = yield from self._prepare(model)
         start = start_fields(ensemble, self.settings)
-        optimiser = torch.optim.Adam(
-            model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
-        )
-        if self.resume is not None:
-            self.resume.restore(model, optimiser)
-        yield from self._train(model, optimiser, start)
+        optimiser = None
+        # Making the first one of a process takes a second.
+        if self.resume is not None or self.settings.training.steps > 0:
+            optimiser = torch.optim.Adam(
+                model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
+            )
+            if self.resume is not None:
+                self.resume.restore(model, optimiser)
+            yield from self._train(model, optimiser, start)
         checkpoint = Checkpoint.of(
             model,
             optimiser,
@@ -232,12 +235,13 @@ class _Fit:
         windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
         sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
         preview = Preview(self.pair, model, start) if self.settings.output.preview else None
+        rate = training.learning_rate
+        if training.start_from != "scratch":
+            rate *= training.learned_rate
         halved = False
         while self.step < training.steps and not self.should_stop():
             for group in optimiser.param_groups:
-                group["lr"] = training.learning_rate * training.final_rate ** (
-                    self.step / training.steps
-                )
+                group["lr"] = rate * training.final_rate ** (self.step / training.steps)
             chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
             try:
                 losses = self._one_step(model, optimiser, sampler, chosen)

@@ -77,12 +77,15 @@ def fuse(members: list[list[Carried]], shares: Sequence[float | Tensor]) -> Tens
     shares : sequence of float, or of Tensor of shape (1, 1, h, w)
         How much each member counts; not zero for all.
     """
-    states = []
+    total: Tensor | None = None
+    every = sum(shares)
     for ends, share in zip(members, shares, strict=True):
         weights = [end.weight for end in ends]
-        state = torch.stack([e.state * w for e, w in zip(ends, weights, strict=True)]).sum(dim=0)
-        states.append(state / torch.stack(weights).sum(dim=0) * share)
-    total: Tensor = torch.stack(states).sum(dim=0) / sum(shares)
+        whole = share / (every * sum(weights[1:], weights[0]))
+        for end, weight in zip(ends, weights, strict=True):
+            part = end.state * (weight * whole)
+            total = part if total is None else total.add_(part)
+    assert total is not None
     return total
 
 

@@ -100,24 +100,26 @@ def _matched(
     members, motion = settings.model.members, settings.physics.motion
     total = 1 + members
     yield 0, total, "Looking for a common drift"
-    start = drift = common_drift(*_comparable(pair))
+    drift = common_drift(*_comparable(pair))
+    prior = None
     if model is not None:
         yield 0, total, "Extracting the fields"
-        start = prior_velocity(model, pair, drift)
+        prior = prior_velocity(model, pair, drift)
     if settings.images.brightness == "follow":
-        comparing = follow_brightness(pair, start, motion, device)
+        comparing = follow_brightness(pair, drift if prior is None else prior, motion, device)
         followed = yield from relay(comparing, lambda _: (0.0, total, "Comparing brightness"))
         if model is not None and followed.brightness is not pair.brightness:
-            start = prior_velocity(model, followed, drift)
+            prior = prior_velocity(model, followed, drift)
         pair = followed
     first, last = (image.mean(axis=0) for image in pair.normalised())
     matching = match_members(
         (first, last),
         (pair.valid_first, pair.valid_last),
-        start,
+        drift,
         members,
         motion,
         device,
+        prior=prior,
         weigh=settings.model.weighting == "held_out" and members > 1,
         short=settings.model.refinement == "short",
     )

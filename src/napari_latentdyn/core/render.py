@@ -323,7 +323,8 @@ class Renderer:
         height, width = self.pair.shape
         limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
         depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
-        moved = (places - grid).norm(dim=1, keepdim=True)
+        way = places - grid
+        moved = torch.hypot(way[:, :1], way[:, 1:])
         # The strip that one end alone shows is as wide as things moved, and so is the passage.
         weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
         return weight.clamp(0.0, 1.0)

@@ -62,12 +62,14 @@ def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
     rows, row_shares = _taps(positions[:, 0].clamp(0, height - 1))
     columns, column_shares = _taps(positions[:, 1].clamp(0, width - 1))
     scale_y, scale_x = 2.0 / (height + 2 * _RIM - 1), 2.0 / (width + 2 * _RIM - 1)
+    places_y = [(y + _RIM) * scale_y - 1.0 for y in rows]
+    places_x = [(x + _RIM) * scale_x - 1.0 for x in columns]
     total: Tensor | None = None
-    for y, share_y in zip(rows, row_shares, strict=True):
-        for x, share_x in zip(columns, column_shares, strict=True):
+    for y, share_y in zip(places_y, row_shares, strict=True):
+        for x, share_x in zip(places_x, column_shares, strict=True):
             read = functional.grid_sample(
                 table,
-                torch.stack([(x + _RIM) * scale_x - 1.0, (y + _RIM) * scale_y - 1.0], dim=-1),
+                torch.stack([x, y], dim=1).movedim(1, -1),
                 mode="bilinear",
                 padding_mode="border",
                 align_corners=True,

@@ -60,6 +60,15 @@ class TrainingSettings(FrozenModel):
         "exponentially in between.",
         json_schema_extra={"advanced": True},
     )
+    learned_rate: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        title="Rate for learned weights",
+        description="Fraction of the learning rate with which weights change that were learned "
+        "before; the first steps of Adam move all weights alike and would undo it.",
+        json_schema_extra={"advanced": True},
+    )
     data_term: Literal["square", "robust"] = Field(
         "robust",
         title="Data term",

@@ -10,6 +10,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.motion import ends
@@ -19,8 +20,10 @@ from napari_latentdyn.core.physics import pixel_grid, sample
 __all__ = ["propagate"]
 
 #: Distances in pixels from which velocities are offered, in eight directions each.
-_DISTANCES = (2.0, 4.0, 8.0, 16.0)
-_DIRECTIONS = 8
+_DISTANCES = (2, 4, 8, 16)
+_DIRECTIONS = tuple(2 * math.pi * i / 8 for i in range(8))
+#: Pixels of several directions that are compared at once: more do not fit into the caches.
+_AT_ONCE = 1 << 17
 #: Standard deviation in pixels of the window in which a velocity has to fit.
 _WINDOW = 2.5
 #: Differences of features count up to here.
@@ -53,17 +56,25 @@ def propagate(level: Level, velocity: Tensor, felt: Tensor) -> Tensor:
         return cost, level.seen(origins, goals)
 
     least, comparable = misfit(velocity)
+    at_once = max(1, min(len(_DIRECTIONS), _AT_ONCE // (shape[0] * shape[1])))
     for distance in _DISTANCES:
         if distance >= min(shape) / 2:
             break
-        known = velocity
-        for i in range(_DIRECTIONS):
-            angle = 2 * math.pi * i / _DIRECTIONS
-            offset = velocity.new_tensor([math.sin(angle), math.cos(angle)]).view(1, 2, 1, 1)
-            offered = sample(known, grid + distance * offset)
+        padded = functional.pad(velocity, (distance,) * 4, mode="replicate")
+        shifted = [
+            padded[..., y : y + shape[0], x : x + shape[1]]
+            for y, x in (
+                (distance + round(distance * math.sin(a)), distance + round(distance * math.cos(a)))
+                for a in _DIRECTIONS
+            )
+        ]
+        for i in range(0, len(shifted), at_once):
+            offered = torch.cat(shifted[i : i + at_once])
             cost, seen = misfit(offered)
+            cost, chosen = cost.masked_fill(~seen, torch.inf).min(dim=0, keepdim=True)
             # What leaves the images cannot be compared, and keeps what the stiffness gave it.
-            taken = (cost < _BETTER * least - _MARGIN) & seen & comparable
-            velocity = torch.where(taken, offered, velocity)
+            taken = (cost < _BETTER * least - _MARGIN) & comparable
+            best = offered.gather(0, chosen.expand(-1, 2, -1, -1))
+            velocity = torch.where(taken, best, velocity)
             least = torch.where(taken, cost, least)
     return velocity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable, Generator
 from functools import partial
@@ -16,13 +17,7 @@ from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.middle import middle_velocity
-from napari_latentdyn.core.matching.solver import (
-    FULL,
-    SHORT_FINE,
-    SHORT_HALF,
-    Effort,
-    refine,
-)
+from napari_latentdyn.core.matching.solver import FULL, SHORT, Effort, refine
 from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize, smooth
 from napari_latentdyn.core.physics import sample
@@ -32,8 +27,9 @@ __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
-#: Levels that remain where a velocity is given: it is looked at again from a sixteenth of the size.
-_REMAIN = 5
+#: Part of the size from which a prior is looked at again, and up to which images count as small,
+#: of short matching and of full.
+_PRIOR_FROM, _SHORT_FROM, _FULL_FROM = 1 / 24, 1 / 4, 1 / 8
 #: Neighbourhood in which two velocities are compared, as a part of the image's longer side, the
 #: part of the difference that has to be left at most, and the difference that counts at most.
 _AROUND, _CLEARLY, _WORST = 0.12, 0.95, 0.15
@@ -56,6 +52,7 @@ def match_members(
     motion: Motion,
     device: torch.device,
     *,
+    prior: NDArray[np.float32] | None = None,
     weigh: bool = False,
     short: bool = False,
 ) -> Generator[tuple[int, float], None, Ensemble]:
@@ -67,21 +64,24 @@ def match_members(
         Normalised to about [0, 1].
     valid : two ndarrays of bool, shape (H, W)
         False where a pixel is missing.
-    start : ndarray of float32, shape (2,) or (2, H, W)
+    start : ndarray of float32, shape (2,)
         Motion of the scene as a whole from which the coarsest level starts, in
-        pixels, or a velocity half way that needs no more than its detail.
+        pixels.
     members : int
         Number of recipes.
     motion : {"steady", "inertial", "local"}
         How points travel.
     device : torch.device
         Where to compute.
+    prior : ndarray of float32, shape (2, H, W), optional
+        Velocity half way that networks extracted: on small images it is made
+        better, and kept wherever nothing fits better.
     weigh : bool
         Weigh the members by how well they predict hidden blocks; otherwise all
         count alike.
     short : bool
-        Where a velocity is given: improve it on small images once for all
-        members, and at half and full size only a little.
+        With a prior: look at small images once for all members, and at half
+        and full size only a little.
 
     Yields
     ------
@@ -100,22 +100,21 @@ def match_members(
         for mask in valid
     ]
     judge = HoldOut(tensors, masks, motion) if weigh else None
-    given = torch.from_numpy(start).to(device)
-    remain = None
-    if short and given.ndim == 3:
-        shape = (tensors[0].shape[-2], tensors[0].shape[-1])
-        shapes = pyramid_shapes(shape, 0.5)[-_REMAIN:]
-        large = shapes[-2:]
-        remain = list(zip(large, (SHORT_HALF, SHORT_FINE)[-len(large) :], strict=True))
-        steps = [(size, FULL) for size in shapes[:-2]]
-        if steps:
-            common = _Member(tensors, masks, RECIPES[0], motion, None)
-            seed = yield from relay(common.run(given, steps), partial(_numbered, 0))
-            given = scaled(common.better(given[None], seed), shape)[0]
+    short = short and prior is not None
+    drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *images[0].shape)
+    given = None if prior is None else torch.from_numpy(prior).to(device)[None]
+    least = 0.0 if given is None else _SHORT_FROM if short else _FULL_FROM
+    if short and given is not None:
+        common = _Member(tensors, masks, RECIPES[0], motion, None)
+        given = yield from relay(common.seed([given], least), _first)
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
-        searching = member.run(given, remain)
+        velocity = drift if given is None else given
+        if given is not None and not short:
+            seeking = member.seed([given, drift], least)
+            velocity = yield from relay(seeking, partial(_numbered, number))
+        searching = member.run(velocity, member.shapes(above=least), SHORT if short else FULL)
         velocity = yield from relay(searching, partial(_numbered, number))
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
@@ -146,15 +145,26 @@ def match_one(
 ) -> Generator[None, None, Tensor]:
     """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W).
 
-    A velocity that is given is improved a little only.
+    A velocity that is given, and not only a drift, is improved a little only.
     """
     shape = (images[0].shape[-2], images[0].shape[-1])
-    steps = None if start.ndim == 1 else [(shape, SHORT_HALF)]
-    return relay(_Member(images, masks, recipe, motion, None).run(start, steps), _nothing)
+    member = _Member(images, masks, recipe, motion, None)
+    if start.ndim == 3:
+        return relay(member.run(start[None], [shape], SHORT), _nothing)
+    drift = start.view(1, 2, 1, 1).expand(1, 2, *shape)
+    return relay(member.run(drift, member.shapes(), FULL), _nothing)
 
 
 def _nothing(_: float) -> None:
     return None
+
+
+def _never(_: float) -> float:
+    return 0.0
+
+
+def _first(_: float) -> tuple[int, float]:
+    return 0, 0.0
 
 
 def _numbered(number: int, part: float) -> tuple[int, float]:
@@ -184,36 +194,36 @@ class _Member:
         #: Sums of squares of what was missed in hidden blocks, and their weights.
         self.missed: list[tuple[float, float]] = []
 
+    def shapes(self, above: float = 0.0, up_to: float = 1.0) -> list[tuple[int, int]]:
+        """Return the sizes of the levels between two parts of the images', the coarsest first."""
+        shape = (self._images[0].shape[-2], self._images[0].shape[-1])
+        # A hundredth for sizes that were rounded.
+        low, high = (1.01 * part * min(shape) for part in (above, up_to))
+        return [
+            size
+            for size in pyramid_shapes(shape, self._recipe.factor)
+            if low < min(size) <= max(high, float(_COARSEST))
+        ]
+
     @torch.no_grad()
     def run(
-        self, start: Tensor, steps: list[tuple[tuple[int, int], Effort]] | None = None
+        self, velocity: Tensor, shapes: list[tuple[int, int]], effort: Effort
     ) -> Generator[float, None, Tensor]:
-        """Find the velocity; yields the part of the work that is done.
+        """Improve a velocity level by level; yields the part of the work that is done.
 
         Parameters
         ----------
-        start : Tensor, shape (2,) or (2, H, W)
-            A drift as a whole, or a velocity of which the detail is missing.
-        steps : list of ((int, int), Effort), optional
-            Sizes to work on, the smallest first, and how long on each. By
-            default all that are needed, at full effort.
+        velocity : Tensor, shape (1, 2, h, w)
+            Where to start, at any size.
+        shapes : list of (int, int)
+            Sizes to work on, the smallest first.
+        effort : Effort
+            How long on each.
         """
-        like = self._images[0]
-        shape = (like.shape[-2], like.shape[-1])
-        if steps is None:
-            shapes = pyramid_shapes(shape, self._recipe.factor)
-            if start.ndim == 3:
-                least = min(shape) / 2 ** (_REMAIN - 1)
-                shapes = [size for size in shapes if min(size) >= least - 1]
-            steps = [(size, FULL) for size in shapes]
-        if start.ndim == 1:
-            start = start.view(2, 1, 1).expand(2, *shape)
-        shapes = [size for size, _ in steps]
         judged = _nearest_to_half(shapes) if self._judge is not None else -1
         pixels = [float(h * w) for h, w in shapes]
         work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
-        velocity = scaled(start[None].to(like.dtype), shapes[0])
-        for number, (size, effort) in enumerate(steps):
+        for number, size in enumerate(shapes):
             part = sum(work[:number]) / sum(work)
             velocity = scaled(velocity, size)
             if number == judged:
@@ -223,15 +233,40 @@ class _Member:
         return velocity
 
     @torch.no_grad()
-    def better(self, given: Tensor, found: Tensor) -> Tensor:
+    def seed(self, starts: list[Tensor], part: float) -> Generator[float, None, Tensor]:
+        """Find what to start large images from: a prior, or what fits better on small ones.
+
+        Parameters
+        ----------
+        starts : list of Tensor, shape (1, 2, H, W)
+            Velocities of the whole image. The first one is the prior, of which the coarsest
+            levels are not looked at again.
+        part : float
+            Small are images of up to this part of the whole one.
+
+        Returns
+        -------
+        Tensor, shape (1, 2, h, w)
+            At the size of the largest of them.
+        """
+        judge, self._judge = self._judge, None
+        try:
+            best = starts[0]
+            for number, start in enumerate(starts):
+                shapes = self.shapes(0.0 if number else _PRIOR_FROM, part) or self.shapes(0.0, part)
+                found = yield from relay(self.run(start, shapes, FULL), _never)
+                best = self._better(best, found)
+            return best
+        finally:
+            self._judge = judge
+
+    def _better(self, given: Tensor, found: Tensor) -> Tensor:
         """Return what was found where it clearly fits better around a place than what was given.
 
         Parameters
         ----------
-        given : Tensor, shape (1, 2, H, W)
-            A velocity of the whole image.
-        found : Tensor, shape (1, 2, h, w)
-            Another one, of a smaller image.
+        given, found : Tensor, shape (1, 2, H, W) and (1, 2, h, w)
+            Velocities; compared are they at the size of what was found.
         """
         size = (found.shape[-2], found.shape[-1])
         level = self._level(size)
@@ -256,9 +291,11 @@ class _Member:
     ) -> Generator[None, None, None]:
         """Find the velocity without some blocks, and see how well it is predicted there."""
         assert self._judge is not None
+        # Nothing hidden can be taken over from a neighbour, and looking for it takes half the time.
+        calm = dataclasses.replace(effort, propagate_before=())
         for fold in range(FOLDS):
             hidden = self._judge.hidden(fold, size)
-            velocity = yield from self._refined(start, size, effort, hidden)
+            velocity = yield from self._refined(start, size, calm, hidden)
             self.missed.append(self._judge.missed(scaled(velocity, self._judge.shape), fold))
 
     def _refined(
