@@ -61,12 +61,13 @@ class TrainingSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     learned_rate: float = Field(
-        0.1,
+        0.01,
         gt=0,
         le=1,
         title="Rate for learned weights",
         description="Fraction of the learning rate with which weights change that were learned "
-        "before; the first steps of Adam move all weights alike and would undo it.",
+        "before. Two images cannot tell what true frames in between taught them, and the first "
+        "steps of Adam, which move all weights alike, would undo it.",
         json_schema_extra={"advanced": True},
     )
     data_term: Literal["square", "robust"] = Field(
