@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import time
 from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
     choose,
+    chosen,
     control,
     entries,
     failed,
@@ -204,7 +207,7 @@ def test_what_was_trained_comes_back_after_a_first_answer(
     run(qtbot, panel, "preview")
     assert not np.array_equal(made(viewer, "frames")[0].data, trained)
     assert "what was trained is kept until you train anew" in status(panel)[0]
-    assert train_button(panel).text() == "Continue"
+    assert train_button(panel).text() == "Show trained"
     assert "Go back" in train_button(panel).toolTip()
     assert control(panel, "loss_plot").isHidden()
     run(qtbot, panel)
@@ -381,3 +384,29 @@ def test_a_training_starts_from_a_saved_run(
     run(qtbot, panel)
     assert status(panel)[0].startswith("Done: 4 steps"), status(panel)
     assert first == [4, 4]
+
+
+def test_a_generated_sample_proposes_its_first_and_its_last_image(
+    open_window: Open, qtbot: Any
+) -> None:
+    viewer, panel = open_window()
+    viewer.open_sample("napari-latentdyn", "new_cracks")
+    first, last = chosen(panel)
+    assert first.endswith("first")
+    assert last.endswith("last")
+    choose(panel, "first_image", next(layer.name for layer in viewer.layers if layer.ndim == 3))
+    viewer.add_image(viewer.layers[first].data.copy(), name="another")
+    assert chosen(panel)[0].endswith("true frames"), "what was chosen by hand stays"
+
+
+def test_the_time_that_is_told_is_that_until_the_frames_are_there(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images)
+    choose(panel, "preset", "paper")
+    began = time.monotonic()
+    run(qtbot, panel, "preview")
+    waited = time.monotonic() - began
+    told = re.search(r"Preview in ([\d.]+)", status(panel)[0])
+    assert told is not None
+    assert 0.3 * waited < float(told[1]) <= waited + 0.06

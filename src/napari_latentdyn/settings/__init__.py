@@ -85,7 +85,7 @@ class Settings(FrozenModel):
         """Return settings for a first answer about the same images, without training.
 
         The method is that of the preset "quick", which starts from the prior;
-        what is read from the images, stages, device, seed and output stay.
+        what is read from the images, stages, device, seed and what is put out stay.
         """
         quick = Settings.preset("quick")
         kept = ("channel", "missing_value", "interval", "interval_unit")
@@ -101,6 +101,8 @@ class Settings(FrozenModel):
                 **{f"physics.{name}": value for name, value in quick.physics.model_dump().items()},
                 "training.start_from": quick.training.start_from,
                 "training.steps": quick.training.steps,
+                "output.window": quick.output.window,
+                "output.overlap": quick.output.overlap,
             }
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.pair import MIN_SIDE
@@ -134,6 +135,10 @@ class LayerChoices:
         self._boxes = boxes
         self._changed = changed
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
+        #: What was chosen without the user.
+        self._proposed: dict[ChoiceBox, str] = {}
+        for box in boxes:
+            box.edited.connect(partial(self._proposed.pop, box, None))
 
     def connect(self) -> None:
         """Begin to follow the viewer."""
@@ -163,9 +168,8 @@ class LayerChoices:
     def choose(self, first: Image | None, last: Image | None) -> None:
         """Choose two layers and tell of it once."""
         for box, layer in zip(self._boxes, (first, last), strict=True):
-            blocked = box.blockSignals(True)
-            box.setValue(None if layer is None else str(layer.unique_id))
-            box.blockSignals(blocked)
+            _set_quietly(box, None if layer is None else str(layer.unique_id))
+            self._proposed.pop(box, None)
         self._changed()
 
     def swap(self) -> None:
@@ -190,14 +194,32 @@ class LayerChoices:
                 layer.events.data.connect(self._on_data)
         for box in self._boxes:
             box.set_items(items)
-        free = [str(layer.unique_id) for layer in images if not role_of(layer)]
-        for box, other in (self._boxes, self._boxes[::-1]):
-            free_here = [key for key in free if key != other.value()]
-            if box.value() is None and free_here:
-                blocked = box.blockSignals(True)
-                box.setValue(free_here[0])
-                box.blockSignals(blocked)
+        self._propose([layer for layer in images if not role_of(layer)])
         self._changed()
+
+    def _propose(self, images: list[Image]) -> None:
+        """Choose what nobody chose: planes before stacks, beside which two planes are the pair."""
+        keys = [str(layer.unique_id) for layer in sorted(images, key=_is_stack)]
+        stacks = {str(layer.unique_id) for layer in images if _is_stack(layer)}
+        if len(keys) - len(stacks) > 1:
+            for box, proposed in self._proposed.items():
+                if proposed in stacks and box.value() == proposed:
+                    _set_quietly(box, None)
+        for box, other in (self._boxes, self._boxes[::-1]):
+            free = [key for key in keys if key != other.value()]
+            if box.value() is None and free:
+                _set_quietly(box, free[0])
+                self._proposed[box] = free[0]
 
     def _on_data(self, event: Any = None) -> None:
         self._changed()
+
+
+def _is_stack(layer: Image) -> bool:
+    return layer.ndim > 2
+
+
+def _set_quietly(box: ChoiceBox, value: str | None) -> None:
+    blocked = box.blockSignals(True)
+    box.setValue(value)
+    box.blockSignals(blocked)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
@@ -74,6 +75,7 @@ class LearnController(QObject):
         self._display = ProgressDisplay(view, self._live)
         self._saving = Saving(view, self._messages, self._results)
         self._open = False
+        self._began = 0.0
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
         self._runner.ended.connect(self._on_ended)
@@ -200,6 +202,7 @@ class LearnController(QObject):
         except Exception as error:  # noqa: BLE001 - lazy layers are read here: any error can come
             self._messages.report(describe(error, "Reading the images failed"))
             return
+        self._began = time.monotonic()
         first, _ = self._choices.layers
         self.state = State.PREPARING
         self._messages.set_problem("")
@@ -271,10 +274,12 @@ class LearnController(QObject):
             self.state = State.FAILED
             self._messages.report(outcome.problem)
             return
-        seconds = float(result.dynamics.report.get("seconds", 0.0))
         if job.is_preview:
-            self._messages.say(preview_summary(seconds, trained=self._view.continues))
+            # What the user waited for is the frames.
+            waited = time.monotonic() - self._began
+            self._messages.say(preview_summary(waited, trained=self._view.continues))
             return
+        seconds = float(result.dynamics.report.get("seconds", 0.0))
         self._messages.say(
             summary(
                 result.steps,

@@ -147,7 +147,8 @@ class LearnView(QWidget):
                 else "Go back from the preview to what was trained; no step is left to do."
             )
         self.continues = can_continue
-        self.train.setText("Continue" if can_continue else "Train")
+        text = "Continue" if steps_left else "Show trained"
+        self.train.setText(text if can_continue else "Train")
         self.train.setToolTip(tooltip(explained))
         self.train.setEnabled(can_train)
         self.preview.setEnabled(can_train)

@@ -72,7 +72,8 @@ class Saving:
         except UserError as error:
             self._messages.report(str(error))
             return None
-        self._messages.say(f"Saved as {written}.")
+        what = "The preview was saved" if result.is_preview else "Saved"
+        self._messages.say(f"{what} as {written}.")
         return written
 
     def _result(self) -> Result | None:
