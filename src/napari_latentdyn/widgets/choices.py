@@ -201,10 +201,10 @@ class LayerChoices:
         """Choose what nobody chose: planes before stacks, beside which two planes are the pair."""
         keys = [str(layer.unique_id) for layer in sorted(images, key=_is_stack)]
         stacks = {str(layer.unique_id) for layer in images if _is_stack(layer)}
-        if len(keys) - len(stacks) > 1:
-            for box, proposed in self._proposed.items():
-                if proposed in stacks and box.value() == proposed:
-                    _set_quietly(box, None)
+        mine = [box for box, proposed in self._proposed.items() if box.value() == proposed]
+        if len(keys) - len(stacks) > 1 and any(box.value() in stacks for box in mine):
+            for box in mine:
+                _set_quietly(box, None)
         for box, other in (self._boxes, self._boxes[::-1]):
             free = [key for key in keys if key != other.value()]
             if box.value() is None and free:
