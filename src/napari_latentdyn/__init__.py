@@ -5,10 +5,9 @@ neither PyTorch nor Qt nor napari.
 
 Examples
 --------
->>> from napari_latentdyn import ImagePair, Settings, fit
->>> pair = ImagePair.from_arrays(first, last)  # doctest: +SKIP
->>> for progress in fit(pair, Settings.preset("quick")):  # doctest: +SKIP
-...     print(progress.message)
+>>> from napari_latentdyn import fit_pair
+>>> dynamics = fit_pair(first, last, preset="quick")  # doctest: +SKIP
+>>> dynamics.frames([0.5]), dynamics.deformation().divergence  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -16,8 +15,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_latentdyn.core.deformation import Deformation
     from napari_latentdyn.core.dynamics import Dynamics
     from napari_latentdyn.core.fit import Progress, fit
+    from napari_latentdyn.core.fit_pair import fit_pair
     from napari_latentdyn.core.pair import ImagePair
     from napari_latentdyn.errors import UserError
     from napari_latentdyn.settings import Settings
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     __version__: str
 
 __all__ = [
+    "Deformation",
     "Dynamics",
     "ImagePair",
     "Progress",
@@ -32,15 +34,18 @@ __all__ = [
     "UserError",
     "__version__",
     "fit",
+    "fit_pair",
 ]
 
 _HOMES = {
+    "Deformation": "napari_latentdyn.core.deformation",
     "Dynamics": "napari_latentdyn.core.dynamics",
     "ImagePair": "napari_latentdyn.core.pair",
     "Progress": "napari_latentdyn.core.fit",
     "Settings": "napari_latentdyn.settings",
     "UserError": "napari_latentdyn.errors",
     "fit": "napari_latentdyn.core.fit",
+    "fit_pair": "napari_latentdyn.core.fit_pair",
 }
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 __all__ = [
+    "CalibrationError",
+    "DerivedError",
     "DeviceError",
     "FitError",
+    "MissingLibraryError",
     "OutOfMemoryError",
     "PairError",
     "ResumeError",
@@ -32,6 +35,18 @@ class SettingsError(UserError, ValueError):
 
 class PairError(UserError, ValueError):
     """Two images cannot be used as a pair."""
+
+
+class CalibrationError(UserError, ValueError):
+    """Pixel size, units or interval cannot be used."""
+
+
+class DerivedError(UserError, ValueError):
+    """What is asked of fields or frames does not fit them."""
+
+
+class MissingLibraryError(UserError, ImportError):
+    """A library is missing that only some of the functions need."""
 
 
 class FitError(UserError):

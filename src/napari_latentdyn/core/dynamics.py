@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,12 +14,14 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.checkpoint import Checkpoint
+from napari_latentdyn.core.derived import Derived
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.render import Renderer
-from napari_latentdyn.errors import OutOfMemoryError, RunFolderError, SettingsError
+from napari_latentdyn.core.trajectories import checked_times
+from napari_latentdyn.errors import OutOfMemoryError, RunFolderError
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Dynamics", "frame_times", "make_report"]
@@ -27,7 +29,7 @@ __all__ = ["Dynamics", "frame_times", "make_report"]
 _HISTORY = 500
 
 
-class Dynamics:
+class Dynamics(Derived):
     """What was learned of the dynamics between two images.
 
     Attributes
@@ -47,6 +49,9 @@ class Dynamics:
         counts; training moves all of them alike.
     checkpoint : Checkpoint or None
         State to go on training from.
+    placement : mapping or None
+        Scale, translation, units and so on of the images, as a report has them;
+        None where no scale is known.
     """
 
     def __init__(
@@ -58,6 +63,7 @@ class Dynamics:
         report: dict[str, Any],
         ensemble: Ensemble | None = None,
         checkpoint: Checkpoint | None = None,
+        placement: Mapping[str, Any] | None = None,
     ) -> None:
         self.pair = pair
         self.settings = settings
@@ -66,6 +72,7 @@ class Dynamics:
         self.report = report
         self.ensemble = ensemble or Ensemble.equal(fields.sum(axis=0)[None])
         self.checkpoint = checkpoint
+        self.placement = placement
 
     @property
     def field_times(self) -> NDArray[np.float64]:
@@ -146,7 +153,7 @@ class Dynamics:
         should_stop: Callable[[], bool] | None,
         on_frame: Callable[[int, int], None] | None,
     ) -> NDArray[np.float32]:
-        chosen = self.times() if times is None else _checked_times(times)
+        chosen = self.times() if times is None else checked_times(times)
         use_threads(self.settings.training.threads)
         device = resolve(self.settings.training.device)
         try:
@@ -199,7 +206,8 @@ class Dynamics:
             What else is known of the inputs, {"first": {"name": ..., "dtype":
             ..., "rgb": ...}, "last": {...}}.
         placement : dict, optional
-            Scale, translation, units and so on of the inputs.
+            Scale, translation, units and so on of the inputs; the attribute
+            `placement` by default.
         overwrite : bool
             Replace an earlier run folder.
         frames_complete : bool
@@ -215,7 +223,7 @@ class Dynamics:
         RunFolderError
             If it cannot be written.
         """
-        chosen = self.times() if times is None else _checked_times(times)
+        chosen = self.times() if times is None else checked_times(times)
         if frames is None:
             frames = self.frames(chosen)
         if latents is None and self.settings.output.latents:
@@ -227,7 +235,7 @@ class Dynamics:
             "inputs": _describe_inputs(self.pair, inputs or {}),
             "times": chosen.tolist(),
             "frames_complete": frames_complete,
-            "placement": placement,
+            "placement": self.placement if placement is None else placement,
             "interval": _interval(self.settings),
         }
         tensors: dict[str, NDArray[Any]]
@@ -290,7 +298,8 @@ class Dynamics:
             ensemble = Ensemble.from_arrays(tensors)
         except KeyError:
             ensemble = None
-        return cls(pair, run.settings, model, run.velocity, report, ensemble, checkpoint)
+        placement = run.report.get("placement")
+        return cls(pair, run.settings, model, run.velocity, report, ensemble, checkpoint, placement)
 
 
 def frame_times(settings: Settings) -> NDArray[np.float64]:
@@ -330,15 +339,6 @@ def make_report(
         "stopped_early": steps < settings.training.steps,
         "metrics": {},
     }
-
-
-def _checked_times(times: ArrayLike) -> NDArray[np.float64]:
-    chosen = np.atleast_1d(np.asarray(times, dtype=np.float64))
-    if chosen.ndim != 1 or not np.all((chosen >= 0.0) & (chosen <= 1.0)):
-        raise SettingsError(
-            "times of frames are fractions of the interval: give numbers between 0 and 1."
-        )
-    return chosen
 
 
 def _interval(settings: Settings) -> dict[str, Any] | None:

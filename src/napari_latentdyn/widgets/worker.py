@@ -246,6 +246,7 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
             return Failure(_NO_PREVIEW, cancelled=True)
         return Failure("Stopped before anything was learned; nothing changed.", cancelled=True)
     del generator
+    dynamics.placement = job.first.placement.to_dict()
     if job.abort.is_set():
         return _without_frames(job, dynamics, mark, resume is not None)
     try:

@@ -1,0 +1,57 @@
+"""Settings named the way it is convenient in Python."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings.base import unknown
+
+__all__ = ["full_name", "full_names"]
+
+
+def full_name(name: str) -> str:
+    """Return the dotted name of a setting.
+
+    Parameters
+    ----------
+    name : str
+        Dotted (``training.steps``), with two underscores in place of the dot
+        (``training__steps``), or the last part alone where only one setting has
+        it (``steps``).
+
+    Raises
+    ------
+    SettingsError
+        If there is no such setting, or several.
+    """
+    from napari_latentdyn.settings import iter_fields
+
+    known = [known for known, _ in iter_fields()]
+    dotted = name.replace("__", ".")
+    if dotted in known:
+        return dotted
+    meant = [full for full in known if full.partition(".")[2] == name]
+    if len(meant) > 1:
+        raise SettingsError(f"'{name}' can be {' or '.join(meant)}: give the whole name.")
+    if not meant:
+        raise SettingsError(unknown(dotted, known))
+    return meant[0]
+
+
+def full_names(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return values by dotted name, of names as `full_name` takes them.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such setting, or one is given twice.
+    """
+    named: dict[str, Any] = {}
+    for name, value in settings.items():
+        full = full_name(name)
+        if full in named:
+            raise SettingsError(f"{full} is given twice: once as '{name}'; give it once.")
+        named[full] = value
+    return named
