@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,7 +37,10 @@ def full_name(name: str) -> str:
     if len(meant) > 1:
         raise SettingsError(f"'{name}' can be {' or '.join(meant)}: give the whole name.")
     if not meant:
-        raise SettingsError(unknown(dotted, known))
+        # A last part that is misspelt is nearer to another last part than to any whole name.
+        last = [full.partition(".")[2] for full in known] if "." not in dotted else []
+        near = difflib.get_close_matches(name, last, n=1)
+        raise SettingsError(unknown(name, near) if near else unknown(dotted, known))
     return meant[0]
 
 
