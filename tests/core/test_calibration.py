@@ -39,6 +39,12 @@ def test_scale_and_interval():
     np.testing.assert_allclose(x, [-20, 80, 180])
 
 
+def test_reports_say_what_they_know():
+    report = {"placement": None, "interval": {"value": 23, "unit": "day"}}
+    assert Calibration.from_report(report) == Calibration(interval=23.0, interval_unit="day")
+    assert Calibration.from_report({}) == Calibration()
+
+
 @given(st.tuples(sizes, sizes), st.tuples(numbers, numbers), numbers)
 def test_agrees_with_the_placement_of_layers(scale, translate, angle):
     placement = Placement(

@@ -13,6 +13,7 @@ from tests.core.helpers import moved
 
 from napari_latentdyn import Deformation, Dynamics, fit_pair
 from napari_latentdyn.core.fit import Progress
+from napari_latentdyn.core.runfolder import read_run
 from napari_latentdyn.errors import (
     CalibrationError,
     MissingLibraryError,
@@ -122,6 +123,8 @@ def test_tracers_drift_along(learned):
     paths = learned.trajectories(points)
     assert paths.shape == (2, len(learned.times()), 2)
     assert np.abs(paths[:, -1] - points - DRIFT).max() < 0.5
+    linear = learned.trajectories(points, interpolation="linear")
+    assert 0 < np.abs(linear - paths).max() < 0.1
     back = learned.trajectories(points, times=[0.0], start_time=1.0)
     assert np.abs(back[:, 0] - points + DRIFT).max() < 0.5
 
@@ -221,6 +224,10 @@ def test_scale_and_interval_are_kept_in_a_run_folder(learned, tmp_path):
     assert again.calibration.offset == (1000.0, 0.0)
     assert again.deformation().speed_unit == "meter/hour"
     assert again.calibration.to_placement() == learned.placement
+    run = read_run(folder)
+    assert run.calibration == again.calibration
+    rates = Deformation.of(run.velocity, run.calibration, smooth=1.0)
+    np.testing.assert_array_equal(rates.total, learned.deformation(1.0).total)
     # What is said when it is saved counts.
     other = again.save(tmp_path / "other", times=[0.0, 1.0], placement={"scale": [2.0, 2.0]})
     assert Dynamics.load(other).calibration.pixel_size == (2.0, 2.0)

@@ -130,6 +130,17 @@ class Calibration:
             placement=placed,
         )
 
+    @classmethod
+    def from_report(cls, report: Mapping[str, Any]) -> Self:
+        """Build a calibration from a report, or from the metadata of a result's layers."""
+        known = report.get("interval") or {}
+        value = known.get("value")
+        return cls.from_placement(
+            report.get("placement"),
+            interval=None if value is None else float(value),
+            interval_unit=str(known.get("unit") or "hour"),
+        )
+
     def to_placement(self) -> dict[str, Any] | None:
         """Return the ``placement`` for a report; None where there is no scale."""
         if self.placement:

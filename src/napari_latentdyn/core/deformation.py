@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.errors import DerivedError
 
 __all__ = ["QUANTITIES", "Deformation", "deformation"]
@@ -70,6 +71,40 @@ class Deformation:
     shear_strain: Floats
     speed_unit: str = "pixel/stage"
     rate_unit: str = "1/stage"
+
+    @classmethod
+    def of(
+        cls, fields: ArrayLike, calibration: Calibration | None = None, *, smooth: float = 0.0
+    ) -> Deformation:
+        """Derive the rates of deformation of all stages of an interval, in real units.
+
+        Parameters
+        ----------
+        fields : array_like, shape (n, 2, H, W)
+            Velocity (dy, dx) in pixels per stage.
+        calibration : Calibration, optional
+            Pixel size and interval; pixels and stages without it.
+        smooth : float
+            See `deformation`.
+
+        Raises
+        ------
+        CalibrationError
+            If the image is sheared, or measured in one unit down and another to
+            the right.
+        DerivedError
+            If the fields have another shape, or `smooth` is negative.
+        """
+        scale = calibration or Calibration()
+        scale.check_angles()
+        return deformation(
+            fields,
+            pixel_size=scale.pixel_size,
+            duration=scale.stage_duration(len(np.asarray(fields))),
+            length_unit=scale.length_unit,
+            time_unit=scale.time_unit,
+            smooth=smooth,
+        )
 
     @property
     def shear(self) -> Floats:

@@ -12,8 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.dataset import check_xarray, make_dataset
-from napari_latentdyn.core.deformation import Deformation, deformation
-from napari_latentdyn.core.trajectories import checked_times, trajectories
+from napari_latentdyn.core.deformation import Deformation
+from napari_latentdyn.core.trajectories import Interpolation, checked_times, trajectories
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
@@ -56,7 +56,12 @@ class Derived(ABC):
         )
 
     def trajectories(
-        self, points: ArrayLike, times: ArrayLike | None = None, start_time: ArrayLike = 0.0
+        self,
+        points: ArrayLike,
+        times: ArrayLike | None = None,
+        start_time: ArrayLike = 0.0,
+        *,
+        interpolation: Interpolation = "cubic",
     ) -> NDArray[np.float64]:
         """Follow points along the fields, back and forth; see `core.trajectories`.
 
@@ -68,6 +73,8 @@ class Derived(ABC):
             Fractions of the interval; those of `times` by default.
         start_time : float or array_like of shape (P,)
             When they are at `points`, as fractions of the interval.
+        interpolation : {"cubic", "linear"}
+            How the velocity is read between pixels; linear where it jumps.
 
         Returns
         -------
@@ -82,7 +89,7 @@ class Derived(ABC):
             If a time lies outside of [0, 1].
         """
         chosen = self.times() if times is None else times
-        return trajectories(self.fields, points, chosen, start_time)
+        return trajectories(self.fields, points, chosen, start_time, interpolation=interpolation)
 
     def deformation(self, smooth: float = 0.0) -> Deformation:
         """Return divergence, vorticity and strain rates of each stage, in real units.
@@ -104,16 +111,7 @@ class Derived(ABC):
         DerivedError
             If `smooth` is negative.
         """
-        scale = self.calibration
-        scale.check_angles()
-        return deformation(
-            self.fields,
-            pixel_size=scale.pixel_size,
-            duration=scale.stage_duration(len(self.fields)),
-            length_unit=scale.length_unit,
-            time_unit=scale.time_unit,
-            smooth=smooth,
-        )
+        return Deformation.of(self.fields, self.calibration, smooth=smooth)
 
     def to_xarray(self, times: ArrayLike | None = None) -> xarray.Dataset:
         """Return frames and fields as a Dataset with coordinates and units.

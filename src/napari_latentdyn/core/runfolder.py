@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as save_tensors
 
 from napari_latentdyn.core.atomic import FilesIn, replace_folder, write_text
+from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.ometiff import write_ome_tiff
 from napari_latentdyn.core.report import (
     FIELDS,
@@ -101,6 +102,11 @@ class RunFolder:
     report: dict[str, Any]
     latents: NDArray[np.float32] | None = None
     confidence: NDArray[np.float32] | None = None
+
+    @property
+    def calibration(self) -> Calibration:
+        """Pixel size, place and interval, as far as the report has them."""
+        return Calibration.from_report(self.report)
 
 
 def write_run(

@@ -135,6 +135,8 @@ class _Flow:
         self.stages = len(fields)
         self.shape = fields.shape[2:]
         self._read: dict[int, Reader] = {}
+        self._paces: dict[int, float] = {}
+        self._steady: dict[int, bool] = {}
 
     def turned(self) -> _Flow:
         return _Flow(-self.fields[::-1], self.interpolation)
@@ -166,7 +168,7 @@ class _Flow:
         middle = 0.5 * (now + end) * self.stages - 0.5
         k = int(np.clip(np.floor(middle), 0, self.stages - 1))
         following = min(k + 1, self.stages - 1) if middle > 0 else k
-        if np.array_equal(self.fields[k], self.fields[following]):
+        if following != k and self._is_same_as_next(k):
             following = k
         read, read_next = self._reader(k), self._reader(following)
         steps = self._steps({k, following}, (end - now) * self.stages)
@@ -196,12 +198,22 @@ class _Flow:
             self._read[k] = Reader(self.fields[k], self.interpolation)
         return self._read[k]
 
+    def _is_same_as_next(self, k: int) -> bool:
+        if k not in self._steady:
+            self._steady[k] = np.array_equal(self.fields[k], self.fields[k + 1])
+        return self._steady[k]
+
     def _steps(self, stages: set[int], duration: float) -> int:
         """Return how many steps a part of a stage takes, so that none goes too far."""
-        chosen = self.fields[sorted(stages)]
-        way = np.max(np.hypot(chosen[:, 0], chosen[:, 1])) / _WAY
-        bend = max(np.abs(np.diff(chosen, axis=axis)).max(initial=0.0) for axis in (2, 3)) / _TURN
-        return int(np.clip(np.ceil(duration * max(way, bend)), 1, _MAX_STEPS))
+        return int(np.clip(np.ceil(duration * max(map(self._pace, stages))), 1, _MAX_STEPS))
+
+    def _pace(self, k: int) -> float:
+        """Return how many steps a whole stage takes."""
+        if k not in self._paces:
+            rows, columns = self.fields[k]
+            bends = [np.abs(np.diff(self.fields[k], axis=a)).max(initial=0.0) for a in (1, 2)]
+            self._paces[k] = float(max(np.hypot(rows, columns).max() / _WAY, max(bends) / _TURN))
+        return self._paces[k]
 
 
 def inside(points: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
