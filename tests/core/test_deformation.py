@@ -165,6 +165,12 @@ def test_what_cannot_be_derived_is_refused(fields, options, said):
         deformation(fields, **options)
 
 
+def test_one_stage_alone_does_not_say_how_long_it_takes():
+    with pytest.raises(DerivedError, match="give all of them"):
+        Deformation.of(np.zeros((2, 8, 8)))
+    assert Deformation.of(np.zeros((1, 2, 8, 8))).speed_unit == "pixel/stage"
+
+
 def test_unknown_quantities_are_refused():
     rates = deformation(spin(0.1))
     for ask in (rates.quantity, rates.unit):

@@ -6,14 +6,17 @@ from time import perf_counter
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.integrate import solve_ivp
 from tests.core.helpers import spin
 
+from napari_latentdyn.core.physics import Advection
 from napari_latentdyn.core.trajectories import trajectories
 from napari_latentdyn.errors import DerivedError, SettingsError
+from napari_latentdyn.settings import PhysicsSettings
 
 SIZE, CENTRE = 128, 63.5
 STAGES = 64
@@ -102,6 +105,22 @@ def test_linear_reading_does_not_overshoot_a_jump():
     points = np.stack([np.arange(14, 28, 0.25), np.full(56, 10.0)], axis=1)
     moved = trajectories(fields, points, [1.0], interpolation="linear")[:, 0, 1] - 10
     assert -1e-9 < moved.min() < moved.max() < 16 + 1e-9
+
+
+def test_tracers_go_where_frames_carry_what_is_seen():
+    """The characteristics that frames are drawn with end at the same places."""
+    stages = 8
+    k = 2 * np.pi / 48
+    y, x = np.mgrid[:96, :96].astype(float)
+    grown = np.linspace(0.8, 1.2, stages)[:, None, None, None]
+    fields = grown * np.stack([-np.cos(k * x) * np.sin(k * y), np.sin(k * x) * np.cos(k * y)])
+    points = np.stack(np.mgrid[16:80:8, 16:80:8], axis=-1).reshape(-1, 2).astype(float)
+    paths = trajectories(fields, points, [1.0], 0.25)[:, 0]
+    there = torch.from_numpy(points.T.reshape(1, 2, 1, -1)).float()
+    advection = Advection(PhysicsSettings(departure="midpoint"))
+    on = advection.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
+    assert distance(paths, points).max() > 5
+    assert distance(paths, on.numpy().reshape(2, -1).T).max() < 0.1
 
 
 # Starts, ends and borders -------------------------------------------------------------------

@@ -95,12 +95,18 @@ class Deformation:
         DerivedError
             If the fields have another shape, or `smooth` is negative.
         """
+        if np.ndim(fields) != 4:
+            # How long a stage takes follows from their number.
+            raise DerivedError(
+                f"fields of shape {np.shape(fields)} are not those of an interval: give all of "
+                "them, (n, 2, H, W)."
+            )
         scale = calibration or Calibration()
         scale.check_angles()
         return deformation(
             fields,
             pixel_size=scale.pixel_size,
-            duration=scale.stage_duration(len(np.asarray(fields))),
+            duration=scale.stage_duration(np.shape(fields)[0]),
             length_unit=scale.length_unit,
             time_unit=scale.time_unit,
             smooth=smooth,

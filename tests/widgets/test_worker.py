@@ -1,0 +1,41 @@
+"""What the worker hands over, without a window."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.placement import Placement
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import Snapshot
+from napari_latentdyn.widgets.worker import Job, Outcome, learn
+
+
+def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray[Any]]) -> None:
+    place = Placement(scale=(40.0, 40.0), translate=(7.0, 0.0), units=("meter", "meter"))
+    first, last = (Snapshot(i, None, place, "ice", "", str(n), {}) for n, i in enumerate(images))
+    settings = Settings.preset("quick").updated(
+        {
+            "model.initial_fields": "zero",
+            "model.members": 1,
+            "images.interval": 2.0,
+            "training.device": "cpu",
+        }
+    )
+    running = learn(Job(first, last, settings))
+    while True:
+        try:
+            next(running)
+        except StopIteration as end:
+            outcome = end.value
+            break
+    assert isinstance(outcome, Outcome)
+    calibration = outcome.dynamics.calibration
+    assert calibration.pixel_size == (40.0, 40.0)
+    assert calibration.offset == (7.0, 0.0)
+    assert calibration.interval == 2.0
+    rates = outcome.dynamics.deformation()
+    assert (rates.speed_unit, rates.speed.shape) == ("meter/hour", (4, 48, 48))
+    assert np.isfinite(rates.total).all()
