@@ -10,6 +10,10 @@ import numpy as np
 from benchmarks.accuracy import flows
 from benchmarks.accuracy.outcome import Image, Outcome
 
+from napari_latentdyn.core.methods.dis import dis, dis_tuned
+from napari_latentdyn.core.methods.flow import tvl1
+from napari_latentdyn.core.methods.warping import FlowEstimator
+
 __all__ = ["RIVALS", "Rival", "cross_dissolve", "hold"]
 
 Make = Callable[[Image, Image, Sequence[float]], Outcome]
@@ -53,7 +57,7 @@ def cross_dissolve(first: Image, last: Image, times: Sequence[float]) -> Outcome
     return Outcome(frames.astype(np.float32))
 
 
-def _flow(estimator: flows.Estimator) -> Make:
+def _flow(estimator: FlowEstimator) -> Make:
     def make(first: Image, last: Image, times: Sequence[float]) -> Outcome:
         return flows.flow_outcome(estimator, first, last, times)
 
@@ -78,9 +82,9 @@ _TORCH = {"torch": "torch", "benchmarks.accuracy.advection": "torch"}
 _POT = {"torch": "torch", "ot.bregman": "POT"}
 
 RIVALS: dict[str, Rival] = {
-    "flow_dis_hq": Rival("DIS flow, tuned", _flow(flows.dis_tuned), _OPENCV),
-    "flow_dis": Rival("DIS flow", _flow(flows.dis), _OPENCV),
-    "flow_tvl1": Rival("TV-L1 flow", _flow(flows.tvl1), _SKIMAGE),
+    "flow_dis_hq": Rival("DIS flow, tuned", _flow(dis_tuned), _OPENCV),
+    "flow_dis": Rival("DIS flow", _flow(dis), _OPENCV),
+    "flow_tvl1": Rival("TV-L1 flow", _flow(tvl1), _SKIMAGE),
     "advect_bidir": Rival("advection of the images", _advection, _TORCH),
     "ot_conv": Rival("optimal transport, entropic", _transport, _POT),
     "blend": Rival("cross-dissolve", cross_dissolve, {}),

@@ -1,0 +1,31 @@
+"""Ways to make frames between two images, all behind one small interface.
+
+A method takes a pair and times and returns frames and, where there is one, a
+field. `registry` names them all; `quality` says how good their frames are.
+"""
+
+from __future__ import annotations
+
+from napari_latentdyn.core.methods.interface import Interpolation, Method, MethodInfo
+from napari_latentdyn.core.methods.quality import Assessment, assess
+from napari_latentdyn.core.methods.registry import (
+    BASELINES,
+    describe_method,
+    find_method,
+    list_methods,
+)
+from napari_latentdyn.core.methods.scores import Score, score
+
+__all__ = [
+    "BASELINES",
+    "Assessment",
+    "Interpolation",
+    "Method",
+    "MethodInfo",
+    "Score",
+    "assess",
+    "describe_method",
+    "find_method",
+    "list_methods",
+    "score",
+]
