@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import tifffile
+from skimage.io import imread
 
-from napari_latentdyn.core.methods import BASELINES, find_method, score
+from napari_latentdyn.core.methods import BASELINES, list_methods, score
 from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.errors import FitError
 
 
 @pytest.fixture
@@ -37,13 +41,23 @@ def test_compare_scores_the_methods_on_true_frames(call, pair, truth, tmp_path, 
     assert psnr["flow"] > psnr["dissolve"] + 4
     assert [frame["time"] for frame in report["methods"]["flow"]["frames"]] == [0.25, 0.5, 0.75]
     table = (tmp_path / "out" / "comparison.md").read_text()
-    assert "| method | PSNR (dB) | SSIM | seconds |" in table
+    assert "| method | PSNR (dB) | SSIM | gradient RMSE | end error (%) |" in table
     assert f"{psnr['flow']:.2f}" in table
+    assert table in answer.err
+    flow, dissolve = report["methods"]["flow"], report["methods"]["dissolve"]
+    assert flow["gradient_error"] < dissolve["gradient_error"]
+    assert flow["end_error_on"] < 0.05
+    assert dissolve["end_error_on"] is None
+    assert dissolve["conservation_error"] < 1e-6
+    assert len(flow["intensity_error"]) == 5
     for name in report["methods"]:
         frames = tifffile.imread(tmp_path / "out" / f"{name}.ome.tif")
         assert frames.shape == (5, 64, 64)
         assert frames.dtype == np.float32
-    assert np.load(tmp_path / "out" / "flow_fields.npz")["velocity"].shape == (1, 2, 64, 64)
+        errors = tifffile.imread(tmp_path / "out" / f"{name}_error.ome.tif")
+        true = tifffile.imread(truth[1])
+        np.testing.assert_allclose(errors, np.abs(frames[1:-1] - true), atol=1e-3)
+    assert np.load(tmp_path / "out" / "flow_fields.npz")["velocity"].shape == (8, 2, 64, 64)
     assert np.load(tmp_path / "out" / "quick_fields.npz")["velocity"].shape == (2, 2, 64, 64)
     assert not (tmp_path / "out" / "dissolve_fields.npz").exists()
 
@@ -73,7 +87,10 @@ def test_compare_without_truth_makes_frames(call, pair, tmp_path):
     out = tmp_path / "out"
     arguments = ("compare", *pair, "--methods", "dissolve", "--frames", 2, "-o", out)
     assert call(*arguments).code == 0
-    assert "PSNR" not in (out / "comparison.md").read_text()
+    table = (out / "comparison.md").read_text()
+    assert "PSNR" not in table
+    assert "| dissolve | – | – | 0.00 |" in table
+    assert not (out / "dissolve_error.ome.tif").exists()
     assert tifffile.imread(out / "dissolve.ome.tif").shape == (4, 64, 64)
     assert "--overwrite" in call(*arguments).sentence()
     (out / "mine.txt").write_text("kept")
@@ -84,10 +101,14 @@ def test_compare_without_truth_makes_frames(call, pair, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--methods", "magic"), "known are dissolve, flow, quick"),
+        (("--methods", "magic"), "known are dissolve, flow, dis"),
         (("--methods", ","), "--methods takes"),
         (("--methods", "dissolve", "--truth", "none.tif"), "there is no file"),
         (("--methods", "dissolve", "--truth", "small.tif"), "must agree"),
+        (("--methods", "dissolve", "--truth-times", "0.5"), "give these with --truth"),
+        (("--truth", "small.tif", "--truth-times", "0.5,2"), "fractions of the interval"),
+        (("--truth", "small.tif", "--truth-times", "0.5,0.5"), "different fractions"),
+        (("--truth", "small.tif", "--truth-times", "half"), "--truth-times takes"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, monkeypatch, arguments, says):
@@ -99,23 +120,111 @@ def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, monkeypatch, arg
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_baselines_meet_both_ends(name, drifting):
-    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0))
-    made = find_method(name)(
-        pair, np.array([0.0, 1.0]), should_stop=lambda: False, on_progress=lambda _: None
-    )
-    np.testing.assert_allclose(made.frames[0], pair.first, atol=1e-2)
-    np.testing.assert_allclose(made.frames[1], pair.last, atol=1e-2)
+def test_true_frames_at_any_times(call, pair, drifting, tmp_path):
+    times = (0.6, 0.1, 0.35)
+    stack = np.stack([drifting(t) for t in times]).astype(np.float32)
+    ends = np.stack([drifting(0.0), *stack, drifting(1.0)]).astype(np.float32)
+    reports = []
+    for name, frames, said in (
+        ("bare", stack, "0.6,0.1,0.35"),
+        ("ends", ends, "0.6,0.1,0.35"),
+        ("all", ends, "0,0.6,0.1,0.35,1"),
+    ):
+        tifffile.imwrite(tmp_path / f"{name}.tif", frames, photometric="minisblack")
+        answer = call(
+            "compare", *pair, "--truth", tmp_path / f"{name}.tif", "--truth-times", said,
+            "--methods", "flow", "-o", tmp_path / name,
+        )  # fmt: skip
+        assert answer.code == 0, answer.err
+        reports.append(json.loads((tmp_path / name / "comparison.json").read_text()))
+    for report in reports:
+        assert report["times"] == [0, 0.1, 0.35, 0.6, 1]
+        assert report["truth_times"] == [0.1, 0.35, 0.6]
+        assert min(frame["psnr"] for frame in report["methods"]["flow"]["frames"]) > 30
+    assert reports[0]["methods"]["flow"]["frames"] == reports[1]["methods"]["flow"]["frames"]
+    answer = call(
+        "compare", *pair, "--truth", tmp_path / "bare.tif", "--truth-times", "0.2,0.4",
+        "--methods", "flow", "-o", tmp_path / "out",
+    )  # fmt: skip
+    assert answer.code == 2
+    assert "2 times" in answer.sentence()
 
 
-def test_flow_points_where_things_go(drifting):
-    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0))
-    made = find_method("flow")(
-        pair, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
-    )
-    inner = made.velocity[0, :, 12:-12, 12:-12].mean(axis=(1, 2))
-    np.testing.assert_allclose(inner, (3, -2), atol=0.3)
+def test_groups_of_methods(call, pair, truth, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "ot", None)
+    out = tmp_path / "out"
+    answer = call("compare", *pair, "--truth", truth[1], "--methods", "baselines", "-o", out)
+    assert answer.code == 0
+    assert "Left out: the method 'transport' needs" in answer.err
+    report = json.loads((out / "comparison.json").read_text())
+    assert list(report["methods"]) == ["dissolve", "flow", "dis", "advection"]
+    answer = call("compare", *pair, "--methods", "transport", "-o", tmp_path / "none")
+    assert answer.code == 2
+    assert answer.sentence().endswith('pip install "napari-latentdyn[compare]".')
+
+
+def test_all_methods_of_the_library(call, pair, truth, tmp_path, tiny):
+    out = tmp_path / "out"
+    answer = call("compare", *pair, "--truth", truth[1], "--methods", "all", *tiny, "-o", out)
+    assert answer.code == 0, answer.err
+    report = json.loads((out / "comparison.json").read_text())
+    assert list(report["methods"]) == [info.name for info in list_methods()]
+    table = (out / "comparison.md").read_text()
+    for name, entry in report["methods"].items():
+        assert f"| {name} | {entry['psnr']:.2f} |" in table
+        assert tifffile.imread(out / f"{name}.ome.tif").shape == (5, 64, 64)
+
+
+def test_a_plot_over_time_where_matplotlib_is_there(call, pair, truth, tmp_path, monkeypatch):
+    pytest.importorskip("matplotlib")
+    out = tmp_path / "out"
+    arguments = ("compare", *pair, "--truth", truth[1], "--methods", "dissolve", "-o", out)
+    assert call(*arguments).code == 0
+    height, width, _ = imread(out / "comparison.png").shape
+    assert height > width > 500
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    answer = call(*arguments, "--overwrite")
+    assert answer.code == 0
+    assert 'pip install "napari-latentdyn[export]"' in answer.err
+    assert not (out / "comparison.png").exists()
+
+
+def test_a_method_that_fails_does_not_end_the_others(call, pair, tmp_path, monkeypatch):
+    def failing(*_, **__):
+        raise FitError("it came to nothing.")
+
+    monkeypatch.setitem(BASELINES, "flow", replace(BASELINES["flow"], method=failing))
+    out = tmp_path / "out"
+    answer = call("compare", *pair, "--methods", "flow,dissolve", "--frames", 1, "-o", out)
+    assert answer.code == 1
+    assert answer.out == f"{out}\n"
+    assert "it came to nothing." in answer.err
+    report = json.loads((out / "comparison.json").read_text())
+    assert list(report["methods"]) == ["dissolve"]
+    assert report["failed"] == {"flow": "it came to nothing."}
+    assert report["complete"] is False
+    alone = call("compare", *pair, "--methods", "flow", "-o", tmp_path / "alone")
+    assert alone.code == 1
+    assert not (tmp_path / "alone").exists()
+
+
+def test_info_lists_the_methods(call, monkeypatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    answer = call("info")
+    assert answer.code == 0
+    lines = {line.split()[0]: line for line in answer.out.splitlines() if line}
+    assert set(lines) >= {info.name for info in list_methods()}
+    assert "napari-latentdyn[compare]" in lines["dis"]
+    assert "napari-latentdyn[compare]" not in lines["transport"]
+
+
+def test_the_help_names_all_methods(call):
+    from napari_latentdyn.cli.parser import build_parser
+
+    (commands,) = (a for a in build_parser()._actions if hasattr(a, "choices") and a.choices)
+    actions = {o: a for a in commands.choices["compare"]._actions for o in a.option_strings}
+    for info in list_methods():
+        assert info.name in actions["--methods"].help
 
 
 def test_score(drifting):

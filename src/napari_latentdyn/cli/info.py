@@ -27,6 +27,7 @@ def info(arguments: argparse.Namespace) -> int:
     del arguments
     from napari_latentdyn import __version__
     from napari_latentdyn.core.device import cuda_note, list_devices
+    from napari_latentdyn.core.methods import list_methods
 
     rows = [
         ("napari-latentdyn", __version__),
@@ -39,6 +40,12 @@ def info(arguments: argparse.Namespace) -> int:
         rows.append((f"device {device.name}", f"{device.label}{free}"))
     width = max(len(name) for name, _ in rows)
     sys.stdout.writelines(f"{name:<{width}}  {value}\n" for name, value in rows)
+    methods = list_methods()
+    width = max(len(method.name) for method in methods)
+    sys.stdout.write("\nMethods to compare\n")
+    sys.stdout.writelines(
+        f"{method.name:<{width}}  {method.missing() or method.description}\n" for method in methods
+    )
     note = cuda_note()
     if note:
         sys.stdout.write(f"{note}\n")

@@ -183,21 +183,31 @@ def _add_compare(commands: Any) -> None:
         "compare",
         "FIRST LAST -o DIR [flags]",
         "compare:compare",
-        "make frames with several methods, side by side, and score them on true frames",
+        "make frames with several methods, side by side, and say how good they are",
+        "With true frames these are compared with them; without, the measures are how well the "
+        "field carries one image to the other, and how the total intensity changes.",
     )
     _add_pair(parser)
     _add_output(parser, "folder to write", required=True)
     parser.add_argument(
         "--truth",
         metavar="STACK",
-        help="true frames, evenly spaced, with or without the two images at its ends",
+        help="true frames, with or without the two images at its ends, evenly spaced if "
+        "--truth-times does not say otherwise",
+    )
+    parser.add_argument(
+        "--truth-times",
+        metavar="T1,T2,..",
+        help="time of each true frame as a fraction of the interval; frames are made at these",
     )
     parser.add_argument(
         "--methods",
         metavar="A,B,..",
         default="dissolve,flow,standard",
-        help="dissolve (cross-dissolve), flow (TV-L1 optical flow from both sides), quick, "
-        "standard, accurate, paper (our presets) (default: %(default)s)",
+        help="dissolve (cross-dissolve), flow and dis (TV-L1 and DIS optical flow from both "
+        "sides), advection (of the images themselves), transport and transport-entropic (optimal "
+        "transport), quick, standard, accurate, paper (our presets); baselines takes all without "
+        "training, all takes all (default: %(default)s)",
     )
     add_setting_flags(parser, presets=False)
 

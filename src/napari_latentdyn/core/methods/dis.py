@@ -13,6 +13,10 @@ from napari_latentdyn.core.pair import ImagePair
 
 __all__ = ["dis", "dis_flow", "dis_tuned"]
 
+#: Least side in pixels: on smaller images OpenCV has no scale for its patches, and may end the
+#: whole process.
+_SMALLEST = 72
+
 
 def dis_flow(
     pair: ImagePair,
@@ -51,7 +55,10 @@ def dis_tuned(first: NDArray[np.float32], last: NDArray[np.float32]) -> Flow:
 
 
 def _run(estimator: Any, first: NDArray[np.float32], last: NDArray[np.float32]) -> Flow:
-    flow = estimator.calc(*_bytes(first, last), None)
+    height, width = first.shape
+    missing = [(0, max(0, _SMALLEST - side)) for side in first.shape]
+    padded = [np.pad(image, missing, mode="edge") for image in _bytes(first, last)]
+    flow = estimator.calc(*padded, None)[:height, :width]
     rows_first: Flow = np.moveaxis(flow[..., ::-1], -1, 0).astype(np.float64)
     return rows_first
 

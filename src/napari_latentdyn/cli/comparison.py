@@ -1,0 +1,188 @@
+"""What a comparison leaves on disk: frames, fields, maps of errors, tables and a plot."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.cli.errors import OutputError
+from napari_latentdyn.cli.images import ImageFile
+from napari_latentdyn.cli.plot import plot_over_time
+from napari_latentdyn.cli.runs import report_of
+from napari_latentdyn.core.atomic import replace_folder, write_text
+from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
+from napari_latentdyn.core.ometiff import write_ome_tiff
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.runfolder import plain_json
+
+__all__ = ["Comparison", "Result", "is_comparison", "table", "write_comparison"]
+
+_REPORT, _TABLE, _PLOT = "comparison.json", "comparison.md", "comparison.png"
+_TRUE = (
+    ("psnr", "PSNR (dB)", "{:.2f}"),
+    ("ssim", "SSIM", "{:.4f}"),
+    ("gradient_error", "gradient RMSE", "{:.4f}"),
+)
+_OWN = (
+    ("end_error", "end error (%)"),
+    ("consistency_error", "half-way error (%)"),
+    ("conservation_error", "intensity off (%)"),
+)
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a method made, how long it took and how good it is."""
+
+    info: MethodInfo
+    seconds: float
+    made: Interpolation
+    assessment: Assessment
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All results, and what they come from.
+
+    Attributes
+    ----------
+    pair : ImagePair
+        The images.
+    files : tuple of ImageFile
+        Where they come from.
+    truth : str or None
+        Name of the file with true frames.
+    times : ndarray, shape (T,)
+        Times of the frames, fractions of the interval.
+    results : list of Result
+        In the order in which they were asked for.
+    failed : dict of str to str
+        Why a method made nothing, by its name.
+    complete : bool
+        Whether all methods came to their end.
+    """
+
+    pair: ImagePair
+    files: tuple[ImageFile, ImageFile]
+    truth: str | None
+    times: NDArray[np.float64]
+    results: list[Result] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    complete: bool = True
+
+
+def write_comparison(target: Path, comparison: Comparison, note: Callable[[str], None]) -> None:
+    """Write a folder as a whole.
+
+    Parameters
+    ----------
+    target : Path
+        The folder; files of an earlier comparison go, others stay.
+    comparison : Comparison
+        What to write.
+    note : callable
+        Tells the user what was left out.
+
+    Raises
+    ------
+    OutputError
+        If it cannot be written.
+    """
+    from napari_latentdyn import __version__
+
+    results, files = comparison.results, comparison.files
+    suffixes = (".ome.tif", "_fields.npz", "_error.ome.tif")
+    ours = {r.info.name + suffix for r in results for suffix in suffixes}
+    ours |= {_REPORT, _TABLE, _PLOT, *_written_by(target)}
+    with replace_folder(target, ours, OutputError, "the comparison") as to:
+        for result in results:
+            name, velocity = result.info.name, result.made.velocity
+            _write_stack(to.path(f"{name}.ome.tif"), result.made.frames, comparison)
+            if velocity is not None:
+                np.savez_compressed(
+                    to.path(f"{name}_fields.npz"),
+                    velocity=velocity,
+                    times=np.arange(len(velocity)) / len(velocity),
+                )
+            if len(result.assessment.errors):
+                _write_stack(to.path(f"{name}_error.ome.tif"), result.assessment.errors, comparison)
+        write_text(to.path(_TABLE), table(results))
+        curves = [(r.info, r.assessment) for r in results]
+        if not plot_over_time(to.path(_PLOT), curves):
+            note(
+                f"No {_PLOT}: it needs matplotlib; install it with "
+                'pip install "napari-latentdyn[export]".'
+            )
+        report = {
+            "format_version": 1,
+            "complete": comparison.complete,
+            "version": __version__,
+            "inputs": {"first": report_of(files[0]), "last": report_of(files[1])},
+            "truth": comparison.truth,
+            "truth_times": results[0].assessment.truth_times,
+            "times": comparison.times,
+            "methods": {r.info.name: _described(r) for r in results},
+            "failed": comparison.failed,
+            "files": to.sizes(),
+        }
+        write_text(to.path(_REPORT), json.dumps(plain_json(report), indent=2) + "\n")
+
+
+def table(results: list[Result]) -> str:
+    """Return the means of all methods as a table in Markdown."""
+    true = [column for column in _TRUE if any(r.assessment.scores for r in results)]
+    heads = [head for _, head, _ in true] + [head for _, head in _OWN]
+    rows = [["method", *heads, "seconds"], ["---", *["---:"] * (len(heads) + 1)]]
+    for result in results:
+        row = [result.info.name]
+        row += [_number(form, result.assessment.mean(name)) for name, _, form in true]
+        for name, _ in _OWN:
+            part = getattr(result.assessment, name)
+            row.append(_number("{:.2f}", None if part is None else 100 * part))
+        rows.append([*row, f"{result.seconds:.1f}"])
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def is_comparison(folder: Path) -> bool:
+    """Return whether a folder holds an earlier comparison."""
+    return bool(_written_by(folder))
+
+
+def _write_stack(path: Path, frames: NDArray[np.float32], comparison: Comparison) -> None:
+    coloured = comparison.pair.multichannel
+    unit = comparison.files[0].unit or "pixel"
+    write_ome_tiff(
+        path,
+        frames if coloured else frames[:, 0],
+        "TCYX" if coloured else "TYX",
+        pixel_size=comparison.files[0].pixel_size,
+        pixel_unit=(unit, unit),
+        name=path.name.removesuffix(".ome.tif"),
+    )
+
+
+def _described(result: Result) -> dict[str, Any]:
+    return {
+        "title": result.info.title,
+        "seconds": round(result.seconds, 3),
+        **result.assessment.to_dict(),
+    }
+
+
+def _number(form: str, value: float | None) -> str:
+    return "–" if value is None else form.format(value)
+
+
+def _written_by(target: Path) -> set[str]:
+    """Return the names of the files of an earlier comparison; none if it holds none."""
+    try:
+        report = json.loads((target / _REPORT).read_text(encoding="utf-8"))
+        return {str(name) for name in report["files"]} if "methods" in report else set()
+    except (OSError, ValueError, KeyError, TypeError):
+        return set()
