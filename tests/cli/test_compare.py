@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import sys
 from dataclasses import replace
 
@@ -13,7 +14,7 @@ from skimage.io import imread
 
 from napari_latentdyn.core.methods import BASELINES, list_methods, score
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.errors import FitError
+from napari_latentdyn.errors import FitError, Stopped
 
 
 @pytest.fixture
@@ -206,6 +207,22 @@ def test_a_method_that_fails_does_not_end_the_others(call, pair, tmp_path, monke
     alone = call("compare", *pair, "--methods", "flow", "-o", tmp_path / "alone")
     assert alone.code == 1
     assert not (tmp_path / "alone").exists()
+
+
+def test_what_was_made_before_an_interrupt_is_kept(call, pair, tmp_path, monkeypatch):
+    def interrupted(*_, should_stop, **__):
+        signal.raise_signal(signal.SIGINT)
+        assert should_stop()
+        raise Stopped
+
+    monkeypatch.setitem(BASELINES, "flow", replace(BASELINES["flow"], method=interrupted))
+    out = tmp_path / "out"
+    answer = call("compare", *pair, "--methods", "dissolve,flow,dis", "--frames", 1, "-o", out)
+    assert answer.code == 130
+    report = json.loads((out / "comparison.json").read_text())
+    assert list(report["methods"]) == ["dissolve"]
+    assert report["complete"] is False
+    assert report["failed"] == {}
 
 
 def test_info_lists_the_methods(call, monkeypatch):

@@ -75,7 +75,7 @@ def compare(arguments: argparse.Namespace) -> int:
                 break
         line.close()
         if not comparison.results:
-            if comparison.failed:
+            if comparison.failed and not interrupt.code:
                 return FAILED
             raise KeyboardInterrupt(interrupt.code)
         comparison = replace(comparison, complete=len(comparison.results) == len(methods))
