@@ -6,6 +6,8 @@ __all__ = [
     "CalibrationError",
     "DerivedError",
     "DeviceError",
+    "ExportError",
+    "ExportWriteError",
     "FitError",
     "MissingLibraryError",
     "OutOfMemoryError",
@@ -67,3 +69,11 @@ class OutOfMemoryError(FitError):
 
 class RunFolderError(UserError):
     """A run folder, or a file of one, cannot be written or read."""
+
+
+class ExportError(UserError):
+    """A result cannot be exported in the way that was asked for."""
+
+
+class ExportWriteError(ExportError):
+    """An export cannot be written, although what was asked for is right."""

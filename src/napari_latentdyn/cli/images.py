@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import ImageFileError
+from napari_latentdyn.cli.georeference import read_geo
 from napari_latentdyn.core.ometiff import length_unit
 
 __all__ = ["ImageFile", "read_image", "read_mask", "read_stack"]
@@ -42,6 +43,10 @@ class ImageFile:
         Unit of the pixel size.
     name : str
         Name of the file, with the index of the image if one was chosen.
+    path : str
+        The same with its folders.
+    geo : dict or None
+        Reference system and transform, as `georeference.read_geo` returns them.
     """
 
     array: NDArray[Any]
@@ -51,6 +56,8 @@ class ImageFile:
     pixel_size: tuple[float, float] | None
     unit: str | None
     name: str
+    path: str = ""
+    geo: dict[str, Any] | None = None
 
 
 @dataclass
@@ -64,6 +71,7 @@ class _Loaded:
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
     planar: bool = False
+    geo: dict[str, Any] | None = None
 
     def unstacked(self) -> _Loaded:
         """Return the planes of a single image as images, where they may be a stack.
@@ -73,7 +81,7 @@ class _Loaded:
         """
         if len(self.images) > 1 or not self.planar:
             return self
-        return _Loaded(self.images[0], pixel_size=self.pixel_size, unit=self.unit)
+        return _Loaded(self.images[0], pixel_size=self.pixel_size, unit=self.unit, geo=self.geo)
 
 
 def read_image(source: str) -> ImageFile:
@@ -113,6 +121,7 @@ def read_image(source: str) -> ImageFile:
         array = np.take(array, range(array.shape[axis] - 1), axis=axis)
     if axis is not None and array.shape[axis] == 1:
         array, axis = np.squeeze(array, axis=axis), None
+    picked = "" if count == 1 else f":{index % count}"
     return ImageFile(
         array=array,
         channel_axis=axis,
@@ -120,7 +129,9 @@ def read_image(source: str) -> ImageFile:
         missing=missing if missing is not None and missing.any() else None,
         pixel_size=loaded.pixel_size,
         unit=loaded.unit,
-        name=path.name if count == 1 else f"{path.name}:{index % count}",
+        name=path.name + picked,
+        path=str(path.expanduser().absolute()) + picked,
+        geo=loaded.geo,
     )
 
 
@@ -227,6 +238,7 @@ def _load_tiff(path: Path) -> _Loaded:
             tifffile.PHOTOMETRIC.YCBCR,
         )
         size, unit = _pixel_size(tif)
+        geo = read_geo(path) if tif.geotiff_metadata else None
     axes = "!" + axes
     for name in "YX":
         if axes.count(name) != 1:
@@ -242,7 +254,7 @@ def _load_tiff(path: Path) -> _Loaded:
     array = array.reshape(-1, *array.shape[len(others) :])
     axis = kept.index(channels[0]) if channels else None
     planar = channels == ["S"] and axis == 0
-    return _Loaded(array, axis, rgb, alpha, size, unit, planar)
+    return _Loaded(array, axis, rgb, alpha, size, unit, planar, geo)
 
 
 def _pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str | None]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from napari_latentdyn.errors import RunFolderError
 
-__all__ = ["check_target"]
+__all__ = ["check_place", "check_target"]
 
 
 def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Path:
@@ -42,6 +42,18 @@ def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path
                 f"the folder {target} already holds results; choose another one or allow "
                 "--overwrite."
             )
+    check_place(target)
+    return target
+
+
+def check_place(target: Path) -> None:
+    """Try whether something can be written where `target` is to be.
+
+    Raises
+    ------
+    RunFolderError
+        If not.
+    """
     above = next(parent for parent in target.resolve().parents if parent.exists())
     try:
         # Asking for permission is not enough: network drives answer yes and refuse to write.
@@ -50,4 +62,3 @@ def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path
         raise RunFolderError(
             f"the folder {above} cannot be written ({error.strerror}); choose another place."
         ) from None
-    return target

@@ -43,6 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     _add_apply(commands)
     _add_compare(commands)
     _add_demo(commands)
+    _add_export(commands)
     _add_info(commands)
     return parser
 
@@ -224,6 +225,62 @@ def _add_demo(commands: Any) -> None:
     _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
     parser.add_argument("--no-view", action="store_true", help="do not open napari")
     add_setting_flags(parser)
+
+
+def _add_export(commands: Any) -> None:
+    from napari_latentdyn.cli.export import OPTION, option_flags
+    from napari_latentdyn.export.registry import FORMATS
+
+    parser = _command(
+        commands,
+        "export",
+        "RUN [--to FORMAT] -o PATH [flags]",
+        "export:export",
+        "write a run in formats of other programs",
+        "Every file is whole or not there: Ctrl-C leaves nothing half-written.",
+    )
+    parser.add_argument("folder", metavar="RUN", help="run folder")
+    parser.add_argument(
+        "--to",
+        metavar="FORMAT",
+        action="append",
+        default=[],
+        help="name of a format or end of a file name; may be repeated, and PATH is then a folder. "
+        "Without it the end of PATH decides. "
+        + "; ".join(
+            f"{form.name}: {form.title}" + (f" ({' '.join(form.suffixes)})" if form.suffix else "")
+            for form in FORMATS
+        ),
+    )
+    _add_output(parser, "file to write, or folder for several formats")
+    times = parser.add_mutually_exclusive_group()
+    times.add_argument(
+        "--times",
+        metavar="T1,T2,..",
+        help="fractions of the interval to write; the model makes frames that the run lacks",
+    )
+    times.add_argument("--frames", metavar="K", help="number of evenly spaced frames in between")
+    parser.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to make frames")
+    options = parser.add_argument_group("Options of formats")
+    for flag, (option, takers) in option_flags().items():
+        kwargs: dict[str, Any] = {"metavar": "X"}
+        if option.kind is bool:
+            kwargs = {"action": argparse.BooleanOptionalAction}
+        elif option.count == 2:
+            kwargs = {"nargs": 2, "metavar": ("LOW", "HIGH")}
+        elif option.count == 0:
+            kwargs = {"metavar": "T1,T2,.."}
+        text = f"{option.description} For {', '.join(form.name for form in takers)}"
+        known = "" if option.default is None else f" (default: {_said(option.default)})"
+        options.add_argument(
+            flag, dest=OPTION + option.name, default=None, help=f"{text}{known}.", **kwargs
+        )
+
+
+def _said(default: Any) -> str:
+    if isinstance(default, bool):
+        return "yes" if default else "no"
+    return f"{default:g}" if isinstance(default, float) else str(default)
 
 
 def _add_info(commands: Any) -> None:

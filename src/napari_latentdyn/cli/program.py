@@ -8,7 +8,13 @@ from collections.abc import Sequence
 from napari_latentdyn.cli.codes import FAILED, WRONG_INPUT
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.parser import build_parser, parse
-from napari_latentdyn.errors import DeviceError, FitError, ResumeError, UserError
+from napari_latentdyn.errors import (
+    DeviceError,
+    ExportWriteError,
+    FitError,
+    ResumeError,
+    UserError,
+)
 
 __all__ = ["main"]
 
@@ -29,5 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"napari-latentdyn: {error}\n")
         if isinstance(error, (DeviceError, ResumeError)):
             return WRONG_INPUT
-        return FAILED if isinstance(error, (FitError, OutputError)) else WRONG_INPUT
+        return (
+            FAILED if isinstance(error, (FitError, OutputError, ExportWriteError)) else WRONG_INPUT
+        )
     return code

@@ -42,7 +42,12 @@ def run(arguments: argparse.Namespace) -> int:
         settings,
         target,
         quiet=arguments.quiet,
-        inputs={"first": report_of(files[0]), "last": report_of(files[1])},
+        inputs={
+            end: report_of(file, mask)
+            for end, file, mask in zip(
+                ("first", "last"), files, arguments.mask or (None, None), strict=True
+            )
+        },
         placement=placement_of(files[0]),
         overwrite=arguments.overwrite,
     )
@@ -158,9 +163,14 @@ def read_pair(
     return pair, (first, last)
 
 
-def report_of(image: ImageFile) -> dict[str, Any]:
-    """Describe an input image for the report."""
-    return runfolder.describe_input(image.name, image.array, rgb=image.rgb)
+def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
+    """Describe an input image, and the file of its mask, for the report."""
+    described = runfolder.describe_input(image.name, image.array, rgb=image.rgb)
+    if image.path:
+        described["path"] = image.path
+    if mask is not None:
+        described["mask"] = str(Path(mask).expanduser().absolute())
+    return described | ({"geo": image.geo} if image.geo else {})
 
 
 def placement_of(image: ImageFile) -> dict[str, Any] | None:

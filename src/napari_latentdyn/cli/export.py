@@ -1,0 +1,200 @@
+"""The command ``export``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.learn import interruptible
+from napari_latentdyn.cli.output import check_place
+from napari_latentdyn.cli.progress import ProgressLine
+from napari_latentdyn.errors import ExportError, Stopped
+from napari_latentdyn.export.registry import FORMATS, Format, find_format
+from napari_latentdyn.export.source import Source
+from napari_latentdyn.export.target import check_free
+
+__all__ = ["OPTION", "export", "option_flags"]
+
+OPTION = "option:"
+
+
+def option_flags() -> dict[str, tuple[Any, list[Format]]]:
+    """Return every option of a format by its flag, with the formats that take it."""
+    flags: dict[str, tuple[Any, list[Format]]] = {}
+    for form in FORMATS:
+        for option in form.options:
+            flag = "--" + option.name.replace("_", "-")
+            flags.setdefault(flag, (option, []))[1].append(form)
+    return flags
+
+
+def export(arguments: argparse.Namespace) -> int:
+    """Write a run in one or several formats."""
+    chosen = _chosen(arguments)
+    options = _options(arguments, [form for form, _ in chosen])
+    source = Source.from_run(arguments.folder)
+    times = _times(arguments)
+    targets = _targets(arguments, chosen, source)
+    for (form, _), target in zip(chosen, targets, strict=True):
+        problem = form.problem(source)
+        if problem is not None:
+            raise UsageError(problem)
+        check_free(target, overwrite=arguments.overwrite, is_ours=form.is_ours())
+        check_place(target)
+    if not source.report.get("frames_complete", True) and times is None:
+        sys.stderr.write(
+            "The run holds only the frames of the two ends; choose others with --times or "
+            "--frames.\n"
+        )
+    if times is not None:
+        # Imported before Ctrl-C is taken over: it takes seconds, and may be interrupted at once.
+        _import_model(source, times)
+    line = ProgressLine(quiet=arguments.quiet)
+    with interruptible(line) as interrupt:
+        try:
+            if times is not None:
+                from napari_latentdyn.export.refine import with_times
+
+                source = with_times(
+                    source,
+                    times,
+                    device=arguments.device,
+                    on_progress=lambda done, total: line.step("render", done, total),
+                    should_stop=interrupt.should_stop,
+                )
+            for (form, _), target in zip(chosen, targets, strict=True):
+                known = {option.name for option in form.options}
+                form.write(
+                    source,
+                    target,
+                    overwrite=arguments.overwrite,
+                    on_progress=_shown(line, form),
+                    should_stop=interrupt.should_stop,
+                    **{name: value for name, value in options.items() if name in known},
+                )
+                line.close()
+                sys.stdout.write(f"{target}\n")
+        except Stopped:
+            line.close()
+            line.note("Stopped; what is named above is whole, and nothing else was written.")
+        return interrupt.code
+
+
+def _shown(line: ProgressLine, form: Format) -> Any:
+    def show(done: int, total: int) -> None:
+        line.step(form.name, done, total)
+
+    return show
+
+
+def _chosen(arguments: argparse.Namespace) -> list[tuple[Format, str]]:
+    if arguments.output is None:
+        raise UsageError("export needs -o PATH, the file to write, or a folder for several.")
+    asked = [part for text in arguments.to for part in text.split(",") if part.strip()]
+    if not asked:
+        try:
+            return [find_format(Path(arguments.output).name)]
+        except ExportError:
+            raise UsageError(
+                f"the name {arguments.output} says no format; choose with --to, such as --to mp4."
+            ) from None
+    return list(dict.fromkeys(find_format(text) for text in asked))
+
+
+def _options(arguments: argparse.Namespace, forms: list[Format]) -> dict[str, Any]:
+    given = {
+        dest.removeprefix(OPTION): value
+        for dest, value in vars(arguments).items()
+        if dest.startswith(OPTION) and value is not None
+    }
+    options = {}
+    for flag, (option, takers) in option_flags().items():
+        if option.name not in given:
+            continue
+        if not any(form in takers for form in forms):
+            named = ", ".join(form.name for form in takers)
+            raise UsageError(f"{flag} says nothing to {forms[0].name}; it is for {named}.")
+        options[option.name] = _value(flag, option, given[option.name])
+    return options
+
+
+def _value(flag: str, option: Any, given: Any) -> Any:
+    if isinstance(given, bool):
+        return given
+    texts = given if isinstance(given, list) else [given]
+    if option.count == 0:
+        texts = [part for text in texts for part in text.replace(",", " ").split()]
+    values = []
+    for text in texts:
+        try:
+            values.append(option.kind(text))
+        except ValueError:
+            kind = "a whole number" if option.kind is int else "a number"
+            raise UsageError(f"{flag} takes {kind}, not '{text}'.") from None
+        if option.choices and values[-1] not in option.choices:
+            raise UsageError(f"{flag} takes {' or '.join(option.choices)}, not '{text}'.")
+    return values[0] if option.count == 1 else tuple(values)
+
+
+def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+    if arguments.frames is not None:
+        try:
+            between = int(arguments.frames)
+        except ValueError:
+            between = -1
+        if between < 0:
+            raise UsageError(
+                f"--frames takes the number of frames in between, not '{arguments.frames}'."
+            )
+        return np.linspace(0.0, 1.0, between + 2)
+    if arguments.times is None:
+        return None
+    try:
+        times = np.array([float(part) for part in arguments.times.replace(",", " ").split()])
+    except ValueError:
+        times = np.array([np.nan])
+    if not times.size or not np.all((times >= 0) & (times <= 1)):
+        raise UsageError(
+            f"--times takes fractions of the interval from 0 to 1, such as 0,0.25,1, not "
+            f"'{arguments.times}'."
+        )
+    return times
+
+
+def _targets(
+    arguments: argparse.Namespace, chosen: list[tuple[Format, str]], source: Source
+) -> list[Path]:
+    output = Path(arguments.output).expanduser().absolute()
+    if len(chosen) > 1:
+        if output.exists() and not output.is_dir():
+            raise UsageError(f"{output} is a file; several formats need a folder.")
+        return [output / _named(source.name, form, suffix) for form, suffix in chosen]
+    ((form, suffix),) = chosen
+    if form.folder and not suffix:
+        return [output]
+    if output.is_dir() and not form.folder:
+        return [output / _named(source.name, form, suffix)]
+    if output.name.lower().endswith(form.suffixes):
+        return [output]
+    try:
+        other = find_format(output.name)[0]
+    except ExportError:
+        return [output.with_name(output.name + suffix)]
+    raise UsageError(
+        f"{output.name} is the name of another format, {other.name}; give one that ends in "
+        f"{suffix}, or leave --to out."
+    )
+
+
+def _named(name: str, form: Format, suffix: str) -> str:
+    return f"{name}{suffix}" if suffix else f"{name}-{form.name}"
+
+
+def _import_model(source: Source, times: np.ndarray[Any, np.dtype[np.float64]]) -> None:
+    if not all(np.isclose(source.times, time, rtol=0, atol=1e-6).any() for time in times):
+        import napari_latentdyn.core.dynamics  # noqa: F401

@@ -1,0 +1,248 @@
+"""A run as a Python script that makes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_latentdyn.core.atomic import write_text
+from napari_latentdyn.errors import ExportError
+from napari_latentdyn.export.source import Source
+from napari_latentdyn.export.target import Steps, new_file
+from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.settings import Settings, iter_fields
+
+__all__ = ["changes_from_preset", "script_text", "write_script"]
+
+_SCRIPT = '''\
+"""Makes the result {name!r} again: python {file} [FIRST LAST] [-o FOLDER].
+
+Dropped onto napari, it shows the result in the viewer instead.
+Written by napari-latentdyn {version}; the same images, settings and seed give the
+same result on the same kind of computer.
+"""
+
+import argparse
+import sys
+from pathlib import Path
+
+from napari_latentdyn import ImagePair, Settings, fit
+{imports}
+SETTINGS = Settings.preset({preset!r}).updated(
+    {{
+{changes}    }}
+)
+{constants}
+
+{pair}
+
+def learn(pair):
+    fitting = fit(pair, SETTINGS)
+    while True:
+        try:
+            progress = next(fitting)
+        except StopIteration as end:
+            return end.value
+        text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
+        print(text, end="", file=sys.stderr)
+
+
+def dropped_onto():
+    """Return the viewer this script was dropped onto, or None if it runs on its own."""
+    if "napari" not in sys.modules:
+        return None
+    import napari
+
+    return napari.current_viewer()
+
+
+def show(viewer, dynamics):
+    from napari_latentdyn.layers import Placement, result_layers, update_or_add
+
+    update_or_add(
+        viewer,
+        result_layers(
+            frames=dynamics.frames(),
+            times=dynamics.times(),
+            velocity=dynamics.fields,
+            field_times=dynamics.field_times,
+            settings=SETTINGS,
+            report={{**dynamics.report, "inputs": INPUTS}},
+            placement=Placement.from_dict(PLACEMENT),
+            run_id=NAME,
+            name=NAME,
+        ),
+    )
+
+
+def main(arguments=None):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("first", nargs="?", default=FIRST, help="first image (%(default)s)")
+    parser.add_argument("last", nargs="?", default=LAST, help="last image (%(default)s)")
+    parser.add_argument("-o", "--output", default=NAME + "-again", help="folder to write")
+    chosen = parser.parse_args(arguments)
+    if Path(chosen.output).exists():
+        parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
+    dynamics = learn(read_pair(chosen.first, chosen.last))
+    written = dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT)
+    print(written)
+
+
+if __name__ == "__main__":
+    viewer = dropped_onto()
+    if viewer is None:
+        main()
+    else:
+        show(viewer, learn(read_pair(FIRST, LAST)))
+'''
+
+_PAIR_OF_FILES = '''\
+def read_pair(first, last):
+    """Read the two images as the command line does."""
+    images = [read_image(str(first)), read_image(str(last))]
+    missing = [image.missing for image in images]
+    for index, mask in enumerate(MASKS):
+        if mask is not None:
+            masked = read_mask(mask)
+            missing[index] = masked if missing[index] is None else masked | missing[index]
+    return ImagePair.from_arrays(
+        images[0].array,
+        images[1].array,
+        SETTINGS.images,
+        channel_axis=images[0].channel_axis,
+        channel_axis_last=images[1].channel_axis,
+        mask_first=missing[0],
+        mask_last=missing[1],
+    )
+
+'''
+
+_PAIR_OF_RUN = '''\
+def read_pair(first, last):
+    """Read two image files, or without them the images that the run folder keeps."""
+    if first is None or last is None:
+        return ImagePair.from_saved(read_inputs(RUN))
+    images = [read_image(str(first)), read_image(str(last))]
+    return ImagePair.from_arrays(
+        images[0].array,
+        images[1].array,
+        SETTINGS.images,
+        channel_axis=images[0].channel_axis,
+        channel_axis_last=images[1].channel_axis,
+        mask_first=images[0].missing,
+        mask_last=images[1].missing,
+    )
+
+'''
+
+
+def write_script(
+    source: Source,
+    path: str | Path,
+    *,
+    overwrite: bool = False,
+    on_progress: Callable[[int, int], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+) -> Path:
+    """Write a Python script that learns the same from the same images.
+
+    It runs with ``python script.py [FIRST LAST] [-o FOLDER]``, and by drag and
+    drop onto napari, where it adds the layers. The images are those files that
+    the run was made from; where it was made from layers, those that its run
+    folder keeps.
+
+    Parameters
+    ----------
+    source : Source
+        A run.
+    path : str or Path
+        File to write.
+    overwrite : bool
+        Replace a file that is there.
+    on_progress, should_stop : callable, optional
+        As in `target.Steps`.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ExportError
+        If the source is no run, or the file is there or cannot be written.
+    Stopped
+        If the user asked for it.
+    """
+    steps = Steps(1, on_progress, should_stop)
+    text = script_text(source, Path(path).name)
+    with new_file(path, overwrite=overwrite, what="the script") as file:
+        write_text(file, text)
+        steps.next()
+    return Path(path)
+
+
+def script_text(source: Source, file: str = "script.py") -> str:
+    """Return the text of the script.
+
+    Raises
+    ------
+    ExportError
+        If the settings are not known, or neither files nor a run folder hold the images.
+    """
+    if source.settings is None:
+        raise ExportError("a script needs the settings of a run; export from a run folder.")
+    inputs = {end: dict((source.report.get("inputs") or {}).get(end) or {}) for end in _ENDS}
+    paths = [inputs[end].get("path") for end in _ENDS]
+    from_files = all(isinstance(path, str) for path in paths)
+    constants = [f"NAME = {source.name!r}"]
+    if from_files:
+        masks = [inputs[end].get("mask") for end in _ENDS]
+        constants += [f"FIRST = {paths[0]!r}", f"LAST = {paths[1]!r}", f"MASKS = {masks!r}"]
+        imports, pair = "from napari_latentdyn.cli.images import read_image, read_mask\n", None
+    elif source.folder is not None:
+        constants += ["FIRST = LAST = None", f"RUN = {str(source.folder)!r}"]
+        imports = "from napari_latentdyn.cli.images import read_image\n"
+        imports += "from napari_latentdyn.core.runfolder import read_inputs\n"
+        pair = _PAIR_OF_RUN
+    else:
+        raise ExportError(
+            "a script needs the files of both images or a run folder, and knows neither; save the "
+            "result as a run folder first."
+        )
+    constants.append(f"INPUTS = {inputs!r}")
+    constants.append(f"PLACEMENT = {source.report.get('placement')!r}")
+    preset, changes = changes_from_preset(source.settings)
+    return _SCRIPT.format(
+        name=source.name,
+        file=file,
+        version=source.report.get("version") or "",
+        imports=imports,
+        preset=preset,
+        changes="".join(f"        {name!r}: {value!r},\n" for name, value in changes.items()),
+        constants="\n".join(constants),
+        pair=pair or _PAIR_OF_FILES,
+    )
+
+
+_ENDS = ("first", "last")
+
+
+def changes_from_preset(settings: Settings) -> tuple[str, dict[str, Any]]:
+    """Return the nearest preset and what differs from it, by dotted name.
+
+    The seed is always among it, because the result depends on it.
+    """
+    names = [name for name, _ in iter_fields()]
+    found: list[tuple[int, str, dict[str, Any]]] = []
+    for preset in PRESETS:
+        base = Settings.preset(preset)
+        changes = {
+            name: settings.get(name)
+            for name in names
+            if name == "training.seed" or settings.get(name) != base.get(name)
+        }
+        found.append((len(changes), preset, changes))
+    _, preset, changes = min(found, key=lambda entry: entry[0])
+    return preset, changes
