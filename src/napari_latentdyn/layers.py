@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import MAX_ARROWS, make_arrows
+from napari_latentdyn.contrast import contrast_limits
 from napari_latentdyn.core.ometiff import even_step
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
@@ -257,19 +258,6 @@ def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Lay
         ):
             return layer
     return None
-
-
-def contrast_limits(values: NDArray[Any]) -> tuple[float, float]:
-    """Return limits between which nearly all finite values lie, the first below the second."""
-    finite = values[np.isfinite(values)]
-    if finite.size == 0:
-        return 0.0, 1.0
-    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
-    if not low < high:
-        low, high = float(finite.min()), float(finite.max())
-    if not low < high:
-        high = low + max(1.0, abs(low) * 1e-3)
-    return low, high
 
 
 def _interval(report: Mapping[str, Any], settings: Settings) -> dict[str, Any] | None:

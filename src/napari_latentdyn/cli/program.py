@@ -35,7 +35,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stderr.write(f"napari-latentdyn: {error}\n")
         if isinstance(error, (DeviceError, ResumeError)):
             return WRONG_INPUT
-        return (
-            FAILED if isinstance(error, (FitError, OutputError, ExportWriteError)) else WRONG_INPUT
-        )
+        failed = isinstance(error, (ExportWriteError, FitError, OutputError))
+        return FAILED if failed else WRONG_INPUT
     return code

@@ -56,7 +56,7 @@ def paint(
     axes = figure.add_axes((0, 0, 1, 1))
     smoothing = "nearest" if columns >= source.shape[1] else "antialiased"
     image = look.show(axes, 0, aspect="auto", interpolation=smoothing)
-    fontsize = max(9.0, min(columns, rows) / 30 * 72 / _DPI)
+    fontsize = max(9.0, min(columns, rows) / 24 * 72 / _DPI)
     if scale_bar:
         draw_bar(axes, Bar.of(source), fontsize=fontsize)
     text = None
@@ -72,11 +72,12 @@ def paint(
             fontsize=fontsize,
             color="white",
             path_effects=outline(fontsize / 5),
+            bbox={"facecolor": "black", "edgecolor": "none", "alpha": 0.4, "pad": fontsize / 4},
         )
     quiver, grid, shown = None, None, -1
     if arrows:
         grid = ArrowGrid.of(source, spacing)
-        thickness = max(1.5, columns / 24 / 12)
+        thickness = max(1.5, columns / 16 / 14)
         stroke = outline(thickness / 2)
         quiver = grid.draw(
             axes,

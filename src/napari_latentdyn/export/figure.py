@@ -23,7 +23,8 @@ __all__ = ["draw_figure", "write_figure"]
 SUFFIXES = (".png", ".svg", ".pdf")
 _MM = 1 / 25.4
 _FONT, _SMALL = 8.0, 7.0
-_GAP, _TITLE, _SIDE = 1.5, 9.0, 0.4
+# Millimetres: between pictures, above the upper and the lower row, around all.
+_GAP, _TITLE, _TITLE_BELOW, _SIDE, _BOTTOM = 1.5, 9.0, 6.5, 0.5, 1.5
 _INPUT = "#d95f02"
 
 
@@ -141,8 +142,8 @@ def draw_figure(
     ratio = source.shape[0] * pixel[0] / (source.shape[1] * pixel[1])
     side = (width_mm - 2 * _SIDE - (count - 1) * _GAP) / count
     with_fields = source.stages > 0 and count > 1
-    height = 2 * _SIDE + _TITLE + side * ratio
-    height += (_TITLE + _GAP + side * ratio) if with_fields else 0.0
+    height = _SIDE + _TITLE + side * ratio + _BOTTOM
+    height += (_TITLE_BELOW + side * ratio) if with_fields else 0.0
     figure = Figure(figsize=(width_mm * _MM, height * _MM))
 
     def add(left: float, top: float, width: float, tall: float) -> Any:
@@ -163,7 +164,7 @@ def draw_figure(
     if not with_fields:
         return figure
     grid = ArrowGrid.of(source, spacing, across=12 if count > 3 else 18)
-    below = above + side * ratio + _GAP + _TITLE
+    below = above + side * ratio + _TITLE_BELOW
     half = (side + _GAP) / 2
     last: Any = None
     for column, (a, b) in enumerate(pairwise(frames)):
@@ -173,8 +174,8 @@ def draw_figure(
         last = grid.draw(
             axes,
             stage,
-            cmap=_dark_end("viridis"),
-            width=0.007,
+            cmap=_dark_end("plasma"),
+            width=0.009,
             units="width",
             headwidth=4,
             headlength=4.5,
@@ -245,4 +246,4 @@ def _dark_end(name: str) -> Any:
     from matplotlib import colormaps
     from matplotlib.colors import ListedColormap
 
-    return ListedColormap(colormaps[name](np.linspace(0.0, 0.85, 256)))
+    return ListedColormap(colormaps[name](np.linspace(0.0, 0.75, 256)))

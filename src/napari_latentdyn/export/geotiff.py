@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -147,25 +148,30 @@ def _georeference(source: Source) -> Geo:
     return Geo("", (width, 0.0, left, 0.0, -height, top), source.length_units[1])
 
 
-def _open(rasterio: Any, path: Path, source: Source, count: int, dtype: np.dtype[Any]) -> Any:
+@contextmanager
+def _open(
+    rasterio: Any, path: Path, source: Source, count: int, dtype: np.dtype[Any]
+) -> Iterator[Any]:
     geo = _georeference(source)
     kind = np.dtype("uint8") if dtype == np.bool_ else dtype
     floats = kind.kind == "f"
-    return rasterio.open(
-        path,
-        "w",
-        driver="GTiff",
-        height=source.shape[0],
-        width=source.shape[1],
-        count=count,
-        dtype=kind.name,
-        crs=rasterio.crs.CRS.from_wkt(geo.crs_wkt) if geo.crs_wkt else None,
-        transform=rasterio.Affine(*geo.transform),
-        nodata=float("nan") if floats else None,
-        compress="deflate",
-        predictor=3 if floats else 2,
-        bigtiff="if_safer",
-    )
+    # GDAL closes a file on a full disk without an error; Python tells.
+    with rasterio.io.MemoryFile() as memory:
+        with memory.open(
+            driver="GTiff",
+            height=source.shape[0],
+            width=source.shape[1],
+            count=count,
+            dtype=kind.name,
+            crs=rasterio.crs.CRS.from_wkt(geo.crs_wkt) if geo.crs_wkt else None,
+            transform=rasterio.Affine(*geo.transform),
+            nodata=float("nan") if floats else None,
+            compress="deflate",
+            predictor=3 if floats else 2,
+            bigtiff="if_safer",
+        ) as out:
+            yield out
+        path.write_bytes(memory.getbuffer())
 
 
 def _write(out: Any, plane: NDArray[Any], band: int, text: str, source: Source, index: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import readable_length
+from napari_latentdyn.contrast import contrast_limits
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.paths import thinned
 from napari_latentdyn.export.source import Source
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ArrowGrid", "Bar", "Look", "draw_bar", "outline", "speed_text", "time_text"]
 
-_PER_LINE = 24
+_PER_LINE = 16
 
 
 def time_text(source: Source, time: float) -> str:
@@ -87,8 +88,6 @@ class Look:
                 f"there is no channel {channel}; the frames have {source.channels}, counted from 0."
             )
         if limits is None:
-            from napari_latentdyn.layers import contrast_limits
-
             ends = source.frames[[0, -1]]
             limits = contrast_limits(ends if source.rgb or ends.ndim == 3 else ends[:, channel])
             if source.rgb:
@@ -184,8 +183,8 @@ class ArrowGrid:
     def draw(self, axes: Axes, stage: int, **options: Any) -> Any:
         """Draw the arrows of a stage into axes whose y points down."""
         y, x = np.meshgrid(self.rows, self.columns, indexing="ij")
-        # In data coordinates an arrow goes from its place to where the motion leads, whatever way
-        # the axes run.
+        # In data coordinates an arrow points to where the motion leads, whatever way the axes
+        # run; around its place, so that none is cut off at the border.
         return axes.quiver(
             x.ravel(),
             y.ravel(),
@@ -193,6 +192,7 @@ class ArrowGrid:
             angles="xy",
             scale_units="xy",
             scale=1 / self.length,
+            pivot="mid",
             clim=(0.0, self.fastest),
             **options,
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -103,7 +103,7 @@ def write_dataset(
     return Path(path)
 
 
-def _engine() -> str:
+def _engine() -> Literal["h5netcdf", "netcdf4"]:
     """Return the library that writes: h5netcdf, or netCDF4 where its h5py is not installed."""
     if find_spec("h5netcdf") is not None and find_spec("h5py") is not None:
         return "h5netcdf"

@@ -14,8 +14,9 @@ _SUBSTEPS = 4
 
 
 def thinned(size: int, spacing: int) -> NDArray[np.intp]:
-    """Return evenly spaced indices of an axis, centred on it."""
-    return np.arange(((size - 1) % spacing) // 2, size, spacing)
+    """Return evenly spaced indices of an axis, half a spacing or more from its ends."""
+    count = max(1, size // spacing)
+    return np.arange(count) * spacing + (size - 1 - (count - 1) * spacing) // 2
 
 
 def trajectories(

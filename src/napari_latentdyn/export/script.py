@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
+from pprint import pformat
 from typing import Any
 
 from napari_latentdyn.core.atomic import write_text
@@ -35,6 +36,7 @@ SETTINGS = Settings.preset({preset!r}).updated(
 )
 {constants}
 
+
 {pair}
 
 def learn(pair):
@@ -43,6 +45,7 @@ def learn(pair):
         try:
             progress = next(fitting)
         except StopIteration as end:
+            print(file=sys.stderr)
             return end.value
         text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
         print(text, end="", file=sys.stderr)
@@ -115,7 +118,6 @@ def read_pair(first, last):
         mask_first=missing[0],
         mask_last=missing[1],
     )
-
 '''
 
 _PAIR_OF_RUN = '''\
@@ -133,7 +135,6 @@ def read_pair(first, last):
         mask_first=images[0].missing,
         mask_last=images[1].missing,
     )
-
 '''
 
 
@@ -211,8 +212,9 @@ def script_text(source: Source, file: str = "script.py") -> str:
             "a script needs the files of both images or a run folder, and knows neither; save the "
             "result as a run folder first."
         )
-    constants.append(f"INPUTS = {inputs!r}")
-    constants.append(f"PLACEMENT = {source.report.get('placement')!r}")
+    constants.append(f"INPUTS = {pformat(inputs, width=98, sort_dicts=False)}")
+    placement = pformat(source.report.get("placement"), width=98, sort_dicts=False)
+    constants.append(f"PLACEMENT = {placement}")
     preset, changes = changes_from_preset(source.settings)
     return _SCRIPT.format(
         name=source.name,

@@ -1,0 +1,81 @@
+"""Figures."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from PIL import Image
+
+from napari_latentdyn.errors import ExportError
+from napari_latentdyn.export import export
+from napari_latentdyn.export.figure import draw_figure
+
+
+def test_png_of_a_page_width(source, tmp_path):
+    with Image.open(export(source, tmp_path / "a.png", dpi=200)) as image:
+        assert image.width == pytest.approx(180 / 25.4 * 200, abs=1)
+        assert image.info["dpi"][0] == pytest.approx(200, abs=0.1)
+    assert "matplotlib.pyplot" not in sys.modules
+
+
+def test_svg_and_pdf_keep_text_and_are_the_same_each_time(source, tmp_path):
+    for end in ("svg", "pdf"):
+        first = export(source, tmp_path / f"a.{end}").read_bytes()
+        assert first == export(source, tmp_path / f"b.{end}").read_bytes()
+    text = (tmp_path / "a.svg").read_text()
+    for word in ("first image", "last image", "stage 1 of 4", "stage 4 of 4", "km/h", "6 h"):
+        assert f">{word}</text>" in text, word
+    assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
+
+
+def test_nothing_is_cut_off_or_overlaps(source):
+    for shown, times in ((None, 5), ([0, 0.5, 1], 3), ([0, 1], 2)):
+        figure = draw_figure(source, shown=shown)
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        width, height = canvas.get_width_height()
+        renderer = canvas.get_renderer()
+        axes = figure.axes
+        assert len(axes) == 2 * times
+        boxes = [a.get_tightbbox(renderer) for a in axes]
+        boxes += [text.get_window_extent(renderer) for text in figure.texts]
+        for box in boxes:
+            assert box.x0 >= -0.5
+            assert box.y0 >= -0.5
+            assert box.x1 <= width + 0.5
+            assert box.y1 <= height + 0.5
+        for i, one in enumerate(boxes):
+            for other in boxes[i + 1 :]:
+                wide = min(one.x1, other.x1) - max(one.x0, other.x0)
+                high = min(one.y1, other.y1) - max(one.y0, other.y0)
+                assert wide <= 0.5 or high <= 0.5
+
+
+def test_arrows_and_frames_are_those_of_their_times(source):
+    figure = draw_figure(source)
+    frames, fields = figure.axes[:5], figure.axes[5:9]
+    for index, axes in enumerate(frames):
+        np.testing.assert_array_equal(axes.images[0].get_array(), source.frames[index])
+        assert axes.get_ylim()[0] > axes.get_ylim()[1]
+    for stage, axes in enumerate(fields):
+        (quiver,) = axes.collections
+        y, x = quiver.XY[:, 1].astype(int), quiver.XY[:, 0].astype(int)
+        np.testing.assert_allclose(quiver.U, source.velocity[stage, 1, y, x])
+        np.testing.assert_allclose(quiver.V, source.velocity[stage, 0, y, x])
+        assert quiver.angles == "xy"
+
+
+def test_what_cannot_be_drawn(source, tmp_path):
+    for name, options, says in (
+        ("a.png", {"shown": (2.0,)}, "fractions of the interval"),
+        ("a.png", {"width_mm": 3}, "40 to 1000 mm"),
+        ("a.png", {"dpi": 5}, "dpi"),
+    ):
+        with pytest.raises(ExportError, match=says):
+            export(source, tmp_path / name, **options)
+    bare = replace(source, velocity=source.velocity[:0], interval=None)
+    assert export(bare, tmp_path / "b.png", dpi=100).exists()

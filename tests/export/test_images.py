@@ -1,0 +1,137 @@
+"""OME-TIFF and OME-Zarr, read back with other tools."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_latentdyn.errors import ExportError
+from napari_latentdyn.export import export
+
+
+def test_ome_tiff(source, tmp_path):
+    path = export(source, tmp_path / "a.ome.tif")
+    with tifffile.TiffFile(path) as tif:
+        np.testing.assert_array_equal(tif.asarray(), source.frames)
+        assert tif.series[0].axes == "TYX"
+        root = ElementTree.fromstring(tif.ome_metadata)
+    (pixels,) = root.iter("{http://www.openmicroscopy.org/Schemas/OME/2016-06}Pixels")
+    assert pixels.get("PhysicalSizeY") == "0.1"
+    assert pixels.get("PhysicalSizeX") == "0.2"
+    assert pixels.get("PhysicalSizeXUnit") == "km"
+    assert float(pixels.get("TimeIncrement")) == 3
+    assert pixels.get("TimeIncrementUnit") == "h"
+
+
+def multiscales(group, ngff):
+    attributes = dict(group.attrs)
+    return (attributes["ome"] if ngff == "0.5" else attributes)["multiscales"][0]
+
+
+@pytest.mark.parametrize("ngff", ["0.4", "0.5"])
+@pytest.mark.parametrize("channels", [0, 2])
+def test_ome_zarr(source, tmp_path, ngff, channels):
+    if channels:
+        source = replace(source, frames=np.stack([source.frames, -source.frames], axis=1))
+    path = export(source, tmp_path / "a.ome.zarr", ngff=ngff)
+    group = zarr.open_group(path, mode="r")
+    assert group.metadata.zarr_format == (2 if ngff == "0.4" else 3)
+    np.testing.assert_array_equal(group["0"][:], source.frames)
+    image = multiscales(group, ngff)
+    kinds = [("time", "hour")] + [("channel", None)] * bool(channels) + [("space", "kilometer")] * 2
+    assert [(axis["type"], axis.get("unit")) for axis in image["axes"]] == kinds
+    assert "".join(axis["name"] for axis in image["axes"]) == ("tcyx" if channels else "tyx")
+    (level,) = image["datasets"]
+    scale, translation = level["coordinateTransformations"]
+    between = [1.0] * bool(channels)
+    assert scale == {"type": "scale", "scale": pytest.approx([3.0, *between, 0.1, 0.2])}
+    shift = [0.0, *[0.0] * bool(channels), 5.0, 7.0]
+    assert translation == {"type": "translation", "translation": pytest.approx(shift)}
+    np.testing.assert_allclose(group.attrs["latentdyn"]["times"], source.times)
+    np.testing.assert_array_equal(group["fields"]["0"][:], source.velocity)
+    fields = multiscales(group["fields"], ngff)
+    first = fields["datasets"][0]["coordinateTransformations"]
+    assert first[0]["scale"] == pytest.approx([3.0, 1.0, 0.1, 0.2])
+    assert first[1]["translation"] == pytest.approx([1.5, 0.0, 5.0, 7.0])
+    if ngff == "0.4":
+        assert image["version"] == "0.4"
+        # The specification asks for chunks in folders.
+        assert (path / "0" / "0" / "0").exists()
+    else:
+        assert group["0"].metadata.dimension_names == tuple(axis["name"] for axis in image["axes"])
+
+
+def test_levels_of_a_pyramid_lie_on_each_other(source, tmp_path):
+    y, x = np.mgrid[:300, :601].astype(np.float32)
+    frames = np.stack([y, x]).astype(np.float32)
+    large = replace(
+        source,
+        frames=frames,
+        times=np.array([0.0, 1.0]),
+        velocity=np.zeros((0, 2, 300, 601), np.float32),
+    )
+    group = zarr.open_group(export(large, tmp_path / "a.zarr"), mode="r")
+    levels = multiscales(group, "0.4")["datasets"]
+    assert [group[level["path"]].shape for level in levels] == [
+        (2, 300, 601),
+        (2, 150, 300),
+        (2, 75, 150),
+    ]
+    assert "fields" not in group
+    for level in levels:
+        # The image holds its own pixel numbers, whose place in the world is known.
+        scale, shift = (
+            t[k]
+            for t, k in zip(
+                level["coordinateTransformations"], ("scale", "translation"), strict=True
+            )
+        )
+        pixels = group[level["path"]][:]
+        rows, columns = np.indices(pixels.shape[1:])
+        np.testing.assert_allclose(rows * scale[1] + shift[1], 5.0 + 0.1 * pixels[0], rtol=1e-6)
+        np.testing.assert_allclose(columns * scale[2] + shift[2], 7.0 + 0.2 * pixels[1], rtol=1e-6)
+
+
+def test_missing_pixels_stay_and_integers_are_rounded(source, tmp_path):
+    frames = np.full((1, 512, 512), np.nan, np.float32)
+    frames[0, 0, 0] = 4
+    velocity = np.zeros((0, 2, 512, 512), np.float32)
+    one = replace(source, frames=frames, times=np.zeros(1), velocity=velocity)
+    group = zarr.open_group(export(one, tmp_path / "a.zarr"), mode="r")
+    assert group["1"][0, 0, 0] == 4
+    assert np.isnan(group["1"][0, 1, 1])
+    integers = replace(one, frames=np.full((1, 512, 512), 200, np.uint8))
+    group = zarr.open_group(export(integers, tmp_path / "b.zarr"), mode="r")
+    assert group["1"].dtype == np.uint8
+    assert np.all(group["1"][:] == 200)
+
+
+def test_only_zarr_is_replaced(source, tmp_path):
+    (tmp_path / "a.zarr").mkdir()
+    (tmp_path / "a.zarr" / "letter.txt").write_text("dear all")
+    with pytest.raises(ExportError, match="holds other things"):
+        export(source, tmp_path / "a.zarr", overwrite=True)
+    assert (tmp_path / "a.zarr" / "letter.txt").read_text() == "dear all"
+    path = export(source, tmp_path / "b.zarr")
+    fewer = source.at([0.0, 1.0])
+    export(fewer, path, overwrite=True, fields=False)
+    group = zarr.open_group(path, mode="r")
+    assert group["0"].shape[0] == 2
+    assert not (path / "fields").exists()
+    with pytest.raises(ExportError, match=r"0\.4 or 0\.5"):
+        export(source, tmp_path / "c.zarr", ngff="0.3")
+
+
+def test_the_reader_of_ome_zarr_py(source, tmp_path):
+    io = pytest.importorskip("ome_zarr.io", exc_type=ImportError)
+    from ome_zarr.reader import Reader
+
+    path = export(source, tmp_path / "a.ome.zarr")
+    node = next(iter(Reader(io.parse_url(str(path)))()))
+    np.testing.assert_array_equal(np.asarray(node.data[0]), source.frames)
+    assert [axis["name"] for axis in node.metadata["axes"]] == ["t", "y", "x"]
