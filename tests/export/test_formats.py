@@ -63,7 +63,7 @@ def test_written_once_and_then_refused(run_like, tmp_path, name):
     else:
         other.mkdir()
     if name not in ("mp4", "gif", "figure"):
-        with pytest.raises(ExportError, match="is a (file|folder)"):
+        with pytest.raises(ExportError, match=r"is a (file|folder)"):
             form.write(run_like, other, overwrite=True)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def test_ome_tiff(source, tmp_path):
     with tifffile.TiffFile(path) as tif:
         np.testing.assert_array_equal(tif.asarray(), source.frames)
         assert tif.series[0].axes == "TYX"
-        root = ElementTree.fromstring(tif.ome_metadata)
+        root = ET.fromstring(tif.ome_metadata)
     (pixels,) = root.iter("{http://www.openmicroscopy.org/Schemas/OME/2016-06}Pixels")
     assert pixels.get("PhysicalSizeY") == "0.1"
     assert pixels.get("PhysicalSizeX") == "0.2"
