@@ -13,9 +13,12 @@ import zarr
 from napari.components import ViewerModel
 from napari.layers import Layer
 
+from napari_latentdyn import ImagePair, fit
 from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.export import Source, export
 from napari_latentdyn.io.exports import source_of, write_zarr
 from napari_latentdyn.layers import METADATA_KEY, Placement
+from napari_latentdyn.settings import Settings
 
 PLACE = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "meter"))
 
@@ -87,6 +90,39 @@ def test_vectors_as_arrays(plugin, layers, tmp_path):
         assert list(file["units"]) == ["hour", "meter", "meter"]
         np.testing.assert_allclose(file["matrix"] @ [0, 1, 1, 1], [0, 13, 24, 1])
         np.testing.assert_allclose(file["feature_speed"], arrows.features["speed"])
+
+
+def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
+    """It is a run of layers: the script finds its images in the run folder."""
+    from napari.utils.io import execute_python_code
+
+    settings = Settings.preset("paper").updated(
+        {
+            "training.steps": 2,
+            "model.stages": 2,
+            "model.unet_width": 2,
+            "model.encoder_width": 2,
+            "model.latent_channels": 2,
+            "patches.size": (32, 32),
+            "patches.stride": (32, 32),
+        }
+    )
+    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0), settings.images)
+    fitting = fit(pair, settings)
+    while True:
+        try:
+            next(fitting)
+        except StopIteration as end:
+            dynamics = end.value
+            break
+    folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_dict())
+    path = export(Source.from_run(folder), tmp_path / "drift.py")
+    assert "Settings.preset('paper')" in path.read_text()
+    viewer = make_napari_viewer()
+    execute_python_code(path.read_text(), path)
+    assert [layer.name for layer in viewer.layers] == ["drift frames", "drift motion"]
+    np.testing.assert_array_equal(viewer.layers[0].data, dynamics.frames())
+    np.testing.assert_allclose(viewer.layers[0].scale[1:], (10, 20))
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export.netcdf import dataset, write_dataset
 from napari_latentdyn.export.omezarr import write_ome_zarr
 from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.units import udunits
+from napari_latentdyn.export.units import length_symbol, time_symbol, udunits
 from napari_latentdyn.io.images import full_resolution
 from napari_latentdyn.io.tables import column_names
 from napari_latentdyn.io.transforms import axis_names, plain_transform, world_matrix
@@ -255,7 +255,7 @@ def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
         column_names(meta, ndim), (starts, projections), ("start", "projection"), strict=True
     ):
         for axis, name in enumerate(names):
-            attributes = {"units": udunits(units[axis]), "long_name": f"{what} of the arrow"}
+            attributes = {"units": _unit(units[axis]), "long_name": f"{what} of the arrow"}
             variables[f"arrow_{name}"] = ("arrow", values[:, axis], attributes)
     features: Any = meta.get("features")
     for name in () if features is None else features:
@@ -263,6 +263,10 @@ def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
         if values.dtype.kind in "iufb":
             variables[f"arrow_{name}"] = ("arrow", values, {"long_name": str(name)})
     return variables
+
+
+def _unit(name: str) -> str:
+    return udunits(length_symbol(time_symbol(name)))
 
 
 def _matplotlib_name(colormap: Any) -> str | None:
