@@ -132,6 +132,16 @@ def test_a_geotiff_keeps_its_place(call, geo_pair, tmp_path, tiny):
     assert read_run(run).report["inputs"]["first"]["geo"] == geo
 
 
+def test_images_of_different_places_are_told(call, geo_pair, tmp_path, tiny):
+    told = "lie at different places"
+    assert told not in call("run", *geo_pair, "-o", tmp_path / "same", *tiny, "-q").err
+    with rasterio.open(geo_pair[1], "r+") as file:
+        file.transform = TRANSFORM @ rasterio.Affine.translation(1, 0)
+    answer = call("run", *geo_pair, "-o", tmp_path / "other", *tiny, "-q")
+    assert answer.code == 0
+    assert told in answer.err
+
+
 def test_without_rasterio_a_geotiff_is_an_image(call, geo_pair, tmp_path, tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
     run = tmp_path / "run"

@@ -17,6 +17,11 @@ _PACKAGES = (
     "tifffile",
     "pydantic",
     "safetensors",
+    "matplotlib",
+    "av",
+    "xarray",
+    "zarr",
+    "rasterio",
     "PyQt6",
     "PySide6",
 )

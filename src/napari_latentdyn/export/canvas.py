@@ -77,7 +77,7 @@ def paint(
     quiver, grid, shown = None, None, -1
     if arrows:
         grid = ArrowGrid.of(source, spacing)
-        thickness = max(1.5, columns / 16 / 14)
+        thickness = max(1.5, columns / 16 / 18)
         stroke = outline(thickness / 2)
         quiver = grid.draw(
             axes,

@@ -19,7 +19,6 @@ _LONG = {
     "in": "inch",
     "ft": "foot",
     "mi": "mile",
-    "a": "year",
     "d": "day",
     "h": "hour",
     "min": "minute",
