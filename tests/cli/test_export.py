@@ -171,10 +171,16 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
     assert second.report["inputs"] == first.report["inputs"]
     assert second.report["placement"] == first.report["placement"]
     assert second.settings.model_dump() == first.settings.model_dump()
-    # Nothing is overwritten, and other images can be given.
+    # Nothing is overwritten.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "there already" in done.stderr
+    # Other images can be given; these cannot be read.
+    others = [*command[:2], "none.tif", "none.tif", *command[2:-1], str(tmp_path / "third")]
+    done = subprocess.run(others, capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert "there is no file none.tif" in done.stderr
+    assert not (tmp_path / "third").exists()
 
 
 # What goes wrong -------------------------------------------------------------------------------

@@ -133,7 +133,8 @@ def _add_pair(parser: Any, *, optional: bool = False) -> None:
 
 
 def _add_output(parser: Any, text: str, default: str | None = None, **kwargs: Any) -> None:
-    parser.add_argument("-o", "--output", metavar="DIR", default=default, help=text, **kwargs)
+    kwargs = {"metavar": "DIR", **kwargs}
+    parser.add_argument("-o", "--output", default=default, help=text, **kwargs)
     parser.add_argument(
         "--overwrite", action="store_true", help="replace what an earlier call wrote there"
     )
@@ -252,7 +253,7 @@ def _add_export(commands: Any) -> None:
             for form in FORMATS
         ),
     )
-    _add_output(parser, "file to write, or folder for several formats")
+    _add_output(parser, "file to write, or folder for several formats", metavar="PATH")
     times = parser.add_mutually_exclusive_group()
     times.add_argument(
         "--times",
@@ -263,7 +264,8 @@ def _add_export(commands: Any) -> None:
     parser.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to make frames")
     options = parser.add_argument_group("Options of formats")
     for flag, (option, takers) in option_flags().items():
-        kwargs: dict[str, Any] = {"metavar": "X"}
+        names = {int: "N", float: "X", str: "TEXT"}
+        kwargs: dict[str, Any] = {"metavar": "|".join(option.choices) or names.get(option.kind)}
         if option.kind is bool:
             kwargs = {"action": argparse.BooleanOptionalAction}
         elif option.count == 2:
