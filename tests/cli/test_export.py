@@ -180,6 +180,7 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
     done = subprocess.run(others, capture_output=True, text=True, check=False)
     assert done.returncode == 1
     assert "there is no file none.tif" in done.stderr
+    assert "Traceback" not in done.stderr
     assert not (tmp_path / "third").exists()
 
 

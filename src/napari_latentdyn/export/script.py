@@ -28,7 +28,7 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_latentdyn import ImagePair, Settings, fit
+from napari_latentdyn import ImagePair, Settings, UserError, fit
 {imports}
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
@@ -87,9 +87,11 @@ def main(arguments=None):
     chosen = parser.parse_args(arguments)
     if Path(chosen.output).exists():
         parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
-    dynamics = learn(read_pair(chosen.first, chosen.last))
-    written = dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT)
-    print(written)
+    try:
+        dynamics = learn(read_pair(chosen.first, chosen.last))
+        print(dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT))
+    except UserError as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":
