@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.core.runfolder import plain_json
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.paths import thinned, trajectories
+from napari_latentdyn.export.paths import grid_tracks, thinned
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
 from napari_latentdyn.export.units import in_names
@@ -146,7 +146,9 @@ def write_tracks(
     tracks = source.tracks
     if tracks is None:
         _check_fields(source, "a table of tracks")
-        tracks = trajectories(source.velocity, *_grid(source, spacing), check=steps.check)
+        steps.check()
+        tracks = grid_tracks(source.velocity, *_grid(source, spacing))
+        steps.check()
     values = np.asarray(tracks, dtype=np.float64)
     table = np.column_stack([values, values[:, 1] * source.duration, source.world(values[:, 2:])])
     time, units = _unit_names(source)
