@@ -27,7 +27,8 @@ class Arrows:
         (N, 2, 3) start and projection along (t, y, x); t is an integer, and its
         projection 0.
     features : dict
-        ``speed`` (N,) in pixels per stage and ``stage`` (N,).
+        ``speed`` (N,) in pixels per stage, ``direction`` (N,) in degrees from the
+        right counter-clockwise on the screen, and ``stage`` (N,).
     spacing : int
         Distance between the arrows in pixels.
     length : float
@@ -83,7 +84,9 @@ def make_arrows(
     finite = np.isfinite(flat).all(axis=(1, 2))
     flat, stage = flat[finite], stage[finite]
     speed = np.hypot(flat[:, 1, 1], flat[:, 1, 2])
-    features = {"speed": speed, "stage": stage}
+    # Towards the right is 0, up the screen 90 degrees.
+    direction = np.degrees(np.arctan2(-flat[:, 1, 1], flat[:, 1, 2]))
+    features = {"speed": speed, "direction": direction, "stage": stage}
     length = readable_length(speed, step)
     return Arrows(np.ascontiguousarray(flat), features, step, length, max(0.5, step / 6))
 

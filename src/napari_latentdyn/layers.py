@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.arrows import MAX_ARROWS, make_arrows
+from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.contrast import contrast_limits
-from napari_latentdyn.core.ometiff import even_step
 from napari_latentdyn.placement import Placement
+from napari_latentdyn.reference import METADATA_KEY, LayerTuple, Reference, arrow_layer
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import Snapshot, snapshot
 
@@ -32,8 +32,6 @@ __all__ = [
     "update_or_add",
 ]
 
-LayerTuple = tuple[Any, dict[str, Any], str]
-METADATA_KEY = "latentdyn"
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -54,12 +52,7 @@ def result_layers(
 ) -> list[LayerTuple]:
     """Make the layers of a result.
 
-    World time is the stage times the interval divided by the number of stages,
-    or the stage itself where the interval is not known. Where frames are not
-    evenly spaced no scale can say their times: the time axis then counts the
-    frames, the metadata holds the times, and every frame has the arrows of the
-    stage it belongs to. It has them, too, where there are more frames than
-    stages; otherwise the time of arrows is their stage.
+    The time axis is that of `Timeline`; the metadata holds the times.
 
     Parameters
     ----------
@@ -98,106 +91,52 @@ def result_layers(
         (T, Y, X). Time stands right before (Y, X) in all of them, because napari
         aligns layers by their last axes.
     """
-    times = np.asarray(times, dtype=np.float64)
-    stages = len(velocity)
-    interval = _interval(report, settings)
-    place = placement or Placement()
-    stage_step = interval["value"] / stages if interval else 1.0
-    unit = interval["unit"] if interval else "pixel"
-    step = even_step(times)
-    of_frame = np.clip(np.floor(times * stages + 1e-6).astype(int), 0, stages - 1)
-    if step is None:
-        image_time = field_time = (1.0, 0.0)
-        unit, shown = "pixel", of_frame
-    else:
-        image_time = (step * stages * stage_step, float(times[0]) * stages * stage_step)
-        field_time, shown = (stage_step, 0.0), None
-        if step * stages < 1 - 1e-6:
-            # Between the stages napari would show the arrows of the nearest one, or none.
-            field_time, shown = image_time, of_frame
-    common = {
-        "run_id": run_id,
-        "version": report.get("version"),
-        "settings": settings.model_dump(mode="json"),
-        "inputs": report.get("inputs"),
-        "interval": interval,
-        "times": times.tolist(),
-        "field_times": np.asarray(field_times, dtype=np.float64).tolist(),
-        "evenly_spaced": step is not None,
-        "placement": place.to_dict(),
-    }
-
-    def transform(time: tuple[float, float], channels: int = 0) -> dict[str, Any]:
-        return place.layer_kwargs(
-            scale=(1.0,) * channels + time[:1],
-            translate=(0.0,) * channels + time[1:],
-            units=("pixel",) * channels + (unit,),
-            axis_labels=("channel",) * channels + ("t",),
-        )
-
+    shared = Reference.of(
+        times=times,
+        stages=len(velocity),
+        settings=settings,
+        report=report,
+        placement=placement,
+        run_id=run_id,
+        name=name,
+    )
     image, is_rgb = _image_data(frames, report, rgb)
-    limits = contrast_limits(frames[[0, -1]])
-    image_meta: dict[str, Any] = {
-        "name": f"{name} frames",
-        "rgb": is_rgb,
-        **transform(image_time, int(not is_rgb and image.ndim == 4)),
-        "metadata": {METADATA_KEY: {**common, "role": "frames"}},
-    }
+    channels = int(not is_rgb and image.ndim == 4)
+    looks: dict[str, Any] = {"rgb": is_rgb}
+    info: dict[str, Any] = {"field_times": np.asarray(field_times, dtype=np.float64).tolist()}
     if not is_rgb:
-        image_meta["contrast_limits"] = limits
-        image_meta["metadata"][METADATA_KEY]["contrast_limits"] = list(limits)
-    layers: list[LayerTuple] = [(image, image_meta, "image")]
-
-    arrows = make_arrows(velocity, shown, settings.output.arrow_spacing)
-    fastest = float(arrows.features["speed"].max(initial=0.0))
-    field_meta: dict[str, Any] = {
-        "name": f"{name} motion",
-        "features": arrows.features,
-        "length": arrows.length,
-        "edge_width": arrows.width,
-        "edge_colormap": "turbo",
-        "edge_contrast_limits": (0.0, fastest if fastest > 0 else 1.0),
-        "vector_style": "arrow",
-        "opacity": 0.9,
-        **transform(field_time),
-        "metadata": {
-            METADATA_KEY: {
-                **common,
-                "role": "fields",
-                "arrow_length": arrows.length,
-                "arrow_spacing": arrows.spacing,
-                "speed_unit": "pixel per stage",
-            }
-        },
-    }
-    if len(arrows.data):
-        field_meta["edge_color"] = "speed"
-    else:
-        field_meta["ndim"] = 3
-    layers.append((arrows.data, field_meta, "vectors"))
-
+        looks["contrast_limits"] = contrast_limits(frames[[0, -1]])
+        info["contrast_limits"] = list(looks["contrast_limits"])
+    layers = [
+        shared.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks),
+        arrow_layer(shared, velocity, spacing=settings.output.arrow_spacing),
+    ]
     if latents is not None:
-        latent_meta = {
-            "name": f"{name} latent states",
-            "rgb": False,
-            "visible": False,
-            "contrast_limits": contrast_limits(latents[[0, -1]]),
-            **transform(image_time, 1),
-            "metadata": {METADATA_KEY: {**common, "role": "latents"}},
-        }
-        layers.append((np.moveaxis(latents, 1, 0), latent_meta, "image"))
-
+        layers.append(
+            shared.layer(
+                np.moveaxis(latents, 1, 0),
+                "image",
+                "latents",
+                "latent states",
+                channels=1,
+                rgb=False,
+                visible=False,
+                contrast_limits=contrast_limits(latents[[0, -1]]),
+            )
+        )
     if confidence is not None:
-        confidence_meta = {
-            "name": f"{name} confidence",
-            "rgb": False,
-            "visible": False,
-            "colormap": "magma",
-            "contrast_limits": (0.0, 1.0),
-            **transform(image_time),
-            "metadata": {METADATA_KEY: {**common, "role": "confidence"}},
-        }
-        layers.append((confidence, confidence_meta, "image"))
+        layers.append(
+            shared.layer(
+                confidence,
+                "image",
+                "confidence",
+                "confidence",
+                rgb=False,
+                visible=False,
+                colormap="magma",
+                contrast_limits=(0.0, 1.0),
+            )
+        )
     return layers
 
 
@@ -257,15 +196,6 @@ def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Lay
             and info.get("role") == role
         ):
             return layer
-    return None
-
-
-def _interval(report: Mapping[str, Any], settings: Settings) -> dict[str, Any] | None:
-    given = report.get("interval")
-    if given and given.get("value"):
-        return {"value": float(given["value"]), "unit": str(given["unit"])}
-    if settings.images.interval:
-        return {"value": settings.images.interval, "unit": settings.images.interval_unit}
     return None
 
 

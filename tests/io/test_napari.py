@@ -331,7 +331,7 @@ class TestFolders:
         arrows = opened.layers[1]
         assert (arrows.length, arrows.edge_width) == (vectors.length, vectors.edge_width)
         np.testing.assert_allclose(arrows.edge_color, vectors.edge_color, atol=1e-6)
-        assert list(arrows.features) == ["speed", "stage"]
+        assert list(arrows.features) == ["speed", "direction", "stage"]
         again = opened.layers[3]
         assert (again.colormap.name, list(again.contrast_limits)) == ("magma", [0, 1])
         assert opened.layers[5].rgb

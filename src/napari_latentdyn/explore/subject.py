@@ -1,0 +1,152 @@
+"""What is explored: a result just made, or a run folder."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.calibration import Calibration
+from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.placement import Placement
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.timeline import Timeline
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.dynamics import Dynamics
+
+__all__ = ["Subject"]
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """A result and where it lies.
+
+    Attributes
+    ----------
+    run_id : str
+        That of its layers.
+    name : str
+        Start of the layers' names.
+    velocity : ndarray of float32, shape (n, 2, H, W)
+        Advection fields (dy, dx) in pixels per stage.
+    times : ndarray, shape (T,)
+        Of the frames that are shown, as fractions of the interval.
+    settings : Settings
+        Settings of the run.
+    report : dict
+        ``interval`` and ``inputs`` are used.
+    placement : Placement
+        Where the images lie.
+    """
+
+    run_id: str
+    name: str
+    velocity: NDArray[np.float32]
+    times: NDArray[np.float64]
+    settings: Settings
+    report: Mapping[str, Any]
+    placement: Placement
+    _dynamics: list[Dynamics] = field(default_factory=list, repr=False)
+    _folder: Path | None = None
+
+    @classmethod
+    def from_run(cls, folder: str | Path, run_id: str) -> Self:
+        """Read a run folder; its networks are loaded when they are needed.
+
+        Raises
+        ------
+        RunFolderError
+            If it is damaged, incomplete, or of another version.
+        """
+        run = read_run(folder)
+        return cls(
+            run_id,
+            Path(folder).resolve().name,
+            run.velocity,
+            np.asarray(run.times, dtype=np.float64),
+            run.settings,
+            run.report,
+            Placement.from_dict(run.report.get("placement")),
+            _folder=Path(folder),
+        )
+
+    @classmethod
+    def from_dynamics(cls, dynamics: Dynamics, info: Mapping[str, Any], name: str) -> Self:
+        """Take a result of this process, with the metadata of its layers."""
+        report = {**dynamics.report, "inputs": info.get("inputs"), "interval": info.get("interval")}
+        return cls(
+            str(info["run_id"]),
+            name,
+            np.asarray(dynamics.fields),
+            np.asarray(info["times"], dtype=np.float64),
+            dynamics.settings,
+            report,
+            Placement.from_dict(info.get("placement")),
+            [dynamics],
+        )
+
+    def at(self, times: NDArray[np.float64]) -> Self:
+        """Return the same with frames at other times."""
+        return replace(self, times=np.asarray(times, dtype=np.float64))
+
+    @property
+    def interval(self) -> tuple[float, str] | None:
+        """Time between the images and its unit, None if it is not known."""
+        given = self.report.get("interval")
+        if given and given.get("value"):
+            return float(given["value"]), str(given["unit"])
+        images = self.settings.images
+        return (images.interval, images.interval_unit) if images.interval else None
+
+    @property
+    def timeline(self) -> Timeline:
+        """The time axis of all its layers."""
+        return Timeline(self.times, len(self.velocity), self.interval)
+
+    @property
+    def calibration(self) -> Calibration:
+        """Size of the pixels and length of the interval."""
+        value, unit = self.interval or (None, "hour")
+        return Calibration.from_placement(
+            self.placement.to_dict(), interval=value, interval_unit=unit
+        )
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the images."""
+        height, width = self.velocity.shape[-2:]
+        return int(height), int(width)
+
+    def frames(
+        self,
+        should_stop: Callable[[], bool] | None = None,
+        on_frame: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Draw the frames at its times, shape (T, H, W) or (T, C, H, W).
+
+        Raises
+        ------
+        RunFolderError
+            If the folder's networks cannot be read.
+        Stopped
+            If `should_stop` became true.
+        """
+        return self.dynamics().frames(self.times, should_stop=should_stop, on_frame=on_frame)
+
+    def latents(self, should_stop: Callable[[], bool] | None = None) -> NDArray[np.float32]:
+        """Return the latent states at its times, shape (T, c, H, W); as `frames`."""
+        return self.dynamics().latents(self.times, should_stop=should_stop)
+
+    def dynamics(self) -> Dynamics:
+        """Return the networks and all, loaded from the folder if need be."""
+        if not self._dynamics:
+            from napari_latentdyn.core.dynamics import Dynamics
+
+            assert self._folder is not None
+            self._dynamics.append(Dynamics.load(self._folder))
+        return self._dynamics[0]
