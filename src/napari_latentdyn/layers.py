@@ -32,6 +32,7 @@ __all__ = [
     "update_or_add",
 ]
 
+_IN_THUMBNAIL = 64
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -174,6 +175,9 @@ def update_or_add(
             done.append(old)
             continue
         layer = Layer.create(data, meta, kind)
+        if kind == "vectors":
+            # napari draws the thumbnail arrow by arrow whenever the slider moves.
+            layer._max_vectors_thumbnail = _IN_THUMBNAIL  # noqa: SLF001
         if old is None:
             viewer.add_layer(layer)
         else:

@@ -78,7 +78,3 @@ class Timeline:
             return None
         stage = np.floor(np.asarray(self.times) * self.stages + 1e-6).astype(np.intp)
         return np.clip(stage, 0, self.stages - 1)
-
-    def positions(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return where times, as fractions, lie along the axis of the frames, counted in frames."""
-        return np.interp(times, self.times, np.arange(len(self.times)))

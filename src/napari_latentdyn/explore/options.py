@@ -92,13 +92,13 @@ class StreamlineOptions(FrozenModel):
         title="Streamlines",
         description="Lines that are everywhere along the velocity of the stage shown.",
     )
-    spacing: int | None = Field(
-        None,
-        ge=2,
-        le=10_000,
-        title="Spacing",
-        description="Distance between two streamlines; auto is about 24 across the image.",
-        json_schema_extra={"unit": "pixels"},
+    density: float = Field(
+        1.0,
+        gt=0,
+        le=5,
+        title="Density",
+        description="How densely lines lie: 1 keeps them a thirtieth of the longer side apart, 2 "
+        "half of that.",
     )
 
 

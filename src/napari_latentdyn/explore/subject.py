@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -115,6 +115,31 @@ class Subject:
         return Calibration.from_placement(
             self.placement.to_dict(), interval=value, interval_unit=unit
         )
+
+    @property
+    def duration(self) -> float:
+        """World time of the whole interval: its length, or the number of stages."""
+        return self.interval[0] if self.interval else float(len(self.velocity))
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of `duration`."""
+        return self.interval[1] if self.interval else "stage"
+
+    def time_at(self, point: Sequence[float]) -> float:
+        """Return the time of a point in the world, as a fraction of the interval.
+
+        Parameters
+        ----------
+        point : sequence of float
+            World coordinates of all axes; time stands before (y, x).
+        """
+        if len(point) < 3:
+            return 0.0
+        scale, start = self.timeline.of_frames
+        position = (float(point[-3]) - start) / scale
+        time = np.interp(position, np.arange(len(self.times)), self.times)
+        return float(np.clip(time, 0.0, 1.0))
 
     @property
     def shape(self) -> tuple[int, int]:

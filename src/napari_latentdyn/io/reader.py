@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_latentdyn.core.runfolder import LAYERS, REPORT, contents_of, read_run
 from napari_latentdyn.io.layerfolder import read_layer_folder
-from napari_latentdyn.layers import LayerTuple, Placement, result_layers
+from napari_latentdyn.layers import METADATA_KEY, LayerTuple, Placement, result_layers
 
 __all__ = ["get_reader", "read_folder"]
 
@@ -29,7 +29,7 @@ def get_reader(path: str | Sequence[str]) -> Callable[..., list[LayerTuple]] | N
     return None if contents_of(_folder(path)) is None else read_folder
 
 
-def read_folder(path: str | Sequence[str], **_: Any) -> list[LayerTuple]:
+def read_folder(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
     """Read the layers of a run folder, or of a folder of layers.
 
     Raises
@@ -41,7 +41,7 @@ def read_folder(path: str | Sequence[str], **_: Any) -> list[LayerTuple]:
     if contents_of(folder) == LAYERS:
         return read_layer_folder(folder)
     run = read_run(folder)
-    return result_layers(
+    made = result_layers(
         frames=run.frames,
         times=run.times,
         velocity=run.velocity,
@@ -55,6 +55,10 @@ def read_folder(path: str | Sequence[str], **_: Any) -> list[LayerTuple]:
         latents=run.latents,
         confidence=run.confidence,
     )
+    for _data, meta, _kind in made:
+        # The networks in it can draw more.
+        meta["metadata"][METADATA_KEY]["folder"] = str(folder.resolve())
+    return made
 
 
 def _folder(path: str) -> Path:

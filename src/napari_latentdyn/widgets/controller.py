@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
+from napari_latentdyn import shelf
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -251,6 +252,8 @@ class LearnController(QObject):
     def _take(self, job: Job, outcome: Outcome) -> None:
         result = Result(job, outcome)
         self._results.take(result)
+        # For other widgets; as long as this one keeps it.
+        shelf.put(job.run_id, result.dynamics)
         self._advice.learn_pace(job, result)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))

@@ -1,0 +1,137 @@
+"""Points that the user places, and their ways along the fields."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_latentdyn.explore import layers as making
+from napari_latentdyn.explore.subject import Subject
+from napari_latentdyn.layers import find_layer
+from napari_latentdyn.widgets.explore.view import ExploreView
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["Tracers"]
+
+
+class Tracers:
+    """Keeps a layer of points, and carries them.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where the points are placed.
+    view : ExploreView
+        What the user chose.
+    run : callable
+        Computes a task, as `ExploreController` does.
+    show : callable
+        Shows layers.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        view: ExploreView,
+        run: Callable[..., None],
+        show: Callable[..., None],
+    ) -> None:
+        self._viewer = viewer
+        self._view = view
+        self._run = run
+        self._show = show
+        self.subject: Subject | None = None
+
+    def place(self) -> Any:
+        """Let the user place points by clicks; return their layer."""
+        if self.subject is None:
+            return None
+        layer = self._layer()
+        if layer is None:
+            layer = self._add(np.zeros((0, 2)))
+        self._viewer.layers.selection.active = layer
+        layer.mode = "add"
+        self._view.show_status("Click in the image to place tracers, then press Carry.")
+        return layer
+
+    def place_grid(self) -> None:
+        """Place points on a grid in the place of those that are there."""
+        if self.subject is None:
+            return
+        points = making.grid_points(self.subject.shape, self._view.options().tracers.spacing)
+        layer = self._layer()
+        if layer is None:
+            layer = self._add(points)
+        else:
+            layer.data = points
+        layer.mode = "select"
+        self._view.show_status(f"{len(points)} tracers placed; press Carry.")
+
+    def carry(self) -> None:
+        """Follow the points, and show their ways."""
+        subject, layer = self.subject, self._layer()
+        if subject is None:
+            return
+        if layer is None or not len(layer.data):
+            self._view.show_status(
+                "There are no tracers yet: press Place points and click in the image, or Grid.",
+                error=True,
+            )
+            return
+        points = np.array(layer.data, dtype=np.float64)
+        start = self._start()
+
+        def show(outcome: Any) -> None:
+            if outcome is None:
+                return
+            made, lost = outcome
+            if made is None:
+                self._view.show_status(
+                    "All tracers lie outside of the image: place them on it.", error=True
+                )
+                return
+            layer.mode = "select"
+            self._show([made])
+            left = f" {lost} of them leave or enter the image." if lost else ""
+            self._view.show_status(
+                f"{len(points)} tracers carried.{left} Move the time slider to play them."
+            )
+
+        self._run(
+            "tracers",
+            "Carrying the tracers",
+            lambda _: making.tracer_layer(subject, points, start),
+            show,
+        )
+
+    def renew(self) -> None:
+        """Carry again what was carried, as the times or the options have changed."""
+        shown = self.subject is not None and find_layer(
+            self._viewer, self.subject.run_id, "tracers"
+        )
+        if shown:
+            self.carry()
+
+    def _layer(self) -> Any:
+        if self.subject is None:
+            return None
+        return find_layer(self._viewer, self.subject.run_id, "tracer_points")
+
+    def _add(self, points: Any) -> Any:
+        from napari.layers import Layer
+
+        assert self.subject is not None
+        layer = Layer.create(*making.points_layer(self.subject, points))
+        self._viewer.add_layer(layer)
+        return layer
+
+    def _start(self) -> float:
+        assert self.subject is not None
+        chosen = self._view.options().tracers.start
+        if chosen != "slider":
+            return 0.0 if chosen == "first" else 1.0
+        return self.subject.time_at(self._viewer.dims.point)

@@ -1,0 +1,264 @@
+"""The view of "Explore dynamics": it shows, it emits signals, and it knows no viewer."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_latentdyn.explore.options import ExploreOptions
+from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
+from napari_latentdyn.widgets.explore.legend import Legend
+from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
+from napari_latentdyn.widgets.form import make_editor, tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.palette import DARK, Palette
+
+__all__ = ["ExploreView"]
+
+#: Buttons by their object names: text and explanation.
+_BUTTONS = {
+    "draw_frames": ("Draw", "Draw these frames from what was learned."),
+    "place_points": (
+        "Place points",
+        "Add a layer of points: click in the image to place tracers, drag to move them.",
+    ),
+    "place_grid": ("Grid", "Place tracers on a grid; those that were placed before go."),
+    "carry": ("Carry", "Carry the tracers along the fields, and show their ways as tracks."),
+    "draw_line": (
+        "Draw a line",
+        "Add a layer of lines: draw one in the image to see the values along it over time.",
+    ),
+    "show_latents": (
+        "Show the latent channels",
+        "Add one layer for each channel of the latent state, side by side in a grid.",
+    ),
+}
+
+
+class ExploreView(QWidget):
+    """Choice of a result, one section for each way to look at it, and a status line.
+
+    Signals
+    -------
+    resultChosen, openRequested, cancelRequested, profileChanged
+        What the names say.
+    optionsChosen : (str,)
+        Group of `ExploreOptions` that changed.
+    pressed : (str,)
+        Object name of a button.
+    """
+
+    resultChosen = Signal()
+    openRequested = Signal()
+    cancelRequested = Signal()
+    profileChanged = Signal()
+    optionsChosen = Signal(str)
+    pressed = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._editors: dict[str, Any] = {}
+        self._status: tuple[str, bool] = ("", False)
+        self._palette = DARK
+        self.buttons = {name: QPushButton(text) for name, (text, _) in _BUTTONS.items()}
+        for name, button in self.buttons.items():
+            button.setObjectName(name)
+            button.setToolTip(tooltip(_BUTTONS[name][1]))
+            button.clicked.connect(lambda _=False, name=name: self.pressed.emit(name))
+        self.result = ChoiceBox()
+        self.result.setObjectName("result")
+        self.result.setToolTip(tooltip("Result to explore: of this window, or a run folder."))
+        self.result.edited.connect(self.resultChosen)
+        self.open_run = QPushButton("Open…")
+        self.open_run.setObjectName("open_run")
+        self.open_run.setToolTip(tooltip("Open a run folder that was saved."))
+        self.open_run.clicked.connect(lambda: self.openRequested.emit())
+        self.about = WrappingLabel()
+        self.about.setObjectName("about")
+        self.legend = Legend()
+        self.legend.setObjectName("legend")
+        self.cursor = CheckBox("Values under the cursor")
+        self.cursor.setObjectName("profile.cursor")
+        self.cursor.setToolTip(
+            tooltip("Plot the values of the frames under the cursor over time, and of the map.")
+        )
+        self.cursor.edited.connect(self.profileChanged)
+        self.profile = ProfilePlot()
+        self.profile.setObjectName("profile")
+        self.progress = QProgressBar()
+        self.progress.setObjectName("progress")
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setObjectName("cancel")
+        self.cancel.setToolTip(tooltip("Stop what is being computed; nothing changes."))
+        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.status = WrappingLabel(lines=2)
+        self.status.setObjectName("status")
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self._lay_out()
+        self.set_busy("")
+        self.set_usable(False)
+        self.set_palette(DARK)
+
+    # ------------------------------------------------------------------ show
+
+    def options(self) -> ExploreOptions:
+        """Return what the user chose."""
+        data: dict[str, dict[str, Any]] = {}
+        for name, editor in self._editors.items():
+            group, _, field = name.partition(".")
+            data.setdefault(group, {})[field] = editor.value()
+        return ExploreOptions.parse(data)
+
+    def set_option(self, name: str, value: Any) -> None:
+        """Choose a value, as the user would."""
+        self._editors[name].setValue(value)
+
+    def show_about(self, text: str) -> None:
+        """Say what the result is."""
+        self.about.setText(html.escape(text))
+        self.about.setVisible(bool(text))
+
+    def show_status(self, text: str, *, error: bool = False) -> None:
+        """Show one line."""
+        self._status = (text, error)
+        self.status.setText(html.escape(text))
+        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
+        self.status.setProperty("severity", "error" if error else "info")
+
+    def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show that something is being computed, ``""`` for nothing."""
+        self.progress.setVisible(bool(what))
+        self.cancel.setEnabled(bool(what))
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(f"{what} %p %")
+
+    def set_usable(self, usable: bool) -> None:
+        """Offer all that needs a result, or not."""
+        self.sections.setEnabled(usable)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        self.about.setStyleSheet(f"color: {palette.dim};")
+        self.profile.set_palette(palette)
+        self.show_status(self._status[0], error=self._status[1])
+
+    def ask_folder(self) -> str:
+        """Ask for a run folder; ``""`` if the user gave up."""
+        return str(QFileDialog.getExistingDirectory(self, "Open a run folder"))
+
+    # ----------------------------------------------------------------- build
+
+    def minimumSizeHint(self) -> QSize:
+        """Fit beside the canvas of a small screen."""
+        return QSize(300, 320)
+
+    def sizeHint(self) -> QSize:
+        """Take what the sections need to stand in one line each."""
+        return QSize(330, 640)
+
+    def _lay_out(self) -> None:
+        chooser = QHBoxLayout()
+        chooser.setSpacing(4)
+        label = QLabel("Result")
+        label.setBuddy(self.result)
+        chooser.addWidget(label)
+        chooser.addWidget(self.result, 1)
+        chooser.addWidget(self.open_run)
+
+        self.sections = QWidget()
+        self.sections.setObjectName("sections")
+        inner = QVBoxLayout(self.sections)
+        inner.setContentsMargins(0, 0, 0, 0)
+        inner.setSpacing(6)
+        for group in ExploreOptions.model_fields:
+            self._add_section(inner, group)
+        inner.addWidget(_heading("Profile"))
+        inner.addLayout(_row(self.cursor, self.buttons["draw_line"]))
+        inner.addWidget(self.profile)
+        inner.addWidget(_heading("Latent state"))
+        inner.addWidget(self.buttons["show_latents"])
+        inner.addStretch(1)
+
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(6)
+        column.addLayout(chooser)
+        column.addWidget(self.about)
+        column.addWidget(self.sections, 1)
+        self.scroll = QScrollArea()
+        self.scroll.setObjectName("scroll")
+        self.scroll.setWidget(inside)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 4)
+        below.setSpacing(4)
+        below.addWidget(self.legend)
+        below.addWidget(self.progress)
+        below.addLayout(_row(self.status, self.cancel, stretch=0))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.scroll, 1)
+        layout.addLayout(below)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+    def _add_section(self, column: QVBoxLayout, group: str) -> None:
+        field = ExploreOptions.model_fields[group]
+        column.addWidget(_heading(field.title or group))
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        model: Any = field.annotation
+        for name, inner in model.model_fields.items():
+            dotted = f"{group}.{name}"
+            editor: Any = make_editor(dotted, inner)
+            editor.setValue(inner.default)
+            self._editors[dotted] = editor
+            editor.edited.connect(lambda group=group: self.optionsChosen.emit(group))
+            if isinstance(editor, CheckBox):
+                form.addRow(editor)
+                continue
+            label = QLabel(inner.title or name)
+            label.setToolTip(editor.toolTip())
+            label.setBuddy(editor)
+            beside = {"frames.count": "draw_frames", "tracers.spacing": "place_grid"}.get(dotted)
+            form.addRow(label, _row(editor, self.buttons[beside]) if beside else editor)
+        column.addLayout(form)
+        if group == "tracers":
+            column.addLayout(_row(self.buttons["place_points"], self.buttons["carry"]))
+
+
+def _heading(text: str) -> QLabel:
+    label = QLabel(f"<b>{html.escape(text)}</b>")
+    label.setContentsMargins(0, 4, 0, 0)
+    return label
+
+
+def _row(first: QWidget, second: QWidget, *, stretch: int = 0) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    row.addWidget(first, 1)
+    row.addWidget(second, stretch)
+    return row

@@ -1,0 +1,217 @@
+"""ExploreDynamics in a real window, driven by its object names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+from qtpy.QtWidgets import QFileDialog, QPushButton
+from tests.widgets.conftest import Images, Open
+from tests.widgets.helpers import PLUGIN, control, made, run
+
+from napari_latentdyn import fit_pair
+
+Explore = Callable[[], tuple[napari.Viewer, Any]]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run folder of a drift by (2, -3) pixels in 12 hours."""
+    random = np.random.default_rng(0)
+    wide = random.normal(size=(80, 80))
+    for axis in (0, 1):
+        wide = sum(np.roll(wide, s, axis) for s in range(-2, 3)) / 5
+    first, last = wide[10:74, 10:74], wide[8:72, 13:77]
+    dynamics = fit_pair(
+        first,
+        last,
+        preset="quick",
+        interval=12.0,
+        interval_unit="hour",
+        pixel_size=50.0,
+        units="meter",
+    )
+    return dynamics.save(tmp_path_factory.mktemp("runs") / "drift")
+
+
+@pytest.fixture
+def explore(make_napari_viewer: Callable[..., napari.Viewer]) -> Explore:
+    def make() -> tuple[napari.Viewer, Any]:
+        viewer = make_napari_viewer()
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+        return viewer, panel
+
+    return make
+
+
+def opened(explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any) -> tuple[Any, Any]:
+    viewer, panel = explore()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
+    control(panel, "open_run", QPushButton).click()
+    qtbot.waitUntil(lambda: bool(made(viewer, "frames")) and ready(panel), timeout=30_000)
+    return viewer, panel
+
+
+def ready(panel: Any) -> bool:
+    return not control(panel, "cancel", QPushButton).isEnabled()
+
+
+def told(panel: Any) -> tuple[str, str]:
+    status = control(panel, "status")
+    return status.text(), status.property("severity")
+
+
+def press(panel: Any, name: str) -> None:
+    control(panel, name, QPushButton).click()
+
+
+def test_without_a_result_there_is_nothing_to_press(explore: Explore) -> None:
+    _, panel = explore()
+    assert not control(panel, "draw_frames", QPushButton).isEnabled()
+    assert "Learn the dynamics" in told(panel)[0]
+
+
+def test_frames_of_a_run_folder_are_drawn_as_finely_as_one_likes(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    assert made(viewer, "frames")[0].data.shape == (17, 64, 64)
+    control(panel, "frames.count").setValue(30)
+    press(panel, "draw_frames")
+    qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 32, timeout=30_000)
+    qtbot.waitUntil(lambda: ready(panel))
+    assert "32 frames drawn" in told(panel)[0]
+    (frames,) = made(viewer, "frames")
+    assert tuple(frames.scale) == pytest.approx((12 / 31, 50.0, 50.0))
+    assert [str(unit) for unit in frames.units] == ["hour", "meter", "meter"]
+    (arrows,) = made(viewer, "fields")
+    assert len(np.unique(arrows.data[:, 0, 0])) == 32
+
+
+def test_maps_follow_what_is_chosen_and_go(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    control(panel, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    (layer,) = made(viewer, "map")
+    assert layer.name == "drift speed (meter/hour)"
+    drift = np.hypot(2, 3) * 50 / 12
+    assert np.median(layer.data) == pytest.approx(drift, rel=0.05)
+    names = [entry.title for entry in control(panel, "legend").scales]
+    assert "Speed" in names
+    layers = viewer.layers
+    assert layers.index(layer) < layers.index(made(viewer, "fields")[0])
+    control(panel, "maps.kind").setCurrentText("vorticity")
+    qtbot.waitUntil(lambda: made(viewer, "map")[0].name == "drift vorticity (1/hour)")
+    assert made(viewer, "map")[0].contrast_limits[0] < 0
+    control(panel, "maps.axes").setChecked(True)
+    qtbot.waitUntil(lambda: bool(made(viewer, "strain_axes")) and ready(panel))
+    control(panel, "maps.axes").setChecked(False)
+    control(panel, "maps.kind").setCurrentText("none")
+    qtbot.waitUntil(lambda: not made(viewer, "map") and not made(viewer, "strain_axes"))
+
+
+def test_arrows_change_density_length_and_colour(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    before = len(made(viewer, "fields")[0].data)
+    control(panel, "arrows.spacing").setValue(16)
+    control(panel, "arrows.length").setValue(2.0)
+    control(panel, "arrows.colour").setCurrentText("direction")
+    qtbot.waitUntil(lambda: len(made(viewer, "fields")[0].data) < before)
+    (arrows,) = made(viewer, "fields")
+    qtbot.waitUntil(lambda: arrows.length == 2.0)
+    assert tuple(arrows.edge_contrast_limits) == (-180.0, 180.0)
+    assert np.ptp(arrows.edge_color, axis=0).max() < 0.5, "one drift has one colour"
+
+
+def test_tracers_placed_at_the_slider_are_carried_back_and_forth(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    press(panel, "carry")
+    assert told(panel)[1] == "error"
+    viewer.dims.set_current_step(0, 8)
+    press(panel, "place_points")
+    (points,) = made(viewer, "tracer_points")
+    assert points.mode == "add"
+    points.add([30.0, 30.0])
+    press(panel, "carry")
+    qtbot.waitUntil(lambda: bool(made(viewer, "tracers")) and ready(panel))
+    (tracks,) = made(viewer, "tracers")
+    data = np.asarray(tracks.data)
+    assert len(data) == 17
+    way = data[-1, 2:] - data[0, 2:]
+    np.testing.assert_allclose(np.abs(way), [2, 3], atol=0.2)
+    np.testing.assert_allclose(data[8, 2:], [30, 30], atol=1e-6)
+    press(panel, "place_grid")
+    press(panel, "carry")
+    qtbot.waitUntil(lambda: len(np.unique(made(viewer, "tracers")[0].data[:, 0])) > 20)
+    assert len(made(viewer, "tracers")) == 1
+
+
+def test_streamlines_come_and_go(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    control(panel, "streamlines.shown").setChecked(True)
+    qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")))
+    control(panel, "streamlines.shown").setChecked(False)
+    qtbot.waitUntil(lambda: not made(viewer, "streamlines"))
+
+
+def test_a_profile_under_the_cursor_and_along_a_line(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    plot = control(panel, "profile")
+    control(panel, "profile.cursor").setChecked(True)
+    viewer.cursor.position = (6.0, 1000.0, 1500.0)
+    times, values = plot.curve.getData()
+    assert times[-1] == pytest.approx(12.0)
+    (frames,) = made(viewer, "frames")
+    np.testing.assert_allclose(values, frames.data[:, 20, 30], rtol=1e-5)
+    press(panel, "draw_line")
+    (line,) = made(viewer, "profile_line")
+    line.add([[10, 10], [10, 50]], shape_type="line")
+    assert plot.image.isVisible()
+    assert plot.image.image.shape[1] == 17
+    np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
+
+
+def test_latent_channels_stand_side_by_side(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    press(panel, "show_latents")
+    qtbot.waitUntil(lambda: viewer.canvas.grid.enabled, timeout=30_000)
+    assert len([layer for layer in viewer.layers if "latent channel" in layer.name]) == 13
+
+
+def test_a_result_just_made_can_be_explored(open_window: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_window(*images)
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+    run(qtbot, panel, "preview")
+    qtbot.waitUntil(control(explorer, "draw_frames", QPushButton).isEnabled)
+    control(explorer, "frames.count").setValue(7)
+    press(explorer, "draw_frames")
+    qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 9, timeout=30_000)
+    viewer.layers.clear()
+    qtbot.waitUntil(lambda: not control(explorer, "draw_frames", QPushButton).isEnabled())
+
+
+def test_what_is_no_run_is_told_in_one_sentence(
+    explore: Explore, tmp_path: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    _, panel = explore()
+    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(tmp_path))
+    press(panel, "open_run")
+    text, severity = told(panel)
+    assert severity == "error"
+    assert str(tmp_path) in text
