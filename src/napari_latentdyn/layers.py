@@ -101,7 +101,7 @@ def result_layers(
         run_id=run_id,
         name=name,
     )
-    image, is_rgb = _image_data(frames, report, rgb)
+    image, is_rgb = image_data(frames, report, rgb)
     channels = int(not is_rgb and image.ndim == 4)
     looks: dict[str, Any] = {"rgb": is_rgb}
     info: dict[str, Any] = {"field_times": np.asarray(field_times, dtype=np.float64).tolist()}
@@ -203,7 +203,7 @@ def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Lay
     return None
 
 
-def _image_data(
+def image_data(
     frames: NDArray[np.float32], report: Mapping[str, Any], rgb: bool | None
 ) -> tuple[NDArray[Any], bool]:
     if frames.ndim == 3:

@@ -97,7 +97,7 @@ class Reference:
         role : str
             What it is; runs renew their layers by it.
         title : str
-            End of its name.
+            End of its name; may be empty.
         along : {"frames", "fields"}
             Whether its positions in time are frames, or what the fields have.
         channels : int
@@ -117,7 +117,7 @@ class Reference:
         metadata = {METADATA_KEY: {**self.common, "role": role, **(info or {})}}
         return (
             data,
-            {"name": f"{self.name} {title}", **looks, **transform, "metadata": metadata},
+            {"name": f"{self.name} {title}".strip(), **looks, **transform, "metadata": metadata},
             kind,
         )
 

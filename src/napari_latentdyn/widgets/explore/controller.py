@@ -17,10 +17,10 @@ from napari_latentdyn.layers import METADATA_KEY, find_layer, result_layers, upd
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.probe import Probe
 from napari_latentdyn.widgets.explore.results import Findings
-from napari_latentdyn.widgets.explore.tasks import Task, Tasks
 from napari_latentdyn.widgets.explore.tracers import Tracers
 from napari_latentdyn.widgets.explore.view import ExploreView
 from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
 
 if TYPE_CHECKING:

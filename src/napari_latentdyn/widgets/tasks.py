@@ -77,6 +77,11 @@ class Tasks(QObject):
         """Whether anything is computed or waits."""
         return self._task is not None or bool(self._waiting)
 
+    @property
+    def waiting(self) -> bool:
+        """Whether anything waits behind what is computed."""
+        return bool(self._waiting)
+
     def run(self, task: Task) -> None:
         """Compute a task as soon as the one at work is done."""
         if self._task is not None and self._task.kind == task.kind:

@@ -1,0 +1,288 @@
+"""The one owner of tasks and results of "Compare methods", between view and viewer."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+
+from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.layers import find_layer, update_or_add
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
+from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
+from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
+from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.tasks import Task, Tasks
+from napari_latentdyn.widgets.wording import sentence
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["CompareController"]
+
+#: What is checked at first: quick to run, and telling.
+_FIRST = ("dissolve", "flow", "quick")
+_NONE = "–"
+#: Size of the names in the grid: several stand side by side on a small screen.
+_NAME_SIZE = 9
+_FORMS = {"psnr": "{:.2f}", "ssim": "{:.3f}", "gradient_error": "{:.4f}"}
+
+
+class CompareController(QObject):
+    """Runs methods one after the other and shows what they make.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers are taken from and go to.
+    view : CompareView
+        What the user sees.
+    """
+
+    def __init__(self, viewer: Viewer, view: CompareView) -> None:
+        super().__init__(view)
+        # Plugins are handed a proxy, whose layers are never identical to themselves.
+        self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
+        self._view = view
+        self._open = False
+        self._request: Request | None = None
+        self.outcomes: dict[str, Outcome] = {}
+        self._failed: list[str] = []
+        self._tasks = Tasks(self)
+        self._tasks.changed.connect(self._on_progress)
+        self._tasks.failed.connect(self._on_failed)
+        self._choices = LayerChoices(
+            self._viewer, (view.first_image, view.last_image), self._on_images
+        )
+        view.imagesChosen.connect(self._on_images)
+        view.compareRequested.connect(self.compare)
+        view.cancelRequested.connect(self.cancel)
+        view.truthFileRequested.connect(self._open_truth)
+        view.measureChosen.connect(self._plot)
+        self._list_methods()
+        self.open()
+
+    # ------------------------------------------------------------ life cycle
+
+    def open(self) -> None:
+        """Begin to follow the viewer; does nothing if it does already."""
+        if self._open:
+            return
+        self._open = True
+        self._viewer.events.theme.connect(self._on_theme)
+        self._choices.connect()
+        self._on_theme()
+
+    def close(self) -> None:
+        """Stop everything and let go of the viewer."""
+        if not self._open:
+            return
+        self._open = False
+        self._tasks.close()
+        self._viewer.events.theme.disconnect(self._on_theme)
+        self._choices.disconnect()
+        self.outcomes.clear()
+        self._request = None
+
+    # --------------------------------------------------------------- actions
+
+    def compare(self) -> None:
+        """Let every method that is checked make frames."""
+        from napari_latentdyn.core.methods import describe_method
+
+        names = self._view.chosen_methods()
+        try:
+            if not names:
+                raise PairError("No method is chosen: check at least one.")
+            request = self._asked()
+        except UserError as error:
+            self._fail(str(error))
+            return
+        self._request = request
+        self.outcomes = {}
+        self._failed = []
+        self._show_table()
+        for name in names:
+            info = describe_method(name)
+            task = Task(
+                name, info.title, partial(_compute, request, info), partial(self._take, request)
+            )
+            self._tasks.run(task)
+
+    def cancel(self) -> None:
+        """Stop the method at work and do without the rest; what is done stays."""
+        self._tasks.cancel()
+        self._view.show_status("Stopped; what was done is shown.")
+
+    def _asked(self) -> Request:
+        from napari_latentdyn.layers import snapshot
+
+        first, last = self._choices.layers
+        problem = pair_problem(first, last, Settings())
+        if problem or first is None or last is None:
+            raise PairError(problem or "Choose two images.")
+        dims = self._viewer.dims
+        early, late = snapshot(first, dims), snapshot(last, dims)
+        given = parse_times(self._view.truth_times.text())
+        layer = self._truth_layer()
+        if layer is None:
+            if given is not None:
+                raise PairError("Times of true frames need true frames: choose a layer of them.")
+            times = np.linspace(0.0, 1.0, (self._view.frames.value() or 1) + 2)
+            return Request(early, late, times)
+        truth, at = true_frames(layer, early.array.shape, given)
+        return Request(early, late, np.concatenate([[0.0], at, [1.0]]), truth, at)
+
+    def _truth_layer(self) -> Any:
+        key = self._view.truth.value()
+        known = {str(layer.unique_id): layer for layer in self._viewer.layers}
+        return known.get(str(key))
+
+    def _open_truth(self) -> None:
+        path = self._view.ask_file()
+        if not path:
+            return
+        try:
+            added = self._viewer.open(path, plugin="napari")
+        except Exception as error:  # noqa: BLE001 - any reader, any error
+            self._fail(f"{path} cannot be opened: {error}")
+            return
+        if added:
+            self._view.truth.setValue(str(added[0].unique_id))
+
+    # --------------------------------------------------------------- showing
+
+    def _take(self, request: Request, outcome: Outcome | None) -> None:
+        if outcome is None or request is not self._request or not self._open:
+            return
+        self.outcomes[outcome.info.name] = outcome
+        layers = request.layers(outcome, errors=self._view.errors.value())
+        made = update_or_add(self._viewer, layers)
+        made[0].name_overlay.visible = True
+        made[0].name_overlay.font_size = _NAME_SIZE
+        self._show_table()
+        self._plot()
+        if not self._tasks.busy:
+            self._settle(request)
+
+    def _settle(self, request: Request) -> None:
+        """Show the methods beside each other."""
+        shown = [find_layer(self._viewer, request.run_id, f"compare_{n}") for n in self.outcomes]
+        layers = [layer for layer in shown if layer is not None]
+        if self._view.grid.value() and len(layers) > 1:
+            for layer in self._viewer.layers:
+                layer.visible = layer in layers
+            plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
+            if len(plain) > 1:
+                self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
+            self._viewer.canvas.grid.enabled = True
+            self._viewer.canvas.grid.stride = 1
+            self._viewer.reset_view()
+        if self._viewer.dims.ndim > 2:
+            steps = len(request.times)
+            self._viewer.dims.set_current_step(self._viewer.dims.ndim - 3, steps // 2)
+        if self._failed:
+            self._fail(" ".join(self._failed))
+        else:
+            done = len(self.outcomes)
+            self._view.show_status(
+                f"{done} method{'s' * (done != 1)} compared. Move the time slider; bold is best."
+            )
+
+    def _show_table(self) -> None:
+        rows = []
+        for name, outcome in self.outcomes.items():
+            found = outcome.assessment
+            texts = [name]
+            for measure, form in (
+                ("psnr", "{:.2f}"),
+                ("ssim", "{:.3f}"),
+                ("gradient_error", "{:.4f}"),
+            ):
+                value = found.mean(measure)
+                texts.append(_NONE if value is None else form.format(value))
+            parts = (found.end_error, found.consistency_error, found.conservation_error)
+            texts += [_NONE if part is None else f"{100 * part:.1f}" for part in parts]
+            texts.append(f"{outcome.seconds:.1f}")
+            rows.append((outcome.info.title, texts))
+        self._view.show_rows(rows)
+        scored = any(o.assessment.scores for o in self.outcomes.values())
+        self._view.measure.setVisible(bool(rows))
+        offered = list(MEASURES.items()) if scored else list(MEASURES.items())[-1:]
+        if rows and self._view.measure.count() != len(offered):
+            self._view.measure.set_items(offered)
+            self._view.measure.setValue(offered[0][0])
+
+    def _plot(self) -> None:
+        measure = self._view.measure.value()
+        curves = {}
+        for outcome in self.outcomes.values():
+            found = outcome.assessment
+            if measure == "intensity_error":
+                values = 100 * found.intensity_error
+                curves[outcome.info.title] = (found.times, values)
+            elif found.scores and measure:
+                values = np.array([getattr(score, measure) for score in found.scores])
+                curves[outcome.info.title] = (found.truth_times, values)
+        self._view.plot.show_curves(curves, MEASURES.get(measure or "", ""))
+
+    # --------------------------------------------------------------- changes
+
+    def _list_methods(self) -> None:
+        from napari_latentdyn.core.methods import list_methods
+
+        self._view.show_methods(list_methods(), _FIRST)
+
+    def _on_images(self, event: Any = None) -> None:
+        from napari.layers import Image
+
+        first, last = self._choices.layers
+        stacks = [
+            (str(layer.unique_id), layer.name)
+            for layer in self._viewer.layers
+            if isinstance(layer, Image) and layer not in (first, last)
+        ]
+        self._view.truth.set_items([(None, "none"), *stacks])
+        if self._view.truth.value() is None:
+            self._view.truth.setCurrentIndex(0)
+        problem = pair_problem(first, last, Settings())
+        if not self._tasks.busy:
+            self._view.compare.setEnabled(not problem)
+            if problem:
+                self._view.show_status(problem)
+            elif not self.outcomes:
+                self._view.show_status("Check the methods and press Compare.")
+
+    def _on_progress(self, what: str, done: int, total: int) -> None:
+        self._view.set_busy(what, done, total)
+        if what:
+            self._view.show_status(f"{what} is at work.")
+
+    def _on_failed(self, text: str) -> None:
+        self._failed.append(sentence(text))
+        if not self._tasks.waiting and self._request is not None:
+            self._settle(self._request)
+
+    def _on_theme(self, event: Any = None) -> None:
+        from napari.utils.theme import get_theme
+
+        theme = get_theme(self._viewer.theme)
+        colours: Palette = LIGHT if theme.type == "light" else DARK
+        self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
+
+    def _fail(self, text: str) -> None:
+        from napari.utils.notifications import show_error
+
+        text = sentence(text)
+        self._view.show_status(text, error=True)
+        show_error(text)
+
+
+def _compute(request: Request, info: Any, task: Task) -> Outcome:
+    def progress(event: Any) -> None:
+        task.report(int(event.step), int(event.total))
+
+    return request.run(info, task.stop.is_set, progress)

@@ -1,0 +1,223 @@
+"""What is compared: two planes, true frames, times; and what a method makes of them."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.layers import image_data
+from napari_latentdyn.reference import LayerTuple, Reference
+from napari_latentdyn.settings import Settings
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+    from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
+    from napari_latentdyn.snapshot import Snapshot
+
+__all__ = ["Outcome", "Request", "parse_times", "true_frames"]
+
+_RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
+
+
+@dataclass(frozen=True, eq=False)
+class Outcome:
+    """What a method made, how long it took and how good it is."""
+
+    info: MethodInfo
+    seconds: float
+    made: Interpolation
+    assessment: Assessment
+
+
+@dataclass(frozen=True, eq=False)
+class Request:
+    """One comparison.
+
+    Attributes
+    ----------
+    first, last : Snapshot
+        The images.
+    times : ndarray, shape (T,)
+        Of the frames, both ends included, as fractions of the interval.
+    truth : ndarray, shape (K, C, H, W), or None
+        True frames.
+    truth_times : ndarray, shape (K,), or None
+        Their times, all of which are among `times`.
+    """
+
+    first: Snapshot
+    last: Snapshot
+    times: NDArray[np.float64]
+    truth: NDArray[np.float32] | None = None
+    truth_times: NDArray[np.float64] | None = None
+
+    @property
+    def run_id(self) -> str:
+        """The same for all comparisons of the same two layers."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+
+    def run(
+        self,
+        info: MethodInfo,
+        should_stop: Callable[[], bool],
+        on_progress: Callable[[Any], None],
+    ) -> Outcome:
+        """Let one method make the frames, and measure them.
+
+        Raises
+        ------
+        Stopped
+            If `should_stop` became true.
+        UserError
+            If the images are no pair, or the method cannot do it.
+        """
+        from napari_latentdyn.core.methods import assess
+        from napari_latentdyn.core.pair import ImagePair
+
+        info.require()
+        pair = ImagePair.from_arrays(
+            self.first.array,
+            self.last.array,
+            Settings().images,
+            channel_axis=self.first.channel_axis,
+            channel_axis_last=self.last.channel_axis,
+        )
+        began = time.perf_counter()
+        made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
+        seconds = time.perf_counter() - began
+        return Outcome(
+            info, seconds, made, assess(pair, made, self.times, self.truth, self.truth_times)
+        )
+
+    def layers(self, outcome: Outcome, *, errors: bool) -> list[LayerTuple]:
+        """Return the frames of a method, and the maps of its errors if there are any."""
+        name, title = outcome.info.name, outcome.info.title
+        inputs = {
+            "first": {
+                "dtype": str(self.first.array.dtype),
+                "shape": list(self.first.array.shape),
+                "rgb": self.first.channel_axis is not None,
+            }
+        }
+        shared = self._reference(title, self.times, inputs)
+        frames = outcome.made.frames
+        frames = frames if frames.shape[1] > 1 else frames[:, 0]
+        image, rgb = image_data(frames, {"inputs": inputs}, None)
+        looks: dict[str, Any] = {"rgb": rgb}
+        if not rgb:
+            ends = np.concatenate([self.first.array.ravel(), self.last.array.ravel()])
+            finite = ends[np.isfinite(ends)]
+            looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
+        channels = int(not rgb and image.ndim == 4)
+        made = [shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)]
+        if errors and len(outcome.assessment.errors):
+            at = outcome.assessment.truth_times
+            made.append(
+                self._reference(title, at, inputs).layer(
+                    outcome.assessment.errors.mean(axis=1),
+                    "image",
+                    f"compare_{name}_error",
+                    "error",
+                    rgb=False,
+                    colormap="magma",
+                    visible=False,
+                    contrast_limits=(0.0, _largest(outcome)),
+                )
+            )
+        return made
+
+    def _reference(
+        self, title: str, times: NDArray[np.float64], inputs: dict[str, Any]
+    ) -> Reference:
+        return Reference.of(
+            times=times,
+            stages=max(1, len(self.times) - 1),
+            settings=Settings(),
+            report={"inputs": inputs},
+            placement=self.first.placement,
+            run_id=self.run_id,
+            name=title,
+        )
+
+
+def parse_times(text: str) -> NDArray[np.float64] | None:
+    """Return times that a user wrote, None for an empty text.
+
+    Raises
+    ------
+    SettingsError
+        If they are no different fractions of the interval.
+    """
+    if not text.strip():
+        return None
+    try:
+        times = np.array([float(part) for part in text.split(",") if part.strip()])
+    except ValueError:
+        times = np.array([np.nan])
+    fit = np.all((times > 0) & (times < 1)) and len(set(times.tolist())) == len(times)
+    if not (len(times) and fit):
+        raise SettingsError(
+            f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
+            f"“{text}” is none."
+        )
+    return times
+
+
+def true_frames(
+    layer: Image, shape: tuple[int, ...], times: NDArray[np.float64] | None
+) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    """Return the true frames of a layer and their times, without those at both ends.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        A stack (T, Y, X), RGB or not, or one frame.
+    shape : tuple of int
+        That of one of the images, (Y, X) or (Y, X, 3).
+    times : ndarray, shape (K,), or None
+        Times of the frames; None if they are evenly spaced. A stack of so many
+        frames holds no ends; one of two more holds the images at its ends.
+
+    Raises
+    ------
+    PairError
+        If the frames do not fit the images, or another number of times is given.
+    """
+    stack = np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=np.float32)
+    planes = len(shape)
+    if stack.ndim == planes:
+        stack = stack[None]
+    if stack.ndim != planes + 1 or stack.shape[1:] != tuple(shape):
+        raise PairError(
+            f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
+            f"{tuple(shape)}: choose another layer of true frames."
+        )
+    stack = stack[:, None] if planes == 2 else np.moveaxis(stack, -1, 1)
+    if times is None:
+        if len(stack) > 2:
+            return stack[1:-1], np.linspace(0, 1, len(stack))[1:-1]
+        times = np.linspace(0, 1, len(stack) + 2)[1:-1]
+    if len(stack) == len(times) + 2:
+        stack = stack[1:-1]
+    if len(stack) != len(times):
+        raise PairError(
+            f"“{layer.name}” has {len(stack)} frames, but {len(times)} times are given: give one "
+            "for each, or leave them empty where frames are evenly spaced, both ends included."
+        )
+    order = np.argsort(times)
+    return stack[order], times[order]
+
+
+def _largest(outcome: Outcome) -> float:
+    errors = outcome.assessment.errors
+    finite = errors[np.isfinite(errors)]
+    most = float(np.percentile(finite, 99)) if finite.size else 0.0
+    return most if most > 0 else 1.0

@@ -1,0 +1,309 @@
+"""The view of "Compare methods": it shows, it emits signals, and it knows no viewer."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QFileDialog,
+    QFormLayout,
+    QFrame,
+    QHBoxLayout,
+    QHeaderView,
+    QLineEdit,
+    QListWidget,
+    QListWidgetItem,
+    QProgressBar,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QTableWidget,
+    QTableWidgetItem,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_latentdyn.widgets.compare.plot import TimePlot
+from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
+from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.palette import DARK, Palette
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.methods import MethodInfo
+
+__all__ = ["COLUMNS", "MEASURES", "CompareView"]
+
+#: Titles of the columns and what they say.
+COLUMNS = {
+    "method": "What made the frames.",
+    "PSNR": "Peak signal-to-noise ratio at the true frames, in decibels: more is better.",
+    "SSIM": "Structural similarity to the true frames: 1 is equal.",
+    "grad": "Root mean square error of the size of the gradient: less is better.",
+    "ends": "What is left when an image is carried along the field to the other, in percent of the "
+    "range; methods without a field have none.",
+    "half": "Difference of both images carried half way, in percent of the range.",
+    "mass": "How far the total intensity leaves the straight line between its ends, in percent.",
+    "s": "Seconds.",
+}
+MEASURES = {
+    "psnr": "PSNR (dB)",
+    "ssim": "SSIM",
+    "gradient_error": "gradient RMSE",
+    "intensity_error": "intensity off (%)",
+}
+
+
+class CompareView(QWidget):
+    """Choice of images, truth and methods; a table, a plot over time, and a status line."""
+
+    imagesChosen = Signal()
+    compareRequested = Signal()
+    cancelRequested = Signal()
+    truthFileRequested = Signal()
+    measureChosen = Signal()
+    methodChosen = Signal(str)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._palette = DARK
+        self._status: tuple[str, bool] = ("", False)
+        self.first_image, self.last_image, self.truth = ChoiceBox(), ChoiceBox(), ChoiceBox()
+        self.truth_file = QPushButton("File…")
+        self.truth_times = QLineEdit()
+        self.frames = IntBox(1, 200)
+        self.methods = QListWidget()
+        self.errors = CheckBox("Maps of errors")
+        self.grid = CheckBox("Side by side")
+        self.compare = QPushButton("Compare")
+        self.cancel = QPushButton("Cancel")
+        self.table = QTableWidget(0, len(COLUMNS))
+        self.measure = ChoiceBox(MEASURES)
+        self.plot = TimePlot()
+        self.progress = QProgressBar()
+        self.status = WrappingLabel(lines=2)
+        self._dress()
+        self._lay_out()
+        self.set_busy("")
+        self.set_palette(DARK)
+
+    # ------------------------------------------------------------------ show
+
+    def show_methods(self, infos: Sequence[MethodInfo], chosen: Sequence[str]) -> None:
+        """Offer methods; those that lack a library say what to install."""
+        self.methods.clear()
+        for info in infos:
+            missing = info.missing()
+            item = QListWidgetItem(f"{info.title} — not installed" if missing else info.title)
+            item.setData(Qt.ItemDataRole.UserRole, info.name)
+            item.setToolTip(tooltip(missing or info.description))
+            flags = Qt.ItemFlag.ItemIsUserCheckable
+            item.setFlags(flags if missing else flags | Qt.ItemFlag.ItemIsEnabled)
+            on = info.name in chosen and not missing
+            item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
+            self.methods.addItem(item)
+        row = self.methods.sizeHintForRow(0) if len(infos) else 20
+        self.methods.setFixedHeight(row * len(infos) + 8)
+
+    def chosen_methods(self) -> list[str]:
+        """Return the names of the methods that are checked."""
+        items = [self.methods.item(row) for row in range(self.methods.count())]
+        return [
+            str(item.data(Qt.ItemDataRole.UserRole))
+            for item in items
+            if item is not None and item.checkState() == Qt.CheckState.Checked
+        ]
+
+    def choose_method(self, name: str, chosen: bool = True) -> None:
+        """Check a method or not, as the user would."""
+        for row in range(self.methods.count()):
+            item = self.methods.item(row)
+            if item is not None and item.data(Qt.ItemDataRole.UserRole) == name:
+                item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
+
+    def show_rows(self, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Show what was measured: of each method its title, and a text for each column."""
+        self.table.setRowCount(len(rows))
+        best = _best([texts for _, texts in rows])
+        for number, (title, texts) in enumerate(rows):
+            for column, text in enumerate(texts):
+                item = QTableWidgetItem(text)
+                if column:
+                    item.setTextAlignment(
+                        Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+                    )
+                else:
+                    item.setToolTip(title)
+                if (number, column) in best:
+                    font = item.font()
+                    font.setBold(True)
+                    item.setFont(font)
+                self.table.setItem(number, column, item)
+        self.table.setVisible(bool(rows))
+        header, height = self.table.horizontalHeader(), self.table.verticalHeader()
+        assert header is not None
+        assert height is not None
+        self.table.setFixedHeight(
+            header.sizeHint().height() + height.defaultSectionSize() * len(rows) + 6
+        )
+
+    def show_status(self, text: str, *, error: bool = False) -> None:
+        """Show one line."""
+        self._status = (text, error)
+        self.status.setText(html.escape(text))
+        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
+        self.status.setProperty("severity", "error" if error else "info")
+
+    def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show that a method runs, ``""`` for none."""
+        self.progress.setVisible(bool(what))
+        self.cancel.setEnabled(bool(what))
+        self.compare.setEnabled(not what)
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(f"{what} %p %")
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        self.plot.set_palette(palette)
+        self.show_status(self._status[0], error=self._status[1])
+
+    def ask_file(self) -> str:
+        """Ask for a file of true frames; ``""`` if the user gave up."""
+        path, _ = QFileDialog.getOpenFileName(self, "True frames", "", "Images (*.tif *.tiff)")
+        return str(path)
+
+    def minimumSizeHint(self) -> QSize:
+        """Fit beside the canvas of a small screen."""
+        return QSize(320, 320)
+
+    def sizeHint(self) -> QSize:
+        """Take what the table needs."""
+        return QSize(390, 640)
+
+    # ----------------------------------------------------------------- build
+
+    def _dress(self) -> None:
+        for name in (
+            *("first_image", "last_image", "truth", "truth_file", "truth_times", "frames"),
+            *("methods", "errors", "grid", "compare", "cancel", "table", "measure", "plot"),
+            *("progress", "status"),
+        ):
+            getattr(self, name).setObjectName(name)
+        self.first_image.setToolTip(tooltip("Image layer of the earlier time."))
+        self.last_image.setToolTip(tooltip("Image layer of the later time."))
+        self.truth.setToolTip(
+            tooltip("Layer with true frames between the images: a stack, with both ends or not.")
+        )
+        self.truth_file.setToolTip(tooltip("Open a file with true frames as a layer."))
+        self.truth_times.setPlaceholderText("evenly spaced")
+        self.truth_times.setToolTip(
+            tooltip("Times of the true frames, as fractions of the interval, such as 0.25, 0.5.")
+        )
+        self.frames.setValue(7)
+        self.frames.setToolTip(
+            tooltip("Frames between the ends; true frames, if there are any, decide instead.")
+        )
+        self.errors.setToolTip(tooltip("Add the absolute errors at the true frames as layers."))
+        self.errors.setValue(True)
+        self.grid.setToolTip(
+            tooltip("Show the methods in a grid, with names and the same contrast.")
+        )
+        self.grid.setValue(True)
+        self.methods.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
+        self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        side, top = self.table.verticalHeader(), self.table.horizontalHeader()
+        assert side is not None
+        assert top is not None
+        side.hide()
+        top.setMinimumSectionSize(28)
+        top.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        top.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
+        for column, explained in enumerate(COLUMNS.values()):
+            item = self.table.horizontalHeaderItem(column)
+            if item is not None:
+                item.setToolTip(tooltip(explained))
+        self.table.hide()
+        self.measure.set_texts(MEASURES)
+        self.measure.hide()
+        self.plot.hide()
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.first_image.edited.connect(self.imagesChosen)
+        self.last_image.edited.connect(self.imagesChosen)
+        self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())
+        self.compare.clicked.connect(lambda: self.compareRequested.emit())
+        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.measure.edited.connect(self.measureChosen)
+
+    def _lay_out(self) -> None:
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.setVerticalSpacing(4)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form.addRow("First image", self.first_image)
+        form.addRow("Last image", self.last_image)
+        form.addRow("True frames", _row(self.truth, self.truth_file))
+        form.addRow("at times", self.truth_times)
+        form.addRow("Frames", self.frames)
+        inside = QWidget()
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(6, 4, 6, 4)
+        column.setSpacing(6)
+        column.addLayout(form)
+        column.addWidget(self.methods)
+        column.addLayout(_row(self.grid, self.errors))
+        column.addWidget(self.table)
+        column.addWidget(self.measure)
+        column.addWidget(self.plot)
+        column.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setObjectName("scroll")
+        self.scroll.setWidget(inside)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        below = QVBoxLayout()
+        below.setContentsMargins(6, 2, 6, 4)
+        below.setSpacing(4)
+        below.addWidget(self.progress)
+        below.addWidget(self.status)
+        below.addLayout(_row(self.compare, self.cancel))
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(0)
+        layout.addWidget(self.scroll, 1)
+        layout.addLayout(below)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+
+
+def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
+    row = QHBoxLayout()
+    row.setSpacing(4)
+    row.addWidget(first, 1)
+    row.addWidget(second)
+    return row
+
+
+def _best(rows: Sequence[Sequence[str]]) -> set[tuple[int, int]]:
+    """Return row and column of the best number of each measure of the truth."""
+    found = set()
+    for column, better in ((1, max), (2, max), (3, min)):
+        numbers = {}
+        for number, texts in enumerate(rows):
+            try:
+                numbers[number] = float(texts[column])
+            except ValueError:
+                continue
+        if len(numbers) > 1:
+            most = better(numbers.values())
+            found |= {(n, column) for n, value in numbers.items() if value == most}
+    return found

@@ -1,0 +1,189 @@
+"""CompareMethods in a real window, driven by its object names."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from typing import Any
+
+import napari
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from napari.layers import Image
+from numpy.typing import NDArray
+from qtpy.QtWidgets import QLineEdit, QPushButton, QTableWidget
+from tests.widgets.helpers import PLUGIN, choose, control, entries
+
+from napari_latentdyn.core.methods import BASELINES
+from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.widgets.compare.request import parse_times, true_frames
+
+Make = Callable[..., tuple[napari.Viewer, Any]]
+
+
+def scene(time: float, side: int = 48) -> NDArray[np.float32]:
+    """A blob that moves right by 8 pixels over a gentle slope."""
+    rows, columns = np.mgrid[:side, :side].astype(np.float32)
+    blob = np.exp(-((rows - 24) ** 2 + (columns - 18 - 8 * time) ** 2) / 40)
+    return (100 * blob + 0.2 * rows).astype(np.float32)
+
+
+@pytest.fixture
+def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Make:
+    def make(*, truth: bool = True) -> tuple[napari.Viewer, Any]:
+        viewer = make_napari_viewer()
+        viewer.add_image(scene(0), name="first", scale=(2, 2))
+        viewer.add_image(scene(1), name="last", scale=(2, 2))
+        if truth:
+            stack = np.stack([scene(t) for t in np.linspace(0, 1, 5)])
+            viewer.add_image(stack, name="truth", scale=(1, 2, 2))
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
+        return viewer, panel
+
+    return make
+
+
+def check(panel: Any, *names: str) -> None:
+    for name in (*BASELINES, "quick", "standard", "accurate", "paper"):
+        panel.view.choose_method(name, name in names)
+
+
+def press(qtbot: Any, panel: Any) -> None:
+    control(panel, "compare", QPushButton).click()
+    idle = control(panel, "cancel", QPushButton)
+    qtbot.waitUntil(lambda: not idle.isEnabled(), timeout=60_000)
+
+
+def cells(panel: Any) -> list[list[str]]:
+    table = control(panel, "table", QTableWidget)
+    return [
+        [table.item(row, column).text() for column in range(table.columnCount())]
+        for row in range(table.rowCount())
+    ]
+
+
+def made(viewer: Any) -> dict[str, Any]:
+    found = {}
+    for layer in viewer.layers:
+        role = layer.metadata.get("latentdyn", {}).get("role", "")
+        if role.startswith("compare_"):
+            found[role.removeprefix("compare_")] = layer
+    return found
+
+
+def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    choose(panel, "truth", "truth")
+    check(panel, "dissolve", "flow")
+    press(qtbot, panel)
+    rows = cells(panel)
+    assert [row[0] for row in rows] == ["dissolve", "flow"]
+    assert float(rows[1][1]) > float(rows[0][1]) + 3, "what moves is moved"
+    assert rows[0][4:6] == ["–", "–"]
+    assert float(rows[1][4]) < 10
+    layers = made(viewer)
+    assert layers["dissolve"].data.shape == (5, 48, 48)
+    assert tuple(layers["flow"].scale[1:]) == (2, 2)
+    assert layers["flow_error"].data.shape == (3, 48, 48)
+    expected = np.abs(layers["dissolve"].data[2] - scene(0.5))
+    np.testing.assert_allclose(layers["dissolve_error"].data[1], expected, atol=1e-4)
+    assert viewer.canvas.grid.enabled
+    assert layers["flow"].name_overlay.visible
+    assert [layer.name for layer in viewer.layers if layer.visible] == [
+        "Cross-dissolve",
+        "TV-L1 optical flow",
+    ]
+    layers["flow"].contrast_limits = (0, 50)
+    assert list(layers["dissolve"].contrast_limits) == [0, 50], "compared with one contrast"
+    curves = control(panel, "plot").curves
+    assert list(curves) == ["Cross-dissolve", "TV-L1 optical flow"]
+    assert curves["Cross-dissolve"][0].tolist() == [0.25, 0.5, 0.75]
+    choose(panel, "measure", "intensity off (%)")
+    assert len(control(panel, "plot").curves["Cross-dissolve"][1]) == 5
+    assert "2 methods compared" in control(panel, "status").text()
+    press(qtbot, panel)
+    assert len(made(viewer)) == 4, "a second time renews the layers"
+
+
+def test_without_truth_what_can_be_told_is_told(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    control(panel, "frames").setValue(3)
+    check(panel, "dissolve", "advection")
+    press(qtbot, panel)
+    rows = cells(panel)
+    assert rows[0][1:4] == ["–", "–", "–"]
+    assert float(rows[0][6]) == 0.0, "a mixture keeps the intensity"
+    assert float(rows[1][4]) < 20
+    assert made(viewer)["advection"].data.shape == (5, 48, 48)
+    assert entries(panel, "measure") == ["intensity off (%)"]
+
+
+def test_true_frames_can_be_of_any_times(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    viewer.add_image(np.stack([scene(0.3), scene(0.1)]), name="two of them")
+    choose(panel, "truth", "two of them")
+    control(panel, "truth_times", QLineEdit).setText("0.3, 0.1")
+    check(panel, "flow")
+    press(qtbot, panel)
+    assert control(panel, "plot").curves["TV-L1 optical flow"][0].tolist() == [0.1, 0.3]
+    assert float(cells(panel)[0][1]) > 30
+    control(panel, "truth_times", QLineEdit).setText("0.3")
+    press(qtbot, panel)
+    status = control(panel, "status")
+    assert status.property("severity") == "error"
+    assert "has 2 frames, but 1 times" in status.text()
+
+
+def test_what_is_missing_says_what_to_install(
+    window: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = importlib.util.find_spec
+    monkeypatch.setattr(
+        importlib.util, "find_spec", lambda name, *a: None if name == "ot" else there(name, *a)
+    )
+    _, panel = window()
+    methods = control(panel, "methods")
+    texts = [methods.item(row).text() for row in range(methods.count())]
+    assert "Optimal transport, exact — not installed" in texts
+    item = methods.item(texts.index("Optimal transport, exact — not installed"))
+    assert "napari-latentdyn[compare]" in item.toolTip()
+
+
+def test_nothing_chosen_is_told(window: Make, qtbot: Any) -> None:
+    _, panel = window()
+    check(panel)
+    press(qtbot, panel)
+    assert control(panel, "status").property("severity") == "error"
+    assert "check at least one" in control(panel, "status").text()
+
+
+def test_a_comparison_can_be_stopped_and_keeps_what_is_done(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    check(panel, "dissolve", "advection", "paper")
+    control(panel, "compare", QPushButton).click()
+    qtbot.waitUntil(lambda: len(cells(panel)) >= 1, timeout=30_000)
+    control(panel, "cancel", QPushButton).click()
+    qtbot.waitUntil(lambda: not control(panel, "cancel", QPushButton).isEnabled(), timeout=30_000)
+    assert "paper" not in made(viewer)
+    assert "dissolve" in made(viewer)
+
+
+@given(st.lists(st.floats(0.001, 0.999), min_size=1, unique=True))
+def test_times_are_read_as_they_are_written(times: list[float]) -> None:
+    found = parse_times(", ".join(map(repr, times)))
+    assert found is not None
+    assert found.tolist() == times
+
+
+@pytest.mark.parametrize("text", ["a", "0", "1", "0.5, 0.5", "2", "0.5; 0.6"])
+def test_times_that_are_none_are_refused(text: str) -> None:
+    with pytest.raises(SettingsError, match="fractions of the interval"):
+        parse_times(text)
+
+
+def test_truth_of_another_shape_is_refused() -> None:
+    layer = Image(np.zeros((3, 10, 12)), name="other")
+    with pytest.raises(PairError, match="no stack of frames like the images"):
+        true_frames(layer, (12, 10), None)
