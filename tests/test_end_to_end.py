@@ -117,8 +117,10 @@ def test_open_train_cancel_resume_finish_scrub_save_close(
         np.testing.assert_allclose(
             arrows.data_to_world((0, *place))[1:], first.data_to_world(place), atol=1e-6
         )
-    np.testing.assert_allclose(frames.data[0], first.data, atol=0.02)
-    np.testing.assert_allclose(frames.data[-1], last.data, atol=0.02)
+    # The ends are encoded and decoded, too: fine detail may differ by a few percent.
+    for shown_end, image in ((frames.data[0], first.data), (frames.data[-1], last.data)):
+        np.testing.assert_allclose(shown_end, image, atol=0.05)
+        assert np.abs(shown_end - image).mean() < 0.005
 
     shown = []
     for step in range(frames.data.shape[0]):
