@@ -14,6 +14,7 @@ from napari_latentdyn.explore import layers as making
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import METADATA_KEY, find_layer, result_layers, update_or_add
+from napari_latentdyn.widgets.explore.exports import Exports
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.probe import Probe
 from napari_latentdyn.widgets.explore.results import Findings
@@ -70,6 +71,7 @@ class ExploreController(QObject):
             self._changes[group] = timer
         self.probe = Probe(self._viewer, view)
         self.tracers = Tracers(self._viewer, view, self._run, self._show)
+        self.exports = Exports(self._viewer, view, self._run)
         view.optionsChosen.connect(lambda group: self._changes[group].start())
         view.resultChosen.connect(self._choose)
         view.openRequested.connect(self._ask_and_open)
@@ -81,6 +83,7 @@ class ExploreController(QObject):
             "carry": self.tracers.carry,
             "draw_line": self.probe.draw_line,
             "show_latents": self.show_latents,
+            "export": self.exports.export,
         }
         view.pressed.connect(lambda name: actions[name]())
         self.open()
@@ -321,6 +324,7 @@ class ExploreController(QObject):
         self.subject = subject
         self.probe.subject = subject
         self.tracers.subject = subject
+        self.exports.subject = subject
         self._view.set_usable(subject is not None)
         self._view.show_about("" if subject is None else _about(subject))
 

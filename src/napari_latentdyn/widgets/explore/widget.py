@@ -23,7 +23,8 @@ class ExploreDynamicsWidget(QWidget):
     Every control's object name is the dotted name of its option in
     `explore.options.ExploreOptions`; the chooser of the result is ``result``,
     the buttons ``open_run``, ``draw_frames``, ``place_points``, ``place_grid``,
-    ``carry``, ``draw_line``, ``show_latents`` and ``cancel``.
+    ``carry``, ``draw_line``, ``show_latents``, ``export`` and ``cancel``; the format
+    of an export is ``export.format``, its options ``export.<name>``.
 
     Parameters
     ----------
