@@ -16,7 +16,7 @@ from napari_latentdyn.core.trajectories import trajectories
 from napari_latentdyn.explore.options import ArrowOptions, MapOptions, StreamlineOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import contrast_limits
-from napari_latentdyn.reference import LayerTuple, Reference, arrow_layer
+from napari_latentdyn.reference import METADATA_KEY, LayerTuple, Reference, arrow_layer
 
 __all__ = [
     "arrows",
@@ -229,7 +229,7 @@ def points_layer(subject: Subject, points: ArrayLike) -> LayerTuple:
     """Return points to be carried, which the user may move, add to and take away."""
     places = np.asarray(points, dtype=np.float64).reshape(-1, 2)
     transform = subject.placement.layer_kwargs()
-    metadata = {"latentdyn": {"run_id": subject.run_id, "role": "tracer_points"}}
+    metadata = {METADATA_KEY: {"run_id": subject.run_id, "role": "tracer_points"}}
     looks = {
         "name": f"{subject.name} tracer points",
         "size": max(3.0, max(subject.shape) / 90),

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.runfolder import read_run
 from napari_latentdyn.placement import Placement
+from napari_latentdyn.reference import interval_of
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.timeline import Timeline
 
@@ -97,11 +98,8 @@ class Subject:
     @property
     def interval(self) -> tuple[float, str] | None:
         """Time between the images and its unit, None if it is not known."""
-        given = self.report.get("interval")
-        if given and given.get("value"):
-            return float(given["value"]), str(given["unit"])
-        images = self.settings.images
-        return (images.interval, images.interval_unit) if images.interval else None
+        known = interval_of(self.report, self.settings)
+        return (known["value"], known["unit"]) if known else None
 
     @property
     def timeline(self) -> Timeline:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +16,7 @@ from napari_latentdyn.export.units import length_symbol, time_symbol, udunits
 from napari_latentdyn.io.images import full_resolution
 from napari_latentdyn.io.tables import column_names
 from napari_latentdyn.io.transforms import axis_names, plain_transform, world_matrix
+from napari_latentdyn.io.writers import with_extension
 from napari_latentdyn.layers import METADATA_KEY, LayerTuple
 from napari_latentdyn.placement import Placement
 
@@ -93,7 +93,7 @@ def write_zarr(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     UserError
         If it cannot be written.
     """
-    target = _ending(path, (".zarr",), ".ome.zarr")
+    target = with_extension(path, (".zarr",), ".ome.zarr")
     return [str(write_ome_zarr(source_of(data, meta), target))]
 
 
@@ -121,7 +121,7 @@ def write_movie(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     from napari_latentdyn.export.movie import write_mp4
 
-    target = _ending(path, (".mp4", ".gif"), ".mp4")
+    target = with_extension(path, (".mp4", ".gif"), ".mp4")
     source = source_of(data, meta)
     limits = meta.get("contrast_limits")
     options: dict[str, Any] = {}
@@ -157,7 +157,7 @@ def write_netcdf(path: str, layer_data: list[LayerTuple]) -> list[str]:
     UserError
         If it cannot be written.
     """
-    target = _ending(path, (".nc",), ".nc")
+    target = with_extension(path, (".nc",), ".nc")
     images = [(data, meta) for data, meta, kind in layer_data if kind == "image"]
     described = dataset(source_of(*images[0]))
     for data, meta, kind in layer_data:
@@ -192,7 +192,7 @@ def write_vector_arrays(path: str, data: Any, meta: dict[str, Any]) -> list[str]
     RunFolderError
         If it cannot be written. A file that was there before is then as it was.
     """
-    target = _ending(path, (".npz",), ".npz")
+    target = with_extension(path, (".npz",), ".npz")
     vectors = np.asarray(data)
     ndim = vectors.shape[-1]
     arrays: dict[str, Any] = {
@@ -278,10 +278,3 @@ def _matplotlib_name(colormap: Any) -> str | None:
     except ImportError:
         return None
     return name if isinstance(name, str) and name in colormaps else None
-
-
-def _ending(path: str, known: tuple[str, ...], default: str) -> Path:
-    target = Path(path).expanduser().absolute()
-    if target.name.lower().endswith(known):
-        return target
-    return target.with_name(target.name + default)

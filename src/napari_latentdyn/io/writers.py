@@ -14,7 +14,7 @@ from napari_latentdyn.io.layerfolder import write_layer_folder
 from napari_latentdyn.io.tables import write_vector_table
 from napari_latentdyn.layers import LayerTuple
 
-__all__ = ["write_image", "write_layers", "write_vectors"]
+__all__ = ["with_extension", "write_image", "write_layers", "write_vectors"]
 
 
 def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
@@ -40,7 +40,7 @@ def write_image(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
         If it cannot be written. A file that was there before is then as it was.
     """
     # From the dialog the name comes as typed, without the extension of the filter.
-    target = _with_extension(path, (".tif", ".tiff"), ".ome.tif")
+    target = with_extension(path, (".tif", ".tiff"), ".ome.tif")
     pixels = full_resolution(data, meta)
     with replace_file(target, RunFolderError, "the image") as file:
         write_image_file(file, pixels, meta)
@@ -69,7 +69,7 @@ def write_vectors(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     RunFolderError
         If it cannot be written. A file that was there before is then as it was.
     """
-    target = _with_extension(path, (".csv",), ".csv")
+    target = with_extension(path, (".csv",), ".csv")
     with replace_file(target, RunFolderError, "the table") as file:
         write_vector_table(file, np.asarray(data), meta)
     return [str(target)]
@@ -98,7 +98,8 @@ def write_layers(path: str, layer_data: list[LayerTuple]) -> list[str]:
     return [str(write_layer_folder(Path(path), layer_data))]
 
 
-def _with_extension(path: str, known: tuple[str, ...], default: str) -> Path:
+def with_extension(path: str, known: tuple[str, ...], default: str) -> Path:
+    """Return an absolute path whose name ends in one of the extensions known, or in the default."""
     target = Path(path).expanduser().absolute()
     if target.name.lower().endswith(known):
         return target

@@ -20,7 +20,7 @@ from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
 from napari_latentdyn.widgets.messages import Messages
-from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.results import Result, Results
 from napari_latentdyn.widgets.runner import Leash, Runner
@@ -304,11 +304,7 @@ class LearnController(QObject):
     # --------------------------------------------------------------- changes
 
     def _on_theme(self, event: Any = None) -> None:
-        from napari.utils.theme import get_theme
-
-        theme = get_theme(self._viewer.theme)
-        colours: Palette = LIGHT if theme.type == "light" else DARK
-        self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
+        self._view.set_palette(palette_of(self._viewer))
 
     def _on_quitting(self) -> None:
         self._kept = replace(self._results)

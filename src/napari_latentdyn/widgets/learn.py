@@ -7,11 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QCoreApplication, QEvent, QSize
-from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QCoreApplication
+from qtpy.QtGui import QShowEvent
 
 from napari_latentdyn.widgets.controller import LearnController
+from napari_latentdyn.widgets.docked import Docked
 from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.runner import Leash
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["LearnDynamicsWidget"]
 
 
-class LearnDynamicsWidget(QWidget):
+class LearnDynamicsWidget(Docked):
     """Learn the dynamics between two image layers.
 
     Every control's object name is the dotted name of its setting; the layer
@@ -38,13 +38,9 @@ class LearnDynamicsWidget(QWidget):
 
     def __init__(self, napari_viewer: Viewer, fit: Callable[..., Any] | None = None) -> None:
         super().__init__()
-        self.setObjectName("learn_dynamics")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self.view = LearnView(self)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.view)
-        self.controller = LearnController(napari_viewer, self.view, fit)
+        self.view: LearnView = LearnView(self)
+        self.fill("learn_dynamics", self.view)
+        self.controller: LearnController = LearnController(napari_viewer, self.view, fit)
         # The last resort: by then neither this object nor its view can be used.
         kill = partial(_kill, self.controller.leash)
         self.destroyed.connect(kill)
@@ -74,29 +70,10 @@ class LearnDynamicsWidget(QWidget):
         """
         return self.controller.save_run(path, overwrite=overwrite)
 
-    def sizeHint(self) -> QSize:
-        """Take the size of the view."""
-        return self.view.sizeHint()
-
     def showEvent(self, event: QShowEvent | None) -> None:
         """Go on after having been closed."""
         self.controller.open()
         super().showEvent(event)
-
-    def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Stop the training."""
-        self.controller.close()
-        super().closeEvent(event)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Notice being taken out of a dock, which then does not close what it held."""
-        done = super().event(event)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            if self.parent() is None:
-                self.controller.close()
-            else:
-                self.controller.open()
-        return done
 
 
 def _kill(leash: Leash, *_: Any) -> None:

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-__all__ = ["DARK", "LIGHT", "TERMS", "Palette"]
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["DARK", "LIGHT", "TERMS", "Palette", "palette_of"]
 
 # The terms of the loss (HLG equation 9) in the order of the legend, with their names.
 TERMS = {
@@ -60,3 +64,12 @@ LIGHT = Palette(
     warning="#805600",
     curves=dict(zip(TERMS, ("#1e1e21", "#0067a8", "#b35900", "#00785a", "#a8488a"), strict=True)),
 )
+
+
+def palette_of(viewer: Viewer) -> Palette:
+    """Return the colours for the theme of a viewer."""
+    from napari.utils.theme import get_theme
+
+    theme = get_theme(viewer.theme)
+    colours = LIGHT if theme.type == "light" else DARK
+    return colours.on(theme.background.as_hex(), theme.text.as_hex())

@@ -14,7 +14,7 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
 from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
-from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
 
@@ -267,11 +267,7 @@ class CompareController(QObject):
             self._settle(self._request)
 
     def _on_theme(self, event: Any = None) -> None:
-        from napari.utils.theme import get_theme
-
-        theme = get_theme(self._viewer.theme)
-        colours: Palette = LIGHT if theme.type == "light" else DARK
-        self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
+        self._view.set_palette(palette_of(self._viewer))
 
     def _fail(self, text: str) -> None:
         from napari.utils.notifications import show_error

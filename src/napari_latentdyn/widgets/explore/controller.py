@@ -20,7 +20,7 @@ from napari_latentdyn.widgets.explore.probe import Probe
 from napari_latentdyn.widgets.explore.results import Findings
 from napari_latentdyn.widgets.explore.tracers import Tracers
 from napari_latentdyn.widgets.explore.view import ExploreView
-from napari_latentdyn.widgets.palette import DARK, LIGHT, Palette
+from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
 
@@ -364,11 +364,7 @@ class ExploreController(QObject):
         self._explain()
 
     def _on_theme(self, event: Any = None) -> None:
-        from napari.utils.theme import get_theme
-
-        theme = get_theme(self._viewer.theme)
-        colours: Palette = LIGHT if theme.type == "light" else DARK
-        self._view.set_palette(colours.on(theme.background.as_hex(), theme.text.as_hex()))
+        self._view.set_palette(palette_of(self._viewer))
 
     def _say(self, text: str) -> None:
         self._view.show_status(text)
