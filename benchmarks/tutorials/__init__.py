@@ -1,0 +1,1 @@
+"""The three examples of the paper as tutorials: runs, measures, pictures, figures in pages."""
