@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.contrast import contrast_limits
+from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.reference import METADATA_KEY, LayerTuple, Reference, arrow_layer
 from napari_latentdyn.settings import Settings
@@ -32,7 +33,6 @@ __all__ = [
     "update_or_add",
 ]
 
-_IN_THUMBNAIL = 64
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
 
 
@@ -175,9 +175,6 @@ def update_or_add(
             done.append(old)
             continue
         layer = Layer.create(data, meta, kind)
-        if kind == "vectors":
-            # napari draws the thumbnail arrow by arrow whenever the slider moves.
-            layer._max_vectors_thumbnail = _IN_THUMBNAIL  # noqa: SLF001
         if old is None:
             viewer.add_layer(layer)
         else:
@@ -186,6 +183,7 @@ def update_or_add(
             viewer.layers.remove(old)
             viewer.layers.insert(position, layer)
         done.append(layer)
+    ease_slider(viewer)
     return done
 
 
