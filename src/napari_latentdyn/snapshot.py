@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.georeference import geo_of_layer
 from napari_latentdyn.placement import Placement
 
 if TYPE_CHECKING:
@@ -39,6 +40,8 @@ class Snapshot:
         The same for all snapshots of one layer.
     metadata : dict
         A copy of the layer's metadata.
+    geo : dict or None
+        Where a GeoTIFF lies on the Earth, as `georeference.read_geo` returns it.
     """
 
     array: NDArray[Any]
@@ -48,6 +51,7 @@ class Snapshot:
     note: str
     layer_id: str
     metadata: dict[str, Any]
+    geo: dict[str, Any] | None = None
 
 
 def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> Snapshot:
@@ -98,6 +102,7 @@ def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> 
         note=f"{layer.name}: {', '.join(notes)}." if notes else "",
         layer_id=str(layer.unique_id),
         metadata=dict(layer.metadata),
+        geo=geo_of_layer(layer),
     )
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.images import ImageFile
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.georeference import same_place
 
 __all__ = ["check_pixel_sizes", "oddities"]
 
@@ -59,7 +58,7 @@ def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
     ]
     if infinite:
         found.append(f"Infinite values count as missing: {', '.join(infinite)}.")
-    if first.geo and last.geo and not _same_place(first.geo, last.geo):
+    if first.geo and last.geo and not same_place(first.geo, last.geo):
         found.append(
             f"{first.name} and {last.name} lie at different places or in different reference "
             "systems: pixels are compared as they are, and the place of the first is kept."
@@ -77,12 +76,6 @@ def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
             )
             break
     return found
-
-
-def _same_place(first: dict[str, Any], last: dict[str, Any]) -> bool:
-    a, b = np.array(first["transform"]), np.array(last["transform"])
-    tolerance = 1e-3 * float(np.abs(a[[0, 1, 3, 4]]).max())
-    return first["crs_wkt"] == last["crs_wkt"] and bool(np.abs(a - b).max() <= tolerance)
 
 
 def _range(values: NDArray[np.float32]) -> tuple[float, float]:

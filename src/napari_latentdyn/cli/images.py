@@ -13,8 +13,8 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import ImageFileError
-from napari_latentdyn.cli.georeference import read_geo
 from napari_latentdyn.core.ometiff import length_unit
+from napari_latentdyn.georeference import read_geo
 
 __all__ = ["ImageFile", "read_image", "read_mask", "read_stack"]
 

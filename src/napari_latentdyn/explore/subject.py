@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.reference import interval_of
 from napari_latentdyn.settings import Settings
@@ -108,8 +109,20 @@ class Subject:
 
     @property
     def calibration(self) -> Calibration:
-        """Size of the pixels and length of the interval."""
+        """Size of the pixels and length of the interval.
+
+        That of the layers; where these have none, that of the GeoTIFF they came from.
+        """
         value, unit = self.interval or (None, "hour")
+        geo = Geo.from_report(self.report)
+        if geo is not None and geo.units == "metre" and self.placement == Placement():
+            height, width = np.linalg.norm(geo.matrix[:2, :2], axis=0)
+            return Calibration(
+                pixel_size=(float(height), float(width)),
+                units=("meter", "meter"),
+                interval=value,
+                interval_unit=unit,
+            )
         return Calibration.from_placement(
             self.placement.to_dict(), interval=value, interval_unit=unit
         )

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import Stopped, UserError
+from napari_latentdyn.georeference import same_place
 from napari_latentdyn.widgets.wording import common_name
 
 if TYPE_CHECKING:
@@ -126,6 +127,7 @@ class Job:
                 "shape": list(image.array.shape),
                 "dtype": str(image.array.dtype),
                 "rgb": image.channel_axis is not None and self.settings.images.channel is None,
+                **({"geo": image.geo} if image.geo else {}),
             }
             for end, image in (("first", self.first), ("last", self.last))
         }
@@ -137,6 +139,11 @@ class Job:
             notes.append(
                 "The two layers lie in different places; pixels are compared as if they did not, "
                 "and the result lies on the first."
+            )
+        if self.first.geo and self.last.geo and not same_place(self.first.geo, self.last.geo):
+            notes.append(
+                "The two files lie at different places on the Earth; pixels are compared as they "
+                "are, and the place of the first is kept."
             )
         return notes
 

@@ -1,0 +1,94 @@
+"""Reference system and transform of GeoTIFF files."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from napari.layers import Image
+
+__all__ = ["geo_of_layer", "read_geo", "same_place"]
+
+_SUFFIXES = (".tif", ".tiff")
+
+
+def read_geo(path: Path, shape: tuple[int, int] | None = None) -> dict[str, Any] | None:
+    """Read where a GeoTIFF lies on the Earth, for the report of a run.
+
+    Parameters
+    ----------
+    path : Path
+        A TIFF file.
+    shape : (int, int), optional
+        Rows and columns of what is in use of it.
+
+    Returns
+    -------
+    dict or None
+        ``crs_wkt``, ``transform`` (six numbers, as in `export.geo.Geo`) and ``units``; None if
+        rasterio is not installed, or the file has no reference system, no transform, or another
+        shape.
+    """
+    try:
+        import rasterio
+        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+    except ImportError:
+        return None
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path) as file:
+                crs, transform, found = file.crs, file.transform, file.shape
+    except RasterioError:
+        # As an image it can be read all the same.
+        return None
+    if crs is None or transform.is_identity or (shape is not None and shape != tuple(found)):
+        return None
+    units = "degree" if crs.is_geographic else str(crs.linear_units)
+    return {
+        "crs_wkt": crs.to_wkt(),
+        "transform": [float(value) for value in transform[:6]],
+        "units": units,
+    }
+
+
+def geo_of_layer(layer: Image) -> dict[str, Any] | None:
+    """Read where a layer lies on the Earth, if napari opened it from a GeoTIFF.
+
+    Readers of images keep the values of a GeoTIFF and drop its reference
+    system; the layer still knows its file.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image
+        The layer, of any number of dimensions.
+
+    Returns
+    -------
+    dict or None
+        As `read_geo`; None if the layer is not, or no longer, of the size of its file.
+    """
+    source = layer.source.path
+    if not source or not source.lower().endswith(_SUFFIXES) or not Path(source).is_file():
+        return None
+    shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
+    rows, columns = shape[-3:-1] if layer.rgb else shape[-2:]
+    return read_geo(Path(source), (int(rows), int(columns)))
+
+
+def same_place(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
+    """Return whether two files lie at one place, within a thousandth of a pixel.
+
+    Parameters
+    ----------
+    first, last : mapping
+        As `read_geo` returns them.
+    """
+    a, b = np.array(first["transform"]), np.array(last["transform"])
+    tolerance = 1e-3 * float(np.abs(a[[0, 1, 3, 4]]).max())
+    return bool(first["crs_wkt"] == last["crs_wkt"] and np.abs(a - b).max() <= tolerance)
