@@ -58,6 +58,8 @@ class Format:
         Ends of file names, the usual one first; "" where it is a plain folder.
     writer : str
         ``module:function`` within this package.
+    about : str
+        What is in it, for the user.
     extra : str or None
         Extra of the package that installs what it needs.
     modules : tuple of str
@@ -74,6 +76,7 @@ class Format:
     title: str
     suffixes: tuple[str, ...]
     writer: str
+    about: str = ""
     extra: str | None = None
     modules: tuple[str, ...] = ()
     needs_fields: bool = False
@@ -179,12 +182,19 @@ _DRAWING = ("matplotlib", "av")
 
 #: All formats, in the order of a dialog.
 FORMATS: tuple[Format, ...] = (
-    Format("ome-tiff", "OME-TIFF", (".ome.tif", ".ome.tiff"), "ometiff:write_ome_tiff"),
+    Format(
+        "ome-tiff",
+        "OME-TIFF",
+        (".ome.tif", ".ome.tiff"),
+        "ometiff:write_ome_tiff",
+        about="Frames with pixel size, units and times, for ImageJ and others.",
+    ),
     Format(
         "ome-zarr",
         "OME-Zarr",
         (".ome.zarr", ".zarr"),
         "omezarr:write_ome_zarr",
+        about="Frames as a pyramid in chunks with scale, places and units, and the fields.",
         extra="export",
         modules=("zarr",),
         folder=True,
@@ -198,6 +208,7 @@ FORMATS: tuple[Format, ...] = (
         "netCDF (CF)",
         (".nc",),
         "netcdf:write_netcdf",
+        about="Frames and fields after the CF conventions, for xarray, QGIS, Panoply.",
         extra="export",
         modules=("xarray", "h5py|netCDF4"),
         options=(
@@ -210,6 +221,7 @@ FORMATS: tuple[Format, ...] = (
         "Table of fields (CSV)",
         (".csv",),
         "tables:write_csv",
+        about="The fields, one row for each stage and place, in pixels and in units.",
         needs_fields=True,
         options=(_SPACING,),
     ),
@@ -218,14 +230,18 @@ FORMATS: tuple[Format, ...] = (
         "Table of tracks (CSV)",
         (".tracks.csv", ".csv"),
         "tables:write_tracks",
+        about="Paths of the tracers that were carried, or else of evenly spaced points.",
         options=(_SPACING,),
     ),
-    Format("npz", "NumPy arrays", (".npz",), "tables:write_npz"),
+    Format(
+        "npz", "NumPy arrays", (".npz",), "tables:write_npz", about="Everything as NumPy arrays."
+    ),
     Format(
         "mp4",
         "Movie (MP4)",
         (".mp4",),
         "movie:write_mp4",
+        about="The frames as a movie that every player shows, with arrows if wanted.",
         extra="export",
         modules=_DRAWING,
         options=_MOVIE,
@@ -235,6 +251,7 @@ FORMATS: tuple[Format, ...] = (
         "Movie (GIF)",
         (".gif",),
         "movie:write_gif",
+        about="The frames as an animated GIF, with arrows if wanted.",
         extra="export",
         modules=_DRAWING,
         options=_MOVIE,
@@ -244,6 +261,7 @@ FORMATS: tuple[Format, ...] = (
         "Figure",
         (".png", ".svg", ".pdf"),
         "figure:write_figure",
+        about="Frames at some times and the arrows in between, for a paper.",
         extra="export",
         modules=("matplotlib",),
         options=(
@@ -258,6 +276,7 @@ FORMATS: tuple[Format, ...] = (
         "GeoTIFF, a band for each time",
         (".tif", ".tiff"),
         "geotiff:write_geotiff",
+        about="Frames in the reference system of the GeoTIFF that the first image was.",
         extra="geo",
         modules=("rasterio",),
     ),
@@ -266,11 +285,19 @@ FORMATS: tuple[Format, ...] = (
         "GeoTIFF, a file for each time and field",
         ("",),
         "geotiff:write_geotiff_series",
+        about="A file for each time, and one of two bands for each field.",
         extra="geo",
         modules=("rasterio",),
         folder=True,
     ),
-    Format("script", "Python script", (".py",), "script:write_script", needs_run=True),
+    Format(
+        "script",
+        "Python script",
+        (".py",),
+        "script:write_script",
+        about="A Python script that makes the run again; napari runs it, too.",
+        needs_run=True,
+    ),
 )
 
 

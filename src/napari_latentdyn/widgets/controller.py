@@ -74,7 +74,7 @@ class LearnController(QObject):
         self._live = Preview(self._viewer)
         self._messages = Messages(view)
         self._display = ProgressDisplay(view, self._live)
-        self._saving = Saving(view, self._messages, self._results)
+        self._saving = Saving(view, self._messages, self._results, self._viewer)
         self._open = False
         self._began = 0.0
         self._runner = Runner(self)
@@ -131,6 +131,7 @@ class LearnController(QObject):
             return
         self._open = False
         self._runner.kill(Runner.WAIT_SECONDS)
+        self._saving.close()
         self._results.clear()
         if not viewer_closes:
             self._settle(State.IDLE)

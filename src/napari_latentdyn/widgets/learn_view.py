@@ -60,7 +60,7 @@ class LearnView(QWidget):
     trainRequested = Signal()
     restartRequested = Signal()
     cancelRequested = Signal()
-    saveRequested = Signal(str)  # "run", "frames" or "vectors"
+    saveRequested = Signal(str)  # "run", "frames", "vectors" or "export"
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -262,6 +262,7 @@ class LearnView(QWidget):
             ("run", "Run folder…"),
             ("frames", "Frames as OME-TIFF…"),
             ("vectors", "Arrows as CSV…"),
+            ("export", "Movies and other formats…"),
         ):
             action = menu.addAction(text)
             action.setObjectName(f"save_{kind}")

@@ -8,6 +8,9 @@ from typing import TYPE_CHECKING
 from napari_latentdyn.errors import UserError
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_latentdyn.widgets.export.exporter import Exporter
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.results import Result, Results
@@ -26,10 +29,16 @@ class Saving:
         Where to say it.
     results : Results
         What there is to save.
+    viewer : napari.Viewer
+        Whose canvas can be filmed.
     """
 
-    def __init__(self, view: LearnView, messages: Messages, results: Results) -> None:
+    def __init__(
+        self, view: LearnView, messages: Messages, results: Results, viewer: Viewer
+    ) -> None:
         self._view = view
+        self._viewer = viewer
+        self._exporter: Exporter | None = None
         self._messages = messages
         self._results = results
 
@@ -37,6 +46,9 @@ class Saving:
         """Ask for a place and write there, unless the user gives up."""
         result = self._result()
         if result is None:
+            return
+        if kind == "export":
+            self._export(result)
             return
         from napari_latentdyn.core.runfolder import is_run_folder
 
@@ -75,6 +87,22 @@ class Saving:
         what = "The preview was saved" if result.is_preview else "Saved"
         self._messages.say(f"{what} as {written}.")
         return written
+
+    def close(self) -> None:
+        """Stop what is exported."""
+        if self._exporter is not None:
+            self._exporter.close()
+
+    def _export(self, result: Result) -> None:
+        from napari_latentdyn.explore.subject import Subject
+        from napari_latentdyn.reference import METADATA_KEY
+        from napari_latentdyn.widgets.export.exporter import Exporter
+
+        if self._exporter is None:
+            self._exporter = Exporter(self._viewer, self._view)
+        _, meta, _ = result.layers[0]
+        info = meta["metadata"][METADATA_KEY]
+        self._exporter.show(Subject.from_dynamics(result.dynamics, info, result.name))
 
     def _result(self) -> Result | None:
         if not self._results.can_be_saved:

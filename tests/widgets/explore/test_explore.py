@@ -6,12 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import av
 import napari
 import numpy as np
 import pytest
-import tifffile
-from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
+from qtpy.QtWidgets import QFileDialog, QPushButton
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import PLUGIN, control, made, run
 
@@ -217,67 +215,3 @@ def test_what_is_no_run_is_told_in_one_sentence(
     text, severity = told(panel)
     assert severity == "error"
     assert str(tmp_path) in text
-
-
-def export(panel: Any, qtbot: Any, monkeypatch: Any, target: Path, form: str) -> str:
-    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
-    control(panel, "export.format").setCurrentText(form)
-    press(panel, "export")
-    qtbot.waitUntil(lambda: ready(panel), timeout=30_000)
-    return told(panel)[0]
-
-
-def test_what_is_shown_is_exported(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any, tmp_path: Path
-) -> None:
-    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
-    (frames,) = made(viewer, "frames")
-    # The name lacks its suffix.
-    assert str(tmp_path / "a.ome.tif") in export(
-        panel, qtbot, monkeypatch, tmp_path / "a", "OME-TIFF"
-    )
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.ome.tif"), frames.data)
-    press(panel, "place_grid")
-    press(panel, "carry")
-    qtbot.waitUntil(lambda: bool(made(viewer, "tracers")) and ready(panel))
-    target = tmp_path / "b.tracks.csv"
-    export(panel, qtbot, monkeypatch, target, "Table of tracks (CSV)")
-    rows = target.read_text().splitlines()
-    assert len(rows) == 1 + len(made(viewer, "tracers")[0].data)
-    movie = tmp_path / "c.mp4"
-    control(panel, "export.format").setCurrentText("Movie (MP4)")
-    control(panel, "export.fps").setValue(5.0)
-    control(panel, "export.arrows").setChecked(True)
-    export(panel, qtbot, monkeypatch, movie, "Movie (MP4)")
-    with av.open(str(movie)) as file:
-        assert file.streams.video[0].frames == 17
-        assert file.streams.video[0].average_rate == 5
-
-
-def test_what_is_there_is_replaced_only_after_a_yes(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any, tmp_path: Path
-) -> None:
-    _, panel = opened(explore, folder, qtbot, monkeypatch)
-    there = tmp_path / "a.npz"
-    there.write_text("mine")
-    asked = []
-
-    def no(*given: Any) -> Any:
-        asked.append(given[2])
-        return QMessageBox.StandardButton.No
-
-    monkeypatch.setattr(QMessageBox, "question", no)
-    export(panel, qtbot, monkeypatch, tmp_path / "a", "NumPy arrays")
-    assert asked
-    assert there.read_text() == "mine"
-
-
-def test_an_option_that_is_none_is_told(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any, tmp_path: Path
-) -> None:
-    _, panel = opened(explore, folder, qtbot, monkeypatch)
-    control(panel, "export.format").setCurrentText("Figure")
-    control(panel, "export.shown").setText("now")
-    text = export(panel, qtbot, monkeypatch, tmp_path / "a.png", "Figure")
-    assert "numbers with commas" in text
-    assert not (tmp_path / "a.png").exists()

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
+from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.explore import layers as making
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import METADATA_KEY, find_layer, result_layers, update_or_add
-from napari_latentdyn.widgets.explore.exports import Exports
-from napari_latentdyn.widgets.explore.legend import Scale
+from napari_latentdyn.layers import result_layers
+from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.probe import Probe
 from napari_latentdyn.widgets.explore.results import Findings
 from napari_latentdyn.widgets.explore.tracers import Tracers
 from napari_latentdyn.widgets.explore.view import ExploreView
+from napari_latentdyn.widgets.export.exporter import Exporter
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
@@ -27,7 +28,6 @@ from napari_latentdyn.widgets.wording import sentence
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.core.deformation import Deformation
     from napari_latentdyn.reference import LayerTuple
 
 __all__ = ["ExploreController"]
@@ -35,8 +35,6 @@ __all__ = ["ExploreController"]
 _WELCOME = "Learn the dynamics of two images first, or open a run folder."
 #: Pause after a change of an option, within which more may come.
 _SETTLE_MS = 250
-#: Layers that have colours to explain, by role, with the name of what they tell.
-_COLOURED = ("fields", "map", "strain_axes", "streamlines")
 
 
 class ExploreController(QObject):
@@ -57,7 +55,6 @@ class ExploreController(QObject):
         self._view = view
         self._findings = Findings(self._viewer)
         self.subject: Subject | None = None
-        self._deformation: tuple[Subject, float, Deformation] | None = None
         self._open = False
         self._tasks = Tasks(self)
         self._tasks.changed.connect(view.set_busy)
@@ -69,9 +66,10 @@ class ExploreController(QObject):
             timer.setInterval(_SETTLE_MS)
             timer.timeout.connect(partial(self._renew, group))
             self._changes[group] = timer
+        self.display = Display(self._viewer, view, self._run, self._tasks.forget)
         self.probe = Probe(self._viewer, view)
-        self.tracers = Tracers(self._viewer, view, self._run, self._show)
-        self.exports = Exports(self._viewer, view, self._run)
+        self.tracers = Tracers(self._viewer, view, self._run, self.display.show)
+        self.exporter = Exporter(self._viewer, view)
         view.optionsChosen.connect(lambda group: self._changes[group].start())
         view.resultChosen.connect(self._choose)
         view.openRequested.connect(self._ask_and_open)
@@ -83,7 +81,7 @@ class ExploreController(QObject):
             "carry": self.tracers.carry,
             "draw_line": self.probe.draw_line,
             "show_latents": self.show_latents,
-            "export": self.exports.export,
+            "export": self._export,
         }
         view.pressed.connect(lambda name: actions[name]())
         self.open()
@@ -109,6 +107,7 @@ class ExploreController(QObject):
             return
         self._open = False
         self._tasks.close()
+        self.exporter.close()
         for timer in self._changes.values():
             timer.stop()
         events = self._viewer.layers.events
@@ -117,7 +116,6 @@ class ExploreController(QObject):
         self._viewer.events.theme.disconnect(self._on_theme)
         self.probe.disconnect()
         self.subject = None
-        self._deformation = None
 
     # --------------------------------------------------------------- actions
 
@@ -159,7 +157,7 @@ class ExploreController(QObject):
                 run_id=finer.run_id,
                 name=finer.name,
             )
-            self._show(made[:1])
+            self.display.show(made[:1])
             for group in ("arrows", "maps", "streamlines"):
                 self._renew(group)
             self.tracers.renew()
@@ -176,7 +174,7 @@ class ExploreController(QObject):
         def show(layers: list[LayerTuple] | None) -> None:
             if layers is None:
                 return
-            self._show(layers)
+            self.display.show(layers)
             shown = {meta["name"] for _, meta, _ in layers}
             for layer in self._viewer.layers:
                 layer.visible = layer.name in shown
@@ -195,114 +193,20 @@ class ExploreController(QObject):
             show,
         )
 
-    # --------------------------------------------------------------- showing
-
-    def _renew(self, group: str) -> None:
-        options, subject = self._options(), self.subject
-        if options is None or subject is None:
-            return
-        if group == "arrows":
-            self._show([making.arrows(subject, options.arrows)])
-        elif group == "maps":
-            self._renew_maps(subject, options)
-        elif group == "streamlines":
-            if not options.streamlines.shown:
-                self._tasks.forget("streamlines")
-                self._remove("streamlines")
-                return
-            self._run(
-                "streamlines",
-                "Drawing streamlines",
-                lambda _: [making.streamline_layer(subject, options.streamlines)],
-                self._show,
-            )
-        elif group == "tracers":
-            self.tracers.renew()
-
-    def _renew_maps(self, subject: Subject, options: ExploreOptions) -> None:
-        chosen = options.maps
-        if chosen.kind == "none":
-            self._remove("map")
-        if not chosen.axes:
-            self._remove("strain_axes")
-        if chosen.kind == "none" and not chosen.axes:
-            self._tasks.forget("maps")
-            return
-        known = self._deformation
-
-        def derive(_: Task) -> Any:
-            found = None
-            if known is not None and known[0].velocity is subject.velocity:
-                found = known[2] if known[1] == chosen.smooth else None
-            found = found or making.deformation_of(subject, chosen.smooth)
-            made = []
-            if chosen.kind != "none":
-                made.append(making.map_layer(subject, found, chosen))
-            if chosen.axes:
-                made.append(making.axes_layer(subject, found))
-            return found, made
-
-        def show(outcome: Any) -> None:
-            if outcome is not None:
-                found, made = outcome
-                self._deformation = (subject, chosen.smooth, found)
-                self._show(made)
-
-        self._run("maps", "Deriving the map", derive, show)
-
-    def _show(self, layers: list[LayerTuple] | None) -> None:
-        if layers is None or not self._open:
-            return
-        for data, meta, kind in layers:
-            role = meta["metadata"][METADATA_KEY].get("role")
-            new = find_layer(self._viewer, self._run_id, role) is None
-            (layer,) = update_or_add(self._viewer, [(data, meta, kind)])
-            layer.name = meta["name"]
-            for look in ("edge_color", "edge_colormap", "edge_contrast_limits", "colormap"):
-                if look in meta and len(data):
-                    setattr(layer, look, meta[look])
-            if "edge_color" in meta and len(data):
-                # napari colours anew when the feature changes, not when its limits do.
-                layer.refresh_colors(update_color_mapping=False)
-            if role == "map":
-                layer.contrast_limits = meta["contrast_limits"]
-                if new:
-                    self._below_arrows(layer)
-        self._explain()
-
-    def _below_arrows(self, layer: Any) -> None:
-        arrows = find_layer(self._viewer, self._run_id, "fields")
-        if arrows is not None:
-            layers = self._viewer.layers
-            layers.move(layers.index(layer), layers.index(arrows))
-
-    def _remove(self, role: str) -> None:
-        layer = find_layer(self._viewer, self._run_id, role)
-        if layer is not None:
-            self._viewer.layers.remove(layer)
-        self._explain()
-
-    def _explain(self) -> None:
-        scales = []
-        for role in _COLOURED:
-            layer = find_layer(self._viewer, self._run_id, role)
-            if layer is None:
-                continue
-            info = layer.metadata[METADATA_KEY]
-            is_map = role == "map"
-            colours = layer.colormap if is_map else layer.edge_colormap
-            limits = layer.contrast_limits if is_map else layer.edge_contrast_limits
-            title, unit = _meaning(role, info, limits)
-            if limits is None:
-                continue
-            scales.append(Scale(title, unit, float(limits[0]), float(limits[1]), colours.colors))
-        self._view.legend.show_scales(scales)
-
     # --------------------------------------------------------------- changes
 
-    @property
-    def _run_id(self) -> str | None:
-        return None if self.subject is None else self.subject.run_id
+    def _renew(self, group: str) -> None:
+        options = self._options()
+        if options is None or self.subject is None:
+            return
+        if group == "tracers":
+            self.tracers.renew()
+        else:
+            self.display.renew(group, options)
+
+    def _export(self) -> None:
+        if self.subject is not None:
+            self.exporter.show(self.subject)
 
     def _options(self) -> ExploreOptions | None:
         try:
@@ -324,7 +228,8 @@ class ExploreController(QObject):
         self.subject = subject
         self.probe.subject = subject
         self.tracers.subject = subject
-        self.exports.subject = subject
+        self.display.subject = subject
+        self.exporter.take(subject)
         self._view.set_usable(subject is not None)
         self._view.show_about("" if subject is None else _about(subject))
 
@@ -339,9 +244,8 @@ class ExploreController(QObject):
             self._fail(str(error))
             subject = None
         self._take(subject)
-        self._deformation = None
         self._say(_WELCOME if subject is None else "Choose what to show; it follows at once.")
-        self._explain()
+        self.display.explain()
 
     def _ask_and_open(self) -> None:
         folder = self._view.ask_folder()
@@ -353,6 +257,8 @@ class ExploreController(QObject):
         self._say("Stopped; nothing changed.")
 
     def _on_layers(self, event: Any = None) -> None:
+        # Layers of a run folder that was dropped are added by napari itself.
+        ease_slider(self._viewer)
         items = self._findings.items()
         known = {key for key, _ in items}
         chosen = self._view.result.value()
@@ -361,7 +267,7 @@ class ExploreController(QObject):
             self._view.result.setValue(items[-1][0])
         if self.subject is None or self.subject.run_id not in known:
             self._choose()
-        self._explain()
+        self.display.explain()
 
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))
@@ -375,18 +281,6 @@ class ExploreController(QObject):
         text = sentence(text)
         self._view.show_status(text, error=True)
         show_error(text)
-
-
-def _meaning(role: str, info: Any, limits: Any) -> tuple[str, str]:
-    """Return what the colours of a layer tell, and the unit."""
-    if role == "map":
-        return str(info.get("quantity", "")).capitalize(), str(info.get("unit", ""))
-    if role == "strain_axes":
-        return "Strain axes: squeezing to stretching", str(info.get("unit", ""))
-    if limits is not None and tuple(limits) == (-180.0, 180.0):
-        return "Arrows: direction, 90 is up", "degrees"
-    title = "Arrows" if role == "fields" else "Streamlines"
-    return f"{title}: speed", str(info.get("speed_unit", ""))
 
 
 def _about(subject: Subject) -> str:

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QProgressBar,
     QPushButton,
     QScrollArea,
@@ -23,7 +22,6 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
-from napari_latentdyn.widgets.explore.export_box import ExportBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
 from napari_latentdyn.widgets.form import make_editor, tooltip
@@ -44,6 +42,10 @@ _BUTTONS = {
     "draw_line": (
         "Draw a line",
         "Add a layer of lines: draw one in the image to see the values along it over time.",
+    ),
+    "export": (
+        "Export…",
+        "Write frames, fields, tracks, movies and figures in the formats of other programs.",
     ),
     "show_latents": (
         "Show the latent channels",
@@ -102,8 +104,6 @@ class ExploreView(QWidget):
         self.cursor.edited.connect(self.profileChanged)
         self.profile = ProfilePlot()
         self.profile.setObjectName("profile")
-        self.export_box = ExportBox()
-        self.export_box.button.clicked.connect(lambda: self.pressed.emit("export"))
         self.progress = QProgressBar()
         self.progress.setObjectName("progress")
         self.cancel = QPushButton("Cancel")
@@ -155,6 +155,7 @@ class ExploreView(QWidget):
     def set_usable(self, usable: bool) -> None:
         """Offer all that needs a result, or not."""
         self.sections.setEnabled(usable)
+        self.buttons["export"].setEnabled(usable)
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
@@ -166,20 +167,6 @@ class ExploreView(QWidget):
     def ask_folder(self) -> str:
         """Ask for a run folder; ``""`` if the user gave up."""
         return str(QFileDialog.getExistingDirectory(self, "Open a run folder"))
-
-    def ask_target(self, title: str, suggestion: str, suffixes: tuple[str, ...]) -> str:
-        """Ask for a file or folder to write; ``""`` if the user gave up."""
-        ends = " ".join(f"*{suffix}" for suffix in suffixes if suffix) or "*"
-        path, _ = QFileDialog.getSaveFileName(
-            self, f"Export as {title}", suggestion, f"{title} ({ends})"
-        )
-        return str(path)
-
-    def ask_replace(self, path: str) -> bool:
-        """Ask whether what is there may be replaced."""
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = f"{path} is there already. Replace it?"
-        return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
 
     # ----------------------------------------------------------------- build
 
@@ -199,6 +186,7 @@ class ExploreView(QWidget):
         chooser.addWidget(label)
         chooser.addWidget(self.result, 1)
         chooser.addWidget(self.open_run)
+        chooser.addWidget(self.buttons["export"])
 
         self.sections = QWidget()
         self.sections.setObjectName("sections")
@@ -212,8 +200,6 @@ class ExploreView(QWidget):
         inner.addWidget(self.profile)
         inner.addWidget(_heading("Latent state"))
         inner.addWidget(self.buttons["show_latents"])
-        inner.addWidget(_heading("Export"))
-        inner.addWidget(self.export_box)
         inner.addStretch(1)
 
         inside = QWidget()

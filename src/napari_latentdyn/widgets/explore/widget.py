@@ -20,8 +20,10 @@ class ExploreDynamicsWidget(Docked):
     Every control's object name is the dotted name of its option in
     `explore.options.ExploreOptions`; the chooser of the result is ``result``,
     the buttons ``open_run``, ``draw_frames``, ``place_points``, ``place_grid``,
-    ``carry``, ``draw_line``, ``show_latents``, ``export`` and ``cancel``; the format
-    of an export is ``export.format``, its options ``export.<name>``.
+    ``carry``, ``draw_line``, ``show_latents``, ``export`` and ``cancel``. In the
+    dialog of exports are ``export.format``, ``export.path``, ``export.browse``,
+    ``export.write``, ``export.cancel`` and ``export.close``; options of a format are
+    ``export.<name>``.
 
     Parameters
     ----------

@@ -2,32 +2,59 @@
 
 from __future__ import annotations
 
+import html
 from typing import Any
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_latentdyn.export.registry import FORMATS, Format, Option
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox
+from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS
 from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExportBox"]
 
 #: Largest number that is offered; writers say more exactly what they take.
 _MOST = 1_000_000
+#: All that the dialog offers.
+_OFFERED = (*FORMATS, *CANVAS_FORMATS)
+
+#: Titles of options whose names say too little.
+_TITLES = {
+    "dpi": "Pixels per inch",
+    "fps": "Frames per second",
+    "label": "Time label",
+    "limits": "Intensities",
+    "ngff": "OME-NGFF",
+    "sea_ice": "CF names of sea ice",
+    "shown": "Times shown",
+    "start": "First image at",
+    "width": "Width in pixels",
+    "width_mm": "Width in mm",
+}
 
 
 class ExportBox(QWidget):
-    """A chooser of the format, one line for each of its options, and a button."""
+    """A chooser of the format, what is in it, and one line for each of its options.
+
+    Signals
+    -------
+    formatChosen : (Format,)
+        The format that was chosen before.
+    """
+
+    formatChosen = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.format = ChoiceBox()
         self.format.setObjectName("export.format")
-        self.format.set_items([(form.name, form.title) for form in FORMATS])
-        self.button = QPushButton("Export…")
-        self.button.setObjectName("export")
-        self.button.setToolTip(tooltip("Write the frames that are shown, fields and tracks."))
+        self.format.set_items([(form.name, form.title) for form in _OFFERED])
+        self.about = WrappingLabel()
+        self.about.setObjectName("export.about")
         self._editors: dict[str, Any] = {}
         self._form = QFormLayout()
         self._form.setContentsMargins(0, 0, 0, 0)
@@ -38,16 +65,18 @@ class ExportBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.format)
+        layout.addWidget(self.about)
         layout.addLayout(self._form)
-        layout.addWidget(self.button)
-        self.format.edited.connect(self._offer)
+        self._palette = DARK
         self.format.setCurrentIndex(0)
+        self._offered = self.chosen
         self._offer()
+        self.format.edited.connect(self._on_format)
 
     @property
     def chosen(self) -> Format:
         """The format that is chosen."""
-        return next(form for form in FORMATS if form.name == self.format.value())
+        return next(form for form in _OFFERED if form.name == self.format.value())
 
     def options(self) -> dict[str, Any]:
         """Return the options that were said, by the names of the writer.
@@ -68,12 +97,23 @@ class ExportBox(QWidget):
         """Return the editor of an option of the format that is chosen."""
         return self._editors[name]
 
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        problem = self.chosen.problem()
+        self.about.setStyleSheet(f"color: {palette.warning if problem else palette.dim};")
+
+    def _on_format(self) -> None:
+        before, self._offered = self._offered, self.chosen
+        self._offer()
+        self.formatChosen.emit(before)
+
     def _offer(self) -> None:
         while self._form.rowCount():
             self._form.removeRow(0)
         self._editors = {}
-        problem = self.chosen.problem()
-        self.format.setToolTip(tooltip(problem or f"Written as {', '.join(self.chosen.suffixes)}."))
+        self.about.setText(html.escape(self.chosen.problem() or self.chosen.about))
+        self.set_palette(self._palette)
         for option in self.chosen.options:
             editor = _editor(option)
             editor.setObjectName(f"export.{option.name}")
@@ -124,5 +164,5 @@ def _editor(option: Option) -> Any:
 
 
 def _title(option: Option) -> str:
-    text = option.name.replace("_", " ")
+    text = _TITLES.get(option.name, option.name.replace("_", " "))
     return text[0].upper() + text[1:]

@@ -1,0 +1,187 @@
+"""Arrows, maps and streamlines of a result as layers that follow what the user chooses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from napari_latentdyn.explore import layers as making
+from napari_latentdyn.explore.options import ExploreOptions
+from napari_latentdyn.explore.subject import Subject
+from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
+from napari_latentdyn.widgets.explore.legend import Scale
+from napari_latentdyn.widgets.explore.view import ExploreView
+from napari_latentdyn.widgets.tasks import Task
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_latentdyn.core.deformation import Deformation
+    from napari_latentdyn.reference import LayerTuple
+
+__all__ = ["Display"]
+
+#: Layers that have colours to explain, by role.
+_COLOURED = ("fields", "map", "strain_axes", "streamlines")
+
+
+class Display:
+    """Adds and renews layers, and keeps the legend true.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where layers go to.
+    view : ExploreView
+        Where the legend is.
+    run : callable
+        Computes a task, as `ExploreController` does.
+    forget : callable
+        Does without tasks of a kind.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        view: ExploreView,
+        run: Callable[..., None],
+        forget: Callable[[str], None],
+    ) -> None:
+        self._viewer = viewer
+        self._view = view
+        self._run = run
+        self._forget = forget
+        self._deformation: tuple[float, Deformation] | None = None
+        self._subject: Subject | None = None
+
+    @property
+    def subject(self) -> Subject | None:
+        """What is explored."""
+        return self._subject
+
+    @subject.setter
+    def subject(self, subject: Subject | None) -> None:
+        before, self._subject = self._subject, subject
+        if subject is None or before is None or subject.velocity is not before.velocity:
+            self._deformation = None
+
+    def renew(self, group: str, options: ExploreOptions) -> None:
+        """Show "arrows", "maps" or "streamlines" as the options say."""
+        subject = self._subject
+        if subject is None:
+            return
+        if group == "arrows":
+            self.show([making.arrows(subject, options.arrows)])
+        elif group == "maps":
+            self._renew_maps(subject, options)
+        elif group == "streamlines":
+            self._renew_streamlines(subject, options)
+
+    def _renew_maps(self, subject: Subject, options: ExploreOptions) -> None:
+        chosen = options.maps
+        if chosen.kind == "none":
+            self._remove("map")
+        if not chosen.axes:
+            self._remove("strain_axes")
+        if chosen.kind == "none" and not chosen.axes:
+            self._forget("maps")
+            return
+        known = self._deformation
+
+        def derive(_: Task) -> Any:
+            found = known[1] if known is not None and known[0] == chosen.smooth else None
+            found = found or making.deformation_of(subject, chosen.smooth)
+            made = []
+            if chosen.kind != "none":
+                made.append(making.map_layer(subject, found, chosen))
+            if chosen.axes:
+                made.append(making.axes_layer(subject, found))
+            return found, made
+
+        def show(outcome: Any) -> None:
+            if outcome is not None:
+                found, made = outcome
+                self._deformation = (chosen.smooth, found)
+                self.show(made)
+
+        self._run("maps", "Deriving the map", derive, show)
+
+    def _renew_streamlines(self, subject: Subject, options: ExploreOptions) -> None:
+        if not options.streamlines.shown:
+            self._forget("streamlines")
+            self._remove("streamlines")
+            return
+        self._run(
+            "streamlines",
+            "Drawing streamlines",
+            lambda _: [making.streamline_layer(subject, options.streamlines)],
+            self.show,
+        )
+
+    # --------------------------------------------------------------- layers
+
+    def show(self, layers: list[LayerTuple] | None) -> None:
+        """Add layers, or renew those that there are, with what their colours mean."""
+        if layers is None or self._subject is None:
+            return
+        for data, meta, kind in layers:
+            role = meta["metadata"][METADATA_KEY].get("role")
+            new = find_layer(self._viewer, self._run_id, role) is None
+            (layer,) = update_or_add(self._viewer, [(data, meta, kind)])
+            layer.name = meta["name"]
+            for look in ("edge_color", "edge_colormap", "edge_contrast_limits", "colormap"):
+                if look in meta and len(data):
+                    setattr(layer, look, meta[look])
+            if "edge_color" in meta and len(data):
+                # napari colours anew when the feature changes, not when its limits do.
+                layer.refresh_colors(update_color_mapping=False)
+            if role == "map":
+                layer.contrast_limits = meta["contrast_limits"]
+                if new:
+                    self._below_arrows(layer)
+        self.explain()
+
+    def _below_arrows(self, layer: Any) -> None:
+        arrows = find_layer(self._viewer, self._run_id, "fields")
+        if arrows is not None:
+            layers = self._viewer.layers
+            layers.move(layers.index(layer), layers.index(arrows))
+
+    def _remove(self, role: str) -> None:
+        layer = find_layer(self._viewer, self._run_id, role)
+        if layer is not None:
+            self._viewer.layers.remove(layer)
+        self.explain()
+
+    def explain(self) -> None:
+        """Tell in the legend what the colours of the layers mean."""
+        scales = []
+        for role in _COLOURED:
+            layer = find_layer(self._viewer, self._run_id, role)
+            if layer is None:
+                continue
+            info = layer.metadata[METADATA_KEY]
+            is_map = role == "map"
+            colours = layer.colormap if is_map else layer.edge_colormap
+            limits = layer.contrast_limits if is_map else layer.edge_contrast_limits
+            title, unit = _meaning(role, info, limits)
+            if limits is None:
+                continue
+            scales.append(Scale(title, unit, float(limits[0]), float(limits[1]), colours.colors))
+        self._view.legend.show_scales(scales)
+
+    @property
+    def _run_id(self) -> str | None:
+        return None if self._subject is None else self._subject.run_id
+
+
+def _meaning(role: str, info: Any, limits: Any) -> tuple[str, str]:
+    """Return what the colours of a layer tell, and the unit."""
+    if role == "map":
+        return str(info.get("quantity", "")).capitalize(), str(info.get("unit", ""))
+    if role == "strain_axes":
+        return "Strain axes: squeezing to stretching", str(info.get("unit", ""))
+    if limits is not None and tuple(limits) == (-180.0, 180.0):
+        return "Arrows: direction, 90 is up", "degrees"
+    title = "Arrows" if role == "fields" else "Streamlines"
+    return f"{title}: speed", str(info.get("speed_unit", ""))

@@ -1,0 +1,165 @@
+"""Movies of the canvas: pictures are taken in the window's thread, and encoded in a worker's."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from qtpy.QtCore import QObject, QTimer
+
+from napari_latentdyn.errors import ExportError, Stopped
+from napari_latentdyn.export.registry import Format, Option
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+__all__ = ["CANVAS_FORMATS", "CanvasCamera", "is_of_canvas"]
+
+_OPTIONS = (
+    Option("fps", float, 10.0, "Frames per second."),
+    Option("zoom", float, 1.0, "Pixels of the movie for each pixel of the canvas."),
+    Option("label", bool, True, "Show the time of each frame."),
+    Option("scale_bar", bool, True, "Show a scale bar."),
+)
+_ABOUT = (
+    "The canvas as it is now, with all layers that are shown, one picture for each frame of the "
+    "result; leave it as it is until the movie is written."
+)
+
+#: Movies of what the window shows; they are written by `CanvasCamera` and `movie.write_movie`.
+CANVAS_FORMATS = tuple(
+    Format(
+        f"canvas-{end}",
+        f"Movie of the canvas ({end.upper()})",
+        (f".{end}",),
+        "movie:write_movie",
+        about=_ABOUT,
+        extra="export",
+        modules=("av",),
+        options=_OPTIONS,
+    )
+    for end in ("mp4", "gif")
+)
+
+
+def is_of_canvas(form: Format) -> bool:
+    """Return whether a format is a movie of the canvas."""
+    return form in CANVAS_FORMATS
+
+
+class CanvasCamera(QObject):
+    """Moves the time slider and takes a picture of the canvas at every position.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Whose canvas to take.
+    points : sequence of float
+        World times, one for each picture.
+    texts : sequence of str
+        What to write on each picture; may be empty.
+    scale_bar : bool
+        Show napari's scale bar meanwhile.
+    zoom : float
+        Pixels of a picture for each pixel of the canvas.
+    parent : QObject, optional
+        Its owner.
+    """
+
+    #: Pictures that may wait for the encoder.
+    AHEAD = 2
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        points: Sequence[float],
+        texts: Sequence[str] = (),
+        *,
+        scale_bar: bool = True,
+        zoom: float = 1.0,
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._points = list(points)
+        self._texts = list(texts)
+        self._zoom = zoom
+        self._scale_bar = scale_bar
+        self._taken = 0
+        self._pictures: queue.Queue[Any] = queue.Queue(self.AHEAD)
+        self._restore: list[Callable[[], Any]] = []
+        self._timer = QTimer(self)
+        self._timer.setInterval(5)
+        self._timer.timeout.connect(self._take)
+
+    def start(self) -> None:
+        """Begin; called in the window's thread."""
+        overlays = self._viewer.canvas.overlays
+        if self._texts:
+            self._set(overlays.text, position="top_left", font_size=14, visible=True, text="")
+        self._set(overlays.scale_bar, visible=self._scale_bar)
+        point = self._viewer.dims.point
+        self._restore.append(lambda: self._viewer.dims.set_point(range(len(point)), point))
+        self._timer.start()
+
+    def finish(self) -> None:
+        """Leave the window as it was before; called in its thread, once or more."""
+        self._timer.stop()
+        while self._restore:
+            self._restore.pop()()
+
+    def pictures(self, should_stop: Callable[[], bool]) -> Iterator[NDArray[np.uint8]]:
+        """Yield the pictures as they are taken; called by a worker.
+
+        Yields
+        ------
+        ndarray of uint8, shape (H, W, 4)
+
+        Raises
+        ------
+        ExportError
+            If a picture cannot be taken.
+        Stopped
+            If `should_stop` became true.
+        """
+        for _ in self._points:
+            while True:
+                if should_stop():
+                    raise Stopped
+                try:
+                    picture = self._pictures.get(timeout=0.05)
+                    break
+                except queue.Empty:
+                    continue
+            if isinstance(picture, Exception):
+                raise ExportError(f"the canvas gives no picture: {picture}.") from picture
+            yield picture
+
+    def _set(self, overlay: Any, **values: Any) -> None:
+        for name, value in values.items():
+            self._restore.append(partial(setattr, overlay, name, getattr(overlay, name)))
+            setattr(overlay, name, value)
+
+    def _take(self) -> None:
+        if self._taken == len(self._points):
+            self.finish()
+            return
+        if self._pictures.full():
+            return
+        viewer = self._viewer
+        try:
+            viewer.dims.set_point(viewer.dims.ndim - 3, self._points[self._taken])
+            if self._texts:
+                viewer.canvas.overlays.text.text = self._texts[self._taken]
+            picture = viewer.screenshot(canvas_only=True, flash=False, scale=self._zoom)
+        except (RuntimeError, ValueError) as error:
+            # The window may be closed meanwhile, or too large for the graphics.
+            self._pictures.put_nowait(error)
+            self.finish()
+            return
+        self._taken += 1
+        self._pictures.put_nowait(np.ascontiguousarray(picture))

@@ -1,0 +1,187 @@
+"""The view of the dialog "Export": it shows, it emits signals, and it knows no viewer."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QCloseEvent
+from qtpy.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QFormLayout,
+    QHBoxLayout,
+    QLineEdit,
+    QMessageBox,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_latentdyn.export.registry import Format
+from napari_latentdyn.widgets.export.box import ExportBox
+from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.palette import DARK, Palette
+
+__all__ = ["ExportDialog"]
+
+
+class ExportDialog(QDialog):
+    """A format with its options, a place, a button, and how far it is.
+
+    Signals
+    -------
+    exportRequested, cancelRequested
+        What the names say; closing the dialog cancels, too.
+    """
+
+    exportRequested = Signal()
+    cancelRequested = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setObjectName("export_dialog")
+        self.setModal(False)
+        self._palette = DARK
+        self._status: tuple[str, bool] = ("", False)
+        self.box = ExportBox()
+        self.path = QLineEdit()
+        self.path.setObjectName("export.path")
+        self.path.setToolTip(tooltip("File or folder to write; nothing is replaced unasked."))
+        self.browse = QPushButton("Browse…")
+        self.browse.setObjectName("export.browse")
+        self.progress = QProgressBar()
+        self.progress.setObjectName("export.progress")
+        self.status = WrappingLabel(lines=2)
+        self.status.setObjectName("export.status")
+        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.write = QPushButton("Export")
+        self.write.setObjectName("export.write")
+        self.write.setDefault(True)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setObjectName("export.cancel")
+        self.done_button = QPushButton("Close")
+        self.done_button.setObjectName("export.close")
+        self._lay_out()
+        self.browse.clicked.connect(self._browse)
+        self.write.clicked.connect(lambda: self.exportRequested.emit())
+        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.done_button.clicked.connect(self.close)
+        self.box.formatChosen.connect(self._on_format)
+        self.set_busy("")
+
+    # ------------------------------------------------------------------ show
+
+    @property
+    def form(self) -> Format:
+        """The format that is chosen."""
+        return self.box.chosen
+
+    def target(self) -> Path | None:
+        """Return the place to write to with the suffix of the format, None if there is none."""
+        text = self.path.text().strip()
+        if not text:
+            return None
+        path = Path(text).expanduser()
+        form = self.form
+        if form.suffix and not path.name.lower().endswith(form.suffixes):
+            path = path.with_name(path.name + form.suffix)
+        return path
+
+    def offer(self, name: str, path: Path) -> None:
+        """Show which result is exported, and propose a place without its suffix."""
+        self.setWindowTitle(f"Export {name}")
+        self.path.setText(f"{path}{self.form.suffix}")
+        self.show_status("")
+
+    def show_status(self, text: str, *, error: bool = False) -> None:
+        """Show one line."""
+        self._status = (text, error)
+        self.status.setText(html.escape(text))
+        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
+        self.status.setProperty("severity", "error" if error else "info")
+
+    def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
+        """Show that something is written, ``""`` for nothing."""
+        self.progress.setVisible(bool(what))
+        self.cancel.setVisible(bool(what))
+        self.done_button.setVisible(not what)
+        self.write.setEnabled(not what)
+        self.progress.setRange(0, total)
+        self.progress.setValue(done)
+        self.progress.setFormat(f"{what} %p %")
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        self.box.set_palette(palette)
+        self.show_status(self._status[0], error=self._status[1])
+
+    def ask_replace(self, path: Path) -> bool:
+        """Ask whether what is there may be replaced."""
+        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
+        text = f"{path} is there already. Replace it?"
+        return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
+
+    def closeEvent(self, event: QCloseEvent | None) -> None:
+        """Write no further."""
+        self.cancelRequested.emit()
+        super().closeEvent(event)
+
+    def reject(self) -> None:
+        """Close by the key Escape."""
+        self.close()
+
+    def sizeHint(self) -> QSize:
+        """Take what a path needs to be read."""
+        return QSize(480, 420)
+
+    # ----------------------------------------------------------------- build
+
+    def _lay_out(self) -> None:
+        place = QHBoxLayout()
+        place.setSpacing(4)
+        place.addWidget(self.path, 1)
+        place.addWidget(self.browse)
+        form = QFormLayout()
+        form.setContentsMargins(0, 0, 0, 0)
+        form.addRow("Write to", place)
+        buttons = QHBoxLayout()
+        buttons.addStretch(1)
+        for button in (self.write, self.cancel, self.done_button):
+            button.setMinimumWidth(90)
+            buttons.addWidget(button)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(12, 10, 12, 10)
+        layout.setSpacing(8)
+        layout.addWidget(self.box)
+        layout.addStretch(1)
+        layout.addLayout(form)
+        layout.addWidget(self.progress)
+        layout.addWidget(self.status)
+        layout.addLayout(buttons)
+
+    def _on_format(self, before: Format) -> None:
+        """Exchange the end of the name."""
+        text = self.path.text()
+        end = next((end for end in before.suffixes if end and text.lower().endswith(end)), "")
+        self.path.setText(f"{text.removesuffix(text[len(text) - len(end) :])}{self.form.suffix}")
+        self.show_status("")
+
+    def _browse(self) -> None:
+        form = self.form
+        ends = " ".join(f"*{suffix}" for suffix in form.suffixes if suffix) or "*"
+        # What is there already is asked about when it is about to be replaced.
+        path, _ = QFileDialog.getSaveFileName(
+            self,
+            f"Export as {form.title}",
+            self.path.text(),
+            f"{form.title} ({ends})",
+            options=QFileDialog.Option.DontConfirmOverwrite,
+        )
+        if path:
+            self.path.setText(str(path))

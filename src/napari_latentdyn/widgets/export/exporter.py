@@ -1,0 +1,231 @@
+"""Writes a result in the formats of other programs, between dialog and viewer."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from qtpy.QtCore import QObject
+from qtpy.QtWidgets import QWidget
+
+from napari_latentdyn.export.look import time_text
+from napari_latentdyn.export.movie import write_movie
+from napari_latentdyn.export.registry import Format
+from napari_latentdyn.layers import find_layer
+from napari_latentdyn.widgets.export.canvas import CanvasCamera, is_of_canvas
+from napari_latentdyn.widgets.export.dialog import ExportDialog
+from napari_latentdyn.widgets.palette import palette_of
+from napari_latentdyn.widgets.tasks import Task, Tasks
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_latentdyn.explore.subject import Subject
+    from napari_latentdyn.export import Source
+
+__all__ = ["Exporter"]
+
+
+class Exporter(QObject):
+    """Shows the dialog, and writes in the background.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where frames and tracks are looked for, and whose canvas is filmed.
+    parent : QWidget
+        What the dialog belongs to.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._subject: Subject | None = None
+        self._folder = Path.home()
+        self._camera: CanvasCamera | None = None
+        self._tasks = Tasks(self)
+        self.dialog = ExportDialog(parent)
+        self._tasks.changed.connect(self._on_progress)
+        self._tasks.failed.connect(lambda text: self.dialog.show_status(text, error=True))
+        self.dialog.exportRequested.connect(self._export)
+        self.dialog.cancelRequested.connect(self._cancel)
+
+    def show(self, subject: Subject) -> None:
+        """Open the dialog for a result, or bring it to the front."""
+        self.dialog.set_palette(palette_of(self._viewer))
+        self._offer(subject)
+        self.dialog.show()
+        self.dialog.raise_()
+        self.dialog.activateWindow()
+
+    def take(self, subject: Subject | None) -> None:
+        """Go on with another result, or with none."""
+        if not self.dialog.isVisible():
+            self._subject = None
+        elif subject is None:
+            self.dialog.close()
+            self._subject = None
+        else:
+            self._offer(subject)
+
+    def close(self) -> None:
+        """Stop what is written, and close the dialog."""
+        self._tasks.close()
+        self._end_film()
+        self.dialog.close()
+
+    def _offer(self, subject: Subject) -> None:
+        if self._subject is None or self._subject.run_id != subject.run_id:
+            self._cancel()
+            self.dialog.offer(subject.name, self._folder / _file_name(subject))
+        self._subject = subject
+
+    def _export(self) -> None:
+        subject, dialog = self._subject, self.dialog
+        if subject is None or self._tasks.busy:
+            return
+        form, path = dialog.form, dialog.target()
+        problem = form.problem()
+        options: dict[str, Any] = {}
+        try:
+            options = dialog.box.options()
+        except ValueError:
+            problem = "An option takes numbers with commas between them, such as 0, 0.5, 1."
+        if path is None:
+            problem = "Say where to write: a file, or a folder for formats of several files."
+        if problem is not None or path is None:
+            dialog.show_status(problem or "", error=True)
+            return
+        dialog.path.setText(str(path))
+        replace = path.exists()
+        if replace and not dialog.ask_replace(path):
+            return
+        self._folder = path.parent
+        if is_of_canvas(form):
+            self._film(subject, form, path, replace, options)
+        else:
+            self._write(subject, form, path, replace, options)
+
+    def _write(
+        self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
+    ) -> None:
+        frames, tracks = self._frames(subject), self._tracks(subject)
+
+        def write(task: Task) -> Path:
+            return form.write(
+                _source(subject, frames, tracks, task),
+                path,
+                overwrite=replace,
+                on_progress=task.report,
+                should_stop=task.stop.is_set,
+                **options,
+            )
+
+        self._tasks.run(Task("export", f"Writing {form.title}", write, self._say))
+
+    def _film(
+        self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
+    ) -> None:
+        if self._viewer.dims.ndim < 3 or find_layer(self._viewer, subject.run_id, "frames") is None:
+            self.dialog.show_status(
+                "The canvas has no frames to play: press Draw to bring them back.", error=True
+            )
+            return
+        chosen = {option.name: option.default for option in form.options} | options
+        scale, start = subject.timeline.of_frames
+        texts = [time_text(_bare(subject), time) for time in subject.times]
+        camera = self._camera = CanvasCamera(
+            self._viewer,
+            [start + scale * step for step in range(len(subject.times))],
+            texts if chosen["label"] else (),
+            scale_bar=chosen["scale_bar"],
+            zoom=chosen["zoom"],
+            parent=self,
+        )
+
+        def write(task: Task) -> Path:
+            return write_movie(
+                camera.pictures(task.stop.is_set),
+                path,
+                fps=chosen["fps"],
+                total=len(subject.times),
+                overwrite=replace,
+                on_progress=task.report,
+                should_stop=task.stop.is_set,
+            )
+
+        camera.start()
+        self._tasks.run(Task("export", "Filming the canvas", write, self._say))
+
+    def _say(self, written: Path | None) -> None:
+        if written is not None:
+            self.dialog.show_status(f"Exported as {written}.")
+
+    def _on_progress(self, what: str, done: int, total: int) -> None:
+        self.dialog.set_busy(what, done, total)
+        if not what:
+            self._end_film()
+
+    def _cancel(self) -> None:
+        if self._tasks.busy:
+            self._tasks.cancel()
+            self.dialog.show_status("Stopped; nothing was written.")
+
+    def _end_film(self) -> None:
+        if self._camera is not None:
+            self._camera.finish()
+            self._camera.deleteLater()
+            self._camera = None
+
+    def _frames(self, subject: Subject) -> Any:
+        layer = find_layer(self._viewer, subject.run_id, "frames")
+        if layer is None or layer.rgb or layer.ndim not in (3, 4):
+            return None
+        data = np.asarray(layer.data)
+        data = np.moveaxis(data, 0, 1) if data.ndim == 4 else data
+        return data if len(data) == len(subject.times) else None
+
+    def _tracks(self, subject: Subject) -> Any:
+        layer = find_layer(self._viewer, subject.run_id, "tracers")
+        if layer is None:
+            return None
+        data = np.array(layer.data, dtype=np.float64)
+        data[:, 1] = subject.times[np.clip(data[:, 1].astype(int), 0, len(subject.times) - 1)]
+        return data
+
+
+def _file_name(subject: Subject) -> str:
+    return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
+
+
+def _bare(subject: Subject) -> Source:
+    """Return the times of a result alone, as what labels are made of."""
+    from napari_latentdyn.export import Source
+
+    return Source(
+        frames=np.zeros((len(subject.times), 1, 1), np.float32),
+        times=subject.times,
+        velocity=np.zeros((0, 2, 1, 1), np.float32),
+        interval=subject.interval,
+    )
+
+
+def _source(subject: Subject, frames: Any, tracks: Any, task: Task) -> Source:
+    from napari_latentdyn.export import Source
+
+    if frames is None:
+        # Colours of a layer are cut to what can be shown.
+        frames = subject.frames(task.stop.is_set, task.report)
+    return Source(
+        frames=frames,
+        times=subject.times,
+        velocity=subject.velocity,
+        settings=subject.settings,
+        report=subject.report,
+        placement=subject.placement,
+        interval=subject.interval,
+        name=subject.name,
+        tracks=tracks,
+    )

@@ -1,0 +1,250 @@
+"""The dialog "Export" in a real window, driven by its object names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import av
+import napari
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox, QPushButton
+from tests.widgets.conftest import Images, Open
+from tests.widgets.helpers import PLUGIN, control, made, run
+
+from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.settings import Settings
+
+FRAMES, SIDE = 5, 40
+Exporting = Callable[[], tuple[napari.Viewer, Any]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A run folder of five frames, in which things move down by a pixel a stage."""
+    random = np.random.default_rng(0)
+    frames = random.random((FRAMES, SIDE, SIDE)).astype(np.float32)
+    velocity = np.zeros((FRAMES - 1, 2, SIDE, SIDE), np.float32)
+    velocity[:, 0] = 1.0
+    return write_run(
+        tmp_path / "drift",
+        frames=frames,
+        times=np.linspace(0, 1, FRAMES),
+        velocity=velocity,
+        field_times=np.arange(FRAMES - 1) / (FRAMES - 1),
+        settings=Settings(),
+        report={"interval": {"value": 12.0, "unit": "hour"}},
+        tensors={"weight": np.zeros(2, np.float32)},
+        tensor_metadata={},
+        inputs={"first": frames[0], "last": frames[-1]},
+    )
+
+
+@pytest.fixture
+def exporting(
+    make_napari_viewer: Callable[..., napari.Viewer], folder: Path, qtbot: Any
+) -> Exporting:
+    """Drop a run folder, open the widget, and press Export."""
+
+    def make() -> tuple[napari.Viewer, Any]:
+        viewer = make_napari_viewer(show=True)
+        viewer.open(str(folder), plugin=PLUGIN)
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+        qtbot.waitUntil(control(panel, "export", QPushButton).isEnabled)
+        control(panel, "export", QPushButton).click()
+        dialog = panel.findChild(QDialog, "export_dialog")
+        assert dialog.isVisible()
+        return viewer, dialog
+
+    return make
+
+
+def write(dialog: Any, qtbot: Any, form: str, target: Path | str) -> tuple[str, str]:
+    """Choose a format and a place, press Export, and return what is said in the end."""
+    control(dialog, "export.format").setCurrentText(form)
+    control(dialog, "export.path").setText(str(target))
+    control(dialog, "export.write", QPushButton).click()
+    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=60_000)
+    status = control(dialog, "export.status")
+    return status.text(), status.property("severity")
+
+
+def test_frames_are_written_where_the_user_says(exporting, qtbot, tmp_path, folder):
+    _, dialog = exporting()
+    assert "drift" in dialog.windowTitle()
+    # The name lacks its suffix.
+    text, severity = write(dialog, qtbot, "OME-TIFF", tmp_path / "a")
+    assert severity == "info"
+    assert str(tmp_path / "a.ome.tif") in text
+    expected = tifffile.imread(folder / "frames.ome.tif")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.ome.tif"), expected)
+    movie = tmp_path / "c.mp4"
+    control(dialog, "export.format").setCurrentText("Movie (MP4)")
+    control(dialog, "export.fps").setValue(5.0)
+    control(dialog, "export.arrows").setChecked(True)
+    write(dialog, qtbot, "Movie (MP4)", movie)
+    with av.open(str(movie)) as file:
+        assert file.streams.video[0].frames == FRAMES
+        assert file.streams.video[0].average_rate == 5
+
+
+def test_the_name_follows_the_format(exporting, tmp_path):
+    _, dialog = exporting()
+    path = control(dialog, "export.path")
+    assert path.text().endswith("drift.ome.tif")
+    path.setText(str(tmp_path / "mine.ome.tif"))
+    for form, name in (
+        ("NumPy arrays", "mine.npz"),
+        ("GeoTIFF, a file for each time and field", "mine"),
+        ("Movie of the canvas (GIF)", "mine.gif"),
+    ):
+        control(dialog, "export.format").setCurrentText(form)
+        assert path.text() == str(tmp_path / name)
+        assert control(dialog, "export.about").text()
+
+
+def test_browse_chooses_the_place(exporting, tmp_path, monkeypatch):
+    _, dialog = exporting()
+    chosen = tmp_path / "there.ome.tif"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(chosen), ""))
+    control(dialog, "export.browse", QPushButton).click()
+    assert control(dialog, "export.path").text() == str(chosen)
+
+
+@pytest.mark.parametrize("answer", ["Yes", "No"])
+def test_what_is_there_is_replaced_only_after_a_yes(
+    exporting, qtbot, tmp_path, monkeypatch, answer
+):
+    _, dialog = exporting()
+    there = tmp_path / "a.npz"
+    there.write_text("mine")
+    asked = []
+
+    def say(*given: Any) -> Any:
+        asked.append(given[2])
+        return getattr(QMessageBox.StandardButton, answer)
+
+    monkeypatch.setattr(QMessageBox, "question", say)
+    write(dialog, qtbot, "NumPy arrays", tmp_path / "a")
+    assert str(there) in asked[0]
+    assert (there.read_bytes() == b"mine") == (answer == "No")
+
+
+def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
+    _, dialog = exporting()
+    control(dialog, "export.format").setCurrentText("Figure")
+    control(dialog, "export.shown").setText("now")
+    text, severity = write(dialog, qtbot, "Figure", tmp_path / "a.png")
+    assert severity == "error"
+    assert "numbers with commas" in text
+    text, severity = write(dialog, qtbot, "NumPy arrays", " ")
+    assert (severity, "where to write" in text) == ("error", True)
+    (tmp_path / "file").write_text("mine")
+    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "file" / "a")
+    assert severity == "error"
+    assert not list(tmp_path.glob("a*"))
+    assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_tracers_that_were_carried_are_the_tracks(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    panel = dialog.parent()
+    control(panel, "place_grid", QPushButton).click()
+    control(panel, "carry", QPushButton).click()
+    qtbot.waitUntil(lambda: bool(made(viewer, "tracers")))
+    write(dialog, qtbot, "Table of tracks (CSV)", tmp_path / "b.tracks.csv")
+    rows = (tmp_path / "b.tracks.csv").read_text().splitlines()
+    assert len(rows) == 1 + len(made(viewer, "tracers")[0].data)
+
+
+@pytest.mark.parametrize("end", ["mp4", "gif"])
+def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
+    viewer, dialog = exporting()
+    viewer.dims.set_current_step(0, 2)
+    zoom = viewer.scene.camera.zoom
+    target = tmp_path / f"canvas.{end}"
+    text, severity = write(dialog, qtbot, f"Movie of the canvas ({end.upper()})", target)
+    assert severity == "info", text
+    height, width = viewer.screenshot(flash=False).shape[:2]
+    with av.open(str(target)) as file:
+        pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert len(pictures) == FRAMES
+    assert abs(pictures[0].shape[0] - height) <= 1
+    assert abs(pictures[0].shape[1] - width) <= 1
+    for one, other in pairwise(pictures):
+        assert np.abs(one.astype(int) - other).mean() > 2, "every frame shows another time"
+    # The window is as it was.
+    assert viewer.dims.current_step[0] == 2
+    assert viewer.scene.camera.zoom == zoom
+    assert not viewer.canvas.overlays.text.visible
+    assert not viewer.canvas.overlays.scale_bar.visible
+
+
+def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
+    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
+    control(dialog, "export.write", QPushButton).click()
+    qtbot.mouseClick(control(dialog, "export.cancel", QPushButton), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled)
+    assert "nothing was written" in control(dialog, "export.status").text()
+    assert not list(tmp_path.glob("film*"))
+    assert not viewer.canvas.overlays.text.visible
+
+
+def test_closing_the_viewer_while_filming_ends_all(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
+    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
+    control(dialog, "export.write", QPushButton).click()
+    QApplication.processEvents()
+    viewer.close()
+    assert not (tmp_path / "film.mp4").exists()
+
+
+def test_a_result_just_made_is_exported_from_its_own_window(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel, "preview")
+    panel.findChild(QAction, "save_export").trigger()
+    dialog = panel.findChild(QDialog, "export_dialog")
+    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "a.npz")
+    assert severity == "info", text
+    with np.load(tmp_path / "a.npz") as arrays:
+        np.testing.assert_array_equal(arrays["frames"], made(viewer, "frames")[0].data)
+
+
+def test_a_geotiff_that_was_opened_in_napari_stays_one(
+    make_napari_viewer: Any, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    wanted = {"crs": "EPSG:3413", "transform": rasterio.Affine(40, 0, 5e5, 0, -40, -1.2e6)}
+    for name, image in zip("ab", images, strict=True):
+        height, width = image.shape
+        shape = {"height": height, "width": width, "count": 1, "dtype": image.dtype}
+        with rasterio.open(tmp_path / f"{name}.tif", "w", driver="GTiff", **shape, **wanted) as f:
+            f.write(image, 1)
+    viewer = make_napari_viewer()
+    for name in "ab":
+        viewer.open(str(tmp_path / f"{name}.tif"), plugin="napari")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    run(qtbot, panel, "preview")
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+    control(explorer, "export", QPushButton).click()
+    dialog = explorer.findChild(QDialog, "export_dialog")
+    target = tmp_path / "out.tif"
+    text, severity = write(dialog, qtbot, "GeoTIFF, a band for each time", target)
+    assert severity == "info", text
+    with rasterio.open(target) as file:
+        assert file.crs.to_epsg() == 3413
+        assert file.transform == wanted["transform"]
+        np.testing.assert_allclose(
+            file.read(), made(viewer, "frames")[0].data.astype(np.float32), rtol=1e-6
+        )
