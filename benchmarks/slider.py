@@ -2,7 +2,9 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.slider
 
-Every step moves the slider by one frame and draws the canvas, as a user's does.
+Every step moves the slider by one frame and draws the canvas, as a user's does. The
+window has the size of a small screen: where the processor draws, a step takes longer
+the larger the canvas is.
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import napari
 import numpy as np
 from qtpy.QtWidgets import QApplication
 
+from napari_latentdyn import layers
 from napari_latentdyn.explore import layers as making
 from napari_latentdyn.explore.options import MapOptions
 from napari_latentdyn.explore.subject import Subject
@@ -43,10 +46,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=6)
+    parser.add_argument("--window", type=int, nargs=2, default=(1366, 768))
+    parser.add_argument("--plain", action="store_true", help="draw as napari does by itself")
     given = parser.parse_args()
+    if given.plain:
+        layers.ease_slider = lambda viewer: None
     shown = subject(given.side)
     frames = np.random.default_rng(0).random((STAGES + 1, given.side, given.side), np.float32)
     viewer = napari.Viewer(show=True)
+    # napari remembers the size of the window before.
+    viewer.window.set_geometry(0, 0, *given.window)
     made = result_layers(
         frames=frames,
         times=shown.times,
@@ -73,6 +82,8 @@ def main() -> None:
         taken.append(1000 * (time.perf_counter() - began))
     # The first round fills the caches of the graphics.
     later = np.array(taken[STAGES + 1 :])
+    size = canvas.native.size()
+    print(f"canvas of {size.width()} x {size.height()} pixels")
     print(f"median {np.median(later):.0f} ms, worst {later.max():.0f} ms, of {len(later)} steps")
     viewer.close()
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gc
+import weakref
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 from napari.layers import Vectors
 
-from napari_latentdyn.drawing import ease_slider
+from napari_latentdyn.drawing import REST_MS, ease_slider
 from napari_latentdyn.layers import METADATA_KEY, update_or_add
 
 STAGES = 3
@@ -89,6 +92,43 @@ def test_arrows_look_as_napari_draws_them(make_napari_viewer):
         assert len(shown)
         colours.add(tuple(np.median(shown[:, :3], axis=0)))
     assert len(colours) == STAGES
+
+
+def test_thumbnails_follow_when_the_slider_rests(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    frames = np.stack([np.full((8, 8), level, np.float32) for level in range(STAGES)])
+    looks = {
+        "name": "frames",
+        "contrast_limits": (0, STAGES - 1),
+        "rgb": False,
+        "metadata": {METADATA_KEY: {"run_id": "one", "role": "frames"}},
+    }
+    (layer,) = update_or_add(viewer, [(frames, looks, "image")])
+    viewer.dims.set_current_step(0, 1)
+    qtbot.wait(2 * REST_MS)
+    before = layer.thumbnail.copy()
+    viewer.dims.set_current_step(0, 0)
+    viewer.dims.set_current_step(0, 2)
+    np.testing.assert_array_equal(layer.thumbnail, before)
+    qtbot.waitUntil(lambda: layer.thumbnail[..., 0].max() == 255, timeout=10 * REST_MS)
+
+
+def test_a_layer_that_was_removed_is_let_go(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    (layer,) = update_or_add(viewer, [arrows()])
+    kept = weakref.ref(layer)
+    viewer.layers.clear()
+    del layer
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and kept() is None)
+
+
+def test_a_layer_outlives_its_window(make_napari_viewer, qtbot):
+    viewer = make_napari_viewer()
+    (layer,) = update_or_add(viewer, [arrows()])
+    viewer.close()
+    qtbot.wait(10)
+    layer.data = layer.data[1:]
+    assert len(layer.data) == STAGES - 1
 
 
 def test_easing_twice_is_easing_once(make_napari_viewer):
