@@ -287,7 +287,9 @@ def tracer_layer(
         colormap="viridis",
         tail_length=len(subject.times),
         head_length=0,
-        tail_width=2,
+        tail_width=3,
+        # Added to bright images, lines would vanish.
+        blending="translucent_no_depth",
     )
     return layer, int((~known.all(axis=1)).sum())
 

@@ -53,6 +53,7 @@ class Tracers:
         layer = self._layer()
         if layer is None:
             layer = self._add(np.zeros((0, 2)))
+        layer.visible = True
         self._viewer.layers.selection.active = layer
         layer.mode = "add"
         self._view.show_status("Click in the image to place tracers, then press Carry.")
@@ -68,6 +69,7 @@ class Tracers:
             layer = self._add(points)
         else:
             layer.data = points
+        layer.visible = True
         layer.mode = "select"
         self._view.show_status(f"{len(points)} tracers placed; press Carry.")
 
@@ -95,6 +97,8 @@ class Tracers:
                 )
                 return
             layer.mode = "select"
+            # They stay where they were placed, while the tracks go on.
+            layer.visible = False
             self._show([made])
             left = f" {lost} of them leave or enter the image." if lost else ""
             self._view.show_status(
