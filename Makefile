@@ -16,7 +16,7 @@ else \
 fi
 endef
 
-.PHONY: help demo test setup check style types architecture manifest docs screenshots clean
+.PHONY: help demo test setup check style types architecture manifest docs screenshots tutorials clean
 
 help: ## say what can be made
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
@@ -50,6 +50,9 @@ docs: setup ## build the documentation into site/
 
 screenshots: setup ## take the pictures of the documentation anew
 	$(call on_virtual_screen,$(BIN)/python scripts/screenshots.py)
+
+tutorials: setup ## make the pictures and figures of the tutorials (an hour and a half, once)
+	$(BIN)/python -m benchmarks.tutorials
 
 clean: ## remove the environment and all that was made
 	rm -rf $(VENV) build dist site demo-run .pytest_cache .mypy_cache .ruff_cache

@@ -3,7 +3,7 @@
     python -m benchmarks.tutorials [--out build/tutorials] [--pages]
 
 runs every method on every scene (what is in the output folder is not run again;
-half an hour on one core from nothing), draws the pictures in
+an hour and a half on one core from nothing), draws the pictures in
 `docs/images/tutorials`, and writes the figures into the pages.
 """
 

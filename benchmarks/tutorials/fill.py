@@ -1,7 +1,7 @@
-"""Puts figures and tables into pages, between comments that say what belongs there.
+"""Puts figures and tables into pages, beside marks that say what belongs there.
 
-A figure in a sentence stands in `<!--=drift.standard.psnr-->38.8<!--/-->`: scene,
-method ("truth" for the truth) and measure. A table stands between the lines
+A figure in a sentence stands in `<span data-is="drift.standard.psnr">38.8</span>`:
+scene, method ("truth" for the truth) and measure. A table stands between the lines
 `<!-- table: NAME -->` and `<!-- /table -->`.
 """
 
@@ -16,7 +16,7 @@ from benchmarks.tutorials.figures import Figures
 
 __all__ = ["fill", "scene_table", "told"]
 
-_INLINE = re.compile(r"<!--=([^>]*?)-->.*?<!--/-->", re.DOTALL)
+_INLINE = re.compile(r'<span data-is="([^">]*)">[^<]*</span>')
 _TABLE = re.compile(r"<!-- table: (.*?) -->.*?<!-- /table -->", re.DOTALL)
 
 #: Title of each measure, digits, and whether it is told in percent.
@@ -24,6 +24,8 @@ _MEASURES: dict[str, tuple[str, int, bool]] = {
     "psnr": ("PSNR (dB)", 1, False),
     "ssim": ("SSIM", 3, False),
     "gradient_error": ("gradient RMSE", 4, False),
+    "ends": ("end error (%)", 1, True),
+    "half": ("half-way error (%)", 1, True),
     "fixed": ("fixed share (%)", 0, True),
     "detail": ("detail (%)", 0, True),
     "similarity": ("detail's correlation", 2, False),
@@ -42,6 +44,8 @@ _COLUMNS = (
     "psnr",
     "ssim",
     "gradient_error",
+    "ends",
+    "half",
     "fixed",
     "detail",
     "similarity",
@@ -85,7 +89,7 @@ def fill(page: str, inline: Callable[[str], str], tables: Callable[[str], str]) 
     KeyError
         If there is no such figure or table.
     """
-    page = _INLINE.sub(lambda m: f"<!--={m[1]}-->{inline(m[1])}<!--/-->", page)
+    page = _INLINE.sub(lambda m: f'<span data-is="{m[1]}">{inline(m[1])}</span>', page)
     return _TABLE.sub(
         lambda m: f"<!-- table: {m[1]} -->\n\n{tables(m[1])}\n\n<!-- /table -->", page
     )

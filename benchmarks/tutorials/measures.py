@@ -53,7 +53,7 @@ def changing(first: Array, last: Array) -> Mask:
     first, last = (np.asarray(image, np.float64) for image in (first, last))
     span = max(first.max(), last.max()) - min(first.min(), last.min())
     around: Array = ndimage.gaussian_filter(np.abs(last - first), _AROUND)
-    return around > _CHANGES * span
+    return np.asarray(around > _CHANGES * span)
 
 
 def fixed_share(frame: Array, first: Array, last: Array, where: Mask) -> float:
@@ -170,12 +170,13 @@ def straight(flow: Array, times: Sequence[float] | Array, points: Array) -> NDAr
     """
     read = [ndimage.map_coordinates(part, np.transpose(points), order=1) for part in flow]
     way = np.stack(read, axis=-1)[:, None]
-    return np.asarray(points)[:, None] + np.asarray(times)[None, :, None] * way
+    paths = np.asarray(points)[:, None] + np.asarray(times)[None, :, None] * way
+    return np.asarray(paths, np.float64)
 
 
 def tracer_errors(paths: Array, truth: Array) -> NDArray[np.float64]:
     """Return the distances (P, T) in pixels of paths (P, T, 2) from the true ones."""
-    return np.hypot(*np.moveaxis(np.asarray(paths, np.float64) - truth, -1, 0))
+    return np.asarray(np.hypot(*np.moveaxis(np.asarray(paths, np.float64) - truth, -1, 0)))
 
 
 def sagitta(paths: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -192,12 +193,12 @@ def sagitta(paths: NDArray[np.float64]) -> NDArray[np.float64]:
         Distance of the point half way from the middle of both ends, in pixels.
     """
     half = paths.shape[1] // 2
-    return np.hypot(*(paths[:, half] - (paths[:, 0] + paths[:, -1]) / 2).T)
+    return np.asarray(np.hypot(*(paths[:, half] - (paths[:, 0] + paths[:, -1]) / 2).T))
 
 
 def _fine(image: Array) -> NDArray[np.float64]:
     image = np.asarray(image, np.float64)
-    return image - ndimage.gaussian_filter(image, _DETAIL)
+    return np.asarray(image - ndimage.gaussian_filter(image, _DETAIL))
 
 
 def darkness(frame: Array, where: Mask, ice: float, water: float) -> float:

@@ -8,8 +8,13 @@ carried to the last, with one bilinear interpolation for each stage.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 __all__ = ["one_sided_advection"]
 
@@ -65,7 +70,7 @@ def one_sided_advection(
     return np.stack(frames).astype(np.float32), fields.numpy()
 
 
-def _fitted(knots, a, b, steps):  # type: ignore[no-untyped-def]
+def _fitted(knots: Tensor, a: Tensor, b: Tensor, steps: int) -> Tensor:
     import torch
     from torch.nn import functional
 
@@ -84,7 +89,7 @@ def _fitted(knots, a, b, steps):  # type: ignore[no-untyped-def]
     return knots.detach()
 
 
-def _carried(image, fields, time):  # type: ignore[no-untyped-def]
+def _carried(image: Tensor, fields: Tensor, time: float) -> Tensor:
     """Carry an image (1, C, H, W) to a time, with one interpolation for each stage."""
     import torch
     from torch.nn import functional
@@ -104,5 +109,6 @@ def _carried(image, fields, time):  # type: ignore[no-untyped-def]
     return image
 
 
-def _size(difference):  # type: ignore[no-untyped-def]
+def _size(difference: Tensor) -> Tensor:
+    """Return the mean size, smooth around zero."""
     return (difference.square() + 1e-4).sqrt().mean()

@@ -37,7 +37,7 @@ class Made:
 
     def at(self, case: Case, time: float) -> NDArray[np.float32]:
         """Return the frame (C, H, W) at one of the times that were asked for."""
-        return self.frames[int(np.argmin(np.abs(case.asked - time)))]
+        return np.asarray(self.frames[int(np.argmin(np.abs(case.asked - time)))])
 
 
 def run_all(out: Path) -> None:

@@ -42,6 +42,8 @@ def tracer_sheet(case: Case, made: dict[str, Made], path: Path) -> None:
             axis.plot(path_[:, 1], path_[:, 0], color="#1f4e9c", lw=1.2)
             axis.plot(path_[-1, 1], path_[-1, 0], ".", color="#1f4e9c", ms=4)
         went = tracers(case, method, made[method], times, drawn[:, 0])
+        if went is None:
+            continue
         off = _LARGER * (went[:, half] - drawn[:, half])
         axis.quiver(
             *drawn[:, half, ::-1].T,
@@ -58,6 +60,8 @@ def tracer_sheet(case: Case, made: dict[str, Made], path: Path) -> None:
     axis = axes[-1]
     for method, colour in _CURVES.items():
         found = tracers(case, method, made[method], times, paths[:, 0])
+        if found is None:
+            continue
         errors = np.nanmean(tracer_errors(found, paths), axis=0)
         axis.plot(times[1:], errors[1:], color=colour, label=METHODS[method], lw=1.6)
     axis.plot(0.5, sagitta(paths).mean(), "k_", ms=16, mew=2.2, label="straight, between true ends")

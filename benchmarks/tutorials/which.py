@@ -25,7 +25,7 @@ _KINDS = {
 _METHODS = {
     "standard": "standard",
     "quick": "quick",
-    "DIS flow, tuned": "DIS flow, tuned",
+    "DIS flow, tuned": "dis",
     "advection of the images": "advection",
     "optimal transport, exact": "transport, exact",
     "optimal transport, entropic": "transport, entropic",
@@ -83,7 +83,7 @@ class Accuracy:
         return sum(self._ahead(case) for case in cases) / len(cases)
 
     def behind(self, cases: str) -> float:
-        """Return by how much DIS flow is behind `standard` at most, in dB."""
+        """Return by how much it is behind `standard` at most, in dB."""
         return max(self._ahead(case.strip()) for case in cases.split(","))
 
     def _ahead(self, case: str) -> float:

@@ -9,6 +9,7 @@ import importlib
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from benchmarks.accuracy.methods import run_settings
@@ -44,7 +45,7 @@ def main(arguments: list[str]) -> None:
     pair = ImagePair.from_arrays(*ends, channel_axis=None if grey else 0)
     made = _run(method, pair, case.asked)
     seconds = time.perf_counter() - started
-    arrays = {"frames": made.frames, "seconds": seconds, "peak_mb": peak_memory()}
+    arrays: dict[str, Any] = {"frames": made.frames, "seconds": seconds, "peak_mb": peak_memory()}
     if made.velocity is not None:
         arrays["velocity"] = made.velocity
     # Whole or not at all: what is there is taken for complete.
