@@ -5,6 +5,8 @@ SHELL := /bin/bash
 VENV ?= .venv
 BIN := $(VENV)/bin
 export VENV
+# Tests run in as many processes; 0 for one, in which a debugger can stop.
+WORKERS ?= 2
 
 # Software rendering and a virtual screen where xvfb-run is to be had: what runs on
 # it needs neither a display nor a graphics card.
@@ -28,7 +30,7 @@ demo: setup ## train on the bundled sea-ice pair, write demo-run/, open it in na
 	$(BIN)/napari-latentdyn demo -o demo-run
 
 test: setup ## run the tests, on a virtual screen
-	$(call on_virtual_screen,$(BIN)/python -m pytest $(PYTEST_ARGS))
+	$(call on_virtual_screen,$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile $(PYTEST_ARGS))
 
 check: style types architecture manifest ## style, types, architecture, manifest
 
