@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from qtpy.QtCore import QEvent, QSize
-from qtpy.QtGui import QCloseEvent
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtGui import QCloseEvent, QShowEvent
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
 
-__all__ = ["Docked"]
+__all__ = ["Docked", "join_tabs"]
+
+#: Object names of the widgets that share one place.
+_OURS = ("learn_dynamics", "explore_dynamics", "compare_methods")
 
 
 class _Controller(Protocol):
@@ -30,6 +33,7 @@ class Docked(QWidget):
 
     view: QWidget
     controller: _Controller
+    _placed = False
 
     def fill(self, name: str, view: QWidget) -> None:
         """Take an object name, and show a view that fills the widget."""
@@ -42,6 +46,18 @@ class Docked(QWidget):
     def sizeHint(self) -> QSize:
         """Take the size of the view."""
         return self.view.sizeHint()
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Go on after having been closed; take a tab beside other widgets of the plugin."""
+        self.controller.open()
+        super().showEvent(event)
+        if not self._placed:
+            self._placed = True
+            # The dock is not in its window yet.
+            later = QTimer(self)
+            later.setSingleShot(True)
+            later.timeout.connect(lambda: join_tabs(self))
+            later.start(0)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop what is computed."""
@@ -57,3 +73,30 @@ class Docked(QWidget):
             else:
                 self.controller.open()
         return done
+
+
+def join_tabs(widget: QWidget) -> None:
+    """Put the dock of a widget as a tab over a dock of the plugin that stands in the same area.
+
+    One below the other, they leave each other half of a small screen; napari
+    does not yet read what a manifest says of tabs.
+    """
+    dock = _dock_of(widget)
+    window = dock.parent() if dock is not None else None
+    if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
+        return
+    for other in window.findChildren(QDockWidget):
+        ours = any(other.findChild(QWidget, name) is not None for name in _OURS)
+        beside = window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+        if ours and beside and other is not dock and other.isVisible() and not other.isFloating():
+            window.tabifyDockWidget(other, dock)
+            dock.show()
+            dock.raise_()
+            return
+
+
+def _dock_of(widget: QWidget) -> QDockWidget | None:
+    parent = widget.parent()
+    while parent is not None and not isinstance(parent, QDockWidget):
+        parent = parent.parent()
+    return parent

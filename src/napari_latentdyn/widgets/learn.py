@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QCoreApplication
-from qtpy.QtGui import QShowEvent
 
 from napari_latentdyn.widgets.controller import LearnController
 from napari_latentdyn.widgets.docked import Docked
@@ -69,11 +68,6 @@ class LearnDynamicsWidget(Docked):
             The folder, or None if it could not be written: the user was told why.
         """
         return self.controller.save_run(path, overwrite=overwrite)
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Go on after having been closed."""
-        self.controller.open()
-        super().showEvent(event)
 
 
 def _kill(leash: Leash, *_: Any) -> None:
