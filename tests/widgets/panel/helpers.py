@@ -42,6 +42,7 @@ class SteeredDynamics:
         self._fit.rendering.set()
         frames = []
         for i, t in enumerate(times):
+            self._fit.frames_begun += 1
             time.sleep(self._fit.seconds_per_frame)
             if should_stop():
                 raise InterruptedError
@@ -71,6 +72,7 @@ class SteeredFit:
     def __init__(self) -> None:
         self.seconds_per_step = 0.002
         self.seconds_per_frame = 0.0
+        self.frames_begun = 0
         self.error: Exception | None = None
         self.fails_at = 3
         self.render_error: Exception | None = None
