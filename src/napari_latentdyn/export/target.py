@@ -185,7 +185,8 @@ def _sentence(what: str, target: Path, error: Exception) -> str:
         reason = error.strerror
     else:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    free = shutil.disk_usage(next(p for p in target.parents if p.exists())).free
-    if free < 1 << 20:
+    disk = shutil.disk_usage(next(p for p in target.parents if p.exists()))
+    # What is no disk has no room from the beginning.
+    if disk.total and disk.free < 1 << 20:
         return f"cannot write {what} {target}: the disk is full; free some space and export again."
     return f"cannot write {what} {target}: {reason}; choose another place."

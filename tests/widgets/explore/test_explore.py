@@ -202,6 +202,10 @@ def test_a_result_just_made_can_be_explored(open_window: Open, images: Images, q
     control(explorer, "frames.count").setValue(7)
     press(explorer, "draw_frames")
     qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 9, timeout=30_000)
+    viewer.layers.remove(made(viewer, "frames")[0])
+    qtbot.waitUntil(control(explorer, "draw_frames", QPushButton).isEnabled)
+    press(explorer, "draw_frames")
+    qtbot.waitUntil(lambda: len(made(viewer, "frames")) == 1, timeout=30_000)
     viewer.layers.clear()
     qtbot.waitUntil(lambda: not control(explorer, "draw_frames", QPushButton).isEnabled())
 

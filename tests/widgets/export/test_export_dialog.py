@@ -187,6 +187,36 @@ def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
     assert not viewer.canvas.overlays.scale_bar.visible
 
 
+def test_a_film_of_a_window_that_changes_is_given_up(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    viewer.window.resize(1200, 800)
+    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
+    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
+
+    def shrink(_: Any) -> None:
+        if viewer.dims.current_step[0] == FRAMES // 2:
+            viewer.window.resize(900, 700)
+
+    viewer.dims.set_current_step(0, 0)
+    viewer.dims.events.point.connect(shrink)
+    control(dialog, "export.write", QPushButton).click()
+    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=30_000)
+    status = control(dialog, "export.status")
+    assert status.property("severity") == "error"
+    assert status.text().startswith("The canvas changed its size")
+    assert not list(tmp_path.glob("film*"))
+
+
+@pytest.mark.parametrize("zoom", [0.01, 40.0])
+def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
+    _, dialog = exporting()
+    control(dialog, "export.format").setCurrentText("Movie of the canvas (GIF)")
+    control(dialog, "export.zoom").setValue(zoom)
+    text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
+    assert severity == "error"
+    assert text.endswith("give 0.25 to 4.")
+
+
 def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
     viewer, dialog = exporting()
     control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")

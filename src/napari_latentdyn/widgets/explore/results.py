@@ -23,6 +23,7 @@ class Findings:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self._opened: dict[str, Subject] = {}
+        self._names: dict[str, str] = {}
 
     def items(self) -> list[tuple[str, str]]:
         """Return runs and names, the latest last."""
@@ -64,10 +65,21 @@ class Findings:
         return subject.run_id
 
     def _layers(self) -> dict[str, tuple[Mapping[str, Any], str]]:
+        """Return what layers say of their runs, and names; frames before others."""
         found: dict[str, tuple[Mapping[str, Any], str]] = {}
+        others: dict[str, Mapping[str, Any]] = {}
         for layer in self._viewer.layers:
             info = layer.metadata.get(METADATA_KEY)
-            if isinstance(info, Mapping) and info.get("role") == "frames" and info.get("run_id"):
-                name = layer.name.removesuffix(" frames")
-                found[str(info["run_id"])] = (info, name)
+            if not isinstance(info, Mapping) or not info.get("run_id") or "times" not in info:
+                continue
+            run_id = str(info["run_id"])
+            if info.get("role") == "frames":
+                self._names[run_id] = layer.name.removesuffix(" frames")
+                found[run_id] = (info, self._names[run_id])
+            else:
+                others[run_id] = info
+        # A result whose frames were deleted can be drawn again.
+        for run_id, info in others.items():
+            if run_id not in found and run_id in self._names:
+                found[run_id] = (info, self._names[run_id])
         return found

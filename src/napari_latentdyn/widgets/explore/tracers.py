@@ -101,9 +101,8 @@ class Tracers:
             layer.visible = False
             self._show([made])
             left = f" {lost} of them leave or enter the image." if lost else ""
-            self._view.show_status(
-                f"{len(points)} tracers carried.{left} Move the time slider to play them."
-            )
+            number = f"{len(points)} tracer{'s' * (len(points) != 1)}"
+            self._view.show_status(f"{number} carried.{left} Move the time slider to play them.")
 
         self._run(
             "tracers",

@@ -17,11 +17,14 @@ from napari_latentdyn.export.registry import Format, Option
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["CANVAS_FORMATS", "CanvasCamera", "is_of_canvas"]
+__all__ = ["CANVAS_FORMATS", "CanvasCamera", "check_zoom", "is_of_canvas"]
+
+#: Beyond, graphics give no picture, or nothing can be seen in it.
+_SMALLEST_ZOOM, _LARGEST_ZOOM = 0.25, 4.0
 
 _OPTIONS = (
     Option("fps", float, 10.0, "Frames per second."),
-    Option("zoom", float, 1.0, "Pixels of the movie for each pixel of the canvas."),
+    Option("zoom", float, 1.0, "Pixels of the movie for each of the canvas, 0.25 to 4."),
     Option("label", bool, True, "Show the time of each frame."),
     Option("scale_bar", bool, True, "Show a scale bar."),
 )
@@ -44,6 +47,15 @@ CANVAS_FORMATS = tuple(
     )
     for end in ("mp4", "gif")
 )
+
+
+def check_zoom(zoom: float) -> None:
+    """Raise `ExportError` if pictures cannot be taken at a zoom."""
+    if not _SMALLEST_ZOOM <= zoom <= _LARGEST_ZOOM:
+        raise ExportError(
+            f"a zoom of {zoom:g} is none for a movie of the canvas; give {_SMALLEST_ZOOM:g} to "
+            f"{_LARGEST_ZOOM:g}."
+        )
 
 
 def is_of_canvas(form: Format) -> bool:
@@ -122,10 +134,11 @@ class CanvasCamera(QObject):
         Raises
         ------
         ExportError
-            If a picture cannot be taken.
+            If a picture cannot be taken, or the canvas changes its size.
         Stopped
             If `should_stop` became true.
         """
+        shape: tuple[int, ...] | None = None
         for _ in self._points:
             while True:
                 if should_stop():
@@ -137,6 +150,12 @@ class CanvasCamera(QObject):
                     continue
             if isinstance(picture, Exception):
                 raise ExportError(f"the canvas gives no picture: {picture}.") from picture
+            shape = shape or picture.shape
+            if picture.shape != shape:
+                raise ExportError(
+                    "the canvas changed its size while it was filmed; leave the window as it is "
+                    "until the movie is written."
+                )
             yield picture
 
     def _set(self, overlay: Any, **values: Any) -> None:

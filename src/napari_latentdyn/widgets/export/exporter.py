@@ -10,14 +10,16 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.look import time_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.layers import find_layer
-from napari_latentdyn.widgets.export.canvas import CanvasCamera, is_of_canvas
+from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
+from napari_latentdyn.widgets.wording import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -48,7 +50,7 @@ class Exporter(QObject):
         self._tasks = Tasks(self)
         self.dialog = ExportDialog(parent)
         self._tasks.changed.connect(self._on_progress)
-        self._tasks.failed.connect(lambda text: self.dialog.show_status(text, error=True))
+        self._tasks.failed.connect(self._fail)
         self.dialog.exportRequested.connect(self._export)
         self.dialog.cancelRequested.connect(self._cancel)
 
@@ -96,7 +98,7 @@ class Exporter(QObject):
         if path is None:
             problem = "Say where to write: a file, or a folder for formats of several files."
         if problem is not None or path is None:
-            dialog.show_status(problem or "", error=True)
+            self._fail(problem or "")
             return
         dialog.path.setText(str(path))
         replace = path.exists()
@@ -129,11 +131,14 @@ class Exporter(QObject):
         self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
     ) -> None:
         if self._viewer.dims.ndim < 3 or find_layer(self._viewer, subject.run_id, "frames") is None:
-            self.dialog.show_status(
-                "The canvas has no frames to play: press Draw to bring them back.", error=True
-            )
+            self._fail("The canvas has no frames to play: press Draw to bring them back.")
             return
         chosen = {option.name: option.default for option in form.options} | options
+        try:
+            check_zoom(chosen["zoom"])
+        except ExportError as error:
+            self._fail(str(error))
+            return
         scale, start = subject.timeline.of_frames
         texts = [time_text(_bare(subject), time) for time in subject.times]
         camera = self._camera = CanvasCamera(
@@ -158,6 +163,9 @@ class Exporter(QObject):
 
         camera.start()
         self._tasks.run(Task("export", "Filming the canvas", write, self._say))
+
+    def _fail(self, text: str) -> None:
+        self.dialog.show_status(sentence(text), error=True)
 
     def _say(self, written: Path | None) -> None:
         if written is not None:
