@@ -166,6 +166,7 @@ def test_a_comparison_can_be_stopped_and_keeps_what_is_done(window: Make, qtbot:
     qtbot.waitUntil(lambda: len(cells(panel)) >= 1, timeout=30_000)
     control(panel, "cancel", QPushButton).click()
     qtbot.waitUntil(lambda: not control(panel, "cancel", QPushButton).isEnabled(), timeout=30_000)
+    assert control(panel, "status").text() == "Stopped; what was done is shown."
     assert "paper" not in made(viewer)
     assert "dissolve" in made(viewer)
 

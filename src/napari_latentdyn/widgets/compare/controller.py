@@ -49,6 +49,7 @@ class CompareController(QObject):
         self._view = view
         self._open = False
         self._request: Request | None = None
+        self._cancelled = False
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
         self._tasks = Tasks(self)
@@ -102,6 +103,7 @@ class CompareController(QObject):
             self._fail(str(error))
             return
         self._request = request
+        self._cancelled = False
         self.outcomes = {}
         self._failed = []
         self._show_table()
@@ -114,8 +116,9 @@ class CompareController(QObject):
 
     def cancel(self) -> None:
         """Stop the method at work and do without the rest; what is done stays."""
+        self._cancelled = True
         self._tasks.cancel()
-        self._view.show_status("Stopped; what was done is shown.")
+        self._view.show_status("Stopping.")
 
     def _asked(self) -> Request:
         from napari_latentdyn.layers import snapshot
@@ -252,14 +255,20 @@ class CompareController(QObject):
         if not self._tasks.busy:
             self._view.compare.setEnabled(not problem)
             if problem:
-                self._view.show_status(problem)
+                chosen = first is not None and last is not None
+                self._view.show_status(problem, error=chosen)
             elif not self.outcomes:
                 self._view.show_status("Check the methods and press Compare.")
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)
-        if what:
+        if what and not self._cancelled:
             self._view.show_status(f"{what} is at work.")
+        elif not what and self._cancelled:
+            self._cancelled = False
+            if self._request is not None and self.outcomes:
+                self._settle(self._request)
+            self._view.show_status("Stopped; what was done is shown.")
 
     def _on_failed(self, text: str) -> None:
         self._failed.append(sentence(text))
