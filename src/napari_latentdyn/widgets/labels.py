@@ -1,12 +1,16 @@
-"""A label whose height is that of its wrapped text."""
+"""Labels whose height is that of their wrapped text."""
 
 from __future__ import annotations
+
+import html
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
-__all__ = ["WrappingLabel"]
+from napari_latentdyn.widgets.palette import DARK, Palette
+
+__all__ = ["StatusLine", "WrappingLabel"]
 
 
 class WrappingLabel(QLabel):
@@ -45,3 +49,29 @@ class WrappingLabel(QLabel):
         """Take the height that the new width needs."""
         super().resizeEvent(event)
         self.updateGeometry()
+
+
+class StatusLine(WrappingLabel):
+    """One sentence for the user, in the colour of its severity.
+
+    Its property ``severity`` is "info" or "error".
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent, lines=2)
+        self.setAlignment(Qt.AlignmentFlag.AlignTop)
+        self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self._said: tuple[str, bool] = ("", False)
+        self._palette = DARK
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Show plain text."""
+        self._said = (text, error)
+        self.setText(html.escape(text))
+        self.setStyleSheet(f"color: {self._palette.error};" if error else "")
+        self.setProperty("severity", "error" if error else "info")
+
+    def set_palette(self, palette: Palette) -> None:
+        """Take the colours of another theme."""
+        self._palette = palette
+        self.say(self._said[0], error=self._said[1])

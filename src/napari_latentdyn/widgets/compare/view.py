@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -30,7 +29,7 @@ from qtpy.QtWidgets import (
 from napari_latentdyn.widgets.compare.plot import TimePlot
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
 from napari_latentdyn.widgets.form import tooltip
-from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.labels import StatusLine
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 if TYPE_CHECKING:
@@ -70,8 +69,6 @@ class CompareView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._palette = DARK
-        self._status: tuple[str, bool] = ("", False)
         self.first_image, self.last_image, self.truth = ChoiceBox(), ChoiceBox(), ChoiceBox()
         self.truth_file = QPushButton("File…")
         self.truth_times = QLineEdit()
@@ -85,7 +82,7 @@ class CompareView(QWidget):
         self.measure = ChoiceBox(MEASURES)
         self.plot = TimePlot()
         self.progress = QProgressBar()
-        self.status = WrappingLabel(lines=2)
+        self.status = StatusLine()
         self._dress()
         self._lay_out()
         self.set_busy("")
@@ -153,10 +150,7 @@ class CompareView(QWidget):
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
-        self._status = (text, error)
-        self.status.setText(html.escape(text))
-        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
-        self.status.setProperty("severity", "error" if error else "info")
+        self.status.say(text, error=error)
 
     def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
         """Show that a method runs, ``""`` for none."""
@@ -169,9 +163,8 @@ class CompareView(QWidget):
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
-        self._palette = palette
         self.plot.set_palette(palette)
-        self.show_status(self._status[0], error=self._status[1])
+        self.status.set_palette(palette)
 
     def ask_file(self) -> str:
         """Ask for a file of true frames; ``""`` if the user gave up."""
@@ -235,7 +228,6 @@ class CompareView(QWidget):
         self.measure.set_texts(MEASURES)
         self.measure.hide()
         self.plot.hide()
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.first_image.edited.connect(self.imagesChosen)
         self.last_image.edited.connect(self.imagesChosen)
         self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())

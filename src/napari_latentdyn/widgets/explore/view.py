@@ -25,7 +25,7 @@ from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
 from napari_latentdyn.widgets.form import make_editor, tooltip
-from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.labels import StatusLine, WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExploreView"]
@@ -77,8 +77,6 @@ class ExploreView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._editors: dict[str, Any] = {}
-        self._status: tuple[str, bool] = ("", False)
-        self._palette = DARK
         self.buttons = {name: QPushButton(text) for name, (text, _) in _BUTTONS.items()}
         for name, button in self.buttons.items():
             button.setObjectName(name)
@@ -110,9 +108,8 @@ class ExploreView(QWidget):
         self.cancel.setObjectName("cancel")
         self.cancel.setToolTip(tooltip("Stop what is being computed; nothing changes."))
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
-        self.status = WrappingLabel(lines=2)
+        self.status = StatusLine()
         self.status.setObjectName("status")
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self._lay_out()
         self.set_busy("")
         self.set_usable(False)
@@ -139,10 +136,7 @@ class ExploreView(QWidget):
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
-        self._status = (text, error)
-        self.status.setText(html.escape(text))
-        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
-        self.status.setProperty("severity", "error" if error else "info")
+        self.status.say(text, error=error)
 
     def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
         """Show that something is being computed, ``""`` for nothing."""
@@ -159,10 +153,9 @@ class ExploreView(QWidget):
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
-        self._palette = palette
         self.about.setStyleSheet(f"color: {palette.dim};")
         self.profile.set_palette(palette)
-        self.show_status(self._status[0], error=self._status[1])
+        self.status.set_palette(palette)
 
     def ask_folder(self) -> str:
         """Ask for a run folder; ``""`` if the user gave up."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import html
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QDialog,
@@ -23,8 +22,8 @@ from qtpy.QtWidgets import (
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.form import tooltip
-from napari_latentdyn.widgets.labels import WrappingLabel
-from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.labels import StatusLine
+from napari_latentdyn.widgets.palette import Palette
 
 __all__ = ["ExportDialog"]
 
@@ -45,8 +44,6 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("export_dialog")
         self.setModal(False)
-        self._palette = DARK
-        self._status: tuple[str, bool] = ("", False)
         self.box = ExportBox()
         self.path = QLineEdit()
         self.path.setObjectName("export.path")
@@ -55,10 +52,8 @@ class ExportDialog(QDialog):
         self.browse.setObjectName("export.browse")
         self.progress = QProgressBar()
         self.progress.setObjectName("export.progress")
-        self.status = WrappingLabel(lines=2)
+        self.status = StatusLine()
         self.status.setObjectName("export.status")
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self.write = QPushButton("Export")
         self.write.setObjectName("export.write")
         self.write.setDefault(True)
@@ -100,10 +95,7 @@ class ExportDialog(QDialog):
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
-        self._status = (text, error)
-        self.status.setText(html.escape(text))
-        self.status.setStyleSheet(f"color: {self._palette.error};" if error else "")
-        self.status.setProperty("severity", "error" if error else "info")
+        self.status.say(text, error=error)
 
     def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
         """Show that something is written, ``""`` for nothing."""
@@ -117,9 +109,8 @@ class ExportDialog(QDialog):
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
-        self._palette = palette
         self.box.set_palette(palette)
-        self.show_status(self._status[0], error=self._status[1])
+        self.status.set_palette(palette)
 
     def ask_replace(self, path: Path) -> bool:
         """Ask whether what is there may be replaced."""
