@@ -105,6 +105,9 @@ def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -
     assert "2 methods compared" in control(panel, "status").text()
     press(qtbot, panel)
     assert len(made(viewer)) == 4, "a second time renews the layers"
+    for layer in list(made(viewer).values()):
+        viewer.layers.remove(layer)
+    assert not viewer.canvas.grid.enabled, "nothing is left to stand side by side"
 
 
 def test_without_truth_what_can_be_told_is_told(window: Make, qtbot: Any) -> None:

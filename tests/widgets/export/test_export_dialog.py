@@ -229,6 +229,17 @@ def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
     assert not viewer.canvas.overlays.text.visible
 
 
+def test_layers_that_go_while_filming_end_it_in_silence(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
+    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
+    control(dialog, "export.write", QPushButton).click()
+    viewer.layers.clear()
+    viewer.add_image(np.zeros((SIDE, SIDE)))
+    assert viewer.dims.ndim == 2
+    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=30_000)
+
+
 def test_closing_the_viewer_while_filming_ends_all(exporting, qtbot, tmp_path):
     viewer, dialog = exporting()
     control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -9,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import PairError, UserError
-from napari_latentdyn.layers import find_layer, update_or_add
+from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
@@ -50,6 +51,7 @@ class CompareController(QObject):
         self._open = False
         self._request: Request | None = None
         self._cancelled = False
+        self._gridded = False
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
         self._tasks = Tasks(self)
@@ -181,6 +183,7 @@ class CompareController(QObject):
             plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
             if len(plain) > 1:
                 self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
+            self._gridded = True
             self._viewer.canvas.grid.enabled = True
             self._viewer.canvas.grid.stride = 1
             self._viewer.reset_view()
@@ -243,6 +246,10 @@ class CompareController(QObject):
         from napari.layers import Image
 
         first, last = self._choices.layers
+        if self._gridded and not self._compared():
+            # What comes next would stand beside the images instead of on them.
+            self._gridded = False
+            self._viewer.canvas.grid.enabled = False
         stacks = [
             (str(layer.unique_id), layer.name)
             for layer in self._viewer.layers
@@ -259,6 +266,14 @@ class CompareController(QObject):
                 self._view.show_status(problem, error=chosen)
             elif not self.outcomes:
                 self._view.show_status("Check the methods and press Compare.")
+
+    def _compared(self) -> bool:
+        """Whether any result of a comparison is there still."""
+        marks = (layer.metadata.get(METADATA_KEY) for layer in self._viewer.layers)
+        return any(
+            isinstance(mark, Mapping) and str(mark.get("role")).startswith("compare_")
+            for mark in marks
+        )
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)

@@ -115,7 +115,7 @@ class CanvasCamera(QObject):
             self._set(overlays.text, position="top_left", font_size=14, visible=True, text="")
         self._set(overlays.scale_bar, visible=self._scale_bar)
         point = self._viewer.dims.point
-        self._restore.append(lambda: self._viewer.dims.set_point(range(len(point)), point))
+        self._restore.append(partial(self._go_back, point))
         self._timer.start()
 
     def finish(self) -> None:
@@ -157,6 +157,11 @@ class CanvasCamera(QObject):
                     "until the movie is written."
                 )
             yield picture
+
+    def _go_back(self, point: Sequence[float]) -> None:
+        # Layers may have gone meanwhile, and their axes with them.
+        if self._viewer.dims.ndim == len(point):
+            self._viewer.dims.set_point(range(len(point)), point)
 
     def _set(self, overlay: Any, **values: Any) -> None:
         for name, value in values.items():
