@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import napari
-import numpy as np
 import PIL.Image
 from napari.settings import get_settings
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QDialog, QWidget
 from screenshots import IMAGES, PLUGIN, wait, wait_until
 
@@ -56,12 +56,17 @@ def scroll_to(panel: QWidget, name: str) -> None:
     wait(0.3)
 
 
-def explore(folder: Path) -> None:
+def opened(widget: str) -> tuple[napari.Viewer, QWidget]:
     viewer = napari.Viewer()
     viewer.window.set_geometry(0, 0, *SIZES[0])
     viewer.open_sample(PLUGIN, "rotation_cracks")
-    _, learn = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, widget)
     wait(2.0)
+    return viewer, panel
+
+
+def explore(folder: Path) -> None:
+    viewer, learn = opened("Learn dynamics")
     press(learn, "preview")
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
     wait_until(lambda: find(panel, "draw_frames").isEnabled())
@@ -103,11 +108,7 @@ def explore(folder: Path) -> None:
 
 
 def compare(folder: Path) -> None:
-    viewer = napari.Viewer()
-    viewer.window.set_geometry(0, 0, *SIZES[0])
-    viewer.open_sample(PLUGIN, "rotation_cracks")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
-    wait(2.0)
+    viewer, panel = opened("Compare methods")
     truth: QComboBox = find(panel, "truth")
     stacks = [layer.name for layer in viewer.layers if layer.ndim == 3]
     index = next(i for i in range(truth.count()) if truth.itemText(i) in stacks)
@@ -115,8 +116,8 @@ def compare(folder: Path) -> None:
     methods = find(panel, "methods")
     for row in range(methods.count()):
         item = methods.item(row)
-        on = item.text().split(" ")[0] not in ("Learned",) or "quick" in item.text()
-        item.setCheckState(check_state(on))
+        slow = item.text().startswith("Learned") and "quick" not in item.text()
+        item.setCheckState(Qt.CheckState.Unchecked if slow else Qt.CheckState.Checked)
     press(panel, "compare")
     viewer.dims.set_current_step(0, 4)
     scroll_to(panel, "table")
@@ -124,16 +125,9 @@ def compare(folder: Path) -> None:
     viewer.close()
 
 
-def check_state(on: bool) -> Any:
-    from qtpy.QtCore import Qt
-
-    return Qt.CheckState.Checked if on else Qt.CheckState.Unchecked
-
-
 def main() -> None:
     folder = Path(sys.argv[1])
     folder.mkdir(parents=True, exist_ok=True)
-    np.random.seed(0)  # noqa: NPY002 - napari's thumbnails
     get_settings().appearance.theme = "dark"
     wanted = sys.argv[2:] or ["explore", "compare"]
     if "explore" in wanted:

@@ -22,7 +22,7 @@ _IN_THUMBNAIL = 24
 def ease_slider(viewer: ViewerModel) -> None:
     """Make the layers of results cheap to draw at another time.
 
-    Where the processor draws, two things are a quarter of a step of the slider:
+    Where the processor draws, two things are four tenths of a step of the slider:
     vispy builds an equal colour function whenever the data of a mesh change,
     and so has the shader of arrows compiled anew; and napari draws a thumbnail
     of every layer, and the list of layers with them. Here a mesh keeps its

@@ -15,23 +15,48 @@ from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.paths import thinned
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import require
+from napari_latentdyn.export.units import time_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-__all__ = ["ArrowGrid", "Bar", "Look", "draw_bar", "outline", "speed_text", "time_text"]
+__all__ = [
+    "ArrowGrid",
+    "Bar",
+    "Look",
+    "draw_bar",
+    "moment_text",
+    "outline",
+    "speed_text",
+    "time_text",
+]
 
 _PER_LINE = 16
 
 
 def time_text(source: Source, time: float) -> str:
-    """Return a fraction of the interval as text, such as ``6.25 h``, or else ``t = 0.25``."""
-    if source.time_unit is None:
+    """Return the time of a frame as text; as `moment_text`."""
+    return moment_text(time, source.times, source.interval)
+
+
+def moment_text(time: float, times: NDArray[np.float64], interval: tuple[float, str] | None) -> str:
+    """Return a fraction of the interval as text, such as ``6.25 h``, or else ``t = 0.25``.
+
+    Parameters
+    ----------
+    time : float
+        As a fraction of the interval.
+    times : ndarray, shape (T,)
+        Of all frames: as many digits are taken for all, so that a label does not jump.
+    interval : (float, str) or None
+        Time between the inputs and its unit.
+    """
+    if interval is None:
         return f"t = {time:.4g}"
-    # As many digits for all, so that a label does not jump.
-    shown = source.times * source.duration
+    duration, unit = interval
+    shown = times * duration
     digits = next((d for d in range(4) if np.allclose(shown, shown.round(d), atol=1e-6)), 3)
-    return f"{time * source.duration:.{digits}f} {source.time_unit}"
+    return f"{time * duration:.{digits}f} {time_symbol(unit)}"
 
 
 def speed_text(source: Source) -> str:

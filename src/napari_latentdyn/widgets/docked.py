@@ -8,10 +8,7 @@ from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
 
-__all__ = ["Docked", "join_tabs"]
-
-#: Object names of the widgets that share one place.
-_OURS = ("learn_dynamics", "explore_dynamics", "compare_methods")
+__all__ = ["Docked"]
 
 
 class _Controller(Protocol):
@@ -56,7 +53,7 @@ class Docked(QWidget):
             # The dock is not in its window yet.
             later = QTimer(self)
             later.setSingleShot(True)
-            later.timeout.connect(lambda: join_tabs(self))
+            later.timeout.connect(self._join_tabs)
             later.start(0)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
@@ -74,29 +71,27 @@ class Docked(QWidget):
                 self.controller.open()
         return done
 
+    def _join_tabs(self) -> None:
+        """Take a tab over a dock of the plugin that stands in the same area.
 
-def join_tabs(widget: QWidget) -> None:
-    """Put the dock of a widget as a tab over a dock of the plugin that stands in the same area.
-
-    One below the other, they leave each other half of a small screen; napari
-    does not yet read what a manifest says of tabs.
-    """
-    dock = _dock_of(widget)
-    window = dock.parent() if dock is not None else None
-    if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
-        return
-    for other in window.findChildren(QDockWidget):
-        ours = any(other.findChild(QWidget, name) is not None for name in _OURS)
-        beside = window.dockWidgetArea(other) == window.dockWidgetArea(dock)
-        if ours and beside and other is not dock and other.isVisible() and not other.isFloating():
-            window.tabifyDockWidget(other, dock)
-            dock.show()
-            dock.raise_()
+        One below the other, they leave each other half of a small screen; napari
+        does not yet read what a manifest says of tabs.
+        """
+        dock = self._dock()
+        window = dock.parent() if dock is not None else None
+        if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
+        for other in window.findChildren(QDockWidget):
+            stands = other is not dock and other.isVisible() and not other.isFloating()
+            beside = window.dockWidgetArea(other) == window.dockWidgetArea(dock)
+            if stands and beside and other.findChild(Docked) is not None:
+                window.tabifyDockWidget(other, dock)
+                dock.show()
+                dock.raise_()
+                return
 
-
-def _dock_of(widget: QWidget) -> QDockWidget | None:
-    parent = widget.parent()
-    while parent is not None and not isinstance(parent, QDockWidget):
-        parent = parent.parent()
-    return parent
+    def _dock(self) -> QDockWidget | None:
+        parent = self.parent()
+        while parent is not None and not isinstance(parent, QDockWidget):
+            parent = parent.parent()
+        return parent

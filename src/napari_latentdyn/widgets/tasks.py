@@ -104,6 +104,9 @@ class Tasks(QObject):
 
     def close(self) -> None:
         """Do without everything, and wait for the thread."""
+        if not self.busy:
+            # napari may ask once more, when Qt has deleted this object already.
+            return
         task, self._task = self._task, None
         self._waiting.clear()
         self._timer.stop()

@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.look import time_text
+from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.layers import find_layer
@@ -140,7 +140,7 @@ class Exporter(QObject):
             self._fail(str(error))
             return
         scale, start = subject.timeline.of_frames
-        texts = [time_text(_bare(subject), time) for time in subject.times]
+        texts = [moment_text(time, subject.times, subject.interval) for time in subject.times]
         camera = self._camera = CanvasCamera(
             self._viewer,
             [start + scale * step for step in range(len(subject.times))],
@@ -206,18 +206,6 @@ class Exporter(QObject):
 
 def _file_name(subject: Subject) -> str:
     return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
-
-
-def _bare(subject: Subject) -> Source:
-    """Return the times of a result alone, as what labels are made of."""
-    from napari_latentdyn.export import Source
-
-    return Source(
-        frames=np.zeros((len(subject.times), 1, 1), np.float32),
-        times=subject.times,
-        velocity=np.zeros((0, 2, 1, 1), np.float32),
-        interval=subject.interval,
-    )
 
 
 def _source(subject: Subject, frames: Any, tracks: Any, task: Task) -> Source:
