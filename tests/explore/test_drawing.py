@@ -152,3 +152,75 @@ def test_a_viewer_without_a_window_is_no_problem():
     viewer = ViewerModel()
     update_or_add(viewer, [arrows()])
     assert len(viewer.layers) == 1
+
+
+def picture() -> tuple[np.ndarray, dict, str]:
+    frames = np.random.default_rng(0).random((STAGES, 8, 8), np.float32)
+    metadata = {METADATA_KEY: {"run_id": "one", "role": "frames"}}
+    return frames, {"name": "frames", "metadata": metadata, "rgb": False}, "image"
+
+
+def test_a_step_of_the_slider_finds_out_nothing_that_it_leaves_as_it_was(make_napari_viewer):
+    viewer = make_napari_viewer(show=True)
+    (layer,) = update_or_add(viewer, [picture()])
+    visual = viewer.window._qt_viewer.canvas.layer_to_visual[layer]
+    viewer.dims.set_current_step(0, 0)
+    extents, moves, slices = [], [], []
+    layer.events._extent_augmented.connect(lambda event: extents.append(event))
+    layer.events.set_data.connect(lambda event: slices.append(event))
+    matrix = visual.node.transform
+    matrix.changed.connect(lambda event: moves.append(event))
+    viewer.dims.set_current_step(0, 2)
+    np.testing.assert_array_equal(layer._slice.image.view, picture()[0][2])
+    assert (len(slices), extents, moves) == (1, [], [])
+    layer.translate = (0, 5, 0)
+    assert extents
+    # The middle of a pixel is half a pixel from its corner.
+    assert visual.node.transform.matrix[3, 1] == 4.5
+
+
+def test_images_are_uploaded_before_any_layer_is_drawn(make_napari_viewer, monkeypatch):
+    from vispy.gloo.glir import GlirParser, GlirTexture2D
+
+    viewer = make_napari_viewer(show=True)
+    frames, looks, kind = picture()
+    above = {**looks, "name": "map", "metadata": {METADATA_KEY: {"run_id": "one", "role": "map"}}}
+    update_or_add(viewer, [(frames, looks, kind), (frames + 1, above, kind)])
+    viewer.screenshot(flash=False)
+    done: list[str] = []
+    parse = GlirParser._parse
+
+    def spied(parser, command) -> None:
+        image = isinstance(parser._objects.get(command[1]), GlirTexture2D)
+        if command[0] == "DRAW" or (command[0] == "DATA" and image):
+            done.append(command[0])
+        parse(parser, command)
+
+    monkeypatch.setattr(GlirParser, "_parse", spied)
+    viewer.dims.set_current_step(0, 0)
+    viewer.screenshot(flash=False)
+    first = done[: done.index("DRAW")]
+    assert first == ["DATA", "DATA"]
+    assert "DATA" not in done[len(first) :]
+    viewer.layers["map"].interpolation2d = "cubic"
+    viewer.layers["map"].gamma = 0.5
+    viewer.dims.set_current_step(0, 1)
+    eased = viewer.screenshot(flash=False)
+    viewer.layers["map"].data = viewer.layers["map"].data.copy()
+    np.testing.assert_array_equal(viewer.screenshot(flash=False), eased)
+
+
+def test_rows_of_results_are_drawn_for_what_they_show(make_napari_viewer):
+    viewer = make_napari_viewer()
+    (ours,) = update_or_add(viewer, [picture()])
+    theirs = viewer.add_image(picture()[0], name="theirs")
+    changed: list[int] = []
+    model = viewer.window._qt_viewer.layers.model().sourceModel()
+    model.dataChanged.connect(lambda first, last, roles: changed.append(first.row()))
+    viewer.dims.set_current_step(0, 0)
+    # Qt counts rows from the top.
+    assert set(changed) == {viewer.layers.index(theirs)}
+    changed.clear()
+    ours.visible = False
+    ours.name = "another"
+    assert changed.count(viewer.layers.index(ours)) >= 2
