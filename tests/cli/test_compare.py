@@ -58,6 +58,7 @@ def test_compare_scores_the_methods_on_true_frames(call, pair, truth, tmp_path, 
         errors = tifffile.imread(tmp_path / "out" / f"{name}_error.ome.tif")
         true = tifffile.imread(truth[1])
         np.testing.assert_allclose(errors, np.abs(frames[1:-1] - true), atol=1e-3)
+    assert "True frames at 0.25, 0.5, 0.75 of the interval, evenly spaced" in answer.err
     assert np.load(tmp_path / "out" / "flow_fields.npz")["velocity"].shape == (8, 2, 64, 64)
     assert np.load(tmp_path / "out" / "quick_fields.npz")["velocity"].shape == (2, 2, 64, 64)
     assert not (tmp_path / "out" / "dissolve_fields.npz").exists()
@@ -110,11 +111,17 @@ def test_compare_without_truth_makes_frames(call, pair, tmp_path):
         (("--truth", "small.tif", "--truth-times", "0.5,2"), "fractions of the interval"),
         (("--truth", "small.tif", "--truth-times", "0.5,0.5"), "different fractions"),
         (("--truth", "small.tif", "--truth-times", "half"), "--truth-times takes"),
+        (("--truth", "first.tif"), "is the first image itself"),
+        (("--truth", "empty.tif"), "frame 2 of empty.tif has no value"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, monkeypatch, arguments, says):
     monkeypatch.chdir(tmp_path)
     tifffile.imwrite("small.tif", np.zeros((3, 20, 20), np.float32), photometric="minisblack")
+    tifffile.imwrite("first.tif", imread(pair[0]).astype(np.float32))
+    empty = np.zeros((3, 64, 64), np.float32)
+    empty[1] = np.nan
+    tifffile.imwrite("empty.tif", empty, photometric="minisblack")
     answer = call("compare", *pair, *arguments, "-o", tmp_path / "out")
     assert answer.code == 2
     assert says in answer.sentence()

@@ -26,10 +26,11 @@ from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.cli.runs import read_pair
-from napari_latentdyn.cli.truth import Truth, parse_times, read_truth
+from napari_latentdyn.cli.truth import parse_times, read_truth
 from napari_latentdyn.core.methods import (
     BASELINES,
     MethodInfo,
+    Truth,
     assess,
     describe_method,
     list_methods,
@@ -53,12 +54,15 @@ def compare(arguments: argparse.Namespace) -> int:
     pair, files = read_pair(arguments, settings)
     truth = read_truth(arguments.truth, moments, pair, settings) if arguments.truth else None
     times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
+    if truth is not None and (truth.assumed or truth.missing > 0):
+        line.note(truth.describe())
 
     source = Path(arguments.truth).name if arguments.truth else None
     comparison = Comparison(pair, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:
-            line.note(f"{info.name}:")
+            if not arguments.quiet:
+                line.note(f"{info.name}:")
             try:
                 comparison.results.append(
                     _one(info, pair, times, truth, line, interrupt.should_stop)

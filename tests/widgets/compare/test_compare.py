@@ -18,6 +18,7 @@ from tests.widgets.helpers import PLUGIN, choose, control, entries
 
 from napari_latentdyn.core.methods import BASELINES
 from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.snapshot import snapshot
 from napari_latentdyn.widgets.compare.request import parse_times, true_frames
 
 Make = Callable[..., tuple[napari.Viewer, Any]]
@@ -136,7 +137,77 @@ def test_true_frames_can_be_of_any_times(window: Make, qtbot: Any) -> None:
     press(qtbot, panel)
     status = control(panel, "status")
     assert status.property("severity") == "error"
-    assert "has 2 frames, but 1 times" in status.text()
+    assert "has 2 frames, but 1 time is given" in status.text()
+
+
+def test_what_is_assumed_of_true_frames_is_told(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    hole = scene(0.5)
+    hole[:12] = np.nan
+    viewer.add_image(hole, name="half way")
+    choose(panel, "truth", "half way")
+    check(panel, "flow")
+    press(qtbot, panel)
+    text = control(panel, "status").text()
+    assert "True frame at 0.5 of the interval, evenly spaced as no times are given." in text
+    assert "25 % of their pixels have no value and do not count." in text
+    assert "bold" not in text, "there is nothing to be better than"
+    # Without the images at its ends, a stack is in between as a whole.
+    viewer.add_image(np.stack([scene(t) for t in (0.25, 0.5, 0.75)]), name="inside")
+    choose(panel, "truth", "inside")
+    press(qtbot, panel)
+    assert control(panel, "plot").curves["TV-L1 optical flow"][0].tolist() == [0.25, 0.5, 0.75]
+
+
+def test_an_image_itself_is_no_true_frame(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    viewer.add_image(scene(1), name="again")
+    choose(panel, "truth", "again")
+    check(panel, "dissolve")
+    press(qtbot, panel)
+    status = control(panel, "status")
+    assert status.property("severity") == "error"
+    assert "“again” is the last image itself" in status.text()
+    assert made(viewer) == {}
+
+
+def test_lines_and_layers_go_together(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    choose(panel, "truth", "truth")
+    check(panel, "dissolve", "flow")
+    press(qtbot, panel)
+    check(panel, "dissolve", "advection")
+    press(qtbot, panel)
+    assert [row[0] for row in cells(panel)] == ["dissolve", "flow", "advection"]
+    assert sum(layer.visible for layer in viewer.layers) == 3
+    viewer.layers.remove(made(viewer)["flow"])
+    press(qtbot, panel)
+    assert [row[0] for row in cells(panel)] == ["dissolve", "advection"]
+    choose(panel, "truth", "none")
+    check(panel, "dissolve")
+    press(qtbot, panel)
+    assert [row[0] for row in cells(panel)] == ["dissolve"]
+    layers = made(viewer)
+    assert layers["dissolve"].name == "Cross-dissolve"
+    assert layers["advection"].name == "Advection of the images (earlier)"
+    assert not layers["advection"].visible
+    check(panel, "advection")
+    press(qtbot, panel)
+    assert made(viewer)["advection"].name == "Advection of the images"
+
+
+def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    check(panel, "dissolve")
+    press(qtbot, panel)
+    viewer.add_image(scene(0.5), name="later")
+    choose(panel, "first_image", "last")
+    choose(panel, "last_image", "later")
+    press(qtbot, panel)
+    names = [layer.name for layer in viewer.layers if "Cross-dissolve" in layer.name]
+    assert names[0] == "Cross-dissolve"
+    assert names[1].endswith(": Cross-dissolve")
+    assert "[1]" not in names[1]
 
 
 def test_what_is_missing_says_what_to_install(
@@ -189,5 +260,6 @@ def test_times_that_are_none_are_refused(text: str) -> None:
 
 def test_truth_of_another_shape_is_refused() -> None:
     layer = Image(np.zeros((3, 10, 12)), name="other")
+    first, last = (snapshot(Image(scene(t))) for t in (0, 1))
     with pytest.raises(PairError, match="no stack of frames like the images"):
-        true_frames(layer, (12, 10), None)
+        true_frames(layer, first, last, None)

@@ -1,7 +1,8 @@
 """Ways to make frames between two images, all behind one small interface.
 
 A method takes a pair and times and returns frames and, where there is one, a
-field. `registry` names them all; `quality` says how good their frames are.
+field. `registry` names them all; `quality` says how good their frames are, and
+`truth` which true frames they are compared with.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from napari_latentdyn.core.methods.registry import (
     list_methods,
 )
 from napari_latentdyn.core.methods.scores import Score, score
+from napari_latentdyn.core.methods.truth import Truth, place_truth
 
 __all__ = [
     "BASELINES",
@@ -23,9 +25,11 @@ __all__ = [
     "Method",
     "MethodInfo",
     "Score",
+    "Truth",
     "assess",
     "describe_method",
     "find_method",
     "list_methods",
+    "place_truth",
     "score",
 ]

@@ -27,9 +27,11 @@ __all__ = ["CompareController"]
 #: What is checked at first: quick to run, and telling.
 _FIRST = ("dissolve", "flow", "quick")
 _NONE = "–"
+_ROLE = "compare_"
+#: What the name of a layer gets that another comparison left behind.
+_OLD = " (earlier)"
 #: Size of the names in the grid: several stand side by side on a small screen.
 _NAME_SIZE = 9
-_FORMS = {"psnr": "{:.2f}", "ssim": "{:.3f}", "gradient_error": "{:.4f}"}
 
 
 class CompareController(QObject):
@@ -104,11 +106,12 @@ class CompareController(QObject):
         except UserError as error:
             self._fail(str(error))
             return
+        self._keep_what_agrees(request)
         self._request = request
         self._cancelled = False
-        self.outcomes = {}
         self._failed = []
         self._show_table()
+        self._plot()
         for name in names:
             info = describe_method(name)
             task = Task(
@@ -121,6 +124,20 @@ class CompareController(QObject):
         self._cancelled = True
         self._tasks.cancel()
         self._view.show_status("Stopping.")
+
+    def _keep_what_agrees(self, request: Request) -> None:
+        """Keep lines of the table that can stand beside new ones, and mark layers without one."""
+        there = {
+            str(mark.get("role")).removeprefix(_ROLE): layer
+            for layer in self._viewer.layers
+            if (mark := _mark(layer)) and mark.get("run_id") == request.run_id
+        }
+        agree = request.agrees_with(self._request)
+        self.outcomes = {n: o for n, o in self.outcomes.items() if agree and n in there}
+        for name, layer in there.items():
+            if name.removesuffix("_error") not in self.outcomes and not layer.name.endswith(_OLD):
+                layer.name += _OLD
+                layer.visible = False
 
     def _asked(self) -> Request:
         from napari_latentdyn.layers import snapshot
@@ -138,8 +155,8 @@ class CompareController(QObject):
                 raise PairError("Times of true frames need true frames: choose a layer of them.")
             times = np.linspace(0.0, 1.0, (self._view.frames.value() or 1) + 2)
             return Request(early, late, times)
-        truth, at = true_frames(layer, early.array.shape, given)
-        return Request(early, late, np.concatenate([[0.0], at, [1.0]]), truth, at)
+        truth = true_frames(layer, early, late, given)
+        return Request(early, late, np.array([0.0, *truth.times, 1.0]), truth)
 
     def _truth_layer(self) -> Any:
         key = self._view.truth.value()
@@ -164,8 +181,15 @@ class CompareController(QObject):
         if outcome is None or request is not self._request or not self._open:
             return
         self.outcomes[outcome.info.name] = outcome
-        layers = request.layers(outcome, errors=self._view.errors.value())
+        marks = [mark for layer in self._viewer.layers if (mark := _mark(layer))]
+        layers = request.layers(
+            outcome,
+            errors=self._view.errors.value(),
+            among_others=any(mark.get("run_id") != request.run_id for mark in marks),
+        )
         made = update_or_add(self._viewer, layers)
+        for layer in made:
+            layer.name = layer.name.removesuffix(_OLD)
         made[0].name_overlay.visible = True
         made[0].name_overlay.font_size = _NAME_SIZE
         self._show_table()
@@ -175,7 +199,7 @@ class CompareController(QObject):
 
     def _settle(self, request: Request) -> None:
         """Show the methods beside each other."""
-        shown = [find_layer(self._viewer, request.run_id, f"compare_{n}") for n in self.outcomes]
+        shown = [find_layer(self._viewer, request.run_id, f"{_ROLE}{n}") for n in self.outcomes]
         layers = [layer for layer in shown if layer is not None]
         if self._view.grid.value() and len(layers) > 1:
             for layer in self._viewer.layers:
@@ -194,9 +218,15 @@ class CompareController(QObject):
             self._fail(" ".join(self._failed))
         else:
             done = len(self.outcomes)
-            self._view.show_status(
-                f"{done} method{'s' * (done != 1)} compared. Move the time slider; bold is best."
-            )
+            text = f"{done} method{'s' * (done != 1)} compared. Move the time slider"
+            truth = request.truth
+            if truth is None:
+                text += "."
+            else:
+                text += "; bold is best." if done > 1 else "."
+                if truth.assumed or truth.missing > 0:
+                    text += f" {truth.describe()}"
+            self._view.show_status(text)
 
     def _show_table(self) -> None:
         rows = []
@@ -269,11 +299,7 @@ class CompareController(QObject):
 
     def _compared(self) -> bool:
         """Whether any result of a comparison is there still."""
-        marks = (layer.metadata.get(METADATA_KEY) for layer in self._viewer.layers)
-        return any(
-            isinstance(mark, Mapping) and str(mark.get("role")).startswith("compare_")
-            for mark in marks
-        )
+        return any(_mark(layer) for layer in self._viewer.layers)
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)
@@ -299,6 +325,13 @@ class CompareController(QObject):
         text = sentence(text)
         self._view.show_status(text, error=True)
         show_error(text)
+
+
+def _mark(layer: Any) -> Mapping[str, Any] | None:
+    """Return what a layer of a comparison says of itself, None of another layer."""
+    mark = layer.metadata.get(METADATA_KEY)
+    ours = isinstance(mark, Mapping) and str(mark.get("role")).startswith(_ROLE)
+    return mark if ours else None
 
 
 def _compute(request: Request, info: Any, task: Task) -> Outcome:

@@ -15,11 +15,12 @@ from napari_latentdyn.errors import PairError, SettingsError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.wording import common_name
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
+    from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo, Truth
     from napari_latentdyn.snapshot import Snapshot
 
 __all__ = ["Outcome", "Request", "parse_times", "true_frames"]
@@ -47,22 +48,33 @@ class Request:
         The images.
     times : ndarray, shape (T,)
         Of the frames, both ends included, as fractions of the interval.
-    truth : ndarray, shape (K, C, H, W), or None
-        True frames.
-    truth_times : ndarray, shape (K,), or None
-        Their times, all of which are among `times`.
+    truth : Truth or None
+        True frames; all of their times are among `times`.
     """
 
     first: Snapshot
     last: Snapshot
     times: NDArray[np.float64]
-    truth: NDArray[np.float32] | None = None
-    truth_times: NDArray[np.float64] | None = None
+    truth: Truth | None = None
 
     @property
     def run_id(self) -> str:
         """The same for all comparisons of the same two layers."""
         return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+
+    def agrees_with(self, other: Request | None) -> bool:
+        """Return whether results of both can stand in one table."""
+        if other is None or self.run_id != other.run_id:
+            return False
+        mine, theirs = self._measured_on(), other._measured_on()
+        return len(mine) == len(theirs) and all(
+            np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
+            for a, b in zip(mine, theirs, strict=True)
+        )
+
+    def _measured_on(self) -> list[NDArray[Any]]:
+        truth = [] if self.truth is None else [self.truth.frames]
+        return [self.first.array, self.last.array, self.times, *truth]
 
     def run(
         self,
@@ -93,13 +105,19 @@ class Request:
         began = time.perf_counter()
         made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
         seconds = time.perf_counter() - began
-        return Outcome(
-            info, seconds, made, assess(pair, made, self.times, self.truth, self.truth_times)
-        )
+        known = () if self.truth is None else (self.truth.frames, self.truth.times)
+        return Outcome(info, seconds, made, assess(pair, made, self.times, *known))
 
-    def layers(self, outcome: Outcome, *, errors: bool) -> list[LayerTuple]:
-        """Return the frames of a method, and the maps of its errors if there are any."""
+    def layers(
+        self, outcome: Outcome, *, errors: bool, among_others: bool = False
+    ) -> list[LayerTuple]:
+        """Return the frames of a method, and the maps of its errors if there are any.
+
+        Their names say which images they come from if they are `among_others`.
+        """
         name, title = outcome.info.name, outcome.info.title
+        if among_others:
+            title = f"{common_name(self.first.name, self.last.name)}: {title}"
         inputs = {
             "first": {
                 "dtype": str(self.first.array.dtype),
@@ -172,48 +190,44 @@ def parse_times(text: str) -> NDArray[np.float64] | None:
 
 
 def true_frames(
-    layer: Image, shape: tuple[int, ...], times: NDArray[np.float64] | None
-) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
+    layer: Image, first: Snapshot, last: Snapshot, times: NDArray[np.float64] | None
+) -> Truth:
     """Return the true frames of a layer and their times, without those at both ends.
 
     Parameters
     ----------
     layer : napari.layers.Image
         A stack (T, Y, X), RGB or not, or one frame.
-    shape : tuple of int
-        That of one of the images, (Y, X) or (Y, X, 3).
+    first, last : Snapshot
+        The images.
     times : ndarray, shape (K,), or None
-        Times of the frames; None if they are evenly spaced. A stack of so many
-        frames holds no ends; one of two more holds the images at its ends.
+        Times of the frames, or of all but those at both ends; None if they are
+        evenly spaced.
 
     Raises
     ------
     PairError
         If the frames do not fit the images, or another number of times is given.
     """
+    from napari_latentdyn.core.methods import place_truth
+
     stack = np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=np.float32)
-    planes = len(shape)
-    if stack.ndim == planes:
+    shape = first.array.shape
+    if stack.ndim == len(shape):
         stack = stack[None]
-    if stack.ndim != planes + 1 or stack.shape[1:] != tuple(shape):
+    if stack.ndim != len(shape) + 1 or stack.shape[1:] != shape:
         raise PairError(
             f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
-            f"{tuple(shape)}: choose another layer of true frames."
+            f"{shape}: choose another layer of true frames."
         )
-    stack = stack[:, None] if planes == 2 else np.moveaxis(stack, -1, 1)
-    if times is None:
-        if len(stack) > 2:
-            return stack[1:-1], np.linspace(0, 1, len(stack))[1:-1]
-        times = np.linspace(0, 1, len(stack) + 2)[1:-1]
-    if len(stack) == len(times) + 2:
-        stack = stack[1:-1]
-    if len(stack) != len(times):
-        raise PairError(
-            f"“{layer.name}” has {len(stack)} frames, but {len(times)} times are given: give one "
-            "for each, or leave them empty where frames are evenly spaced, both ends included."
-        )
-    order = np.argsort(times)
-    return stack[order], times[order]
+    ends = (_channels_first(first.array), _channels_first(last.array))
+    frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)
+    return place_truth(frames, times, ends, f"“{layer.name}”")
+
+
+def _channels_first(image: NDArray[Any]) -> NDArray[np.float32]:
+    plane = np.asarray(image, np.float32)
+    return plane[None] if plane.ndim == 2 else np.moveaxis(plane, -1, 0)
 
 
 def _largest(outcome: Outcome) -> float:

@@ -1,0 +1,151 @@
+"""True frames to compare with: which of a stack lie between the images, and when."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.errors import PairError
+
+__all__ = ["Truth", "place_truth"]
+
+#: An end of a stack is the image if it is so much closer to it than to its neighbour.
+_CLOSER = 0.1
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """True frames between two images.
+
+    Attributes
+    ----------
+    frames : ndarray of float32, shape (K, C, H, W)
+        Without those at both ends.
+    times : ndarray, shape (K,)
+        Fractions of the interval, in ascending order.
+    assumed : bool
+        Whether nobody said the times.
+    missing : float
+        Part of the pixels that have no value.
+    """
+
+    frames: NDArray[np.float32]
+    times: NDArray[np.float64]
+    assumed: bool = False
+    missing: float = 0.0
+
+    def describe(self) -> str:
+        """Return what is compared with, and what was assumed, in a sentence or two."""
+        at = ", ".join(f"{time:.3g}" for time in self.times)
+        some = "True frame" if len(self.times) == 1 else "True frames"
+        why = ", evenly spaced as no times are given" if self.assumed else ""
+        text = f"{some} at {at} of the interval{why}."
+        if self.missing > 0:
+            part = "less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
+            text += (
+                f" {part[0].upper()}{part[1:]} % of their pixels have no value and do not count."
+            )
+        return text
+
+
+def place_truth(
+    stack: NDArray[np.float32],
+    times: NDArray[np.float64] | None,
+    ends: tuple[NDArray[Any], NDArray[Any]],
+    name: str,
+) -> Truth:
+    """Return the frames of a stack that lie between two images, in the order of their times.
+
+    Parameters
+    ----------
+    stack : ndarray of float32, shape (K, C, H, W)
+        True frames, with or without the two images at its ends.
+    times : ndarray, shape (n,), or None
+        Fractions of the interval, one for each frame or for each but those at
+        both ends; None if they are evenly spaced.
+    ends : tuple of ndarray, shape (C, H, W)
+        The two images; pixels that are not finite do not count.
+    name : str
+        What a message calls the stack.
+
+    Raises
+    ------
+    PairError
+        If the frames do not fit the images or the times, or none is a true
+        frame between them.
+    """
+    if stack.shape[1:] != ends[0].shape:
+        raise PairError(
+            f"the true frames in {name} have shape {stack.shape[1:]} (channels, height, width), "
+            f"the images {ends[0].shape}: they must agree."
+        )
+    if (times is None or len(times) == len(stack) - 2) and _has_ends(stack, ends):
+        stack = stack[1:-1]
+    assumed = times is None
+    if times is None:
+        times = np.linspace(0, 1, len(stack) + 2)[1:-1]
+    if len(times) != len(stack):
+        there, given = _count(len(stack), "frame"), _count(len(times), "time")
+        raise PairError(
+            f"{name} has {there}, but {given} {'is' if len(times) == 1 else 'are'} given: give "
+            "one for each, or none where frames are evenly spaced."
+        )
+    order = [i for i in np.argsort(times) if 0 < times[i] < 1]
+    if not order:
+        raise PairError(f"{name} has no frame between the two images to compare with.")
+    for i in order:
+        _check(stack[i], ends, i, name)
+    frames = stack[order]
+    missing = 1 - float(np.isfinite(frames).all(axis=1).mean())
+    return Truth(frames, times[order], assumed, missing)
+
+
+def _check(
+    frame: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]], number: int, name: str
+) -> None:
+    """Raise if a frame can be no true one: it is empty, or one of the images themselves."""
+    known = np.isfinite(frame).all(axis=0)
+    if not known.any():
+        raise PairError(f"frame {number + 1} of {name} has no value in any pixel: leave it out.")
+    if _same(*ends):
+        return
+    for end, image in zip(("first", "last"), ends, strict=True):
+        if _same(frame, image):
+            raise PairError(
+                f"frame {number + 1} of {name} is the {end} image itself, which is no frame "
+                "between the two: leave it out, or choose other true frames."
+            )
+
+
+def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
+    valid = np.isfinite(one).all(axis=0) & np.isfinite(other).all(axis=0)
+    return bool(valid.any()) and np.array_equal(one[:, valid], other[:, valid])
+
+
+def _has_ends(stack: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]]) -> bool:
+    """Return whether a stack starts with the first image and ends with the last.
+
+    They may be rounded: each has to be much closer to its image than to its
+    neighbour in the stack.
+    """
+    if len(stack) < 3:
+        return False
+    valid = np.isfinite(stack).all(axis=(0, 1)) & np.isfinite(np.stack(ends)).all(axis=(0, 1))
+    if not valid.any():
+        return False
+    both = ((stack[0], ends[0], stack[1]), (stack[-1], ends[1], stack[-2]))
+    return all(
+        _distance(end, image, valid) < _CLOSER * _distance(end, neighbour, valid)
+        for end, image, neighbour in both
+    )
+
+
+def _distance(a: NDArray[Any], b: NDArray[Any], valid: NDArray[np.bool_]) -> float:
+    return float(np.sqrt(np.mean((a[:, valid].astype(np.float64) - b[:, valid]) ** 2)))
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'' if number == 1 else 's'}"
