@@ -95,6 +95,8 @@ def test_compare_without_truth_makes_frames(call, pair, tmp_path):
     assert not (out / "dissolve_error.ome.tif").exists()
     assert tifffile.imread(out / "dissolve.ome.tif").shape == (4, 64, 64)
     assert "--overwrite" in call(*arguments).sentence()
+    quiet = call(*arguments[:-1], tmp_path / "quiet", "-q")
+    assert (quiet.err, quiet.out) == ("", f"{tmp_path / 'quiet'}\n")
     (out / "mine.txt").write_text("kept")
     assert call(*arguments, "--overwrite").code == 0
     assert (out / "mine.txt").read_text() == "kept"

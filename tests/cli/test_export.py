@@ -193,6 +193,7 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
         (("{run}",), "needs -o PATH"),
         (("{run}", "-o", "{out}"), "says no format"),
         (("{run}", "-o", "{out}", "--to", "mp5"), "did you mean mp4?"),
+        (("{run}", "-o", "{run}", "--to", "mp4"), "is the folder of the run itself"),
         (("{run}", "-o", "{out}.png", "--to", "mp4"), "name of another format, figure"),
         (("{none}", "-o", "{out}.mp4"), "there is no folder"),
         (("{run}", "-o", "{out}.mp4", "--times", "0,2"), "--times takes fractions"),

@@ -284,12 +284,14 @@ def test_the_place_is_tried_before_the_training(call, pair, tmp_path, monkeypatc
 
 
 def test_the_closing_line_tells_both_times(call, pair, tmp_path, tiny):
-    answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
+    answer = call("run", *pair, "-o", tmp_path / "out", *tiny)
     assert re.search(
         r"^3 frames after 3 steps; training took \d+:\d\d, with the frames \d+:\d\d; written to:$",
         answer.err,
         re.MULTILINE,
     )
+    quiet = call("run", *pair, "-o", tmp_path / "quiet", *tiny, "-q")
+    assert (quiet.err, quiet.out) == ("", f"{tmp_path / 'quiet'}\n")
 
 
 def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):

@@ -186,6 +186,10 @@ def test_formats_are_found_by_name_and_end():
         ("nc", "netcdf"),
     ):
         assert find_format(text)[0].name == name, text
+    with pytest.raises(ExportError) as error:
+        find_format("qqq")
+    names = str(error.value).partition("choose one of ")[2].rstrip(".").split(", ")
+    assert len(names) == len(set(names)) > 10
     with pytest.raises(ExportError, match="did you mean netcdf"):
         find_format("netcfd")
 

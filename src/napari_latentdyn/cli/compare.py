@@ -61,8 +61,7 @@ def compare(arguments: argparse.Namespace) -> int:
     comparison = Comparison(pair, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:
-            if not arguments.quiet:
-                line.note(f"{info.name}:")
+            line.tell(f"{info.name}:")
             try:
                 comparison.results.append(
                     _one(info, pair, times, truth, line, interrupt.should_stop)
@@ -84,7 +83,7 @@ def compare(arguments: argparse.Namespace) -> int:
             raise KeyboardInterrupt(interrupt.code)
         comparison = replace(comparison, complete=len(comparison.results) == len(methods))
         write_comparison(target, comparison, line.note)
-        sys.stderr.write(table(comparison.results))
+        line.tell(table(comparison.results).rstrip("\n"))
         sys.stdout.write(f"{target}\n")
         return interrupt.code or (FAILED if comparison.failed else interrupt.code)
 

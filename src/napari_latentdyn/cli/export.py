@@ -170,6 +170,11 @@ def _targets(
     arguments: argparse.Namespace, chosen: list[tuple[Format, str]], source: Source
 ) -> list[Path]:
     output = Path(arguments.output).expanduser().absolute()
+    if output.resolve() == Path(arguments.folder).expanduser().resolve():
+        raise UsageError(
+            f"{arguments.output} is the folder of the run itself; give -o the name of a file, or "
+            "of another folder."
+        )
     if len(chosen) > 1:
         if output.exists() and not output.is_dir():
             raise UsageError(f"{output} is a file; several formats need a folder.")

@@ -148,7 +148,7 @@ def write(
             "Only the frames of the two ends were drawn; this makes the others:  "
             f"napari-latentdyn apply {written}"
         )
-    line.note(
+    line.tell(
         f"{len(times)} frames after {report['steps']} steps; training took "
         f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"
         "; written to:"

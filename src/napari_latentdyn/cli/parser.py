@@ -101,7 +101,7 @@ def _command(
         allow_abbrev=False,
     )
     parser.set_defaults(command=_Lazy(function), parser=parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="show no progress")
+    parser.add_argument("-q", "--quiet", action="store_true", help="show warnings only")
     return parser
 
 

@@ -25,7 +25,7 @@ class ProgressLine:
     stream : file, optional
         Where to write; standard error if not given.
     quiet : bool
-        Show nothing but notes.
+        Show nothing but what the user has to know.
     now : callable
         Returns the time in seconds.
     """
@@ -77,6 +77,11 @@ class ProgressLine:
             left = (now - began) / (step - first) * (total - step)
             parts.append(f"{clock(left)} left")
         self._write("  ".join(parts), end=not self._renews)
+
+    def tell(self, text: str) -> None:
+        """Show a message of its own, but not when quiet."""
+        if not self._quiet:
+            self.note(text)
 
     def note(self, text: str) -> None:
         """Show a message of its own, even when quiet."""

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.errors import CalibrationError
 from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.reference import interval_of
@@ -126,6 +127,24 @@ class Subject:
         return Calibration.from_placement(
             self.placement.to_dict(), interval=value, interval_unit=unit
         )
+
+    @property
+    def pixel_per_stage(self) -> tuple[float, str]:
+        """What one pixel per stage is in physical units, and their name.
+
+        1.0 of its own kind where pixels are not square or rows and columns not
+        at right angles: a pixel is not the same length in all directions then.
+        """
+        scale = self.calibration
+        try:
+            scale.check_angles()
+            unit = f"{scale.length_unit}/{scale.time_unit}"
+        except CalibrationError:
+            return 1.0, "pixel/stage"
+        height, width = scale.pixel_size
+        if not np.isclose(height, width, rtol=1e-6):
+            return 1.0, "pixel/stage"
+        return width / scale.stage_duration(len(self.velocity)), unit
 
     @property
     def duration(self) -> float:

@@ -323,7 +323,8 @@ def find_format(text: str) -> tuple[Format, str]:
     for end, form in sorted(ends, key=lambda pair: -len(pair[0])):
         if given.endswith(end) or f".{given.lstrip('.')}" == end:
             return form, end
-    names = [form.name for form in FORMATS] + [end.lstrip(".") for end, _ in ends]
+    known = [form.name for form in FORMATS] + [end.lstrip(".") for end, _ in ends]
+    names = list(dict.fromkeys(known))
     near = difflib.get_close_matches(given.lstrip("."), names, n=1)
     hint = f"did you mean {near[0]}?" if near else f"choose one of {', '.join(names)}."
     raise ExportError(f"there is no format '{text}'; {hint}")

@@ -102,8 +102,9 @@ def test_maps_follow_what_is_chosen_and_go(
     assert layer.name == "drift speed (meter/hour)"
     drift = np.hypot(2, 3) * 50 / 12
     assert np.median(layer.data) == pytest.approx(drift, rel=0.05)
-    names = [entry.title for entry in control(panel, "legend").scales]
-    assert "Speed" in names
+    scales = {entry.title: entry for entry in control(panel, "legend").scales}
+    assert scales["Speed"].unit == scales["Arrows: speed"].unit == "meter/hour"
+    assert drift < scales["Arrows: speed"].high < 1.3 * drift
     layers = viewer.layers
     assert layers.index(layer) < layers.index(made(viewer, "fields")[0])
     control(panel, "maps.kind").setCurrentText("vorticity")

@@ -66,13 +66,14 @@ class Request:
         """Return whether results of both can stand in one table."""
         if other is None or self.run_id != other.run_id:
             return False
-        mine, theirs = self._measured_on(), other._measured_on()
+        mine, theirs = self.measured_on(), other.measured_on()
         return len(mine) == len(theirs) and all(
             np.array_equal(a, b, equal_nan=a.dtype.kind == "f")
             for a, b in zip(mine, theirs, strict=True)
         )
 
-    def _measured_on(self) -> list[NDArray[Any]]:
+    def measured_on(self) -> list[NDArray[Any]]:
+        """Return images, times and true frames."""
         truth = [] if self.truth is None else [self.truth.frames]
         return [self.first.array, self.last.array, self.times, *truth]
 

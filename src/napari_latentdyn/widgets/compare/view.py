@@ -43,8 +43,8 @@ COLUMNS = {
     "PSNR": "Peak signal-to-noise ratio at the true frames, in decibels: more is better.",
     "SSIM": "Structural similarity to the true frames: 1 is equal.",
     "grad": "Root mean square error of the size of the gradient: less is better.",
-    "ends %": "What is left when an image is carried along the field to the other, in percent of the "
-    "range; methods without a field have none.",
+    "ends %": "What is left when an image is carried along the field to the other, in percent of "
+    "the range; methods without a field have none.",
     "half %": "Difference of both images carried half way, in percent of the range.",
     "int. %": "How far the total intensity leaves the straight line between its ends, in percent.",
     "s": "Seconds.",

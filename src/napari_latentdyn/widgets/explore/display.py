@@ -164,24 +164,25 @@ class Display:
             is_map = role == "map"
             colours = layer.colormap if is_map else layer.edge_colormap
             limits = layer.contrast_limits if is_map else layer.edge_contrast_limits
-            title, unit = _meaning(role, info, limits)
             if limits is None:
                 continue
-            scales.append(Scale(title, unit, float(limits[0]), float(limits[1]), colours.colors))
+            title, unit, factor = self._meaning(role, info, limits)
+            low, high = (factor * float(limit) for limit in limits)
+            scales.append(Scale(title, unit, low, high, colours.colors))
         self._view.legend.show_scales(scales)
 
     @property
     def _run_id(self) -> str | None:
         return None if self._subject is None else self._subject.run_id
 
-
-def _meaning(role: str, info: Any, limits: Any) -> tuple[str, str]:
-    """Return what the colours of a layer tell, and the unit."""
-    if role == "map":
-        return str(info.get("quantity", "")).capitalize(), str(info.get("unit", ""))
-    if role == "strain_axes":
-        return "Strain axes: squeezing to stretching", str(info.get("unit", ""))
-    if limits is not None and tuple(limits) == (-180.0, 180.0):
-        return "Arrows: direction, 90 is up", "degrees"
-    title = "Arrows" if role == "fields" else "Streamlines"
-    return f"{title}: speed", str(info.get("speed_unit", ""))
+    def _meaning(self, role: str, info: Any, limits: Any) -> tuple[str, str, float]:
+        """Return what the colours of a layer tell, the unit, and what one of its values is."""
+        if role == "map":
+            return str(info.get("quantity", "")).capitalize(), str(info.get("unit", "")), 1.0
+        if role == "strain_axes":
+            return "Strain axes: squeezing to stretching", str(info.get("unit", "")), 1.0
+        if tuple(limits) == (-180.0, 180.0):
+            return "Arrows: direction, 90 is up", "degrees", 1.0
+        title = "Arrows" if role == "fields" else "Streamlines"
+        factor, unit = (1.0, "") if self._subject is None else self._subject.pixel_per_stage
+        return f"{title}: speed", unit, factor

@@ -105,6 +105,7 @@ class Exporter(QObject):
         if replace and not dialog.ask_replace(path):
             return
         self._folder = path.parent
+        dialog.show_status(f"Writing {path}.")
         if is_of_canvas(form):
             self._film(subject, form, path, replace, options)
         else:
