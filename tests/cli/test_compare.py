@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import subprocess
 import sys
 from dataclasses import replace
 
@@ -58,7 +59,7 @@ def test_compare_scores_the_methods_on_true_frames(call, pair, truth, tmp_path, 
         errors = tifffile.imread(tmp_path / "out" / f"{name}_error.ome.tif")
         true = tifffile.imread(truth[1])
         np.testing.assert_allclose(errors, np.abs(frames[1:-1] - true), atol=1e-3)
-    assert "True frames at 0.25, 0.5, 0.75 of the interval, evenly spaced" in answer.err
+    assert "3 true frames at 0.25, 0.5, 0.75 of the interval, evenly spaced" in answer.err
     assert np.load(tmp_path / "out" / "flow_fields.npz")["velocity"].shape == (8, 2, 64, 64)
     assert np.load(tmp_path / "out" / "quick_fields.npz")["velocity"].shape == (2, 2, 64, 64)
     assert not (tmp_path / "out" / "dissolve_fields.npz").exists()
@@ -83,6 +84,15 @@ def test_three_true_frames_without_a_word_of_what_they_are(call, pair, truth, tm
         report = json.loads((tmp_path / name / "comparison.json").read_text())
         psnr.append(report["methods"]["dissolve"]["psnr"])
     assert psnr[0] == psnr[1]
+
+
+def test_seconds_of_a_method_are_its_own(pair, tmp_path):
+    command = [sys.executable, "-m", "napari_latentdyn", "compare", *map(str, pair)]
+    out = tmp_path / "out"
+    subprocess.run([*command, "--methods", "dissolve", "-o", str(out)], check=True)
+    report = json.loads((out / "comparison.json").read_text())
+    # Without libraries that the first method would import.
+    assert report["methods"]["dissolve"]["seconds"] < 0.3
 
 
 def test_compare_without_truth_makes_frames(call, pair, tmp_path):

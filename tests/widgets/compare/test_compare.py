@@ -149,7 +149,7 @@ def test_what_is_assumed_of_true_frames_is_told(window: Make, qtbot: Any) -> Non
     check(panel, "flow")
     press(qtbot, panel)
     text = control(panel, "status").text()
-    assert "True frame at 0.5 of the interval, evenly spaced as no times are given." in text
+    assert "1 true frame at 0.5 of the interval, evenly spaced as no times are given." in text
     assert "25 % of their pixels have no value and do not count." in text
     assert "bold" not in text, "there is nothing to be better than"
     # Without the images at its ends, a stack is in between as a whole.

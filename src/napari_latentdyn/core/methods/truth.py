@@ -14,6 +14,8 @@ __all__ = ["Truth", "place_truth"]
 
 #: An end of a stack is the image if it is so much closer to it than to its neighbour.
 _CLOSER = 0.1
+#: So many times are named one by one.
+_NAMED = 4
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,10 +41,11 @@ class Truth:
 
     def describe(self) -> str:
         """Return what is compared with, and what was assumed, in a sentence or two."""
-        at = ", ".join(f"{time:.3g}" for time in self.times)
-        some = "True frame" if len(self.times) == 1 else "True frames"
+        said = [f"{time:.3g}" for time in self.times]
+        at = f"at {', '.join(said)}" if len(said) <= _NAMED else f"from {said[0]} to {said[-1]}"
+        some = _count(len(said), "true frame")
         why = ", evenly spaced as no times are given" if self.assumed else ""
-        text = f"{some} at {at} of the interval{why}."
+        text = f"{some} {at} of the interval{why}."
         if self.missing > 0:
             part = "less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
             text += (

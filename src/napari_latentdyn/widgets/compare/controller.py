@@ -31,7 +31,7 @@ _ROLE = "compare_"
 #: What the name of a layer gets that another comparison left behind.
 _OLD = " (earlier)"
 #: Size of the names in the grid: several stand side by side on a small screen.
-_NAME_SIZE = 9
+_NAME_SIZE = 8
 
 
 class CompareController(QObject):
@@ -236,13 +236,13 @@ class CompareController(QObject):
             for measure, form in (
                 ("psnr", "{:.2f}"),
                 ("ssim", "{:.3f}"),
-                ("gradient_error", "{:.4f}"),
+                ("gradient_error", "{:.3f}"),
             ):
                 value = found.mean(measure)
                 texts.append(_NONE if value is None else form.format(value))
             parts = (found.end_error, found.consistency_error, found.conservation_error)
             texts += [_NONE if part is None else f"{100 * part:.1f}" for part in parts]
-            texts.append(f"{outcome.seconds:.1f}")
+            texts.append(f"{outcome.seconds:.{1 if outcome.seconds < 10 else 0}f}")
             rows.append((outcome.info.title, texts))
         self._view.show_rows(rows)
         scored = any(o.assessment.scores for o in self.outcomes.values())

@@ -92,6 +92,8 @@ class Request:
         UserError
             If the images are no pair, or the method cannot do it.
         """
+        # Imported before the clock starts: the seconds that takes are no method's.
+        import napari_latentdyn.core.fit  # noqa: F401
         from napari_latentdyn.core.methods import assess
         from napari_latentdyn.core.pair import ImagePair
 

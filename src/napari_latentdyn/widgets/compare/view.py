@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QFileDialog,
@@ -43,12 +44,14 @@ COLUMNS = {
     "PSNR": "Peak signal-to-noise ratio at the true frames, in decibels: more is better.",
     "SSIM": "Structural similarity to the true frames: 1 is equal.",
     "grad": "Root mean square error of the size of the gradient: less is better.",
-    "ends %": "What is left when an image is carried along the field to the other, in percent of "
+    "ends": "What is left when an image is carried along the field to the other, in percent of "
     "the range; methods without a field have none.",
-    "half %": "Difference of both images carried half way, in percent of the range.",
-    "int. %": "How far the total intensity leaves the straight line between its ends, in percent.",
+    "half": "Difference of both images carried half way, in percent of the range.",
+    "int.": "How far the total intensity leaves the straight line between its ends, in percent.",
     "s": "Seconds.",
 }
+#: Beside the text of a cell, left and right together.
+_MARGINS = 8
 MEASURES = {
     "psnr": "PSNR (dB)",
     "ssim": "SSIM",
@@ -141,12 +144,22 @@ class CompareView(QWidget):
                     item.setFont(font)
                 self.table.setItem(number, column, item)
         self.table.setVisible(bool(rows))
-        header, height = self.table.horizontalHeader(), self.table.verticalHeader()
+        self._fit_table([texts for _, texts in rows])
+
+    def _fit_table(self, rows: Sequence[Sequence[str]]) -> None:
+        """Give numbers what they need, names the rest, and every row its lines."""
+        font = self.table.font()
+        font.setBold(True)
+        metrics = QFontMetrics(font)
+        for column, texts in enumerate(zip(list(COLUMNS), *rows, strict=True)):
+            if column:
+                widest = max(metrics.horizontalAdvance(text) for text in texts)
+                self.table.setColumnWidth(column, widest + _MARGINS)
+        self.table.resizeRowsToContents()
+        header, side = self.table.horizontalHeader(), self.table.verticalHeader()
         assert header is not None
-        assert height is not None
-        self.table.setFixedHeight(
-            header.sizeHint().height() + height.defaultSectionSize() * len(rows) + 6
-        )
+        assert side is not None
+        self.table.setFixedHeight(header.sizeHint().height() + side.length() + 6)
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
@@ -213,12 +226,13 @@ class CompareView(QWidget):
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         side, top = self.table.verticalHeader(), self.table.horizontalHeader()
         assert side is not None
         assert top is not None
         side.hide()
         top.setMinimumSectionSize(28)
-        top.setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
+        top.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         top.setSectionResizeMode(0, QHeaderView.ResizeMode.Stretch)
         for column, explained in enumerate(COLUMNS.values()):
             item = self.table.horizontalHeaderItem(column)
