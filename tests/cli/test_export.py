@@ -50,6 +50,17 @@ def test_one_file_for_one_format(call, run, tmp_path):
     assert call("export", run, "--to", "csv", "-o", tmp_path / "b", "-q").out.endswith("b.csv\n")
     assert call("export", run, "--to", "pdf", "-o", tmp_path).out.endswith("/drift.pdf\n")
     assert (tmp_path / "drift.pdf").exists()
+    # Folders, too, get a name of their own in a folder that is there.
+    (tmp_path / "there").mkdir()
+    (tmp_path / "there" / "mine.txt").write_text("kept")
+    for form, name in (("ome-zarr", "drift.ome.zarr"), ("geotiff-series", "drift-geotiff-series")):
+        answer = call("export", run, "--to", form, "-o", tmp_path / "there", "-q")
+        assert answer.out == f"{tmp_path / 'there' / name}\n", answer.err
+    foreign = tmp_path / "there" / "drift.ome.zarr" / "notes.txt"
+    foreign.write_text("kept")
+    answer = call("export", run, "-o", foreign.parent, "--overwrite")
+    assert "holds other things" in answer.sentence()
+    assert foreign.exists()
 
 
 def test_a_folder_for_several_formats(call, run, tmp_path):
@@ -113,6 +124,15 @@ def test_options_reach_their_formats(call, run, tmp_path):
 
 
 # GeoTIFF -------------------------------------------------------------------------------------
+
+
+def test_a_figure_shows_the_times_that_were_asked_for(call, run, tmp_path):
+    path = tmp_path / "a.svg"
+    assert call("export", run, "-o", path, "--shown", "0.1,0.5").code == 0
+    text = path.read_text()
+    # Of six hours.
+    assert "0.6 h" in text
+    assert "3.0 h" in text
 
 
 def test_a_geotiff_keeps_its_place(call, geo_pair, tmp_path, tiny):

@@ -162,3 +162,35 @@ def test_images_of_different_sizes_are_refused(tmp_path):
         tif.write(GREY[:10])
     with pytest.raises(ImageFileError, match="different sizes"):
         read_image(str(tmp_path / "a.tif"))
+
+
+@pytest.mark.parametrize("count", [2, 3, 4])
+def test_bands_that_the_file_calls_nothing_are_channels(tmp_path, count):
+    rasterio = pytest.importorskip("rasterio")
+    bands = np.random.default_rng(0).random((count, 20, 30)).astype(np.float32)
+    bands[:, :5] = -9999
+    turned = rasterio.Affine(30, 10, 5e5, -10, -30, 1e6)
+    options = {"driver": "GTiff", "height": 20, "width": 30, "count": count, "dtype": "float32"}
+    path = tmp_path / "bands.tif"
+    with rasterio.open(path, "w", crs="EPSG:3413", transform=turned, nodata=-9999, **options) as f:
+        f.write(bands)
+    image = read_image(str(path))
+    assert not image.rgb
+    np.testing.assert_array_equal(np.moveaxis(image.array, image.channel_axis, 0), bands)
+    assert image.missing is not None
+    np.testing.assert_array_equal(image.missing, bands[0] == -9999)
+    assert image.pixel_size == pytest.approx((np.hypot(10, 30),) * 2)
+    assert image.unit == "m"
+    stack = read_stack(str(path))
+    assert stack.shape == (1, count, 20, 30)
+    np.testing.assert_array_equal(np.isnan(stack[0]), bands == -9999)
+
+
+def test_a_file_that_marks_transparency_is_believed(tmp_path):
+    picture = np.random.default_rng(0).integers(1, 255, (20, 30, 4)).astype(np.uint8)
+    picture[:5, :, 3] = 0
+    tifffile.imwrite(tmp_path / "a.tif", picture, photometric="rgb", extrasamples=["unassalpha"])
+    image = read_image(str(tmp_path / "a.tif"))
+    assert image.rgb
+    np.testing.assert_array_equal(image.array, picture[..., :3])
+    np.testing.assert_array_equal(image.missing, picture[..., 3] == 0)

@@ -72,6 +72,7 @@ def test_arrows_and_frames_are_those_of_their_times(source):
 def test_what_cannot_be_drawn(source, tmp_path):
     for name, options, says in (
         ("a.png", {"shown": (2.0,)}, "fractions of the interval"),
+        ("a.png", {"shown": (0.0, 0.1)}, "no frame at 0.1"),
         ("a.png", {"width_mm": 3}, "40 to 1000 mm"),
         ("a.png", {"dpi": 5}, "dpi"),
     ):

@@ -69,6 +69,29 @@ def test_the_reference_system(geo_source, tmp_path):
             np.testing.assert_array_equal(band.read(3), geo_source.frames[2])
 
 
+def test_a_turned_image_lies_where_it_is(geo_source, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    if "netCDF" not in rasterio.drivers.raster_driver_extensions().values():
+        pytest.skip("This rasterio was built without netCDF.")
+    angle = np.deg2rad(30)
+    a, b = 40 * np.cos(angle), 40 * np.sin(angle)
+    inputs = geo_source.report["inputs"]
+    geo = {**inputs["first"]["geo"], "transform": [a, b, 500000.0, b, -a, -1200000.0]}
+    report = {**geo_source.report, "inputs": {**inputs, "first": {"name": "a.tif", "geo": geo}}}
+    turned = replace(geo_source, report=report)
+    path = export(turned, tmp_path / "turned.nc")
+    with rasterio.open(f"netcdf:{path}:frames") as file:
+        assert file.crs == rasterio.crs.CRS.from_epsg(3413)
+        np.testing.assert_allclose(file.transform[:6], geo["transform"])
+        np.testing.assert_array_equal(file.read(2), turned.frames[1])
+    with xr.open_dataset(path) as data:
+        assert data.world_x.attrs["standard_name"] == "projection_x_coordinate"
+        place = turned.world((3, 5))
+        np.testing.assert_allclose((data.world_y[3, 5], data.world_x[3, 5]), place)
+        assert "x" not in data.coords
+        assert data.velocity_x.attrs["long_name"] == "velocity along increasing world_x"
+
+
 def test_geographic_coordinates(geo_source, tmp_path):
     import rasterio
 

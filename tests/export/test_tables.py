@@ -11,6 +11,7 @@ import pytest
 
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
+from napari_latentdyn.export.look import Bar, speed_text, speeds
 
 
 def read(path):
@@ -88,3 +89,23 @@ def test_without_fields(source, tmp_path):
         with pytest.raises(ExportError, match="needs fields"):
             export(bare, tmp_path / name)
     assert not list(tmp_path.iterdir())
+
+
+def test_degrees_make_no_speed(geo_source, tmp_path):
+    rasterio = pytest.importorskip("rasterio")
+    inputs = geo_source.report["inputs"]
+    geo = {
+        "crs_wkt": rasterio.crs.CRS.from_epsg(4326).to_wkt(),
+        "transform": [0.1, 0, 10, 0, -0.1, 80],
+        "units": "degree",
+    }
+    report = {**geo_source.report, "inputs": {**inputs, "first": {"name": "a.tif", "geo": geo}}}
+    there = replace(geo_source, report=report)
+    names = export(there, tmp_path / "a.csv").read_text().splitlines()[0].split(",")
+    assert "velocity_x_degree_per_h" in names
+    assert not any(name.startswith("speed_") for name in names)
+    assert speed_text(there) == "px/h"
+    moved = np.array([[3.0, 4.0]])
+    np.testing.assert_allclose(speeds(there, moved), 5.0 * there.stages / 12)
+    np.testing.assert_allclose(speeds(geo_source, moved), 500.0 * there.stages / 12)
+    assert Bar.of(there).text.endswith("° of longitude")

@@ -54,6 +54,8 @@ def export(arguments: argparse.Namespace) -> int:
     if times is not None:
         # Imported before Ctrl-C is taken over: it takes seconds, and may be interrupted at once.
         _import_model(source, times)
+    if options.get("shown"):
+        _import_model(source, np.array(options["shown"]))
     line = ProgressLine(quiet=arguments.quiet)
     with interruptible(line) as interrupt:
         try:
@@ -70,7 +72,7 @@ def export(arguments: argparse.Namespace) -> int:
             for (form, _), target in zip(chosen, targets, strict=True):
                 known = {option.name for option in form.options}
                 form.write(
-                    source,
+                    _with_shown(source, form, options, arguments, line, interrupt),
                     target,
                     overwrite=arguments.overwrite,
                     on_progress=_shown(line, form),
@@ -83,6 +85,29 @@ def export(arguments: argparse.Namespace) -> int:
             line.close()
             line.note("Stopped; what is named above is whole, and nothing else was written.")
         return interrupt.code
+
+
+def _with_shown(
+    source: Source,
+    form: Format,
+    options: dict[str, Any],
+    arguments: argparse.Namespace,
+    line: ProgressLine,
+    interrupt: Any,
+) -> Source:
+    """Return the source with the frames that a figure is to show."""
+    shown = options.get("shown")
+    if form.name != "figure" or not shown or not all(0 <= time <= 1 for time in shown):
+        return source
+    from napari_latentdyn.export.refine import with_times
+
+    return with_times(
+        source,
+        shown,
+        device=arguments.device,
+        on_progress=lambda done, total: line.step("render", done, total),
+        should_stop=interrupt.should_stop,
+    )
 
 
 def _shown(line: ProgressLine, form: Format) -> Any:
@@ -180,10 +205,11 @@ def _targets(
             raise UsageError(f"{output} is a file; several formats need a folder.")
         return [output / _named(source.name, form, suffix) for form, suffix in chosen]
     ((form, suffix),) = chosen
+    ours = form.is_ours()
+    if output.is_dir() and (ours is None or not (_is_named(output, form) or ours(output))):
+        return [output / _named(source.name, form, suffix)]
     if form.folder and not suffix:
         return [output]
-    if output.is_dir() and not form.folder:
-        return [output / _named(source.name, form, suffix)]
     if output.name.lower().endswith(form.suffixes):
         return [output]
     try:
@@ -194,6 +220,11 @@ def _targets(
         f"{output.name} is the name of another format, {other.name}; give one that ends in "
         f"{suffix}, or leave --to out."
     )
+
+
+def _is_named(folder: Path, form: Format) -> bool:
+    """Return whether the name of a folder says what it holds."""
+    return folder.name.lower().endswith(tuple(end for end in form.suffixes if end))
 
 
 def _named(name: str, form: Format, suffix: str) -> str:

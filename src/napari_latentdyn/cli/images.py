@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,9 @@ from napari_latentdyn.georeference import read_geo
 __all__ = ["ImageFile", "read_image", "read_mask", "read_stack"]
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+_TRANSPARENCY = ((tifffile.EXTRASAMPLE.ASSOCALPHA,), (tifffile.EXTRASAMPLE.UNASSALPHA,))
+#: Tag of GDAL for the value of missing pixels.
+_NODATA = 42113
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 _PICKED = re.compile(r"^(?P<path>.+):(?P<index>-?\d+)$")
 
@@ -36,7 +39,8 @@ class ImageFile:
     rgb : bool
         Whether the channels are red, green and blue.
     missing : ndarray of bool or None
-        (H, W) True where a pixel is fully transparent.
+        (H, W) True where a pixel is fully transparent, or has the value that
+        the file has for missing ones.
     pixel_size : (float, float) or None
         Height and width of a pixel.
     unit : str or None
@@ -72,6 +76,7 @@ class _Loaded:
     unit: str | None = None
     planar: bool = False
     geo: dict[str, Any] | None = None
+    nodata: float | None = None
 
     def unstacked(self) -> _Loaded:
         """Return the planes of a single image as images, where they may be a stack.
@@ -81,7 +86,7 @@ class _Loaded:
         """
         if len(self.images) > 1 or not self.planar:
             return self
-        return _Loaded(self.images[0], pixel_size=self.pixel_size, unit=self.unit, geo=self.geo)
+        return replace(self, images=self.images[0], channel_axis=None, rgb=False, planar=False)
 
 
 def read_image(source: str) -> ImageFile:
@@ -115,10 +120,13 @@ def read_image(source: str) -> ImageFile:
         raise ImageFileError(f"{path} has no image {index}: it holds {count}, counted from 0.")
     array = loaded.images[index]
     axis = loaded.channel_axis
-    missing = None
+    missing = np.zeros((), bool)
     if loaded.alpha and axis is not None:
         missing = np.take(array, -1, axis=axis) == 0
         array = np.take(array, range(array.shape[axis] - 1), axis=axis)
+    if loaded.nodata is not None:
+        empty = array == loaded.nodata
+        missing = missing | (empty if axis is None else empty.any(axis=axis))
     if axis is not None and array.shape[axis] == 1:
         array, axis = np.squeeze(array, axis=axis), None
     picked = "" if count == 1 else f":{index % count}"
@@ -126,7 +134,7 @@ def read_image(source: str) -> ImageFile:
         array=array,
         channel_axis=axis,
         rgb=loaded.rgb and axis is not None,
-        missing=missing if missing is not None and missing.any() else None,
+        missing=missing if missing.any() else None,
         pixel_size=loaded.pixel_size,
         unit=loaded.unit,
         name=path.name + picked,
@@ -168,6 +176,8 @@ def read_stack(source: str, *, grey: bool = False) -> NDArray[np.float32]:
     if grey:
         loaded = loaded.unstacked()
     images = loaded.images
+    if loaded.nodata is not None:
+        images = np.where(images == loaded.nodata, np.float32(np.nan), images)
     if loaded.channel_axis is not None:
         images = np.moveaxis(images, loaded.channel_axis + 1, 1)
         if loaded.alpha:
@@ -232,11 +242,14 @@ def _load_tiff(path: Path) -> _Loaded:
         axes = series.axes
         array = np.stack([s.asarray() for s in tif.series])
         page = series.keyframe
-        alpha = "S" in axes and bool(page.extrasamples)
+        # Bands that the file calls nothing, such as two polarisations, are channels.
+        alpha = "S" in axes and page.extrasamples[-1:] in _TRANSPARENCY
         rgb = "S" in axes and page.photometric in (
             tifffile.PHOTOMETRIC.RGB,
             tifffile.PHOTOMETRIC.YCBCR,
         )
+        # tifffile says 0 where there is no such value.
+        nodata = float(page.nodata) if _NODATA in page.tags else None
         size, unit = _pixel_size(tif)
         geo = read_geo(path) if tif.geotiff_metadata else None
     axes = "!" + axes
@@ -254,7 +267,9 @@ def _load_tiff(path: Path) -> _Loaded:
     array = array.reshape(-1, *array.shape[len(others) :])
     axis = kept.index(channels[0]) if channels else None
     planar = channels == ["S"] and axis == 0
-    return _Loaded(array, axis, rgb, alpha, size, unit, planar, geo)
+    if axis is not None:
+        rgb = rgb and array.shape[axis + 1] - alpha == 3
+    return _Loaded(array, axis, rgb, alpha, size, unit, planar, geo, nodata)
 
 
 def _pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str | None]:
@@ -267,9 +282,14 @@ def _pixel_size(tif: tifffile.TiffFile) -> tuple[tuple[float, float] | None, str
             # Micrometres are what the format means where it names no unit.
             return _checked(size, values.get("PhysicalSizeXUnit", "µm"))
         return None, None
-    if tif.geotiff_metadata and "ModelPixelScale" in tif.geotiff_metadata:
-        x, y = tif.geotiff_metadata["ModelPixelScale"][:2]
-        projected = int(tif.geotiff_metadata.get("GTModelTypeGeoKey", 0)) == 1
+    geo = tif.geotiff_metadata or {}
+    projected = int(geo.get("GTModelTypeGeoKey", 0)) == 1
+    if "ModelPixelScale" in geo:
+        x, y = geo["ModelPixelScale"][:2]
+        return _checked((float(y), float(x)), "m" if projected else "")
+    if "ModelTransformation" in geo:
+        # Of a turned image: where a step to the right and one down lead to.
+        x, y = np.linalg.norm(np.reshape(geo["ModelTransformation"], (4, 4))[:2, :2], axis=0)
         return _checked((float(y), float(x)), "m" if projected else "")
     if tif.imagej_metadata and tif.imagej_metadata.get("unit"):
         # Pixels per unit, as fractions.

@@ -204,7 +204,7 @@ class Dynamics(Derived):
             The same of what else the settings ask for.
         inputs : dict, optional
             What else is known of the inputs, {"first": {"name": ..., "dtype":
-            ..., "rgb": ...}, "last": {...}}.
+            ..., "rgb": ...}, "last": {...}}; what the report says by default.
         placement : dict, optional
             Scale, translation, units and so on of the inputs; the attribute
             `placement` by default.
@@ -232,7 +232,7 @@ class Dynamics(Derived):
             confidence = self.confidence(chosen)
         report = {
             **self.report,
-            "inputs": _describe_inputs(self.pair, inputs or {}),
+            "inputs": _describe_inputs(self.pair, inputs or self.report.get("inputs") or {}),
             "times": chosen.tolist(),
             "frames_complete": frames_complete,
             "placement": self.placement if placement is None else placement,

@@ -90,6 +90,11 @@ class ImagePair:
             axis_last = None
         if np.ndim(first) == 2:
             channel_axis = None
+        if channel_axis is None and axis_last is None and (settings.channel or 0) > 0:
+            raise PairError(
+                f"the images have one channel, so there is no channel {settings.channel}: leave "
+                "the channel out."
+            )
         a = _channels_first(first, channel_axis, settings.channel, "first")
         b = _channels_first(last, axis_last, settings.channel, "last")
         if a.shape[1:] != b.shape[1:]:

@@ -22,6 +22,8 @@ __all__ = ["draw_figure", "write_figure"]
 
 SUFFIXES = (".png", ".svg", ".pdf")
 _MM = 1 / 25.4
+#: Difference below which two times are the same.
+_SAME_TIME = 1e-6
 _FONT, _SMALL = 8.0, 7.0
 # Millimetres: between pictures, above the upper and the lower row, around all.
 _GAP, _TITLE, _TITLE_BELOW, _SIDE, _BOTTOM = 1.5, 9.0, 6.5, 0.5, 1.5
@@ -206,7 +208,14 @@ def _chosen(source: Source, shown: Sequence[float] | None) -> list[int]:
     wanted = np.linspace(0, 1, min(5, len(source.times))) if shown is None else np.asarray(shown)
     if wanted.ndim != 1 or not wanted.size or not np.all((wanted >= 0) & (wanted <= 1)):
         raise ExportError("times of a figure are fractions of the interval, from 0 to 1.")
-    nearest: NDArray[np.intp] = np.abs(source.times[:, None] - wanted).argmin(axis=0)
+    away = np.abs(source.times[:, None] - wanted)
+    nearest: NDArray[np.intp] = away.argmin(axis=0)
+    lacking = wanted[away.min(axis=0) > _SAME_TIME]
+    if shown is not None and lacking.size:
+        raise ExportError(
+            f"there is no frame at {lacking[0]:g} of the interval; choose times of the frames, or "
+            "make more frames first."
+        )
     chosen = sorted({int(index) for index in nearest})
     if len(chosen) > 12:
         raise ExportError(f"{len(chosen)} frames are too many for a figure; choose up to 12 times.")

@@ -28,6 +28,7 @@ __all__ = [
     "moment_text",
     "outline",
     "speed_text",
+    "speeds",
     "time_text",
 ]
 
@@ -59,10 +60,21 @@ def moment_text(time: float, times: NDArray[np.float64], interval: tuple[float, 
     return f"{time * duration:.{digits}f} {time_symbol(unit)}"
 
 
+def speeds(source: Source, moved: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return speeds of motions (N, 2) (dy, dx) in pixels per stage, in the unit of `speed_text`.
+
+    Where places are degrees, one to the east is not as long as one to the
+    north: speeds stay in pixels.
+    """
+    if source.in_degrees:
+        return np.asarray(np.linalg.norm(moved, axis=1) * (source.stages / source.duration))
+    return np.asarray(np.linalg.norm(source.physical(moved), axis=1))
+
+
 def speed_text(source: Source) -> str:
     """Return the unit of speeds, such as ``km/h``."""
-    unit = "px" if source.length_units[1] == "pixel" else source.length_units[1]
-    unit = "°" if unit.startswith("degree") else unit
+    unit = source.length_units[1]
+    unit = "px" if source.in_degrees or unit == "pixel" else unit
     return f"{unit}/{source.time_unit}" if source.time_unit else f"{unit} per interval"
 
 
@@ -188,7 +200,7 @@ class ArrowGrid:
         grid = cls(source, rows, columns, 1.0, 1.0)
         moved = np.concatenate([grid.moved(stage) for stage in range(source.stages)])
         moved = moved[np.isfinite(moved).all(axis=1)]
-        speed = np.linalg.norm(source.physical(moved), axis=1) if len(moved) else np.zeros(1)
+        speed = speeds(source, moved) if len(moved) else np.zeros(1)
         length = readable_length(np.linalg.norm(moved, axis=1), step)
         fastest = float(np.percentile(speed, 99)) or 1.0
         return cls(source, rows, columns, length, fastest)
@@ -201,7 +213,7 @@ class ArrowGrid:
     def parts(self, stage: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
         """Return dx and dy in pixels per stage and the speed in the world, masked where missing."""
         moved = self.moved(stage)
-        speed = np.linalg.norm(self.source.physical(moved), axis=1)
+        speed = speeds(self.source, moved)
         dy, dx, speed = (np.ma.masked_invalid(v) for v in (moved[:, 0], moved[:, 1], speed))
         return dx, dy, speed
 
@@ -247,7 +259,7 @@ class Bar:
         power = 10.0 ** math.floor(math.log10(room))
         length = next(power * base for base in (5, 2, 1) if power * base <= room * (1 + 1e-9))
         names = {"pixel": " px"}
-        text = "°" if unit.startswith("degree") else names.get(unit, f" {unit}")
+        text = "° of longitude" if source.in_degrees else names.get(unit, f" {unit}")
         if unit == "m" and length >= 1000:
             return cls(length / size, f"{length / 1000:g} km")
         return cls(length / size, f"{length:g}{text}")

@@ -127,20 +127,21 @@ def dataset(source: Source, *, sea_ice: bool = False, start: str | None = None) 
     scale, time = _time(source, start)
     speed = {"grid_mapping": _GRID} if geo else {}
     common = dict(speed)
-    y, x = source.coordinates()
     coords: dict[str, Any] = {
         "time": ("time", source.moments * scale, {**time, "long_name": "time of the frame"}),
-        "y": ("y", y, _space(source, "y", y_unit, geo)),
-        "x": ("x", x, _space(source, "x", x_unit, geo)),
     }
+    if source.upright or geo is None:
+        # GDAL takes a coordinate of each axis for the place on the Earth, before the transform.
+        y, x = source.coordinates()
+        coords["y"] = ("y", y, _space(source, "y", y_unit, geo))
+        coords["x"] = ("x", x, _space(source, "x", x_unit, geo))
     if not source.upright:
         rows, columns = np.indices(source.shape)
         world = source.world(np.stack([rows, columns], axis=-1))
         for index, axis in enumerate("yx"):
-            unit = (y_unit, x_unit)[index]
             name = f"world_{axis}"
-            attributes = {"units": unit, "long_name": f"{axis} of the pixel in the world"}
-            coords[name] = (("y", "x"), world[..., index], attributes)
+            about = _in_world(axis, (y_unit, x_unit)[index], geo)
+            coords[name] = (("y", "x"), world[..., index], about)
     planes = ("time", "y", "x")
     if source.frames.ndim == 4:
         planes = ("time", "channel", "y", "x")  # type: ignore[assignment]
@@ -210,13 +211,20 @@ def _space(source: Source, axis: str, unit: str, geo: Geo | None) -> dict[str, A
     if geo is None:
         down = "down" if axis == "y" else "to the right"
         return {**attributes, "long_name": f"{axis} of the centre of the pixel, {down}"}
-    if not source.upright:
-        return {**attributes, "long_name": f"distance along {axis} of the image"}
+    return {**attributes, **_on_earth(axis, geo)}
+
+
+def _in_world(axis: str, unit: str, geo: Geo | None) -> dict[str, Any]:
+    if geo is None:
+        return {"units": unit, "long_name": f"{axis} of the pixel in the world"}
+    return {"units": unit, **_on_earth(axis, geo)}
+
+
+def _on_earth(axis: str, geo: Geo) -> dict[str, Any]:
     if _geographic(geo):
         name, unit = ("latitude", "degrees_north") if axis == "y" else ("longitude", "degrees_east")
-        return {**attributes, "units": unit, "standard_name": name, "long_name": name}
+        return {"units": unit, "standard_name": name, "long_name": name}
     return {
-        **attributes,
         "standard_name": f"projection_{axis}_coordinate",
         "long_name": f"{axis} coordinate of projection",
     }
@@ -244,7 +252,8 @@ def _grid_mapping(geo: Geo) -> dict[str, Any]:
 
 def _velocity_names(source: Source, sea_ice: bool) -> dict[str, dict[str, str]]:
     per = "" if source.time_unit else " per interval"
-    names = {axis: {"long_name": f"velocity along increasing {axis}{per}"} for axis in "yx"}
+    world = "" if source.upright else "world_"
+    names = {axis: {"long_name": f"velocity along increasing {world}{axis}{per}"} for axis in "yx"}
     if not sea_ice:
         return names
     measured = all(unit not in ("pixel", "degree") for unit in source.length_units)

@@ -29,9 +29,14 @@ _CHUNK = 512
 _SMALLEST = 256
 
 
+#: Files of a group; everything else lies in folders.
+_FILES = {".zgroup", ".zattrs", ".zmetadata", "zarr.json"}
+
+
 def is_zarr(folder: Path) -> bool:
-    """Return whether a folder is a Zarr group, which may be replaced by another."""
-    return any((folder / name).is_file() for name in (".zgroup", "zarr.json"))
+    """Return whether a folder is a Zarr group and nothing else, which another may replace."""
+    files = {entry.name for entry in folder.iterdir() if not entry.is_dir()}
+    return bool(files & {".zgroup", "zarr.json"}) and files <= _FILES
 
 
 def write_ome_zarr(

@@ -205,6 +205,11 @@ class Source:
         return length_symbol(self.placement.units[0]), length_symbol(self.placement.units[1])
 
     @property
+    def in_degrees(self) -> bool:
+        """Whether places are longitudes and latitudes, which make no length together."""
+        return any(unit.startswith("degree") for unit in self.length_units)
+
+    @property
     def pixel_size(self) -> tuple[float, float]:
         """Distance between neighbouring pixels down and to the right, in `length_units`."""
         height, width = np.linalg.norm(self.matrix[:2, :2], axis=0)

@@ -77,6 +77,8 @@ def write_csv(
         for stage, moment in enumerate(source.field_moments):
             moved = source.velocity[stage][:, y, x].T.astype(np.float64)
             physical = source.physical(moved)
+            # Degrees east and degrees north make no speed together.
+            speed = [] if source.in_degrees else [np.linalg.norm(physical, axis=1)]
             table = np.column_stack(
                 [
                     np.full(len(y), stage),
@@ -87,7 +89,7 @@ def write_csv(
                     np.full(len(y), moment),
                     world,
                     physical,
-                    np.linalg.norm(physical, axis=1),
+                    *speed,
                 ]
             )
             yield table[np.isfinite(table).all(axis=1)]
@@ -97,7 +99,8 @@ def write_csv(
     per = f"per_{time}" if source.time_unit else "per_interval"
     names = ["stage", "time", "y", "x", "dy", "dx", "speed", f"time_{time}"]
     names += [f"y_{units[0]}", f"x_{units[1]}", f"velocity_y_{units[0]}_{per}"]
-    names += [f"velocity_x_{units[1]}_{per}", f"speed_{units[1]}_{per}"]
+    names.append(f"velocity_x_{units[1]}_{per}")
+    names += [] if source.in_degrees else [f"speed_{units[1]}_{per}"]
     _write_table(path, names, blocks(), integers=(0, 2, 3), overwrite=overwrite)
     return Path(path)
 
