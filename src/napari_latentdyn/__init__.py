@@ -15,6 +15,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from napari_latentdyn.cli.images import read_image, read_mask
     from napari_latentdyn.core.deformation import Deformation
     from napari_latentdyn.core.dynamics import Dynamics
     from napari_latentdyn.core.fit import Progress, fit
@@ -35,6 +36,8 @@ __all__ = [
     "__version__",
     "fit",
     "fit_pair",
+    "read_image",
+    "read_mask",
 ]
 
 _HOMES = {
@@ -46,6 +49,8 @@ _HOMES = {
     "UserError": "napari_latentdyn.errors",
     "fit": "napari_latentdyn.core.fit",
     "fit_pair": "napari_latentdyn.core.fit_pair",
+    "read_image": "napari_latentdyn.cli.images",
+    "read_mask": "napari_latentdyn.cli.images",
 }
 
 

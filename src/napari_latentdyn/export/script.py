@@ -28,8 +28,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from napari_latentdyn import ImagePair, Settings, UserError, fit
-{imports}
+from napari_latentdyn import {imports}
+
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
 {changes}    }}
@@ -126,7 +126,7 @@ _PAIR_OF_RUN = '''\
 def read_pair(first, last):
     """Read two image files, or without them the images that the run folder keeps."""
     if first is None or last is None:
-        return ImagePair.from_saved(read_inputs(RUN))
+        return Dynamics.load(RUN).pair
     images = [read_image(str(first)), read_image(str(last))]
     return ImagePair.from_arrays(
         images[0].array,
@@ -203,11 +203,11 @@ def script_text(source: Source, file: str = "script.py") -> str:
     if from_files:
         masks = [inputs[end].get("mask") for end in _ENDS]
         constants += [f"FIRST = {paths[0]!r}", f"LAST = {paths[1]!r}", f"MASKS = {masks!r}"]
-        imports, pair = "from napari_latentdyn.cli.images import read_image, read_mask\n", None
+        imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
+        pair = _PAIR_OF_FILES
     elif source.folder is not None:
         constants += ["FIRST = LAST = None", f"RUN = {str(source.folder)!r}"]
-        imports = "from napari_latentdyn.cli.images import read_image\n"
-        imports += "from napari_latentdyn.core.runfolder import read_inputs\n"
+        imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
         pair = _PAIR_OF_RUN
     else:
         raise ExportError(
@@ -226,7 +226,7 @@ def script_text(source: Source, file: str = "script.py") -> str:
         preset=preset,
         changes="".join(f"        {name!r}: {value!r},\n" for name, value in changes.items()),
         constants="\n".join(constants),
-        pair=pair or _PAIR_OF_FILES,
+        pair=pair,
     )
 
 
