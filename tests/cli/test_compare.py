@@ -74,6 +74,16 @@ def test_true_frames_with_and_without_ends_score_alike(call, pair, truth, tmp_pa
     assert reports[0]["dissolve"]["frames"] == reports[1]["dissolve"]["frames"]
 
 
+def test_one_image_of_a_stack_can_be_the_true_frame(call, pair, truth, tmp_path):
+    arguments = ("--truth", f"{truth[0]}:1", "--truth-times", "0.25", "--methods", "dissolve")
+    answer = call("compare", *pair, *arguments, "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    report = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert report["truth_times"] == [0.25]
+    answer = call("compare", *pair, "--truth", f"{truth[0]}:9", "-o", tmp_path / "none")
+    assert "has no image 9" in answer.sentence()
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_three_true_frames_without_a_word_of_what_they_are(call, pair, truth, tmp_path):
     tifffile.imwrite(tmp_path / "plain.tif", tifffile.imread(truth[1]))

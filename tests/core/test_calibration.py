@@ -111,7 +111,10 @@ def test_two_units_are_no_unit_of_length():
         ({"pixel_size": (1.0, 2.0, 3.0), "units": "meter"}, "one or two numbers"),
         ({"pixel_size": "wide", "units": "meter"}, "one or two numbers"),
         ({"pixel_size": 1.0, "units": ("a", "b", "c")}, "one or two names"),
+        ({"pixel_size": 1.0, "units": 3}, "one or two names"),
+        ({"pixel_size": 1.0, "units": ""}, "one or two names"),
         ({"offset": (np.inf, 0.0)}, "no place"),
+        ({"offset": (1.0,)}, "no place"),
         ({"interval": 0.0}, "no time"),
     ],
 )

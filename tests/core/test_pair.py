@@ -93,6 +93,11 @@ def test_channels_are_kept_chosen_and_compared() -> None:
     np.testing.assert_array_equal(mixed.first[0], colour[..., 2].astype(np.float32))
     with pytest.raises(PairError, match="choose one channel"):
         ImagePair.from_arrays(colour, grey, channel_axis=2)
+    with pytest.raises(PairError, match="the images have one channel"):
+        ImagePair.from_arrays(grey, grey + 1, ImageSettings(channel=1))
+    for axis in (7, "c"):
+        with pytest.raises(PairError, match="no axis"):
+            ImagePair.from_arrays(colour, colour + 1, channel_axis=axis)
     with pytest.raises(PairError, match="no channel 5"):
         ImagePair.from_arrays(colour, colour + 1, ImageSettings(channel=5), channel_axis=2)
 

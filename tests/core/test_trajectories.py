@@ -192,6 +192,7 @@ def test_nothing_to_follow(turn):
         (np.zeros((2, 8, 8)), [[1, 1]], 0.0, "carry no points"),
         (np.full((1, 2, 8, 8), np.nan), [[1, 1]], 0.0, "no numbers"),
         (np.zeros((1, 2, 8, 8)), [[1, 1, 1]], 0.0, "no places"),
+        (np.zeros((1, 2, 8, 8)), "here", 0.0, "points are no numbers"),
         (np.zeros((1, 2, 8, 8)), [[1, 1]] * 3, [0.0, 0.5], "2 start times do not fit 3 points"),
     ],
 )
@@ -200,7 +201,14 @@ def test_what_does_not_fit_is_refused(fields, points, start, said):
         trajectories(fields, points, [1.0], start)
 
 
-@pytest.mark.parametrize(("times", "start"), [([1.1], 0.0), ([1.0], -0.1), ([np.nan], 0.0)])
+def test_another_interpolation_is_refused():
+    with pytest.raises(DerivedError, match="give cubic or linear"):
+        trajectories(np.zeros((1, 2, 8, 8)), [[1, 1]], [1.0], interpolation="spline")
+
+
+@pytest.mark.parametrize(
+    ("times", "start"), [([1.1], 0.0), ([1.0], -0.1), ([np.nan], 0.0), ("now", 0.0)]
+)
 def test_times_outside_of_the_interval_are_refused(times, start):
     with pytest.raises(SettingsError, match="between 0 and 1"):
         trajectories(np.zeros((1, 2, 8, 8)), [[1, 1]], times, start)

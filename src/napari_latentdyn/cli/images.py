@@ -116,9 +116,7 @@ def read_image(source: str) -> ImageFile:
                 f"{path}:-1 for the last."
             )
         index = 0
-    elif not -count <= index < count:
-        raise ImageFileError(f"{path} has no image {index}: it holds {count}, counted from 0.")
-    array = loaded.images[index]
+    array = loaded.images[_checked_index(path, index, count)]
     axis = loaded.channel_axis
     missing = np.zeros((), bool)
     if loaded.alpha and axis is not None:
@@ -162,7 +160,7 @@ def read_stack(source: str, *, grey: bool = False) -> NDArray[np.float32]:
     Parameters
     ----------
     source : str
-        A TIFF file.
+        A TIFF file; ``FILE:3`` takes one image of it, as `read_image` does.
     grey : bool
         Whether the images are known to have one channel; the planes of a single
         image are then taken for the images.
@@ -172,10 +170,13 @@ def read_stack(source: str, *, grey: bool = False) -> NDArray[np.float32]:
     ImageFileError
         If the file cannot be read.
     """
-    loaded = _load(Path(source))
-    if grey:
+    path, index = _split(source)
+    loaded = _load(path)
+    if grey or index is not None:
         loaded = loaded.unstacked()
     images = loaded.images
+    if index is not None:
+        images = images[_checked_index(path, index, len(images))][None]
     if loaded.nodata is not None:
         images = np.where(images == loaded.nodata, np.float32(np.nan), images)
     if loaded.channel_axis is not None:
@@ -185,6 +186,12 @@ def read_stack(source: str, *, grey: bool = False) -> NDArray[np.float32]:
         if images.shape[1] == 1:
             images = images[:, 0]
     return np.asarray(images, dtype=np.float32)
+
+
+def _checked_index(path: Path, index: int, count: int) -> int:
+    if not -count <= index < count:
+        raise ImageFileError(f"{path} has no image {index}: it holds {count}, counted from 0.")
+    return index
 
 
 def _split(source: str) -> tuple[Path, int | None]:

@@ -100,6 +100,8 @@ class Calibration:
                 f"{there} says nothing without {lacks}: give both, such as pixel_size=100.0, "
                 'units="meter", or neither.'
             )
+        if np.shape(offset) != (2,):
+            raise CalibrationError(f"the offset {offset!r} is no place: give two numbers (y, x).")
         return cls(
             pixel_size=(1.0, 1.0) if pixel_size is None else _two(pixel_size, "pixel_size"),
             units=_units("pixel" if units is None else units),
@@ -247,7 +249,7 @@ def _two(value: float | Pair, name: str) -> Pair:
 
 
 def _units(units: str | tuple[str, str]) -> tuple[str, str]:
-    both = (units, units) if isinstance(units, str) else tuple(units)
-    if len(both) != 2:
+    both: tuple[Any, ...] = (units, units) if isinstance(units, str) else tuple(np.ravel(units))
+    if len(both) != 2 or not all(isinstance(unit, str) and unit.strip() for unit in both):
         raise CalibrationError(f'units takes one or two names, such as "meter", not {units!r}.')
     return str(both[0]), str(both[1])

@@ -223,8 +223,12 @@ def deformation(
     sizes = np.array([*pixel_size, duration], dtype=np.float64)
     if not np.all(np.isfinite(sizes) & (sizes > 0)):
         raise DerivedError("pixel size and duration of a stage must be positive numbers.")
-    if not (np.isfinite(smooth) and smooth >= 0):
-        raise DerivedError(f"the width {smooth} of the smoothing is no width: give 0 or more.")
+    longest, width = max(velocity.shape[2:]), np.asarray(smooth)
+    if width.shape or width.dtype.kind not in "iuf" or not 0 <= smooth <= longest:
+        raise DerivedError(
+            f"the width {smooth!r} of the smoothing is no width: give a number from 0 to {longest} "
+            "pixels, the longer side of the image."
+        )
     kind = np.result_type(velocity.dtype, np.float32)
     out = np.empty((5, len(velocity), *velocity.shape[2:]), kind)
     for k, stage in enumerate(velocity):

@@ -211,7 +211,7 @@ class _Fit:
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.
-                raise Stopped
+                raise Stopped("stopped before anything was learned.")
             if self._seconds() - shown >= _SHOW_EVERY:
                 shown = self._seconds()
                 # In hundredths, because one piece of the matching takes many seconds.

@@ -236,6 +236,10 @@ def _channels_first(
         )
     if channel_axis is None:
         array = array[None]
+    elif channel_axis not in range(-3, 3):
+        raise PairError(
+            f"there is no axis {channel_axis!r} of channels: an image has the axes 0, 1 and 2."
+        )
     else:
         array = np.moveaxis(array, channel_axis, 0)
         if channel is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -103,6 +103,8 @@ def trajectories(
     SettingsError
         If a time lies outside of [0, 1].
     """
+    if interpolation not in get_args(Interpolation):
+        raise DerivedError(f"there is no interpolation '{interpolation}': give cubic or linear.")
     velocity = np.asarray(fields)
     if velocity.ndim != 4 or velocity.shape[1] != 2 or 0 in velocity.shape:
         raise DerivedError(f"fields of shape {velocity.shape} carry no points: give (n, 2, H, W).")
@@ -231,7 +233,10 @@ def checked_points(points: ArrayLike) -> Floats:
     DerivedError
         If they have another shape.
     """
-    places = np.asarray(points, dtype=np.float64)
+    try:
+        places = np.asarray(points, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise DerivedError("points are no numbers: give (P, 2), (y, x) in pixels.") from None
     if places.shape in ((0,), (2,)):
         places = places.reshape(-1, 2)
     if places.ndim != 2 or places.shape[1] != 2:
@@ -249,7 +254,10 @@ def checked_times(times: ArrayLike) -> Floats:
     SettingsError
         If one is no fraction of the interval.
     """
-    chosen = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    try:
+        chosen = np.atleast_1d(np.asarray(times, dtype=np.float64))
+    except (TypeError, ValueError):
+        chosen = np.array([np.nan])
     if chosen.ndim != 1 or not np.all((chosen >= 0.0) & (chosen <= 1.0)):
         raise SettingsError("times are fractions of the interval: give numbers between 0 and 1.")
     return chosen

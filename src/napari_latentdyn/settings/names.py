@@ -53,9 +53,12 @@ def full_names(settings: Mapping[str, Any]) -> dict[str, Any]:
         If there is no such setting, or one is given twice.
     """
     named: dict[str, Any] = {}
+    spelt: dict[str, str] = {}
     for name, value in settings.items():
         full = full_name(name)
         if full in named:
-            raise SettingsError(f"{full} is given twice: once as '{name}'; give it once.")
-        named[full] = value
+            raise SettingsError(
+                f"{full} is given twice, as '{spelt[full]}' and as '{name}': give it once."
+            )
+        named[full], spelt[full] = value, name
     return named
