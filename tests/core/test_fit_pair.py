@@ -76,9 +76,7 @@ def test_unknown_names_are_refused_with_the_nearest():
     ):
         with pytest.raises(SettingsError, match=f"did you mean '{nearest}'"):
             fit_pair(image, image, **{name: 3})
-    with pytest.raises(
-        SettingsError, match=r"given twice, as 'steps' and as 'training__steps'"
-    ):
+    with pytest.raises(SettingsError, match=r"given twice, as 'steps' and as 'training__steps'"):
         fit_pair(image, image, steps=1, training__steps=2)
     with pytest.raises(SettingsError, match="no preset 'fast'"):
         fit_pair(image, image, preset="fast")

@@ -87,9 +87,9 @@ def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -
     layers = made(viewer)
     assert layers["dissolve"].data.shape == (5, 48, 48)
     assert tuple(layers["flow"].scale[1:]) == (2, 2)
-    assert layers["flow_error"].data.shape == (3, 48, 48)
+    assert layers["flow_error"].data.shape == (5, 48, 48)
     expected = np.abs(layers["dissolve"].data[2] - scene(0.5))
-    np.testing.assert_allclose(layers["dissolve_error"].data[1], expected, atol=1e-4)
+    np.testing.assert_allclose(layers["dissolve_error"].data[2], expected, atol=1e-4)
     assert viewer.canvas.grid.enabled
     assert layers["flow"].name_overlay.visible
     assert [layer.name for layer in viewer.layers if layer.visible] == [
@@ -133,6 +133,14 @@ def test_true_frames_can_be_of_any_times(window: Make, qtbot: Any) -> None:
     press(qtbot, panel)
     assert control(panel, "plot").curves["TV-L1 optical flow"][0].tolist() == [0.1, 0.3]
     assert float(cells(panel)[0][1]) > 30
+    layers = made(viewer)
+    layers["flow_error"].visible = True
+    for step, time in ((1, 0.1), (2, 0.3)):
+        viewer.dims.set_current_step(0, step)
+        assert layers["flow_error"]._slice_input.world_slice.point[0] == step
+        seen = layers["flow"]._slice.image.view
+        expected = np.abs(seen - scene(time))
+        np.testing.assert_allclose(layers["flow_error"]._slice.image.view, expected, atol=1e-4)
     control(panel, "truth_times", QLineEdit).setText("0.3")
     press(qtbot, panel)
     status = control(panel, "status")
@@ -191,9 +199,25 @@ def test_lines_and_layers_go_together(window: Make, qtbot: Any) -> None:
     assert layers["dissolve"].name == "Cross-dissolve"
     assert layers["advection"].name == "Advection of the images (earlier)"
     assert not layers["advection"].visible
+    assert layers["dissolve"].visible
     check(panel, "advection")
     press(qtbot, panel)
     assert made(viewer)["advection"].name == "Advection of the images"
+    assert made(viewer)["advection"].visible
+    viewer.layers.remove(made(viewer)["advection"])
+    assert [row[0] for row in cells(panel)] == ["dissolve"]
+
+
+def test_side_by_side_can_be_switched_off_and_on(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    check(panel, "dissolve", "flow")
+    press(qtbot, panel)
+    grid = control(panel, "grid")
+    grid.click()
+    assert not viewer.canvas.grid.enabled
+    grid.click()
+    assert viewer.canvas.grid.enabled
+    assert sum(layer.visible for layer in viewer.layers) == 2
 
 
 def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> None:
@@ -208,6 +232,12 @@ def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> 
     assert names[0] == "Cross-dissolve"
     assert names[1].endswith(": Cross-dissolve")
     assert "[1]" not in names[1]
+    shown = [layer.name for layer in viewer.layers if layer.visible]
+    assert shown == names[1:]
+    choose(panel, "first_image", "first")
+    choose(panel, "last_image", "last")
+    press(qtbot, panel)
+    assert [layer.name for layer in viewer.layers if layer.visible] == names[:1]
 
 
 def test_what_is_missing_says_what_to_install(

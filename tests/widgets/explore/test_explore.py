@@ -184,6 +184,50 @@ def test_a_profile_under_the_cursor_and_along_a_line(
     assert plot.image.isVisible()
     assert plot.image.image.shape[1] == 17
     np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
+    assert "intensity" in plot.plot.getPlotItem().titleLabel.text
+    # The plot follows what is shown.
+    control(panel, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    (shown,) = made(viewer, "map")
+    np.testing.assert_allclose(plot.image.image[0], shown.data[:, 10, 10], rtol=1e-5)
+    assert "speed (meter/hour)" in plot.plot.getPlotItem().titleLabel.text
+    control(panel, "maps.kind").setCurrentText("none")
+    qtbot.waitUntil(lambda: not made(viewer, "map"))
+    np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
+    viewer.layers.remove(line)
+    qtbot.waitUntil(plot.isHidden)
+
+
+def test_what_the_user_deletes_is_chosen_no_more(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    control(panel, "maps.kind").setCurrentText("speed")
+    control(panel, "streamlines.shown").setChecked(True)
+    qtbot.waitUntil(lambda: bool(made(viewer, "map") and made(viewer, "streamlines")))
+    qtbot.waitUntil(lambda: ready(panel))
+    viewer.layers.remove(made(viewer, "map")[0])
+    viewer.layers.remove(made(viewer, "streamlines")[0])
+    qtbot.waitUntil(lambda: control(panel, "maps.kind").currentText() == "none")
+    assert not control(panel, "streamlines.shown").isChecked()
+    control(panel, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    qtbot.wait(400)
+    assert control(panel, "maps.kind").currentText() == "speed"
+    assert not made(viewer, "streamlines")
+
+
+def test_tracers_outside_of_the_image_are_told(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    press(panel, "place_points")
+    (points,) = made(viewer, "tracer_points")
+    points.add(np.array([[30.0, 30.0], [-20.0, -20.0], [200.0, 50.0]]))
+    press(panel, "carry")
+    qtbot.waitUntil(lambda: bool(made(viewer, "tracers")) and ready(panel))
+    text = told(panel)[0]
+    assert text.startswith("1 tracer carried. 2 outside of the image have no way.")
 
 
 def test_latent_channels_stand_side_by_side(
@@ -192,7 +236,25 @@ def test_latent_channels_stand_side_by_side(
     viewer, panel = opened(explore, folder, qtbot, monkeypatch)
     press(panel, "show_latents")
     qtbot.waitUntil(lambda: viewer.canvas.grid.enabled, timeout=30_000)
-    assert len([layer for layer in viewer.layers if "latent channel" in layer.name]) == 13
+    channels = [layer for layer in viewer.layers if "latent channel" in layer.name]
+    assert len(channels) == 13
+    (frames,), (arrows,) = made(viewer, "frames"), made(viewer, "fields")
+    assert not frames.visible
+    button = control(panel, "show_latents", QPushButton)
+    assert button.text() == "Back to the frames"
+    button.click()
+    assert not viewer.canvas.grid.enabled
+    assert frames.visible
+    assert arrows.visible
+    assert not any(layer.visible for layer in channels)
+    button.click()
+    qtbot.waitUntil(lambda: viewer.canvas.grid.enabled, timeout=30_000)
+    for layer in channels:
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: frames.visible)
+    assert not viewer.canvas.grid.enabled
+    assert button.text() == "Show the latent channels"
 
 
 def test_a_result_just_made_can_be_explored(open_window: Open, images: Images, qtbot: Any) -> None:

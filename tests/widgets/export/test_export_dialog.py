@@ -217,6 +217,15 @@ def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
     assert text.endswith("give 0.25 to 4.")
 
 
+def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):
+    viewer, dialog = exporting()
+    viewer.dims.ndisplay = 3
+    text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
+    assert severity == "error"
+    assert "switch to 2-D" in text
+    assert not (tmp_path / "film.gif").exists()
+
+
 def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
     viewer, dialog = exporting()
     control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")

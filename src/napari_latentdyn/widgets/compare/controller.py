@@ -67,6 +67,7 @@ class CompareController(QObject):
         view.cancelRequested.connect(self.cancel)
         view.truthFileRequested.connect(self._open_truth)
         view.measureChosen.connect(self._plot)
+        view.arrangeRequested.connect(self._arrange)
         self._list_methods()
         self.open()
 
@@ -134,6 +135,9 @@ class CompareController(QObject):
         }
         agree = request.agrees_with(self._request)
         self.outcomes = {n: o for n, o in self.outcomes.items() if agree and n in there}
+        for layer in self._viewer.layers:
+            if _mark(layer) and layer not in there.values():
+                layer.visible = False
         for name, layer in there.items():
             if name.removesuffix("_error") not in self.outcomes and not layer.name.endswith(_OLD):
                 layer.name += _OLD
@@ -189,7 +193,9 @@ class CompareController(QObject):
         )
         made = update_or_add(self._viewer, layers)
         for layer in made:
-            layer.name = layer.name.removesuffix(_OLD)
+            if layer.name.endswith(_OLD):
+                layer.name = layer.name.removesuffix(_OLD)
+                layer.visible = layer is made[0]
         made[0].name_overlay.visible = True
         made[0].name_overlay.font_size = _NAME_SIZE
         self._show_table()
@@ -198,19 +204,9 @@ class CompareController(QObject):
             self._settle(request)
 
     def _settle(self, request: Request) -> None:
-        """Show the methods beside each other."""
-        shown = [find_layer(self._viewer, request.run_id, f"{_ROLE}{n}") for n in self.outcomes]
-        layers = [layer for layer in shown if layer is not None]
-        if self._view.grid.value() and len(layers) > 1:
-            for layer in self._viewer.layers:
-                layer.visible = layer in layers
-            plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
-            if len(plain) > 1:
-                self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
-            self._gridded = True
-            self._viewer.canvas.grid.enabled = True
-            self._viewer.canvas.grid.stride = 1
-            self._viewer.reset_view()
+        """Show what there is of all methods, and say what it is."""
+        self._drop_lost()
+        self._arrange()
         if self._viewer.dims.ndim > 2:
             steps = len(request.times)
             self._viewer.dims.set_current_step(self._viewer.dims.ndim - 3, steps // 2)
@@ -227,6 +223,44 @@ class CompareController(QObject):
                 if truth.assumed or truth.missing > 0:
                     text += f" {truth.describe()}"
             self._view.show_status(text)
+
+    def _arrange(self) -> None:
+        """Show the methods beside each other, or end that."""
+        grid = self._viewer.canvas.grid
+        if not self._view.grid.value():
+            if self._gridded:
+                self._gridded = grid.enabled = False
+                self._viewer.reset_view()
+            return
+        layers = self._shown_layers()
+        if not layers:
+            return
+        for layer in self._viewer.layers:
+            layer.visible = layer in layers
+        plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
+        if len(plain) > 1:
+            self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
+        self._gridded = grid.enabled = True
+        grid.stride = 1
+        self._viewer.reset_view()
+
+    def _shown_layers(self) -> list[Any]:
+        if self._request is None:
+            return []
+        run_id = self._request.run_id
+        found = [find_layer(self._viewer, run_id, f"{_ROLE}{name}") for name in self.outcomes]
+        return [layer for layer in found if layer is not None]
+
+    def _drop_lost(self) -> None:
+        """Do without lines whose layer the user deleted."""
+        if self._request is None:
+            return
+        there = {str((_mark(layer) or {}).get("role")) for layer in self._shown_layers()}
+        kept = {name: o for name, o in self.outcomes.items() if f"{_ROLE}{name}" in there}
+        if len(kept) < len(self.outcomes):
+            self.outcomes = kept
+            self._show_table()
+            self._plot()
 
     def _show_table(self) -> None:
         rows = []
@@ -290,6 +324,7 @@ class CompareController(QObject):
             self._view.truth.setCurrentIndex(0)
         problem = pair_problem(first, last, Settings())
         if not self._tasks.busy:
+            self._drop_lost()
             self._view.compare.setEnabled(not problem)
             if problem:
                 chosen = first is not None and last is not None

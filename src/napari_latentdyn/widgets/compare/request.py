@@ -128,7 +128,7 @@ class Request:
                 "rgb": self.first.channel_axis is not None,
             }
         }
-        shared = self._reference(title, self.times, inputs)
+        shared = self._reference(title, inputs)
         frames = outcome.made.frames
         frames = frames if frames.shape[1] > 1 else frames[:, 0]
         image, rgb = image_data(frames, {"inputs": inputs}, None)
@@ -140,10 +140,12 @@ class Request:
         channels = int(not rgb and image.ndim == 4)
         made = [shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)]
         if errors and len(outcome.assessment.errors):
-            at = outcome.assessment.truth_times
+            # On the times of the frames: both ends have no true frame, and no error.
+            maps = np.full((len(self.times), *frames.shape[-2:]), np.nan, np.float32)
+            maps[1:-1] = outcome.assessment.errors.mean(axis=1)
             made.append(
-                self._reference(title, at, inputs).layer(
-                    outcome.assessment.errors.mean(axis=1),
+                shared.layer(
+                    maps,
                     "image",
                     f"compare_{name}_error",
                     "error",
@@ -155,11 +157,9 @@ class Request:
             )
         return made
 
-    def _reference(
-        self, title: str, times: NDArray[np.float64], inputs: dict[str, Any]
-    ) -> Reference:
+    def _reference(self, title: str, inputs: dict[str, Any]) -> Reference:
         return Reference.of(
-            times=times,
+            times=self.times,
             stages=max(1, len(self.times) - 1),
             settings=Settings(),
             report={"inputs": inputs},

@@ -68,6 +68,7 @@ class CompareView(QWidget):
     cancelRequested = Signal()
     truthFileRequested = Signal()
     measureChosen = Signal()
+    arrangeRequested = Signal()
     methodChosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
@@ -248,6 +249,7 @@ class CompareView(QWidget):
         self.compare.clicked.connect(lambda: self.compareRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
         self.measure.edited.connect(self.measureChosen)
+        self.grid.toggled.connect(lambda _: self.arrangeRequested.emit())
 
     def _lay_out(self) -> None:
         form = QFormLayout()

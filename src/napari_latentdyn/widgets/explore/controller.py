@@ -11,11 +11,11 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.errors import UserError
-from napari_latentdyn.explore import layers as making
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import result_layers
 from napari_latentdyn.widgets.explore.display import Display
+from napari_latentdyn.widgets.explore.latents import Latents
 from napari_latentdyn.widgets.explore.probe import Probe
 from napari_latentdyn.widgets.explore.results import Findings
 from napari_latentdyn.widgets.explore.tracers import Tracers
@@ -27,8 +27,6 @@ from napari_latentdyn.widgets.wording import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
-
-    from napari_latentdyn.reference import LayerTuple
 
 __all__ = ["ExploreController"]
 
@@ -66,10 +64,14 @@ class ExploreController(QObject):
             timer.setInterval(_SETTLE_MS)
             timer.timeout.connect(partial(self._renew, group))
             self._changes[group] = timer
-        self.display = Display(self._viewer, view, self._run, self._tasks.forget)
         self.probe = Probe(self._viewer, view)
+        self.display = Display(self._viewer, view, self._run, self._tasks.forget, self.probe.follow)
         self.tracers = Tracers(self._viewer, view, self._run, self.display.show)
+        self.latents = Latents(self._viewer, view, self._run, self.display.show)
         self.exporter = Exporter(self._viewer, view)
+        self._lost = QTimer(self)
+        self._lost.setSingleShot(True)
+        self._lost.timeout.connect(self._on_lost)
         view.optionsChosen.connect(lambda group: self._changes[group].start())
         view.resultChosen.connect(self._choose)
         view.openRequested.connect(self._ask_and_open)
@@ -80,7 +82,7 @@ class ExploreController(QObject):
             "place_grid": self.tracers.place_grid,
             "carry": self.tracers.carry,
             "draw_line": self.probe.draw_line,
-            "show_latents": self.show_latents,
+            "show_latents": self.latents.toggle,
             "export": self._export,
         }
         view.pressed.connect(lambda name: actions[name]())
@@ -110,6 +112,8 @@ class ExploreController(QObject):
         self.exporter.close()
         for timer in self._changes.values():
             timer.stop()
+        self._lost.stop()
+        self.latents.leave()
         events = self._viewer.layers.events
         for emitter in (events.inserted, events.removed, events.renamed):
             emitter.disconnect(self._on_layers)
@@ -165,34 +169,6 @@ class ExploreController(QObject):
 
         self._run("frames", "Drawing the frames", draw, show)
 
-    def show_latents(self) -> None:
-        """Add the channels of the latent state side by side."""
-        subject = self.subject
-        if subject is None:
-            return
-
-        def show(layers: list[LayerTuple] | None) -> None:
-            if layers is None:
-                return
-            self.display.show(layers)
-            shown = {meta["name"] for _, meta, _ in layers}
-            for layer in self._viewer.layers:
-                layer.visible = layer.name in shown
-            self._viewer.canvas.grid.enabled = True
-            self._viewer.canvas.grid.stride = 1
-            self._viewer.reset_view()
-            self._say(
-                f"{len(layers)} channels side by side. Switch the grid off (Ctrl+G) and show the "
-                "other layers again to go back."
-            )
-
-        self._run(
-            "latents",
-            "Drawing the latent states",
-            lambda task: making.latent_layers(subject, subject.latents(task.stop.is_set)),
-            show,
-        )
-
     # --------------------------------------------------------------- changes
 
     def _renew(self, group: str) -> None:
@@ -228,6 +204,7 @@ class ExploreController(QObject):
         self.subject = subject
         self.probe.subject = subject
         self.tracers.subject = subject
+        self.latents.subject = subject
         self.display.subject = subject
         self.exporter.take(subject)
         self._view.set_usable(subject is not None)
@@ -268,6 +245,22 @@ class ExploreController(QObject):
         if self.subject is None or self.subject.run_id not in known:
             self._choose()
         self.display.explain()
+        # A layer that is renewed is away for a moment.
+        self._lost.start()
+
+    def _on_lost(self) -> None:
+        """Choose nothing of which the user deleted the layer."""
+        if self._tasks.busy or any(timer.isActive() for timer in self._changes.values()):
+            return
+        for name, role, nothing in (
+            ("maps.kind", "map", "none"),
+            ("maps.axes", "strain_axes", False),
+            ("streamlines.shown", "streamlines", False),
+        ):
+            if self.subject is not None and not self.display.has(role):
+                self._view.set_option(name, nothing)
+        self.latents.follow()
+        self.probe.follow()
 
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))

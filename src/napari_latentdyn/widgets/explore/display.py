@@ -38,6 +38,8 @@ class Display:
         Computes a task, as `ExploreController` does.
     forget : callable
         Does without tasks of a kind.
+    changed : callable
+        Called when other values are shown.
     """
 
     def __init__(
@@ -46,11 +48,13 @@ class Display:
         view: ExploreView,
         run: Callable[..., None],
         forget: Callable[[str], None],
+        changed: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._view = view
         self._run = run
         self._forget = forget
+        self._changed = changed
         self._deformation: tuple[float, Deformation] | None = None
         self._subject: Subject | None = None
 
@@ -140,6 +144,11 @@ class Display:
                 if new:
                     self._below_arrows(layer)
         self.explain()
+        self._changed()
+
+    def has(self, role: str) -> bool:
+        """Return whether there is a layer of a role."""
+        return find_layer(self._viewer, self._run_id, role) is not None
 
     def _below_arrows(self, layer: Any) -> None:
         arrows = find_layer(self._viewer, self._run_id, "fields")
@@ -151,6 +160,7 @@ class Display:
         layer = find_layer(self._viewer, self._run_id, role)
         if layer is not None:
             self._viewer.layers.remove(layer)
+            self._changed()
         self.explain()
 
     def explain(self) -> None:

@@ -73,6 +73,15 @@ class Probe:
         self._on_line()
         return layer
 
+    def follow(self) -> None:
+        """Read the line again, as other values may be shown, or end it if it was deleted."""
+        if self._line is not None and self._line not in self._viewer.layers:
+            self._let_go()
+            if not self._view.cursor.value():
+                self._view.profile.hide()
+        elif self._line is not None and not self._view.cursor.value():
+            self._on_line()
+
     def _on_choice(self) -> None:
         if not self._view.cursor.value():
             self._view.profile.hide()
@@ -98,7 +107,7 @@ class Probe:
         shown = self._shown()
         if self._line is None or shown is None or self.subject is None or not len(self._line.data):
             return
-        layer, times, _ = shown
+        layer, times, what = shown
         corners = np.asarray(self._line.data[-1], dtype=np.float64)[:, -2:]
         if not np.ptp(corners, axis=0).any():
             return
@@ -113,6 +122,7 @@ class Probe:
             float(np.hypot(*steps.T).sum()),
             unit=self.subject.time_unit,
             length_unit=scale.units[1],
+            what=what,
         )
         self._on_time()
 
@@ -134,10 +144,15 @@ class Probe:
             line = subject.timeline
             if role == "frames" or line.shown is not None:
                 times = subject.times * subject.duration
-                return layer, times, "intensity" if role == "frames" else layer.name
+                return layer, times, "intensity" if role == "frames" else self._of_map(layer)
             stages = (np.arange(len(subject.velocity)) + 0.5) / len(subject.velocity)
-            return layer, stages * subject.duration, "map"
+            return layer, stages * subject.duration, self._of_map(layer)
         return None
+
+    @staticmethod
+    def _of_map(layer: Any) -> str:
+        info = layer.metadata[METADATA_KEY]
+        return f"{info.get('quantity', 'map')} ({info.get('unit', '')})"
 
     def _let_go(self) -> None:
         if self._line is not None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
@@ -59,6 +61,7 @@ class ProfilePlot(QWidget):
             What the values are.
         """
         self.image.hide()
+        self.plot.setTitle(None)
         self.curve.setData(np.asarray(times, float), np.asarray(values, float))
         self.curve.show()
         self._label("bottom", f"time ({unit})")
@@ -74,6 +77,7 @@ class ProfilePlot(QWidget):
         *,
         unit: str,
         length_unit: str,
+        what: str,
     ) -> None:
         """Show values along a line over time.
 
@@ -87,8 +91,14 @@ class ProfilePlot(QWidget):
             Of the line.
         unit, length_unit : str
             Of time and length.
+        what : str
+            What the values are.
         """
         self.curve.hide()
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            what = f"{what}: {finite.min():.3g} (black) to {finite.max():.3g} (white)"
+        self.plot.setTitle(html.escape(what), color=self._palette.text, size="9pt")
         self.image.setImage(np.nan_to_num(values.T), autoLevels=True)
         half = (times[-1] - times[0]) / max(len(times) - 1, 1) / 2
         self.image.setRect(times[0] - half, 0, times[-1] - times[0] + 2 * half, length)

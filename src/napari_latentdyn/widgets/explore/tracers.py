@@ -100,9 +100,17 @@ class Tracers:
             # They stay where they were placed, while the tracks go on.
             layer.visible = False
             self._show([made])
-            left = f" {lost} of them leave or enter the image." if lost else ""
-            number = f"{len(points)} tracer{'s' * (len(points) != 1)}"
-            self._view.show_status(f"{number} carried.{left} Move the time slider to play them.")
+            carried = len(np.unique(made[0][:, 0]))
+            outside = len(points) - carried
+            lost -= outside
+            text = f"{carried} tracer{'s' * (carried != 1)} carried."
+            if lost:
+                text += f" {lost} of them {'leaves or enters' if lost == 1 else 'leave or enter'}"
+                text += " the image."
+            if outside:
+                has = "has" if outside == 1 else "have"
+                text += f" {outside} outside of the image {has} no way."
+            self._view.show_status(f"{text} Move the time slider to play them.")
 
         self._run(
             "tracers",

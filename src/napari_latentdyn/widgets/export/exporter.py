@@ -134,6 +134,12 @@ class Exporter(QObject):
         if self._viewer.dims.ndim < 3 or find_layer(self._viewer, subject.run_id, "frames") is None:
             self._fail("The canvas has no frames to play: press Draw to bring them back.")
             return
+        if self._viewer.dims.ndim - 3 in self._viewer.dims.displayed:
+            self._fail(
+                "In 3-D the canvas shows all times at once: switch to 2-D to film them (button "
+                "below the list of layers)."
+            )
+            return
         chosen = {option.name: option.default for option in form.options} | options
         try:
             check_zoom(chosen["zoom"])

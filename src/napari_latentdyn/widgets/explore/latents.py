@@ -1,0 +1,109 @@
+"""The channels of the latent state side by side, and the way back."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari_latentdyn.explore import layers as making
+from napari_latentdyn.explore.subject import Subject
+from napari_latentdyn.layers import METADATA_KEY
+from napari_latentdyn.widgets.explore.view import ExploreView
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
+    from napari_latentdyn.reference import LayerTuple
+    from napari_latentdyn.widgets.tasks import Task
+
+__all__ = ["Latents"]
+
+_BACK = "Back to the frames"
+
+
+class Latents:
+    """Shows the channels in a grid, and puts the viewer back as it was.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+        Where they are shown.
+    view : ExploreView
+        Where the button is.
+    run : callable
+        Computes a task, as `ExploreController` does.
+    show : callable
+        Shows layers.
+    """
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        view: ExploreView,
+        run: Callable[..., None],
+        show: Callable[..., None],
+    ) -> None:
+        self._viewer = viewer
+        self._view = view
+        self._run = run
+        self._show = show
+        self._button = view.buttons["show_latents"]
+        self._text = self._button.text()
+        self._visible: weakref.WeakKeyDictionary[Any, bool] | None = None
+        self.subject: Subject | None = None
+
+    def toggle(self) -> None:
+        """Show the channels, or all that was shown before them."""
+        subject = self.subject
+        if self._visible is not None:
+            self.leave()
+        elif subject is not None:
+            self._run(
+                "latents",
+                "Drawing the latent states",
+                lambda task: _draw(subject, task),
+                self._enter,
+            )
+
+    def leave(self) -> None:
+        """Show what was shown before; nothing if the channels are not shown."""
+        if self._visible is None:
+            return
+        before, self._visible = self._visible, None
+        self._button.setText(self._text)
+        self._viewer.canvas.grid.enabled = False
+        for layer in self._viewer.layers:
+            layer.visible = before.get(layer, layer.visible and not _is_channel(layer))
+        self._viewer.reset_view()
+
+    def follow(self) -> None:
+        """Go back if the user deleted the channels."""
+        if self._visible is not None and not any(map(_is_channel, self._viewer.layers)):
+            self.leave()
+
+    def _enter(self, layers: list[LayerTuple] | None) -> None:
+        if layers is None:
+            return
+        there = [(layer, layer.visible) for layer in self._viewer.layers if not _is_channel(layer)]
+        self._show(layers)
+        roles = {meta["metadata"][METADATA_KEY]["role"] for _, meta, _ in layers}
+        run_id = layers[0][1]["metadata"][METADATA_KEY]["run_id"]
+        for layer in self._viewer.layers:
+            mark = layer.metadata.get(METADATA_KEY) or {}
+            layer.visible = mark.get("run_id") == run_id and mark.get("role") in roles
+        self._visible = weakref.WeakKeyDictionary(there)
+        self._button.setText(_BACK)
+        self._viewer.canvas.grid.enabled = True
+        self._viewer.canvas.grid.stride = 1
+        self._viewer.reset_view()
+        self._view.show_status(f"{len(layers)} channels side by side. {_BACK} ends this.")
+
+
+def _draw(subject: Subject, task: Task) -> list[LayerTuple]:
+    return making.latent_layers(subject, subject.latents(task.stop.is_set))
+
+
+def _is_channel(layer: Any) -> bool:
+    mark = layer.metadata.get(METADATA_KEY)
+    return isinstance(mark, Mapping) and str(mark.get("role")).startswith("latent_")
