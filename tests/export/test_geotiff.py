@@ -10,6 +10,8 @@ import rasterio
 
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
+from napari_latentdyn.export.registry import find_format
+from napari_latentdyn.placement import Placement
 
 
 def test_frames_as_bands(geo_source, tmp_path):
@@ -49,6 +51,29 @@ def test_without_a_reference_the_image_stays_upright(source, tmp_path):
         np.testing.assert_allclose(file.xy(0, 0), (7, -5))
     with rasterio.open(folder / "field_000.tif") as file:
         np.testing.assert_allclose(file.read(2), -source.velocity[0, 0] * 0.1 / 3, rtol=1e-5)
+
+
+def test_without_a_reference_a_turned_image_stays_turned(source, tmp_path):
+    angle = np.deg2rad(20)
+    turn = ((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle)))
+    place = Placement(
+        scale=(0.1, 0.2), rotate=turn, shear=((1.0, 0.3), (0.0, 1.0)), translate=(5.0, 7.0)
+    )
+    turned = replace(source, placement=place)
+    with rasterio.open(export(turned, tmp_path / "a.tif")) as file:
+        for row, column in ((0, 0), (3, 5)):
+            y, x = turned.world((row, column))
+            np.testing.assert_allclose(file.xy(row, column), (x, -y))
+    assert "no reference system" in find_format("tif")[0].note(turned)
+    folder = export(turned, tmp_path / "series", "geotiff-series")
+    with rasterio.open(folder / "field_000.tif") as file:
+        velocity = turned.physical_velocity()[0]
+        np.testing.assert_allclose(file.read(1), velocity[1], rtol=1e-5, atol=1e-6)
+        np.testing.assert_allclose(file.read(2), -velocity[0], rtol=1e-5, atol=1e-6)
+
+
+def test_a_reference_system_needs_no_note(geo_source):
+    assert find_format("tif")[0].note(geo_source) is None
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float64, np.bool_])

@@ -81,6 +81,9 @@ def export(arguments: argparse.Namespace) -> int:
                 )
                 line.close()
                 sys.stdout.write(f"{target}\n")
+                note = form.note(source)
+                if note is not None:
+                    line.note(note)
         except Stopped:
             line.close()
             line.note("Stopped; what is named above is whole, and nothing else was written.")

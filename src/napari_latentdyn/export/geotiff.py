@@ -29,8 +29,8 @@ def write_geotiff(
     """Write the frames as one GeoTIFF, a band for each time (and channel).
 
     Reference system and transform are those of the first input. Without them
-    the file has no reference system, one unit is one unit of the placement, and
-    y is negative downwards, so that a GIS shows it upright.
+    the file has no reference system, places are those of the layers, also of
+    turned ones, and y is negative downwards, so that a GIS shows it upright.
 
     Parameters
     ----------
@@ -142,10 +142,12 @@ def is_series(folder: Path) -> bool:
 def _georeference(source: Source) -> Geo:
     if source.geo is not None:
         return source.geo
-    height, width = source.pixel_size
-    y, x = source.coordinates() if source.upright else (np.zeros(1), np.zeros(1))
-    left, top = float(x[0]) - 0.5 * width, -float(y[0]) + 0.5 * height
-    return Geo("", (width, 0.0, left, 0.0, -height, top), source.length_units[1])
+    (down_y, right_y, y), (down_x, right_x, x), _ = source.matrix
+    corner = np.array([x - 0.5 * (right_x + down_x), -y + 0.5 * (right_y + down_y)])
+    a, b, c, d, e, f = (
+        float(value) + 0.0 for value in (right_x, down_x, corner[0], -right_y, -down_y, corner[1])
+    )
+    return Geo("", (a, b, c, d, e, f), source.length_units[1])
 
 
 @contextmanager

@@ -119,6 +119,15 @@ class Format:
             return f"{self.title} needs the settings of a run."
         return None
 
+    def note(self, source: Source) -> str | None:
+        """Return what a user has to know of what is written, or None."""
+        if "rasterio" in self.modules and source.geo is None:
+            return (
+                "It has no reference system, because the first image had none; y is negative "
+                "downwards, as in maps."
+            )
+        return None
+
     def check_options(self, options: dict[str, Any]) -> None:
         """Raise `ExportError` if the format has no option of one of the names."""
         known = [option.name for option in self.options]

@@ -116,15 +116,17 @@ class Exporter(QObject):
     ) -> None:
         frames, tracks = self._frames(subject), self._tracks(subject)
 
-        def write(task: Task) -> Path:
-            return form.write(
-                _source(subject, frames, tracks, task),
+        def write(task: Task) -> tuple[Path, str | None]:
+            source = _source(subject, frames, tracks, task)
+            written = form.write(
+                source,
                 path,
                 overwrite=replace,
                 on_progress=task.report,
                 should_stop=task.stop.is_set,
                 **options,
             )
+            return written, form.note(source)
 
         self._tasks.run(Task("export", f"Writing {form.title}", write, self._say))
 
@@ -157,8 +159,8 @@ class Exporter(QObject):
             parent=self,
         )
 
-        def write(task: Task) -> Path:
-            return write_movie(
+        def write(task: Task) -> tuple[Path, str | None]:
+            written = write_movie(
                 camera.pictures(task.stop.is_set),
                 path,
                 fps=chosen["fps"],
@@ -167,6 +169,7 @@ class Exporter(QObject):
                 on_progress=task.report,
                 should_stop=task.stop.is_set,
             )
+            return written, None
 
         camera.start()
         self._tasks.run(Task("export", "Filming the canvas", write, self._say))
@@ -174,9 +177,10 @@ class Exporter(QObject):
     def _fail(self, text: str) -> None:
         self.dialog.show_status(sentence(text), error=True)
 
-    def _say(self, written: Path | None) -> None:
-        if written is not None:
-            self.dialog.show_status(f"Exported as {written}.")
+    def _say(self, outcome: tuple[Path, str | None] | None) -> None:
+        if outcome is not None:
+            written, note = outcome
+            self.dialog.show_status(f"Exported as {written}. {note or ''}".rstrip())
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.dialog.set_busy(what, done, total)
