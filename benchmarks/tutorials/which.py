@@ -15,6 +15,7 @@ _KINDS = {
     "a crack that opens": "syn crack opening",
     "turbulent flow": "micro active nematic",
     "rain that grows and decays": "radar fmi 20160928",
+    "clouds of a cyclone": "satellite fy2 cyclone",
     "light that changes over a glacier": "glacier perito moreno",
     "particles in a wake": "piv karman wake",
     "foam, many small cells": "fluid foam 2d",
