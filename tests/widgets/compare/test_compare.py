@@ -206,6 +206,35 @@ def test_lines_and_layers_go_together(window: Make, qtbot: Any) -> None:
     assert made(viewer)["advection"].visible
     viewer.layers.remove(made(viewer)["advection"])
     assert [row[0] for row in cells(panel)] == ["dissolve"]
+    assert control(panel, "status").text().startswith("1 method compared.")
+
+
+def test_what_is_deleted_takes_its_map_of_errors_along(window: Make, qtbot: Any) -> None:
+    viewer, panel = window()
+    choose(panel, "truth", "truth")
+    check(panel, "dissolve", "flow")
+    press(qtbot, panel)
+    layers = made(viewer)
+    assert list(layers["flow_error"].contrast_limits) == list(
+        layers["dissolve_error"].contrast_limits
+    )
+    assert layers["flow_error"].name_overlay.visible
+    layers["dissolve_error"].visible = True
+    viewer.layers.remove(layers["dissolve"])
+    assert not layers["dissolve_error"].visible
+    assert layers["dissolve_error"].name.endswith("(earlier)")
+    assert "1 method compared" in control(panel, "status").text()
+
+
+def test_times_may_name_the_ends_of_a_stack(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    times = (0, 0.1, 0.5, 1)
+    viewer.add_image(np.stack([scene(t) for t in times]), name="four")
+    choose(panel, "truth", "four")
+    control(panel, "truth_times", QLineEdit).setText("0, 0.1, 0.5, 1")
+    check(panel, "flow")
+    press(qtbot, panel)
+    assert control(panel, "plot").curves["TV-L1 optical flow"][0].tolist() == [0.1, 0.5]
 
 
 def test_side_by_side_can_be_switched_off_and_on(window: Make, qtbot: Any) -> None:
@@ -229,7 +258,7 @@ def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> 
     choose(panel, "last_image", "later")
     press(qtbot, panel)
     names = [layer.name for layer in viewer.layers if "Cross-dissolve" in layer.name]
-    assert names[0] == "Cross-dissolve"
+    assert names[0] == "Cross-dissolve (earlier)"
     assert names[1].endswith(": Cross-dissolve")
     assert "[1]" not in names[1]
     shown = [layer.name for layer in viewer.layers if layer.visible]
@@ -237,7 +266,8 @@ def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> 
     choose(panel, "first_image", "first")
     choose(panel, "last_image", "last")
     press(qtbot, panel)
-    assert [layer.name for layer in viewer.layers if layer.visible] == names[:1]
+    assert [layer.name for layer in viewer.layers if layer.visible] == ["Cross-dissolve"]
+    assert f"{names[1]} (earlier)" in viewer.layers
 
 
 def test_what_is_missing_says_what_to_install(
@@ -282,7 +312,7 @@ def test_times_are_read_as_they_are_written(times: list[float]) -> None:
     assert found.tolist() == times
 
 
-@pytest.mark.parametrize("text", ["a", "0", "1", "0.5, 0.5", "2", "0.5; 0.6"])
+@pytest.mark.parametrize("text", ["a", "-0.1", "0.5, 0.5", "2", "0.5; 0.6"])
 def test_times_that_are_none_are_refused(text: str) -> None:
     with pytest.raises(SettingsError, match="fractions of the interval"):
         parse_times(text)

@@ -234,16 +234,19 @@ def test_latent_channels_stand_side_by_side(
     explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
 ) -> None:
     viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    viewer.canvas.grid.stride, viewer.canvas.grid.shape = 2, (1, 3)
     press(panel, "show_latents")
     qtbot.waitUntil(lambda: viewer.canvas.grid.enabled, timeout=30_000)
     channels = [layer for layer in viewer.layers if "latent channel" in layer.name]
     assert len(channels) == 13
     (frames,), (arrows,) = made(viewer, "frames"), made(viewer, "fields")
+    assert viewer.canvas.grid.shape == (-1, -1)
     assert not frames.visible
     button = control(panel, "show_latents", QPushButton)
     assert button.text() == "Back to the frames"
     button.click()
     assert not viewer.canvas.grid.enabled
+    assert (viewer.canvas.grid.stride, viewer.canvas.grid.shape) == (2, (1, 3))
     assert frames.visible
     assert arrows.visible
     assert not any(layer.visible for layer in channels)
@@ -282,3 +285,32 @@ def test_what_is_no_run_is_told_in_one_sentence(
     text, severity = told(panel)
     assert severity == "error"
     assert str(tmp_path) in text
+
+
+def test_choices_tell_what_there_is_of_the_result_that_is_chosen(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    control(panel, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    first = control(panel, "result").currentText()
+    control(panel, "open_run", QPushButton).click()
+    qtbot.waitUntil(lambda: len(made(viewer, "frames")) == 2 and ready(panel), timeout=30_000)
+    assert control(panel, "maps.kind").currentText() == "none"
+    assert len(made(viewer, "map")) == 1
+    control(panel, "result").setCurrentIndex(0)
+    control(panel, "result").activated.emit(0)
+    assert control(panel, "result").currentText() == first
+    qtbot.waitUntil(lambda: control(panel, "maps.kind").currentText() == "speed")
+
+
+def test_the_line_tool_stays_while_streamlines_come(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    control(panel, "streamlines.shown").setChecked(True)
+    press(panel, "draw_line")
+    (line,) = made(viewer, "profile_line")
+    qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")) and ready(panel))
+    assert viewer.layers.selection.active is line
+    assert line.mode == "add_line"

@@ -272,6 +272,23 @@ def test_a_result_just_made_is_exported_from_its_own_window(
         np.testing.assert_array_equal(arrays["frames"], made(viewer, "frames")[0].data)
 
 
+def test_a_result_that_was_deleted_is_not_exported(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel, "preview")
+    _, explore = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+    qtbot.waitUntil(control(explore, "export", QPushButton).isEnabled)
+    control(explore, "export", QPushButton).click()
+    dialog = explore.findChild(QDialog, "export_dialog")
+    assert write(dialog, qtbot, "NumPy arrays", tmp_path / "one.npz")[1] == "info"
+    viewer.layers.clear()
+    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "two.npz")
+    assert severity == "error"
+    assert text.startswith("The result is there no more")
+    assert not (tmp_path / "two.npz").exists()
+
+
 def test_a_geotiff_that_was_opened_in_napari_stays_one(
     make_napari_viewer: Any, images: Images, qtbot: Any, tmp_path: Path
 ) -> None:

@@ -108,7 +108,6 @@ class CompareController(QObject):
             self._fail(str(error))
             return
         self._keep_what_agrees(request)
-        self._request = request
         self._cancelled = False
         self._failed = []
         self._show_table()
@@ -128,18 +127,22 @@ class CompareController(QObject):
 
     def _keep_what_agrees(self, request: Request) -> None:
         """Keep lines of the table that can stand beside new ones, and mark layers without one."""
-        there = {
-            str(mark.get("role")).removeprefix(_ROLE): layer
-            for layer in self._viewer.layers
-            if (mark := _mark(layer)) and mark.get("run_id") == request.run_id
-        }
-        agree = request.agrees_with(self._request)
-        self.outcomes = {n: o for n, o in self.outcomes.items() if agree and n in there}
+        if not request.agrees_with(self._request):
+            self.outcomes = {}
+        self._request = request
+        self._drop_lost()
+        self._mark_old()
+
+    def _mark_old(self) -> None:
+        """Hide layers of which the table does not tell, and say so in their names."""
+        run_id = None if self._request is None else self._request.run_id
         for layer in self._viewer.layers:
-            if _mark(layer) and layer not in there.values():
-                layer.visible = False
-        for name, layer in there.items():
-            if name.removesuffix("_error") not in self.outcomes and not layer.name.endswith(_OLD):
+            mark = _mark(layer)
+            if mark is None:
+                continue
+            name = str(mark.get("role")).removeprefix(_ROLE).removesuffix("_error")
+            told = mark.get("run_id") == run_id and name in self.outcomes
+            if not told and not layer.name.endswith(_OLD):
                 layer.name += _OLD
                 layer.visible = False
 
@@ -196,8 +199,10 @@ class CompareController(QObject):
             if layer.name.endswith(_OLD):
                 layer.name = layer.name.removesuffix(_OLD)
                 layer.visible = layer is made[0]
-        made[0].name_overlay.visible = True
-        made[0].name_overlay.font_size = _NAME_SIZE
+        for layer in made:
+            layer.name_overlay.visible = True
+            layer.name_overlay.font_size = _NAME_SIZE
+        self._compare_errors()
         self._show_table()
         self._plot()
         if not self._tasks.busy:
@@ -213,16 +218,22 @@ class CompareController(QObject):
         if self._failed:
             self._fail(" ".join(self._failed))
         else:
-            done = len(self.outcomes)
-            text = f"{done} method{'s' * (done != 1)} compared. Move the time slider"
-            truth = request.truth
-            if truth is None:
-                text += "."
-            else:
-                text += "; bold is best." if done > 1 else "."
-                if truth.assumed or truth.missing > 0:
-                    text += f" {truth.describe()}"
-            self._view.show_status(text)
+            self._say_done()
+
+    def _say_done(self) -> None:
+        done = len(self.outcomes)
+        if not done:
+            self._view.show_status("Check the methods and press Compare.")
+            return
+        text = f"{done} method{'s' * (done != 1)} compared. Move the time slider"
+        truth = None if self._request is None else self._request.truth
+        if truth is None:
+            text += "."
+        else:
+            text += "; bold is best." if done > 1 else "."
+            if truth.assumed or truth.missing > 0:
+                text += f" {truth.describe()}"
+        self._view.show_status(text)
 
     def _arrange(self) -> None:
         """Show the methods beside each other, or end that."""
@@ -241,8 +252,21 @@ class CompareController(QObject):
         if len(plain) > 1:
             self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
         self._gridded = grid.enabled = True
-        grid.stride = 1
+        grid.stride, grid.shape = 1, (-1, -1)
         self._viewer.reset_view()
+
+    def _compare_errors(self) -> None:
+        """Give all maps of errors the contrast of the largest errors."""
+        if self._request is None:
+            return
+        found = [
+            find_layer(self._viewer, self._request.run_id, f"{_ROLE}{name}_error")
+            for name in self.outcomes
+        ]
+        maps = [layer for layer in found if layer is not None]
+        most = max((self._request.largest_error(o) for o in self.outcomes.values()), default=1.0)
+        for layer in maps:
+            layer.contrast_limits = (0.0, most)
 
     def _shown_layers(self) -> list[Any]:
         if self._request is None:
@@ -261,6 +285,9 @@ class CompareController(QObject):
             self.outcomes = kept
             self._show_table()
             self._plot()
+            self._mark_old()
+            if not self._tasks.busy:
+                self._say_done()
 
     def _show_table(self) -> None:
         rows = []

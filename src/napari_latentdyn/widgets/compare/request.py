@@ -152,10 +152,18 @@ class Request:
                     rgb=False,
                     colormap="magma",
                     visible=False,
-                    contrast_limits=(0.0, _largest(outcome)),
+                    contrast_limits=(0.0, self.largest_error(outcome)),
                 )
             )
         return made
+
+    @staticmethod
+    def largest_error(outcome: Outcome) -> float:
+        """Return the error that nearly all pixels of a method stay below; 1 if it has none."""
+        errors = outcome.assessment.errors
+        finite = errors[np.isfinite(errors)]
+        most = float(np.percentile(finite, 99)) if finite.size else 0.0
+        return most if most > 0 else 1.0
 
     def _reference(self, title: str, inputs: dict[str, Any]) -> Reference:
         return Reference.of(
@@ -183,7 +191,7 @@ def parse_times(text: str) -> NDArray[np.float64] | None:
         times = np.array([float(part) for part in text.split(",") if part.strip()])
     except ValueError:
         times = np.array([np.nan])
-    fit = np.all((times > 0) & (times < 1)) and len(set(times.tolist())) == len(times)
+    fit = np.all((times >= 0) & (times <= 1)) and len(set(times.tolist())) == len(times)
     if not (len(times) and fit):
         raise SettingsError(
             f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
@@ -231,10 +239,3 @@ def true_frames(
 def _channels_first(image: NDArray[Any]) -> NDArray[np.float32]:
     plane = np.asarray(image, np.float32)
     return plane[None] if plane.ndim == 2 else np.moveaxis(plane, -1, 0)
-
-
-def _largest(outcome: Outcome) -> float:
-    errors = outcome.assessment.errors
-    finite = errors[np.isfinite(errors)]
-    most = float(np.percentile(finite, 99)) if finite.size else 0.0
-    return most if most > 0 else 1.0

@@ -221,8 +221,15 @@ class ExploreController(QObject):
             self._fail(str(error))
             subject = None
         self._take(subject)
+        self._choose_what_is_shown()
         self._say(_WELCOME if subject is None else "Choose what to show; it follows at once.")
         self.display.explain()
+
+    def _choose_what_is_shown(self) -> None:
+        """Let the choices say what there is of the result, as another one may have other layers."""
+        self._view.set_option("maps.kind", self.display.map_kind() or "none")
+        self._view.set_option("maps.axes", self.display.has("strain_axes"))
+        self._view.set_option("streamlines.shown", self.display.has("streamlines"))
 
     def _ask_and_open(self) -> None:
         folder = self._view.ask_folder()

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Display"]
 
+#: Mode of a layer in which the user draws nothing.
+_IDLE = "pan_zoom"
 #: Layers that have colours to explain, by role.
 _COLOURED = ("fields", "map", "strain_axes", "streamlines")
 
@@ -131,7 +133,13 @@ class Display:
         for data, meta, kind in layers:
             role = meta["metadata"][METADATA_KEY].get("role")
             new = find_layer(self._viewer, self._run_id, role) is None
+            drawn_in = self._viewer.layers.selection.active
+            mode = str(getattr(drawn_in, "mode", _IDLE))
             (layer,) = update_or_add(self._viewer, [(data, meta, kind)])
+            if new and drawn_in in self._viewer.layers and mode != _IDLE:
+                # napari makes a new layer the active one, and takes the user's tool away.
+                self._viewer.layers.selection.active = drawn_in
+                drawn_in.mode = mode
             layer.name = meta["name"]
             for look in ("edge_color", "edge_colormap", "edge_contrast_limits", "colormap"):
                 if look in meta and len(data):
@@ -149,6 +157,11 @@ class Display:
     def has(self, role: str) -> bool:
         """Return whether there is a layer of a role."""
         return find_layer(self._viewer, self._run_id, role) is not None
+
+    def map_kind(self) -> str | None:
+        """Return the quantity of the map that there is."""
+        layer = find_layer(self._viewer, self._run_id, "map")
+        return None if layer is None else str(layer.metadata[METADATA_KEY].get("quantity"))
 
     def _below_arrows(self, layer: Any) -> None:
         arrows = find_layer(self._viewer, self._run_id, "fields")

@@ -50,6 +50,7 @@ class Latents:
         self._show = show
         self._button = view.buttons["show_latents"]
         self._text = self._button.text()
+        self._grid: tuple[bool, int, tuple[int, int]] = (False, 1, (-1, -1))
         self._visible: weakref.WeakKeyDictionary[Any, bool] | None = None
         self.subject: Subject | None = None
 
@@ -72,10 +73,12 @@ class Latents:
             return
         before, self._visible = self._visible, None
         self._button.setText(self._text)
-        self._viewer.canvas.grid.enabled = False
+        grid = self._viewer.canvas.grid
+        grid.enabled, grid.stride, grid.shape = self._grid
         for layer in self._viewer.layers:
             layer.visible = before.get(layer, layer.visible and not _is_channel(layer))
         self._viewer.reset_view()
+        self._view.show_status("The other layers are shown again.")
 
     def follow(self) -> None:
         """Go back if the user deleted the channels."""
@@ -94,8 +97,9 @@ class Latents:
             layer.visible = mark.get("run_id") == run_id and mark.get("role") in roles
         self._visible = weakref.WeakKeyDictionary(there)
         self._button.setText(_BACK)
-        self._viewer.canvas.grid.enabled = True
-        self._viewer.canvas.grid.stride = 1
+        grid = self._viewer.canvas.grid
+        self._grid = (grid.enabled, grid.stride, grid.shape)
+        grid.enabled, grid.stride, grid.shape = True, 1, (-1, -1)
         self._viewer.reset_view()
         self._view.show_status(f"{len(layers)} channels side by side. {_BACK} ends this.")
 

@@ -97,8 +97,8 @@ class ProfilePlot(QWidget):
         self.curve.hide()
         finite = values[np.isfinite(values)]
         if finite.size:
-            what = f"{what}: {finite.min():.3g} (black) to {finite.max():.3g} (white)"
-        self.plot.setTitle(html.escape(what), color=self._palette.text, size="9pt")
+            what = f"{what}: {finite.min():.2g} to {finite.max():.2g}"
+        self.plot.setTitle(html.escape(what), color=self._palette.text, size="8pt")
         self.image.setImage(np.nan_to_num(values.T), autoLevels=True)
         half = (times[-1] - times[0]) / max(len(times) - 1, 1) / 2
         self.image.setRect(times[0] - half, 0, times[-1] - times[0] + 2 * half, length)

@@ -86,7 +86,10 @@ class Exporter(QObject):
 
     def _export(self) -> None:
         subject, dialog = self._subject, self.dialog
-        if subject is None or self._tasks.busy:
+        if self._tasks.busy:
+            return
+        if subject is None:
+            self._fail("The result is there no more: choose another one in Explore dynamics.")
             return
         form, path = dialog.form, dialog.target()
         problem = form.problem()
@@ -103,6 +106,7 @@ class Exporter(QObject):
         dialog.path.setText(str(path))
         replace = path.exists()
         if replace and not dialog.ask_replace(path):
+            dialog.show_status(f"{path} was left as it is.")
             return
         self._folder = path.parent
         dialog.show_status(f"Writing {path}.")
