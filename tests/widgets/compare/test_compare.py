@@ -226,6 +226,19 @@ def test_what_is_deleted_takes_its_map_of_errors_along(window: Make, qtbot: Any)
     assert "1 method compared" in control(panel, "status").text()
 
 
+def test_a_layer_that_has_to_be_replaced_keeps_its_line(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    check(panel, "dissolve")
+    press(qtbot, panel)
+    (before,) = made(viewer).values()
+    before.data = before.data.astype(np.float64)
+    press(qtbot, panel)
+    (after,) = made(viewer).values()
+    assert after is not before
+    assert after.name == "Cross-dissolve"
+    assert [row[0] for row in cells(panel)] == ["dissolve"]
+
+
 def test_times_may_name_the_ends_of_a_stack(window: Make, qtbot: Any) -> None:
     viewer, panel = window(truth=False)
     times = (0, 0.1, 0.5, 1)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +9,9 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import PairError, UserError
-from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
+from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
 from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
 from napari_latentdyn.widgets.palette import palette_of
@@ -27,11 +26,6 @@ __all__ = ["CompareController"]
 #: What is checked at first: quick to run, and telling.
 _FIRST = ("dissolve", "flow", "quick")
 _NONE = "–"
-_ROLE = "compare_"
-#: What the name of a layer gets that another comparison left behind.
-_OLD = " (earlier)"
-#: Size of the names in the grid: several stand side by side on a small screen.
-_NAME_SIZE = 8
 
 
 class CompareController(QObject):
@@ -53,7 +47,7 @@ class CompareController(QObject):
         self._open = False
         self._request: Request | None = None
         self._cancelled = False
-        self._gridded = False
+        self._layers = Arrangement(self._viewer)
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
         self._tasks = Tasks(self)
@@ -131,20 +125,7 @@ class CompareController(QObject):
             self.outcomes = {}
         self._request = request
         self._drop_lost()
-        self._mark_old()
-
-    def _mark_old(self) -> None:
-        """Hide layers of which the table does not tell, and say so in their names."""
-        run_id = None if self._request is None else self._request.run_id
-        for layer in self._viewer.layers:
-            mark = _mark(layer)
-            if mark is None:
-                continue
-            name = str(mark.get("role")).removeprefix(_ROLE).removesuffix("_error")
-            told = mark.get("run_id") == run_id and name in self.outcomes
-            if not told and not layer.name.endswith(_OLD):
-                layer.name += _OLD
-                layer.visible = False
+        self._layers.mark_old(request.run_id, self.outcomes)
 
     def _asked(self) -> Request:
         from napari_latentdyn.layers import snapshot
@@ -187,22 +168,18 @@ class CompareController(QObject):
     def _take(self, request: Request, outcome: Outcome | None) -> None:
         if outcome is None or request is not self._request or not self._open:
             return
-        self.outcomes[outcome.info.name] = outcome
-        marks = [mark for layer in self._viewer.layers if (mark := _mark(layer))]
-        layers = request.layers(
-            outcome,
-            errors=self._view.errors.value(),
-            among_others=any(mark.get("run_id") != request.run_id for mark in marks),
+        run_id = request.run_id
+        self._layers.show(
+            request.layers(
+                outcome,
+                errors=self._view.errors.value(),
+                among_others=self._layers.any(other_than=run_id),
+            )
         )
-        made = update_or_add(self._viewer, layers)
-        for layer in made:
-            if layer.name.endswith(_OLD):
-                layer.name = layer.name.removesuffix(_OLD)
-                layer.visible = layer is made[0]
-        for layer in made:
-            layer.name_overlay.visible = True
-            layer.name_overlay.font_size = _NAME_SIZE
-        self._compare_errors()
+        # Only now: a layer that is replaced is away for a moment, and its line would go with it.
+        self.outcomes[outcome.info.name] = outcome
+        largest = {name: request.largest_error(o) for name, o in self.outcomes.items()}
+        self._layers.one_contrast(run_id, largest)
         self._show_table()
         self._plot()
         if not self._tasks.busy:
@@ -237,55 +214,24 @@ class CompareController(QObject):
 
     def _arrange(self) -> None:
         """Show the methods beside each other, or end that."""
-        grid = self._viewer.canvas.grid
         if not self._view.grid.value():
-            if self._gridded:
-                self._gridded = grid.enabled = False
+            if self._layers.gridded:
+                self._layers.end_grid()
                 self._viewer.reset_view()
-            return
-        layers = self._shown_layers()
-        if not layers:
-            return
-        for layer in self._viewer.layers:
-            layer.visible = layer in layers
-        plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
-        if len(plain) > 1:
-            self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
-        self._gridded = grid.enabled = True
-        grid.stride, grid.shape = 1, (-1, -1)
-        self._viewer.reset_view()
-
-    def _compare_errors(self) -> None:
-        """Give all maps of errors the contrast of the largest errors."""
-        if self._request is None:
-            return
-        found = [
-            find_layer(self._viewer, self._request.run_id, f"{_ROLE}{name}_error")
-            for name in self.outcomes
-        ]
-        maps = [layer for layer in found if layer is not None]
-        most = max((self._request.largest_error(o) for o in self.outcomes.values()), default=1.0)
-        for layer in maps:
-            layer.contrast_limits = (0.0, most)
-
-    def _shown_layers(self) -> list[Any]:
-        if self._request is None:
-            return []
-        run_id = self._request.run_id
-        found = [find_layer(self._viewer, run_id, f"{_ROLE}{name}") for name in self.outcomes]
-        return [layer for layer in found if layer is not None]
+        elif self._request is not None:
+            self._layers.side_by_side(self._request.run_id, self.outcomes)
 
     def _drop_lost(self) -> None:
         """Do without lines whose layer the user deleted."""
         if self._request is None:
             return
-        there = {str((_mark(layer) or {}).get("role")) for layer in self._shown_layers()}
-        kept = {name: o for name, o in self.outcomes.items() if f"{_ROLE}{name}" in there}
+        there = self._layers.frames(self._request.run_id, self.outcomes)
+        kept = {name: outcome for name, outcome in self.outcomes.items() if name in there}
         if len(kept) < len(self.outcomes):
             self.outcomes = kept
             self._show_table()
             self._plot()
-            self._mark_old()
+            self._layers.mark_old(self._request.run_id, self.outcomes)
             if not self._tasks.busy:
                 self._say_done()
 
@@ -337,10 +283,9 @@ class CompareController(QObject):
         from napari.layers import Image
 
         first, last = self._choices.layers
-        if self._gridded and not self._compared():
+        if not self._layers.any():
             # What comes next would stand beside the images instead of on them.
-            self._gridded = False
-            self._viewer.canvas.grid.enabled = False
+            self._layers.end_grid()
         stacks = [
             (str(layer.unique_id), layer.name)
             for layer in self._viewer.layers
@@ -358,10 +303,6 @@ class CompareController(QObject):
                 self._view.show_status(problem, error=chosen)
             elif not self.outcomes:
                 self._view.show_status("Check the methods and press Compare.")
-
-    def _compared(self) -> bool:
-        """Whether any result of a comparison is there still."""
-        return any(_mark(layer) for layer in self._viewer.layers)
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)
@@ -387,13 +328,6 @@ class CompareController(QObject):
         text = sentence(text)
         self._view.show_status(text, error=True)
         show_error(text)
-
-
-def _mark(layer: Any) -> Mapping[str, Any] | None:
-    """Return what a layer of a comparison says of itself, None of another layer."""
-    mark = layer.metadata.get(METADATA_KEY)
-    ours = isinstance(mark, Mapping) and str(mark.get("role")).startswith(_ROLE)
-    return mark if ours else None
 
 
 def _compute(request: Request, info: Any, task: Task) -> Outcome:
