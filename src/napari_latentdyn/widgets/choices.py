@@ -12,7 +12,7 @@ from napari_latentdyn.core.pair import MIN_SIDE
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
-    from napari.layers import Image, Layer
+    from napari.layers import Image
     from napari.viewer import Viewer
 
     from napari_latentdyn.layers import LayerTuple
@@ -102,15 +102,14 @@ def pair_problem(first: Image | None, last: Image | None, settings: Settings) ->
     return ""
 
 
-def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> list[Layer]:
-    """Show results, and go to their first frame; return their layers."""
+def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
+    """Show results, and go to their first frame."""
     from napari_latentdyn.layers import update_or_add
 
-    shown = update_or_add(viewer, layers, keep=keep)
+    update_or_add(viewer, layers, keep=keep)
     # Time stands right before (y, x) in all results.
     if viewer.dims.ndim > 2:
         viewer.dims.set_current_step(viewer.dims.ndim - 3, 0)
-    return shown
 
 
 class LayerChoices:

@@ -253,7 +253,7 @@ class LearnController(QObject):
     def _take(self, job: Job, outcome: Outcome) -> None:
         result = Result(job, outcome)
         self._results.take(result)
-        # For other widgets; as long as this one keeps it, or there are layers of it.
+        # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
         self._advice.learn_pace(job, result)
         self._live.end()
@@ -266,9 +266,7 @@ class LearnController(QObject):
         if not self._open:
             return
         if waiting:
-            keep = job.settings.output.keep_previous
-            for layer in update_layers(self._viewer, waiting[:1], keep=keep):
-                shelf.keep(layer, result.dynamics)
+            update_layers(self._viewer, waiting[:1], keep=job.settings.output.keep_previous)
             QTimer.singleShot(
                 _BREATH_MS, partial(self._show_layers, job, outcome, result, waiting[1:])
             )

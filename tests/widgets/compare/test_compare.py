@@ -184,27 +184,27 @@ def test_lines_and_layers_go_together(window: Make, qtbot: Any) -> None:
     choose(panel, "truth", "truth")
     check(panel, "dissolve", "flow")
     press(qtbot, panel)
-    check(panel, "dissolve", "advection")
+    check(panel, "dissolve", "dis")
     press(qtbot, panel)
-    assert [row[0] for row in cells(panel)] == ["dissolve", "flow", "advection"]
+    assert [row[0] for row in cells(panel)] == ["dissolve", "flow", "dis"]
     assert sum(layer.visible for layer in viewer.layers) == 3
     viewer.layers.remove(made(viewer)["flow"])
     press(qtbot, panel)
-    assert [row[0] for row in cells(panel)] == ["dissolve", "advection"]
+    assert [row[0] for row in cells(panel)] == ["dissolve", "dis"]
     choose(panel, "truth", "none")
     check(panel, "dissolve")
     press(qtbot, panel)
     assert [row[0] for row in cells(panel)] == ["dissolve"]
     layers = made(viewer)
     assert layers["dissolve"].name == "Cross-dissolve"
-    assert layers["advection"].name == "Advection of the images (earlier)"
-    assert not layers["advection"].visible
+    assert layers["dis"].name == "DIS optical flow (earlier)"
+    assert not layers["dis"].visible
     assert layers["dissolve"].visible
-    check(panel, "advection")
+    check(panel, "dis")
     press(qtbot, panel)
-    assert made(viewer)["advection"].name == "Advection of the images"
-    assert made(viewer)["advection"].visible
-    viewer.layers.remove(made(viewer)["advection"])
+    assert made(viewer)["dis"].name == "DIS optical flow"
+    assert made(viewer)["dis"].visible
+    viewer.layers.remove(made(viewer)["dis"])
     assert [row[0] for row in cells(panel)] == ["dissolve"]
     assert control(panel, "status").text().startswith("1 method compared.")
 
