@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.images import read_stack
-from napari_latentdyn.core.methods import Truth, place_truth
+from napari_latentdyn.core.methods import Truth, place_truth, times_of
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.settings import Settings
 
@@ -22,11 +22,8 @@ def parse_times(text: str) -> NDArray[np.float64]:
     UsageError
         If they are no fractions of the interval, or one is there twice.
     """
-    try:
-        times = np.array([float(part) for part in text.split(",") if part.strip()])
-    except ValueError:
-        times = np.array([np.nan])
-    if not (len(times) and np.all((times >= 0) & (times <= 1)) and len(set(times)) == len(times)):
+    times = times_of(text)
+    if times is None:
         raise UsageError(
             f"--truth-times takes different fractions of the interval, such as 0.2,0.5, "
             f"not '{text}'."

@@ -16,7 +16,7 @@ from napari_latentdyn.core.methods.registry import (
     list_methods,
 )
 from napari_latentdyn.core.methods.scores import Score, score
-from napari_latentdyn.core.methods.truth import Truth, place_truth
+from napari_latentdyn.core.methods.truth import Truth, place_truth, times_of
 
 __all__ = [
     "BASELINES",
@@ -32,4 +32,5 @@ __all__ = [
     "list_methods",
     "place_truth",
     "score",
+    "times_of",
 ]

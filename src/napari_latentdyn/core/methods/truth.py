@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.errors import PairError
 
-__all__ = ["Truth", "place_truth"]
+__all__ = ["Truth", "place_truth", "times_of"]
 
 #: An end of a stack is the image if it is so much closer to it than to its neighbour.
 _CLOSER = 0.1
@@ -47,11 +47,19 @@ class Truth:
         why = ", evenly spaced as no times are given" if self.assumed else ""
         text = f"{some} {at} of the interval{why}."
         if self.missing > 0:
-            part = "less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
-            text += (
-                f" {part[0].upper()}{part[1:]} % of their pixels have no value and do not count."
-            )
+            part = "Less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
+            text += f" {part} % of their pixels have no value and do not count."
         return text
+
+
+def times_of(text: str) -> NDArray[np.float64] | None:
+    """Return times that a user wrote, None if they are no different fractions of the interval."""
+    try:
+        times = np.array([float(part) for part in text.split(",") if part.strip()])
+    except ValueError:
+        return None
+    fit = np.all((times >= 0) & (times <= 1)) and len(set(times.tolist())) == len(times)
+    return times if len(times) and fit else None
 
 
 def place_truth(

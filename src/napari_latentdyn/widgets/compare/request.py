@@ -187,12 +187,10 @@ def parse_times(text: str) -> NDArray[np.float64] | None:
     """
     if not text.strip():
         return None
-    try:
-        times = np.array([float(part) for part in text.split(",") if part.strip()])
-    except ValueError:
-        times = np.array([np.nan])
-    fit = np.all((times >= 0) & (times <= 1)) and len(set(times.tolist())) == len(times)
-    if not (len(times) and fit):
+    from napari_latentdyn.core.methods import times_of
+
+    times = times_of(text)
+    if times is None:
         raise SettingsError(
             f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
             f"“{text}” is none."
