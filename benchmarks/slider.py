@@ -2,9 +2,10 @@
 
     xvfb-run -a -s "-screen 0 1600x1000x24" python -m benchmarks.slider
 
-Every step moves the slider by one frame and draws the canvas, as a user's does. The
-window has the size of a small screen: where the processor draws, a step takes longer
-the larger the canvas is.
+Every step moves the slider by one frame and draws the canvas, as a user's does, whose
+pointer is on the slider. With `--pointer canvas`, napari also tells the value below the
+pointer at each step, in a thread of its own. The window has the size of a small screen:
+where the processor draws, a step takes longer the larger the canvas is.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import time
 
 import napari
 import numpy as np
+from qtpy.QtGui import QCursor
 from qtpy.QtWidgets import QApplication
 
 from napari_latentdyn import layers
@@ -47,6 +49,7 @@ def main() -> None:
     parser.add_argument("--side", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=6)
     parser.add_argument("--window", type=int, nargs=2, default=(1366, 768))
+    parser.add_argument("--pointer", choices=["slider", "canvas"], default="slider")
     parser.add_argument("--plain", action="store_true", help="draw as napari does by itself")
     given = parser.parse_args()
     if given.plain:
@@ -69,14 +72,18 @@ def main() -> None:
     )
     derived = making.deformation_of(shown)
     update_or_add(viewer, [*made, making.map_layer(shown, derived, MapOptions(kind="vorticity"))])
-    canvas = viewer.window._qt_viewer.canvas._scene_canvas  # noqa: SLF001 - draws are counted
+    window = viewer.window._qt_viewer  # noqa: SLF001 - draws are counted
+    canvas = window.canvas._scene_canvas  # noqa: SLF001
+    slider = window.dims.slider_widgets[0].slider
+    under = canvas.native if given.pointer == "canvas" else slider
+    QCursor.setPos(under.mapToGlobal(under.rect().center()))
     drawn: list[float] = []
     canvas.events.draw.connect(lambda _: drawn.append(time.perf_counter()), position="last")
     taken = []
     for step in range(given.rounds * (STAGES + 1)):
         began = time.perf_counter()
         drawn.clear()
-        viewer.dims.set_current_step(0, step % (STAGES + 1))
+        slider.setValue(step % (STAGES + 1))
         while not drawn:
             QApplication.processEvents()
         taken.append(1000 * (time.perf_counter() - began))

@@ -224,3 +224,49 @@ def test_rows_of_results_are_drawn_for_what_they_show(make_napari_viewer):
     ours.visible = False
     ours.name = "another"
     assert changed.count(viewer.layers.index(ours)) >= 2
+
+
+def test_positions_lie_where_napari_finds_them(make_napari_viewer, monkeypatch):
+    from vispy.visuals.transforms import STTransform
+
+    viewer = make_napari_viewer(show=True)
+    update_or_add(viewer, [picture(), arrows()])
+    canvas = viewer.window._qt_viewer.canvas
+    products: list[object] = []
+    multiply = STTransform.__mul__
+
+    def counted(left, right):
+        products.append(right)
+        return multiply(left, right)
+
+    def agree() -> None:
+        view = canvas.grid_views[0] if viewer.canvas.grid.enabled else canvas.view
+        for position in ((0, 0), (31, 17), view.rect.size):
+            expected = type(canvas)._map_canvas2world(canvas, position, view)
+            assert canvas._map_canvas2world(position, view) == expected
+
+    changes = (
+        lambda: setattr(viewer.scene.camera, "zoom", 7.5),
+        lambda: setattr(viewer.scene.camera, "center", (0, 3.0, 4.0)),
+        lambda: canvas.native.resize(300, 500),
+        lambda: setattr(viewer.canvas.grid, "enabled", True),
+        lambda: setattr(viewer.canvas.grid, "enabled", False),
+        lambda: setattr(viewer.dims, "ndisplay", 3),
+        lambda: setattr(viewer.scene.camera, "angles", (10.0, 20.0, 30.0)),
+        lambda: setattr(viewer.dims, "ndisplay", 2),
+        lambda: setattr(viewer.dims, "order", (1, 2, 0)),
+        lambda: setattr(viewer.dims, "order", (0, 1, 2)),
+    )
+    for change in changes:
+        change()
+        viewer.screenshot(flash=False)
+        agree()
+        viewer.dims.set_current_step(0, int(viewer.dims.current_step[0] == 0))
+        agree()
+    monkeypatch.setattr(STTransform, "__mul__", counted)
+    viewer.dims.set_current_step(0, 2)
+    viewer.screenshot(flash=False)
+    with_nothing_kept = type(canvas)._map_canvas2world
+    with_nothing_kept(canvas, (0, 0), canvas.view)
+    # One by the line above, so that the count itself is known to work.
+    assert len(products) == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from napari_latentdyn.drawing.corners import keep_corners
 from napari_latentdyn.drawing.meshes import keep_shader
 from napari_latentdyn.drawing.rows import keep_rows
 from napari_latentdyn.drawing.slicing import spare_slicing
@@ -23,7 +24,8 @@ def ease_slider(viewer: ViewerModel) -> None:
 
     Where the processor draws, more than half of a step of the slider goes into
     what the step leaves as it was: the shader of arrows (`meshes`), the place
-    and extent of every layer (`slicing`, `places`), its row in the list of layers (`rows`);
+    and extent of every layer (`slicing`, `places`), its row in the list of layers (`rows`),
+    the place of the canvas in the world (`corners`);
     into thumbnails, which can follow when the slider rests (`thumbnails`); and into waiting
     (`textures`).
     Private names of napari and vispy are looked for and not relied on: where
@@ -43,6 +45,7 @@ def ease_slider(viewer: ViewerModel) -> None:
         return
     canvas = getattr(window.canvas, "_scene_canvas", None)
     keep_rows(window, viewer.layers)
+    keep_corners(window.canvas)
     for layer in viewer.layers:
         ours = isinstance(layer.metadata.get(METADATA_KEY), Mapping)
         if not ours or not isinstance(layer, Image | Vectors):

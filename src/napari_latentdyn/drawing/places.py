@@ -11,6 +11,8 @@ __all__ = ["forget_place", "keep_place"]
 
 _NAMES = ("_slice_input", "_units", "data_slice", "layer")
 _MARK = "_keeps_place"
+#: More than anybody's slider has steps, and still small.
+_SLICES = 4096
 
 
 def keep_place(layer: Any) -> None:
@@ -59,13 +61,26 @@ def _placed(kind: Any) -> Any:
         known = vars(state).get("_place")
         if known is None or known[0] is not chain or known[1] != units:
             place = state.layer._data_to_world  # noqa: SLF001
-            known = (chain, units, _scaled()(place.inverse, units), place.affine_matrix.copy())
+            inverse = _scaled()(place.inverse, units)
+            known = (chain, units, inverse, place.affine_matrix.copy(), {})
             vars(state)["_place"] = known
-        return asked.data_slice(world_to_data=known[2])
+        return _slice_at(asked, known[2], known[4])
 
     # Python gives an object another class only if both are laid out alike.
     own = {"data_slice": property(data_slice), _MARK: True}
     return type(kind.__name__, (kind,), own)
+
+
+def _slice_at(asked: Any, place: Any, found: dict[Any, Any]) -> Any:
+    known = found.get(asked)
+    if known is None:
+        known = asked.data_slice(world_to_data=place)
+        # napari warns at each slice that cannot be cut as it should be.
+        if asked.is_orthogonal(place):
+            if len(found) >= _SLICES:
+                found.clear()
+            found[asked] = known
+    return known
 
 
 @functools.cache
