@@ -92,6 +92,17 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
     assert matching[1] > 1.1 * alike
 
 
+def test_a_gpu_takes_its_time_for_small_images_too() -> None:
+    chosen = Settings.preset("standard").updated({"training.steps": 1})
+    times = {
+        device: [estimate((n, n), 1, chosen, device=device).seconds for n in (64, 128, 1024)]
+        for device in ("cpu", "cuda")
+    }
+    assert times["cpu"][1] > 3 * times["cpu"][0]
+    assert times["cuda"][1] < 1.1 * times["cuda"][0]
+    assert times["cuda"][2] < times["cpu"][2] / 4
+
+
 def test_measured_steps_replace_the_guess() -> None:
     chosen = Settings.preset("paper")
     told = estimate((256, 256), 1, chosen, seconds_per_step=0.5)

@@ -20,6 +20,8 @@ _BASE_MEMORY = 400e6
 #: Seconds per pixel and member of matching.
 _CPU_MATCHING = 9e-5
 _GPU_MATCHING = 5e-6
+#: Seconds of a member on a GPU, however small the image: its calls cost more than its numbers.
+_GPU_MEMBER = 3.0
 #: Part of it that is left where the networks give a velocity to start from.
 _STARTED = 0.15
 #: What judging the members by hidden blocks adds.
@@ -99,12 +101,13 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     """Seconds of matching before the first step."""
     if settings.model.initial_fields != "matched":
         return 0.0
-    rate = _CPU_MATCHING if device == "cpu" else _GPU_MATCHING
+    pixels = shape[0] * shape[1]
+    seconds = _CPU_MATCHING * pixels if device == "cpu" else _GPU_MATCHING * pixels + _GPU_MEMBER
     if settings.training.start_from != "scratch" and settings.model.refinement == "short":
-        rate *= _STARTED
+        seconds *= _STARTED
     if settings.model.weighting == "held_out" and settings.model.members > 1:
-        rate *= _HOLD_OUT
-    return settings.model.members * shape[0] * shape[1] * rate
+        seconds *= _HOLD_OUT
+    return settings.model.members * seconds
 
 
 def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:

@@ -11,14 +11,14 @@ from napari_latentdyn.core.matching.grid import gathered
 from napari_latentdyn.core.matching.small import SMALL, solve_small
 from napari_latentdyn.core.operators import second_differences, second_differences_adjoint
 
-__all__ = ["Problem"]
+__all__ = ["TOLERANCE", "Problem"]
 
 #: Second differences of the field, in pixels per interval, above which a kink costs no more than
 #: in proportion.
 _KINK = 0.01
 _DAMPING = 1e-3
 #: Conjugate gradients stop once what is left has shrunk to this part.
-_TOLERANCE = 0.03
+TOLERANCE = 0.03
 
 
 class Problem:
@@ -82,18 +82,18 @@ class Problem:
         if x.device.type == "cpu" and x.shape[-2] * x.shape[-1] <= SMALL:
             yield
             return self._solve_small(x, iterations)
-        left = self.target - self._apply(x)
-        z = self._precondition(left)
+        left = self.residual(x)
+        z = self.precondition(left)
         direction, reduction = z, (left * z).sum()
-        enough = _TOLERANCE**2 * float(reduction)
+        enough = TOLERANCE**2 * float(reduction)
         for _ in range(iterations):
             if float(reduction) <= enough:
                 break
-            moved = self._apply(direction)
+            moved = self.apply(direction)
             step = reduction / (direction * moved).sum().clamp_min(1e-20)
             x = x + step * direction
             left = left - step * moved
-            z = self._precondition(left)
+            z = self.precondition(left)
             now = (left * z).sum()
             direction = z + now / reduction.clamp_min(1e-20) * direction
             reduction = now
@@ -109,18 +109,37 @@ class Problem:
             x[0].numpy(),
             _DAMPING,
             iterations,
-            _TOLERANCE,
+            TOLERANCE,
         )
         return torch.from_numpy(solved)[None]
 
-    def _apply(self, x: Tensor) -> Tensor:
+    def tensors(self) -> tuple[Tensor, ...]:
+        """Return all that the solution depends on."""
+        return (
+            self.rr,
+            self.cc,
+            self.rc,
+            *self.bend_weights,
+            self.target,
+            self.row_diagonal,
+            self.column_diagonal,
+            self.determinant,
+        )
+
+    def residual(self, x: Tensor) -> Tensor:
+        """Return what is left of the right-hand side, (1, 2, H, W)."""
+        return self.target - self.apply(x)
+
+    def apply(self, x: Tensor) -> Tensor:
+        """Multiply a change of the velocity, (1, 2, H, W), with the matrix."""
         rows, columns = x[:, :1], x[:, 1:]
         data = torch.cat(
             [self.rr * rows + self.rc * columns, self.rc * rows + self.cc * columns], 1
         )
         return data + self._stiff(x) + _DAMPING * x
 
-    def _precondition(self, x: Tensor) -> Tensor:
+    def precondition(self, x: Tensor) -> Tensor:
+        """Divide by the 2 x 2 blocks of the diagonal, (1, 2, H, W)."""
         rows, columns = x[:, :1], x[:, 1:]
         return (
             torch.cat(

@@ -22,6 +22,7 @@ from napari_latentdyn.core.matching.grid import SINGLE, grown, halved
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.problem import Problem
 from napari_latentdyn.core.matching.propagation import propagate
+from napari_latentdyn.core.matching.recorded import Solver
 from napari_latentdyn.core.motion import Motion, acceleration, ends
 from napari_latentdyn.core.operators import gradient
 from napari_latentdyn.core.physics import pixel_grid, sample
@@ -90,6 +91,7 @@ def refine(
     """
     shape = (velocity.shape[-2], velocity.shape[-1])
     coarse = shape[0] * shape[1] > SINGLE
+    solver = Solver()
     for warp in range(effort.warps):
         if warp in effort.propagate_before:
             velocity = propagate(level, velocity, acceleration(velocity, motion))
@@ -102,7 +104,7 @@ def refine(
             left = difference + (slopes * whole[:, :, None]).sum(dim=1)
             weight = seen * (4 * _FORGIVEN**3) / (left**2 + _FORGIVEN**2) ** 2
             problem = Problem(weight, slopes, difference, bent, change, recipe.stiffness)
-            change = yield from problem.solve(change, effort.iterations)
+            change = yield from solver.solve(problem, change, effort.iterations)
             whole = grown(change, shape) if coarse else change
         velocity = velocity + whole.clamp(-_LONGEST_CHANGE, _LONGEST_CHANGE)
     return velocity
