@@ -49,9 +49,9 @@ def press(qtbot: Any, panel: QWidget, name: str) -> None:
 @pytest.mark.parametrize(
     ("placing", "steps"),
     [
-        ({}, 60),
-        ({"scale": (2.5, 0.5), "translate": (100.0, -40.0), "rotate": 30.0}, 12),
-        ({"affine": np.array([[1.5, 0.4, 7.0], [-0.3, 0.8, -5.0], [0.0, 0.0, 1.0]])}, 12),
+        ({}, 24),
+        ({"scale": (2.5, 0.5), "translate": (100.0, -40.0), "rotate": 30.0}, 8),
+        ({"affine": np.array([[1.5, 0.4, 7.0], [-0.3, 0.8, -5.0], [0.0, 0.0, 1.0]])}, 8),
     ],
     ids=["as opened", "scaled and turned", "affine"],
 )

@@ -46,9 +46,9 @@ def weights_after(plan: Plan, folder: Path | None = None) -> dict[str, torch.Ten
     return {name: value.clone() for name, value in last.mean.state_dict().items()}
 
 
-def test_a_minute_of_training_beats_an_untrained_model_on_unseen_scenes() -> None:
+def test_a_short_training_beats_an_untrained_model_on_unseen_scenes() -> None:
     plan = small_plan(
-        steps=160,
+        steps=100,
         batch=8,
         fresh=2,
         pool=64,
