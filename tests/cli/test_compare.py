@@ -84,6 +84,15 @@ def test_one_image_of_a_stack_can_be_the_true_frame(call, pair, truth, tmp_path)
     assert "has no image 9" in answer.sentence()
 
 
+def test_true_frames_of_another_scale_are_told_even_when_quiet(call, pair, truth, tmp_path):
+    frames = tifffile.imread(truth[1]).astype(np.float32) / 255
+    tifffile.imwrite(tmp_path / "unit.tif", frames, photometric="minisblack")
+    arguments = ("--truth", tmp_path / "unit.tif", "--methods", "dissolve", "-q")
+    answer = call("compare", *pair, *arguments, "-o", tmp_path / "out")
+    assert answer.code == 0
+    assert "bring them to one scale" in answer.err
+
+
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_three_true_frames_without_a_word_of_what_they_are(call, pair, truth, tmp_path):
     tifffile.imwrite(tmp_path / "plain.tif", tifffile.imread(truth[1]))

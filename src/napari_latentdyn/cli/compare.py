@@ -54,8 +54,8 @@ def compare(arguments: argparse.Namespace) -> int:
     pair, files = read_pair(arguments, settings)
     truth = read_truth(arguments.truth, moments, pair, settings) if arguments.truth else None
     times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
-    if truth is not None and (truth.assumed or truth.missing > 0):
-        (line.note if truth.missing > 0 else line.tell)(truth.describe())
+    if truth is not None and truth.notable:
+        (line.note if truth.doubtful else line.tell)(truth.describe())
 
     source = Path(arguments.truth).name if arguments.truth else None
     comparison = Comparison(pair, files, source, times)

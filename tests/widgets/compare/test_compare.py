@@ -160,11 +160,16 @@ def test_what_is_assumed_of_true_frames_is_told(window: Make, qtbot: Any) -> Non
     assert "1 true frame at 0.5 of the interval, evenly spaced as no times are given." in text
     assert "25 % of their pixels have no value and do not count." in text
     assert "bold" not in text, "there is nothing to be better than"
+    assert "one scale" not in text
     # Without the images at its ends, a stack is in between as a whole.
     viewer.add_image(np.stack([scene(t) for t in (0.25, 0.5, 0.75)]), name="inside")
     choose(panel, "truth", "inside")
     press(qtbot, panel)
     assert control(panel, "plot").curves["TV-L1 optical flow"][0].tolist() == [0.25, 0.5, 0.75]
+    viewer.add_image(scene(0.5) / 255, name="to one")
+    choose(panel, "truth", "to one")
+    press(qtbot, panel)
+    assert "bring them to one scale" in control(panel, "status").text()
 
 
 def test_an_image_itself_is_no_true_frame(window: Make, qtbot: Any) -> None:

@@ -16,6 +16,9 @@ __all__ = ["Truth", "place_truth", "times_of"]
 _CLOSER = 0.1
 #: So many times are named one by one.
 _NAMED = 4
+#: True frames have another scale if their range is wider or narrower by this factor, or if the two
+#: ranges overlap by less than this part of the narrower one. Single pixels do not make a range.
+_UNLIKE, _OVERLAP, _RANGE = 3.0, 0.25, (1.0, 99.0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,12 +35,26 @@ class Truth:
         Whether nobody said the times.
     missing : float
         Part of the pixels that have no value.
+    scales : tuple of (float, float), optional
+        Ranges of their intensities and of the images', if these look like
+        different scales.
     """
 
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     assumed: bool = False
     missing: float = 0.0
+    scales: tuple[tuple[float, float], tuple[float, float]] | None = None
+
+    @property
+    def doubtful(self) -> bool:
+        """Whether measures may not be what they seem."""
+        return self.missing > 0 or self.scales is not None
+
+    @property
+    def notable(self) -> bool:
+        """Whether the user should hear what is compared with."""
+        return self.assumed or self.doubtful
 
     def describe(self) -> str:
         """Return what is compared with, and what was assumed, in a sentence or two."""
@@ -49,6 +66,12 @@ class Truth:
         if self.missing > 0:
             part = "Less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
             text += f" {part} % of their pixels have no value and do not count."
+        if self.scales is not None:
+            (low, high), (least, most) = self.scales
+            text += (
+                f" Their intensities go from {low:.3g} to {high:.3g}, those of the images from "
+                f"{least:.3g} to {most:.3g}: bring them to one scale, or the errors tell of that."
+            )
         return text
 
 
@@ -111,7 +134,7 @@ def place_truth(
         _check(stack[i], ends, i, name)
     frames = stack[order]
     missing = 1 - float(np.isfinite(frames).all(axis=1).mean())
-    return Truth(frames, times[order], assumed, missing)
+    return Truth(frames, times[order], assumed, missing, _scales(frames, np.stack(ends)))
 
 
 def _check(
@@ -129,6 +152,26 @@ def _check(
                 f"frame {number + 1} of {name} is the {end} image itself, which is no frame "
                 "between the two: leave it out, or choose other true frames."
             )
+
+
+def _scales(
+    frames: NDArray[np.float32], images: NDArray[Any]
+) -> tuple[tuple[float, float], tuple[float, float]] | None:
+    """Return the ranges of intensities of frames and images if these are no frames of theirs."""
+    if not np.isfinite(images).any():
+        return None
+    ranges = []
+    for values in (frames, images):
+        low, high = np.percentile(values[np.isfinite(values)].astype(np.float64), _RANGE)
+        ranges.append((float(low), float(high)))
+    (low, high), (least, most) = ranges
+    narrow, wide = sorted((high - low, most - least))
+    if narrow <= 0:
+        # What has no range has no scale that could be told.
+        return None
+    overlap = min(high, most) - max(low, least)
+    alike = wide < _UNLIKE * narrow and overlap > _OVERLAP * narrow
+    return None if alike else (ranges[0], ranges[1])
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:

@@ -208,7 +208,7 @@ class CompareController(QObject):
             text += "."
         else:
             text += "; bold is best." if done > 1 else "."
-            if truth.assumed or truth.missing > 0:
+            if truth.notable:
                 text += f" {truth.describe()}"
         self._view.show_status(text)
 
