@@ -177,6 +177,12 @@ def test_a_run_folder_gives_the_same_dynamics(learned: Dynamics, tmp_path: Path)
     np.testing.assert_array_equal(again.confidence([0.35]), learned.confidence([0.35]))
     assert again.settings == learned.settings
     assert again.report["inputs"]["first"]["name"] == "day 1"
+    # What was known of the images is known of a copy of the run, too.
+    reference = {"crs_wkt": "LOCAL", "transform": [40.0, 0.0, 1.0, 0.0, -40.0, 2.0]}
+    known = {"first": {"name": "day 1", "geo": reference}}
+    copied = Dynamics.load(learned.save(tmp_path / "known", times=[0.0], inputs=known))
+    copied = Dynamics.load(copied.save(tmp_path / "copy", times=[0.0]))
+    assert copied.report["inputs"]["first"]["geo"] == reference
     seen, on = finished(
         fit(again.pair, learned.settings.updated({"training.steps": 6}), resume=again.checkpoint)
     )

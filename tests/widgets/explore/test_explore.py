@@ -250,7 +250,10 @@ def test_latent_channels_stand_side_by_side(
     assert not frames.visible
     button = control(panel, "show_latents", QPushButton)
     assert button.text() == "Back to the frames"
+    status = control(panel, "status")
+    assert status.text() == "4 channels side by side. Back to the frames ends this."
     button.click()
+    assert status.text() == "The other layers are shown again."
     assert not viewer.canvas.grid.enabled
     assert (viewer.canvas.grid.stride, viewer.canvas.grid.shape) == (2, (1, 3))
     assert frames.visible

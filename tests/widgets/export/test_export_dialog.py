@@ -132,9 +132,11 @@ def test_what_is_there_is_replaced_only_after_a_yes(
         return getattr(QMessageBox.StandardButton, answer)
 
     monkeypatch.setattr(QMessageBox, "question", say)
-    write(dialog, qtbot, "NumPy arrays", tmp_path / "a")
+    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "a")
     assert str(there) in asked[0]
+    assert severity == "info"
     assert (there.read_bytes() == b"mine") == (answer == "No")
+    assert (text == f"{there} was left as it is.") == (answer == "No")
 
 
 def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
