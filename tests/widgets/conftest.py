@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import napari
@@ -16,6 +17,22 @@ from napari_latentdyn.widgets.learn import LearnDynamicsWidget
 
 Images = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 Open = Callable[..., tuple[napari.Viewer, Any]]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def frozen_libraries() -> Iterator[None]:
+    """Spare collecting what libraries made when they were imported.
+
+    napari's fixture collects garbage before and after each window, and walks
+    through a quarter of a million objects that stay until the end.
+    """
+    import napari._qt.qt_main_window  # noqa: F401
+    import torch  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
