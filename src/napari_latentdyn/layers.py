@@ -176,7 +176,11 @@ def update_or_add(
             continue
         layer = Layer.create(data, meta, kind)
         if old is None:
-            viewer.add_layer(layer)
+            position = None if keep else _below_its_run(viewer, info)
+            if position is None:
+                viewer.add_layer(layer)
+            else:
+                viewer.layers.insert(position, layer)
         else:
             position = viewer.layers.index(old)
             layer.name, layer.visible = old.name, old.visible
@@ -185,6 +189,17 @@ def update_or_add(
         done.append(layer)
     ease_slider(viewer)
     return done
+
+
+def _below_its_run(viewer: ViewerModel, info: Mapping[str, Any]) -> int | None:
+    """Return where frames go that were deleted: below all else of their run, which they'd hide."""
+    if info.get("role") != "frames":
+        return None
+    for position, layer in enumerate(viewer.layers):
+        mark = layer.metadata.get(METADATA_KEY)
+        if isinstance(mark, Mapping) and mark.get("run_id") == info.get("run_id"):
+            return position
+    return None
 
 
 def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Layer | None:

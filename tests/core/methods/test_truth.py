@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_latentdyn.core.methods.truth import Truth, place_truth
+from napari_latentdyn.errors import PairError
 
 SHAPE = (1, 16, 20)
 
@@ -53,3 +54,25 @@ def test_neither_a_bright_pixel_nor_an_even_image_makes_a_scale() -> None:
     assert place_truth(frames, None, (first, last), "one").scales is None
     even = np.full_like(frames, 7.0)
     assert place_truth(even, None, (first, last), "even").scales is None
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.one_of(st.floats(4.0, 300.0), st.floats(0.004, 0.2)), st.floats(-50.0, 50.0))
+def test_the_images_are_known_at_the_ends_whatever_the_scale(factor: float, offset: float) -> None:
+    first, last = images()
+    between = np.linspace(0, 1, 5)[:, None, None, None]
+    scene = (1 - between) * first + between * last
+    stack = (factor * scene + offset).astype(np.float32)
+    truth = place_truth(stack, None, (first, last), "truth.tif")
+    assert truth.times.tolist() == [0.25, 0.5, 0.75]
+    # Frames that only lie in between stay what they are.
+    inner = place_truth(stack[1:-1], None, (first, last), "truth.tif")
+    assert len(inner.times) == 3
+    assert inner.times.tolist() == [0.25, 0.5, 0.75]
+
+
+def test_a_stack_without_any_value_is_refused() -> None:
+    first, last = images()
+    nothing = np.full((4, *SHAPE), np.nan, np.float32)
+    with pytest.raises(PairError, match="has no value in any pixel"):
+        place_truth(nothing, None, (first, last), "truth.tif")

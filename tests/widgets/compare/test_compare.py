@@ -260,11 +260,22 @@ def test_side_by_side_can_be_switched_off_and_on(window: Make, qtbot: Any) -> No
     check(panel, "dissolve", "flow")
     press(qtbot, panel)
     grid = control(panel, "grid")
+    methods = list(made(viewer).values())
+    own = [layer for layer in viewer.layers if layer not in methods]
+    own[0].visible = False
+    assert not any(layer.visible for layer in own)
     grid.click()
     assert not viewer.canvas.grid.enabled
+    # What was shown before is shown again; names would lie one above the other.
+    assert all(layer.visible for layer in own)
+    assert not any(layer.name_overlay.visible for layer in methods)
+    own[1].visible = False
     grid.click()
     assert viewer.canvas.grid.enabled
-    assert sum(layer.visible for layer in viewer.layers) == 2
+    assert all(layer.name_overlay.visible for layer in methods)
+    assert [layer for layer in viewer.layers if layer.visible] == methods
+    grid.click()
+    assert [layer.visible for layer in own[:2]] == [True, False]
 
 
 def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> None:

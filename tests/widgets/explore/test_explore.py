@@ -198,8 +198,52 @@ def test_a_profile_under_the_cursor_and_along_a_line(
     control(panel, "maps.kind").setCurrentText("none")
     qtbot.waitUntil(lambda: not made(viewer, "map"))
     np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
+    # What stands in the plot is never that of another choice.
+    cursor = control(panel, "profile.cursor")
+    cursor.setChecked(True)
+    assert plot.isHidden()
+    viewer.cursor.position = (6.0, 1000.0, 1600.0)
+    assert not plot.isHidden()
+    control(panel, "maps.kind").setCurrentText("shear")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    qtbot.waitUntil(lambda: "shear" in plot.plot.getPlotItem().getAxis("left").labelText)
+    cursor.setChecked(False)
+    assert plot.image.isVisible()
     viewer.layers.remove(line)
     qtbot.waitUntil(plot.isHidden)
+    assert control(panel, "status").text() == "The profile went with its line."
+    cursor.setChecked(True)
+    viewer.cursor.position = (6.0, 1000.0, 1500.0)
+    assert not plot.isHidden()
+    viewer.layers.clear()
+    qtbot.waitUntil(plot.isHidden)
+
+
+def test_the_hint_to_draw_a_line_goes_with_the_line(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    status = control(panel, "status")
+    press(panel, "draw_line")
+    assert status.text().startswith("Draw a line in the image")
+    made(viewer, "profile_line")[0].add([[10, 10], [10, 50]], shape_type="line")
+    assert status.text() == "The plot shows the values along the line, time by time."
+
+
+def test_frames_that_were_deleted_come_back_below_the_rest(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    below = viewer.add_image(np.zeros((64, 64)), name="mine")
+    viewer.layers.move(viewer.layers.index(below), 0)
+    viewer.layers.remove(made(viewer, "frames")[0])
+    control(panel, "frames.count").setValue(3)
+    press(panel, "draw_frames")
+    qtbot.waitUntil(lambda: bool(made(viewer, "frames")) and ready(panel), timeout=30_000)
+    control(panel, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    order = [made(viewer, role)[0] for role in ("frames", "map", "fields")]
+    assert list(viewer.layers) == [below, *order]
 
 
 def test_what_the_user_deletes_is_chosen_no_more(
@@ -259,8 +303,15 @@ def test_latent_channels_stand_side_by_side(
     assert frames.visible
     assert arrows.visible
     assert not any(layer.visible for layer in channels)
+    # Channels of other times would leave steps of the slider without a frame.
+    control(panel, "frames.count").setValue(2)
+    press(panel, "draw_frames")
+    qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 4, timeout=30_000)
+    assert not any("latent channel" in layer.name for layer in viewer.layers)
     button.click()
     qtbot.waitUntil(lambda: viewer.canvas.grid.enabled, timeout=30_000)
+    channels = [layer for layer in viewer.layers if "latent channel" in layer.name]
+    assert len(channels[0].data) == 4
     for layer in channels:
         if layer in viewer.layers:
             viewer.layers.remove(layer)

@@ -116,8 +116,10 @@ def place_truth(
             f"the true frames in {name} have shape {stack.shape[1:]} (channels, height, width), "
             f"the images {ends[0].shape}: they must agree."
         )
-    if (times is None or len(times) == len(stack) - 2) and _has_ends(stack, ends):
-        stack = stack[1:-1]
+    if times is None or len(times) == len(stack) - 2:
+        unlike = _scales(stack, np.stack(ends)) is not None
+        if _has_ends(_in_scale(stack, ends) if unlike else stack, ends):
+            stack = stack[1:-1]
     assumed = times is None
     if times is None:
         times = np.linspace(0, 1, len(stack) + 2)[1:-1]
@@ -158,7 +160,7 @@ def _scales(
     frames: NDArray[np.float32], images: NDArray[Any]
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Return the ranges of intensities of frames and images if these are no frames of theirs."""
-    if not np.isfinite(images).any():
+    if not (np.isfinite(frames).any() and np.isfinite(images).any()):
         return None
     ranges = []
     for values in (frames, images):
@@ -195,6 +197,18 @@ def _has_ends(stack: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]
         _distance(end, image, valid) < _CLOSER * _distance(end, neighbour, valid)
         for end, image, neighbour in both
     )
+
+
+def _in_scale(stack: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]]) -> NDArray[Any]:
+    """Bring a stack to the scale on which its first and last frame are closest to the images."""
+    images = np.stack(ends)
+    outer = stack[[0, -1]].astype(np.float64)
+    valid = np.isfinite(outer) & np.isfinite(images)
+    if valid.sum() < 2 or not np.ptp(outer[valid]):
+        return stack
+    factor, offset = np.polyfit(outer[valid], images[valid].astype(np.float64), 1)
+    scaled: NDArray[Any] = factor * stack + offset
+    return scaled
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any], valid: NDArray[np.bool_]) -> float:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,7 @@ class Arrangement:
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
         self.gridded = False
+        self._visible: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
     def any(self, other_than: str | None = None) -> bool:
         """Return whether there is a layer of a comparison, of another run if one is given."""
@@ -47,8 +49,6 @@ class Arrangement:
             if layer.name.endswith(_OLD):
                 layer.name = layer.name.removesuffix(_OLD)
                 layer.visible = layer is made[0]
-            layer.name_overlay.visible = True
-            layer.name_overlay.font_size = _NAME_SIZE
 
     def frames(self, run_id: str, methods: Iterable[str]) -> dict[str, Any]:
         """Return the layers of frames that there are, by method."""
@@ -72,8 +72,14 @@ class Arrangement:
         layers = list(self.frames(run_id, methods).values())
         if not layers:
             return
+        if not self.gridded:
+            there = [(layer, layer.visible) for layer in self._viewer.layers]
+            self._visible = weakref.WeakKeyDictionary(there)
         for layer in self._viewer.layers:
             layer.visible = layer in layers
+            if _mark(layer) is not None:
+                layer.name_overlay.visible = True
+                layer.name_overlay.font_size = _NAME_SIZE
         plain = [layer for layer in layers if not getattr(layer, "rgb", False)]
         if len(plain) > 1:
             self._viewer.layers.link_layers(plain, ("contrast_limits", "gamma", "colormap"))
@@ -83,9 +89,16 @@ class Arrangement:
         self._viewer.reset_view()
 
     def end_grid(self) -> None:
-        """End the grid, if it was begun here."""
-        if self.gridded:
-            self.gridded = self._viewer.canvas.grid.enabled = False
+        """End the grid, if it was begun here, and show what was shown before beside the methods."""
+        if not self.gridded:
+            return
+        self.gridded = self._viewer.canvas.grid.enabled = False
+        for layer in self._viewer.layers:
+            if _mark(layer) is None:
+                layer.visible = layer.visible or self._visible.get(layer, False)
+            else:
+                # One above the other, all names would lie in one corner.
+                layer.name_overlay.visible = False
 
     def one_contrast(self, run_id: str, largest: Mapping[str, float]) -> None:
         """Give all maps of errors the contrast of the largest errors.

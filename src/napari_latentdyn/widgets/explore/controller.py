@@ -150,6 +150,7 @@ class ExploreController(QObject):
             if frames is None:
                 return
             self._take(finer)
+            self.latents.drop()
             made = result_layers(
                 frames=frames,
                 times=times,

@@ -80,6 +80,14 @@ class Latents:
         self._viewer.reset_view()
         self._view.show_status("The other layers are shown again.")
 
+    def drop(self) -> None:
+        """Remove the channels, which are of other times than the frames that come."""
+        self.leave()
+        subject = self.subject
+        for layer in [layer for layer in self._viewer.layers if _is_channel(layer)]:
+            if subject is not None and layer.metadata[METADATA_KEY].get("run_id") == subject.run_id:
+                self._viewer.layers.remove(layer)
+
     def follow(self) -> None:
         """Go back if the user deleted the channels."""
         if self._visible is not None and not any(map(_is_channel, self._viewer.layers)):

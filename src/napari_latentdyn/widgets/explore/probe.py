@@ -32,6 +32,7 @@ class Probe:
         self._viewer = viewer
         self._view = view
         self._line: Any = None
+        self._asked = False
         self.subject: Subject | None = None
         view.profileChanged.connect(self._on_choice)
 
@@ -69,23 +70,36 @@ class Probe:
         self._viewer.layers.selection.active = layer
         layer.mode = "add_line"
         self._view.cursor.setChecked(False)
+        self._asked = True
         self._view.show_status("Draw a line in the image: drag from one end to the other.")
         self._on_line()
         return layer
 
     def follow(self) -> None:
-        """Read the line again, as other values may be shown, or end it if it was deleted."""
+        """Read again, as other values may be shown, or end what was deleted."""
+        by_cursor = self._view.cursor.value()
         if self._line is not None and self._line not in self._viewer.layers:
             self._let_go()
-            if not self._view.cursor.value():
+            if not by_cursor:
                 self._view.profile.hide()
-        elif self._line is not None and not self._view.cursor.value():
+                self._say("The profile went with its line.")
+        if self._shown() is None:
+            self._view.profile.hide()
+        elif not by_cursor:
             self._on_line()
+        elif not self._view.profile.isHidden():
+            self._on_cursor()
+
+    def _say(self, text: str) -> None:
+        # Without a result the status says what to do first.
+        if self.subject is not None:
+            self._asked = False
+            self._view.show_status(text)
 
     def _on_choice(self) -> None:
-        if not self._view.cursor.value():
-            self._view.profile.hide()
-            self._on_line()
+        # Either belongs to what was chosen before.
+        self._view.profile.hide()
+        self._on_line()
 
     def _on_cursor(self, event: Any = None) -> None:
         if not self._view.cursor.value() or self.subject is None:
@@ -105,7 +119,9 @@ class Probe:
 
     def _on_line(self, event: Any = None) -> None:
         shown = self._shown()
-        if self._line is None or shown is None or self.subject is None or not len(self._line.data):
+        if self._view.cursor.value() or self._line is None or not len(self._line.data):
+            return
+        if shown is None or self.subject is None:
             return
         layer, times, what = shown
         corners = np.asarray(self._line.data[-1], dtype=np.float64)[:, -2:]
@@ -124,6 +140,8 @@ class Probe:
             length_unit=scale.units[1],
             what=what,
         )
+        if self._asked:
+            self._say("The plot shows the values along the line, time by time.")
         self._on_time()
 
     def _on_time(self, event: Any = None) -> None:
