@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -175,45 +175,36 @@ def update_or_add(
             done.append(old)
             continue
         layer = Layer.create(data, meta, kind)
-        if old is None:
-            position = None if keep else _below_its_run(viewer, info)
-            if position is None:
-                viewer.add_layer(layer)
-            else:
-                viewer.layers.insert(position, layer)
-        else:
+        if old is not None:
             position = viewer.layers.index(old)
             layer.name, layer.visible = old.name, old.visible
             viewer.layers.remove(old)
-            viewer.layers.insert(position, layer)
+        elif not keep and info.get("role") == "frames":
+            # On top they would hide all else of their run.
+            below = next(_of_run(viewer, info.get("run_id")), None)
+            position = len(viewer.layers) if below is None else viewer.layers.index(below)
+        else:
+            position = len(viewer.layers)
+        viewer.layers.insert(position, layer)
         done.append(layer)
     ease_slider(viewer)
     return done
 
 
-def _below_its_run(viewer: ViewerModel, info: Mapping[str, Any]) -> int | None:
-    """Return where frames go that were deleted: below all else of their run, which they'd hide."""
-    if info.get("role") != "frames":
-        return None
-    for position, layer in enumerate(viewer.layers):
-        mark = layer.metadata.get(METADATA_KEY)
-        if isinstance(mark, Mapping) and mark.get("run_id") == info.get("run_id"):
-            return position
-    return None
-
-
 def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Layer | None:
     """Return the topmost layer of a run with a role, such as ``frames``, or None."""
-    for layer in reversed(viewer.layers):
-        info = layer.metadata.get(METADATA_KEY)
-        if (
-            run_id is not None
-            and isinstance(info, Mapping)
-            and info.get("run_id") == run_id
-            and info.get("role") == role
-        ):
+    for layer in reversed(list(_of_run(viewer, run_id))):
+        if layer.metadata[METADATA_KEY].get("role") == role:
             return layer
     return None
+
+
+def _of_run(viewer: ViewerModel, run_id: str | None) -> Iterator[Layer]:
+    """Yield the layers of a run, the lowest first; none where there is no run."""
+    for layer in viewer.layers:
+        mark = layer.metadata.get(METADATA_KEY)
+        if run_id is not None and isinstance(mark, Mapping) and mark.get("run_id") == run_id:
+            yield layer
 
 
 def image_data(

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.dynamics import Dynamics
-from napari_latentdyn.core.fit import Progress
 from napari_latentdyn.settings import Settings
 
 
@@ -83,13 +81,15 @@ def small_settings(preset: str = "standard", **changes: Any) -> Settings:
     )
 
 
-def finished(
-    fitting: Generator[Progress, None, Dynamics],
-) -> tuple[list[Progress], Dynamics]:
-    """Run a fit to its end."""
+Said = TypeVar("Said")
+Found = TypeVar("Found")
+
+
+def finished(working: Generator[Said, None, Found]) -> tuple[list[Said], Found]:
+    """Run a fit, or a search, to its end."""
     seen = []
     while True:
         try:
-            seen.append(next(fitting))
+            seen.append(next(working))
         except StopIteration as end:
             return seen, end.value

@@ -20,12 +20,7 @@ from napari_latentdyn.core.pair import ImagePair
 
 def followed(pair: ImagePair, drift: tuple[float, float] = (0.0, 0.0)) -> ImagePair:
     steps = follow_brightness(pair, np.array(drift, np.float32), "local", torch.device("cpu"))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            found: ImagePair = end.value
-            return found
+    return finished(steps)[1]
 
 
 def change(pair: ImagePair) -> tuple[float, float]:

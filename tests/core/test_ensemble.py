@@ -7,7 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.helpers import moved, texture
+from tests.core.helpers import finished, moved, texture
 
 from napari_latentdyn.core.ensemble import Ensemble, centre, held_out_weights
 from napari_latentdyn.core.matching import match_members
@@ -166,11 +166,7 @@ def weighed(first: np.ndarray, last: np.ndarray, members: int = 4) -> Ensemble:
         torch.device("cpu"),
         weigh=True,
     )
-    while True:
-        try:
-            next(search)
-        except StopIteration as end:
-            return end.value
+    return finished(search)[1]
 
 
 def test_hidden_blocks_tell_motion_from_change_without_any() -> None:

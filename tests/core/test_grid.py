@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.helpers import finished
 
 from napari_latentdyn.core.matching.grid import gathered, grown, halved
 from napari_latentdyn.core.matching.problem import Problem
@@ -53,13 +54,7 @@ def solved(grid: str, shape: tuple[int, int] = (64, 72)) -> torch.Tensor:
         velocity = halved(velocity)
     weight = torch.ones_like(difference)
     problem = Problem(weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2)
-    searching = problem.solve(torch.zeros_like(velocity), 200)
-    while True:
-        try:
-            next(searching)
-        except StopIteration as end:
-            found: torch.Tensor = end.value
-            break
+    _, found = finished(problem.solve(torch.zeros_like(velocity), 200))
     found = grown(found, shape) if grid == "half" else found
     assert float((found - truth).norm(dim=1).mean()) < 0.05
     return found

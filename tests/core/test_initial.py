@@ -9,7 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.core.helpers import moved, spin, texture, turning
+from tests.core.helpers import finished, moved, spin, texture, turning
 
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.initial import (
@@ -30,13 +30,8 @@ def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
             **{name.replace("__", "."): value for name, value in changes.items()},
         }
     )
-    search = initial_velocities(pair, chosen, torch.device("cpu"))
-    said = []
-    while True:
-        try:
-            said.append(next(search))
-        except StopIteration as end:
-            return said, end.value[1].velocities
+    said, (_, ensemble) = finished(initial_velocities(pair, chosen, torch.device("cpu")))
+    return said, ensemble.velocities
 
 
 @settings(max_examples=15, deadline=None)

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
-from tests.core.helpers import moved, spin, texture, turning
+from tests.core.helpers import finished, moved, spin, texture, turning
 
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
@@ -58,12 +58,8 @@ def matched(
     first: Image, last: Image, **options: Any
 ) -> tuple[list[tuple[int, float]], NDArray[np.float32]]:
     """What a search says, and what it finds."""
-    search, said = searching(first, last, **options), []
-    while True:
-        try:
-            said.append(next(search))
-        except StopIteration as end:
-            return said, end.value.velocities
+    said, ensemble = finished(searching(first, last, **options))
+    return said, ensemble.velocities
 
 
 def error(found: NDArray[np.float32], truth: Image | tuple[float, float]) -> Image:

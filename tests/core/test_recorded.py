@@ -6,6 +6,7 @@ from collections.abc import Generator
 
 import pytest
 import torch
+from tests.core.helpers import finished
 
 from napari_latentdyn.core.matching import recorded
 from napari_latentdyn.core.matching.problem import Problem
@@ -42,18 +43,16 @@ def problem(seed: int, device: str, shape: tuple[int, int] = (40, 52)) -> Proble
     return Problem(weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2)
 
 
+class Gpu(torch.Tensor):
+    """Says that it is on a GPU."""
+
+    @property
+    def device(self):  # type: ignore[override]
+        return torch.device("cuda")
+
+
 def last(searching: Generator[None, None, torch.Tensor]) -> torch.Tensor:
-    while True:
-        try:
-            next(searching)
-        except StopIteration as end:
-            found: torch.Tensor = end.value
-            return found
-
-
-def step_by_step(one: Problem, start: torch.Tensor, iterations: int) -> torch.Tensor:
-    # On the CPU small problems are solved without PyTorch, to the same result.
-    return last(one.solve(start, iterations))
+    return finished(searching)[1]
 
 
 @pytest.mark.parametrize("iterations", [10, 200])
@@ -64,7 +63,8 @@ def test_one_recording_serves_all_problems_of_its_size(device: str, iterations: 
     for seed in (1, 2, 1):
         one = problem(seed, device)
         played = last(steps.solve(one, start, iterations))
-        expected = step_by_step(one, start, iterations)
+        # On the CPU small problems are solved without PyTorch, to the same result.
+        expected = last(one.solve(start, iterations))
         torch.testing.assert_close(played, expected, atol=2e-4, rtol=2e-3)
         found.append(played)
         start = played
@@ -88,17 +88,10 @@ def test_a_gpu_that_cannot_record_solves_step_by_step(monkeypatch: pytest.Monkey
             tried.append(self)
             raise RuntimeError("operation not permitted when stream is capturing")
 
-    class Gpu(torch.Tensor):
-        """Says that it is on a GPU."""
-
-        @property
-        def device(self):  # type: ignore[override]
-            return torch.device("cuda")
-
     monkeypatch.setattr(recorded, "Recorded", Unable)
     solver = Solver()
     one = problem(4, "cpu")
-    expected = step_by_step(one, torch.zeros(1, 2, 40, 52), 100)
+    expected = last(one.solve(torch.zeros(1, 2, 40, 52), 100))
     monkeypatch.setattr("napari_latentdyn.core.matching.problem.SMALL", 0)
     start = torch.zeros(1, 2, 40, 52).as_subclass(Gpu)
     for _ in range(2):
@@ -111,13 +104,6 @@ def test_memory_that_ran_out_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     class Full:
         def __init__(self, *_: object) -> None:
             raise torch.OutOfMemoryError("CUDA out of memory")
-
-    class Gpu(torch.Tensor):
-        """Says that it is on a GPU."""
-
-        @property
-        def device(self):  # type: ignore[override]
-            return torch.device("cuda")
 
     monkeypatch.setattr(recorded, "Recorded", Full)
     start = torch.zeros(1, 2, 40, 52).as_subclass(Gpu)

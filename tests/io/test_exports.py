@@ -12,6 +12,7 @@ import xarray as xr
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Layer
+from tests.core.helpers import finished
 
 from napari_latentdyn import ImagePair, fit
 from napari_latentdyn.errors import RunFolderError
@@ -108,13 +109,7 @@ def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
         }
     )
     pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0), settings.images)
-    fitting = fit(pair, settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics = end.value
-            break
+    _, dynamics = finished(fit(pair, settings))
     folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_dict())
     path = export(Source.from_run(folder), tmp_path / "drift.py")
     assert "Settings.preset('paper')" in path.read_text()

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from tests.core.helpers import finished
 
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
@@ -24,13 +25,7 @@ def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray
             "training.device": "cpu",
         }
     )
-    running = learn(Job(first, last, settings))
-    while True:
-        try:
-            next(running)
-        except StopIteration as end:
-            outcome = end.value
-            break
+    _, outcome = finished(learn(Job(first, last, settings)))
     assert isinstance(outcome, Outcome)
     calibration = outcome.dynamics.calibration
     assert calibration.pixel_size == (40.0, 40.0)

@@ -2,75 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
 import numpy as np
 import pytest
 from qtpy.QtWidgets import QFileDialog, QPushButton
 from tests.widgets.conftest import Images, Open
+from tests.widgets.explore.helpers import Explore, drift, opened, press, ready, told
 from tests.widgets.helpers import PLUGIN, control, made, run
-
-from napari_latentdyn import Dynamics, fit_pair
-
-Explore = Callable[[], tuple[napari.Viewer, Any]]
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run folder of a drift by (2, -3) pixels in 12 hours."""
-    return drift().save(tmp_path_factory.mktemp("runs") / "drift")
-
-
-def drift(**changes: Any) -> Dynamics:
-    random = np.random.default_rng(0)
-    wide = random.normal(size=(80, 80))
-    for axis in (0, 1):
-        wide = sum(np.roll(wide, s, axis) for s in range(-2, 3)) / 5
-    first, last = wide[10:74, 10:74], wide[8:72, 13:77]
-    return fit_pair(
-        first,
-        last,
-        preset="quick",
-        interval=12.0,
-        interval_unit="hour",
-        pixel_size=50.0,
-        units="meter",
-        **changes,
-    )
-
-
-@pytest.fixture
-def explore(make_napari_viewer: Callable[..., napari.Viewer]) -> Explore:
-    def make() -> tuple[napari.Viewer, Any]:
-        viewer = make_napari_viewer()
-        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
-        return viewer, panel
-
-    return make
-
-
-def opened(explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any) -> tuple[Any, Any]:
-    viewer, panel = explore()
-    monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))
-    control(panel, "open_run", QPushButton).click()
-    qtbot.waitUntil(lambda: bool(made(viewer, "frames")) and ready(panel), timeout=30_000)
-    return viewer, panel
-
-
-def ready(panel: Any) -> bool:
-    return not control(panel, "cancel", QPushButton).isEnabled()
-
-
-def told(panel: Any) -> tuple[str, str]:
-    status = control(panel, "status")
-    return status.text(), status.property("severity")
-
-
-def press(panel: Any, name: str) -> None:
-    control(panel, name, QPushButton).click()
 
 
 def test_without_a_result_there_is_nothing_to_press(explore: Explore) -> None:
@@ -169,65 +109,6 @@ def test_streamlines_come_and_go(
     qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")))
     control(panel, "streamlines.shown").setChecked(False)
     qtbot.waitUntil(lambda: not made(viewer, "streamlines"))
-
-
-def test_a_profile_under_the_cursor_and_along_a_line(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
-) -> None:
-    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
-    plot = control(panel, "profile")
-    control(panel, "profile.cursor").setChecked(True)
-    viewer.cursor.position = (6.0, 1000.0, 1500.0)
-    times, values = plot.curve.getData()
-    assert times[-1] == pytest.approx(12.0)
-    (frames,) = made(viewer, "frames")
-    np.testing.assert_allclose(values, frames.data[:, 20, 30], rtol=1e-5)
-    press(panel, "draw_line")
-    (line,) = made(viewer, "profile_line")
-    line.add([[10, 10], [10, 50]], shape_type="line")
-    assert plot.image.isVisible()
-    assert plot.image.image.shape[1] == 17
-    np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
-    assert "intensity" in plot.plot.getPlotItem().titleLabel.text
-    # The plot follows what is shown.
-    control(panel, "maps.kind").setCurrentText("speed")
-    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
-    (shown,) = made(viewer, "map")
-    np.testing.assert_allclose(plot.image.image[0], shown.data[:, 10, 10], rtol=1e-5)
-    assert "speed (meter/hour)" in plot.plot.getPlotItem().titleLabel.text
-    control(panel, "maps.kind").setCurrentText("none")
-    qtbot.waitUntil(lambda: not made(viewer, "map"))
-    np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
-    # What stands in the plot is never that of another choice.
-    cursor = control(panel, "profile.cursor")
-    cursor.setChecked(True)
-    assert plot.isHidden()
-    viewer.cursor.position = (6.0, 1000.0, 1600.0)
-    assert not plot.isHidden()
-    control(panel, "maps.kind").setCurrentText("shear")
-    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
-    qtbot.waitUntil(lambda: "shear" in plot.plot.getPlotItem().getAxis("left").labelText)
-    cursor.setChecked(False)
-    assert plot.image.isVisible()
-    viewer.layers.remove(line)
-    qtbot.waitUntil(plot.isHidden)
-    assert control(panel, "status").text() == "The profile went with its line."
-    cursor.setChecked(True)
-    viewer.cursor.position = (6.0, 1000.0, 1500.0)
-    assert not plot.isHidden()
-    viewer.layers.clear()
-    qtbot.waitUntil(plot.isHidden)
-
-
-def test_the_hint_to_draw_a_line_goes_with_the_line(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
-) -> None:
-    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
-    status = control(panel, "status")
-    press(panel, "draw_line")
-    assert status.text().startswith("Draw a line in the image")
-    made(viewer, "profile_line")[0].add([[10, 10], [10, 50]], shape_type="line")
-    assert status.text() == "The plot shows the values along the line, time by time."
 
 
 def test_frames_that_were_deleted_come_back_below_the_rest(
@@ -362,15 +243,3 @@ def test_choices_tell_what_there_is_of_the_result_that_is_chosen(
     control(panel, "result").activated.emit(0)
     assert control(panel, "result").currentText() == first
     qtbot.waitUntil(lambda: control(panel, "maps.kind").currentText() == "speed")
-
-
-def test_the_line_tool_stays_while_streamlines_come(
-    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
-) -> None:
-    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
-    control(panel, "streamlines.shown").setChecked(True)
-    press(panel, "draw_line")
-    (line,) = made(viewer, "profile_line")
-    qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")) and ready(panel))
-    assert viewer.layers.selection.active is line
-    assert line.mode == "add_line"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ _NAMED = 4
 #: True frames have another scale if their range is wider or narrower by this factor, or if the two
 #: ranges overlap by less than this part of the narrower one. Single pixels do not make a range.
 _UNLIKE, _OVERLAP, _RANGE = 3.0, 0.25, (1.0, 99.0)
+#: Pixels of a frame that tell its range.
+_SEEN = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
@@ -117,8 +120,10 @@ def place_truth(
             f"the images {ends[0].shape}: they must agree."
         )
     if times is None or len(times) == len(stack) - 2:
-        unlike = _scales(stack, np.stack(ends)) is not None
-        if _has_ends(_in_scale(stack, ends) if unlike else stack, ends):
+        known = _has_ends(stack, ends)
+        if not known and _scales(stack, np.stack(ends)) is not None:
+            known = _has_ends(_in_scale(stack, ends), ends)
+        if known:
             stack = stack[1:-1]
     assumed = times is None
     if times is None:
@@ -160,13 +165,10 @@ def _scales(
     frames: NDArray[np.float32], images: NDArray[Any]
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
     """Return the ranges of intensities of frames and images if these are no frames of theirs."""
-    if not (np.isfinite(frames).any() and np.isfinite(images).any()):
+    ranges = [_range(values) for values in (frames, images)]
+    if ranges[0] is None or ranges[1] is None:
         return None
-    ranges = []
-    for values in (frames, images):
-        low, high = np.percentile(values[np.isfinite(values)].astype(np.float64), _RANGE)
-        ranges.append((float(low), float(high)))
-    (low, high), (least, most) = ranges
+    (low, high), (least, most) = ranges[0], ranges[1]
     narrow, wide = sorted((high - low, most - least))
     if narrow <= 0:
         # What has no range has no scale that could be told.
@@ -174,6 +176,17 @@ def _scales(
     overlap = min(high, most) - max(low, least)
     alike = wide < _UNLIKE * narrow and overlap > _OVERLAP * narrow
     return None if alike else (ranges[0], ranges[1])
+
+
+def _range(values: NDArray[Any]) -> tuple[float, float] | None:
+    """Return between what nearly all values lie, of some pixels where there are many."""
+    apart = max(1, round(math.sqrt(values.shape[-2] * values.shape[-1] / _SEEN)))
+    some = values[..., ::apart, ::apart]
+    finite = some[np.isfinite(some)].astype(np.float64)
+    if not finite.size:
+        return None
+    low, high = np.percentile(finite, _RANGE)
+    return float(low), float(high)
 
 
 def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:

@@ -83,9 +83,9 @@ class Latents:
     def drop(self) -> None:
         """Remove the channels, which are of other times than the frames that come."""
         self.leave()
-        subject = self.subject
+        run_id = None if self.subject is None else self.subject.run_id
         for layer in [layer for layer in self._viewer.layers if _is_channel(layer)]:
-            if subject is not None and layer.metadata[METADATA_KEY].get("run_id") == subject.run_id:
+            if layer.metadata[METADATA_KEY].get("run_id") == run_id:
                 self._viewer.layers.remove(layer)
 
     def follow(self) -> None:
