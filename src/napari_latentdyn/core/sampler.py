@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.model import Batch
+from napari_latentdyn.core.operators import patch_bounds
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window
-from napari_latentdyn.core.render import patch_bounds
 from napari_latentdyn.settings import Settings
 
 __all__ = ["PatchSampler"]
