@@ -255,7 +255,7 @@ class LearnController(QObject):
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, result)
+        self._advice.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -350,10 +350,10 @@ class LearnController(QObject):
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
-        self._advice.update(layers, ready)
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:
             return
-        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
             can_train=ready is not None,
             can_continue=earlier is not None,

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.pace import Stopwatch
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.georeference import same_place
 from napari_latentdyn.widgets.wording import common_name
@@ -50,9 +51,15 @@ class Mailbox:
     """Progress on its way from the worker to the window, which empties it when it has time.
 
     However fast the steps are, they cost the window nothing until then.
+
+    Attributes
+    ----------
+    watch : Stopwatch
+        Takes the time of each phase.
     """
 
     def __init__(self) -> None:
+        self.watch = Stopwatch()
         self._lock = threading.Lock()
         self._events: list[Progress] = []
         self._preview: NDArray[np.float32] | None = None
@@ -60,6 +67,7 @@ class Mailbox:
 
     def post(self, progress: Progress) -> None:
         """Leave a progress; called by the worker."""
+        self.watch.see(progress)
         with self._lock:
             if progress.preview is not None:
                 self._preview = progress.preview
@@ -175,13 +183,14 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """Results as plain arrays, and what becomes layers of them."""
+    """Results as plain arrays, what becomes layers of them, and the seconds that they took."""
 
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     layers: list[LayerTuple]
     latents: NDArray[np.float32] | None = None
     confidence: NDArray[np.float32] | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -294,6 +303,7 @@ def _drain(
 def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
     from napari_latentdyn.layers import result_layers
 
+    began = time.perf_counter()
     times = np.asarray(dynamics.times(), dtype=float)
     frames = dynamics.frames(
         times, should_stop=job.abort.is_set, on_frame=job.mailbox.post_rendering
@@ -323,7 +333,8 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
         latents=latents,
         confidence=confidence,
     )
-    return Rendered(np.asarray(frames), times, tuples, latents, confidence)
+    seconds = time.perf_counter() - began
+    return Rendered(np.asarray(frames), times, tuples, latents, confidence, seconds)
 
 
 def describe(error: Exception, what: str) -> str:
