@@ -63,6 +63,7 @@ PRESETS: dict[str, Preset] = {
             "physics.transport": "stages",
             "physics.motion": "steady",
             "physics.interpolation": "bilinear",
+            "physics.limiter": False,
             "physics.visibility": False,
             "physics.departure": "euler",
             "physics.border": "clamp",

@@ -319,8 +319,9 @@ def make_report(
     seconds: float,
     history: Sequence[dict[str, float]],
     batch_size: int,
+    agreement: tuple[float | None, float | None] = (None, None),
 ) -> dict[str, Any]:
-    """Describe a fit: what was done, on what, how long, and how well the ends are met."""
+    """Describe a fit: what was done, on what, how long, and what training was worth."""
     every = max(1, len(history) // _HISTORY)
     return {
         "version": importlib.metadata.version("napari-latentdyn"),
@@ -335,6 +336,7 @@ def make_report(
             "first": dict(history[0]) if history else {},
             "last": dict(history[-1]) if history else {},
         },
+        "agreement": dict(zip(("before", "after"), agreement, strict=True)),
         "loss_history": [dict(entry) for entry in history[::every]],
         "stopped_early": steps < settings.training.steps,
         "metrics": {},

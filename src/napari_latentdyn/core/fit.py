@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.agreement import Agreement
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
@@ -56,6 +57,10 @@ class Progress:
         The frame half way as it is now, every few seconds.
     message : str
         One line for the user.
+    agreement_before, agreement : float or None
+        Part of the difference between the images that motion removes in hidden
+        blocks, at most 1: with the initial fields, and as last measured. None
+        outside of the phase "train", and where the blocks show no change.
     """
 
     phase: Literal["prepare", "train", "render"]
@@ -65,6 +70,8 @@ class Progress:
     seconds: float = 0.0
     preview: NDArray[np.float32] | None = None
     message: str = ""
+    agreement_before: float | None = None
+    agreement: float | None = None
 
 
 def fit(
@@ -138,6 +145,7 @@ class _Fit:
         self.history: list[dict[str, float]] = list(resume.history) if resume else []
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
+        self.agreement: tuple[float | None, float | None] = (None, None)
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -188,6 +196,7 @@ class _Fit:
             seconds=self._seconds(),
             history=self.history,
             batch_size=self.batch_size,
+            agreement=self.agreement,
         )
         if self.device.type == "cuda":
             gc.collect()
@@ -242,7 +251,9 @@ class _Fit:
     ) -> Iterator[Progress]:
         training = self.settings.training
         windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
+        judge = Agreement(model, self.pair, windows, start, self.settings, self.device)
         sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
+        self.agreement = judge.measured(model, self.step)
         preview = Preview(self.pair, model, start) if self.settings.output.preview else None
         rate = training.learning_rate
         if training.start_from != "scratch":
@@ -267,6 +278,8 @@ class _Fit:
                 continue
             self.step += 1
             self.history.append(losses)
+            if judge.is_due(self.step, training.steps):
+                self.agreement = judge.measured(model, self.step)
             yield Progress(
                 "train",
                 self.step,
@@ -275,7 +288,9 @@ class _Fit:
                 self._seconds(),
                 preview.updated(self.should_stop) if preview else None,
                 "Training" + (f" with batches of {self.batch_size}" if halved else ""),
+                *self.agreement,
             )
+        self.agreement = judge.measured(model, self.step)
 
     def _one_step(
         self,

@@ -269,6 +269,15 @@ class PhysicsSettings(FrozenModel):
         "B-spline (spline) keeps the most detail.",
         json_schema_extra={"advanced": True},
     )
+    limiter: bool = Field(
+        True,
+        title="Limiter",
+        description="Keep the values within the range of the images: a state that is sampled "
+        "within the four pixels around the place it comes from (the quasi-monotone limiter of "
+        "Bermejo and Staniforth), and a decoded frame within the least and the largest value of "
+        "each channel in both images. Without it rain can be negative.",
+        json_schema_extra={"advanced": True},
+    )
     departure: Literal["euler", "midpoint"] = Field(
         "midpoint",
         title="Departure points",
