@@ -211,13 +211,8 @@ class LearnController(QObject):
         # The losses of the last training stay for the one that goes on from it after a preview.
         self._display.begin(anew=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
-        trains = job.settings.training.steps > 0
-        dissolve = job.dissolve() if trains and job.settings.output.preview else None
-        if dissolve is not None:
-            # A new layer takes long to draw: better now than while the training shows itself.
-            self._live.show(dissolve)
         self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=trains)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
         self._runner.start(job)
 

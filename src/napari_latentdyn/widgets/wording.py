@@ -152,7 +152,7 @@ def sentence(text: str) -> str:
         return text
     if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
         text = text[0].upper() + text[1:]
-    return text if text[-1] in ".!?" else f"{text}."
+    return text if text[-1] in ".!?…" else f"{text}."
 
 
 def summary(
