@@ -72,6 +72,7 @@ PRESETS: dict[str, Preset] = {
             "training.steps": 800,
             "training.batch_size": 4,
             "training.keep_better": False,
+            "training.stop_early": False,
             "training.data_term": "square",
             "training.smoothness": "first",
             "training.weight_space": 1e-3,

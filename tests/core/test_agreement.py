@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core.helpers import finished, moved, small_settings
 
-from napari_latentdyn.core.agreement import Agreement, hidden_blocks
+from napari_latentdyn.core.agreement import Agreement, Plateau, hidden_blocks
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.fit import Progress, fit
 from napari_latentdyn.core.initial import start_fields
@@ -100,7 +100,11 @@ def test_progress_and_report_tell_the_agreement_before_and_after(drifting: Image
     assert len(set(values)) == 3
     assert all(p.agreement is None for p in seen if p.phase != "train")
     told = dynamics.report["agreement"]
-    assert told == {"before": training[0].agreement_before, "after": values[-1]}
+    assert told == {
+        "before": training[0].agreement_before,
+        "after": values[-1],
+        "hidden": True,
+    }
 
 
 def test_a_training_that_finds_the_motion_raises_the_agreement(drifting: ImagePair) -> None:
@@ -118,7 +122,7 @@ def test_a_training_that_finds_the_motion_raises_the_agreement(drifting: ImagePa
 
 def test_without_training_there_is_nothing_to_tell(drifting: ImagePair) -> None:
     report = finished(fit(drifting, small_settings(training__steps=0)))[1].report
-    assert report["agreement"] == {"before": None, "after": None}
+    assert report["agreement"]["before"] is report["agreement"]["after"] is None
 
 
 def test_a_training_that_goes_on_keeps_what_was_before(drifting: ImagePair) -> None:
@@ -127,3 +131,63 @@ def test_a_training_that_goes_on_keeps_what_was_before(drifting: ImagePair) -> N
     longer = settings.updated({"training.steps": 6})
     whole = finished(fit(drifting, longer, resume=half.checkpoint))[1]
     assert whole.report["agreement"]["before"] == half.report["agreement"]["before"]
+
+
+def test_training_ends_when_the_hidden_blocks_no_longer_agree_better(drifting: ImagePair) -> None:
+    """The flow carries a drift as well as can be: what training adds is nothing."""
+    chosen = small_settings(training__steps=60)
+    seen, dynamics = finished(fit(drifting, chosen))
+    steps = [p.step for p in seen if p.phase == "train"]
+    assert steps[-1] == dynamics.report["steps"] < 60
+    assert steps[-1] % 10 == 0
+    assert dynamics.report["converged"] is True
+    # Nobody stopped it: the result is whole.
+    assert dynamics.report["stopped_early"] is False
+    assert np.isfinite(dynamics.frames()).all()
+
+    went_on = finished(fit(drifting, chosen, resume=dynamics.checkpoint))[1]
+    assert went_on.report["steps"] > dynamics.report["steps"]
+
+    every = finished(fit(drifting, chosen.updated({"training.stop_early": False})))[1]
+    assert every.report["steps"] == 60
+    assert every.report["converged"] is False
+
+
+@pytest.mark.parametrize(
+    ("changes", "patience"),
+    [
+        ({}, 20),
+        ({"training.steps": 400}, 100),
+        ({"model.initial_fields": "zero"}, 200),
+        ({"training.stop_early": False}, None),
+        ({"model.image_in_latent": False}, None),
+    ],
+)
+def test_patience_grows_with_the_plan_and_without_a_start(
+    changes: dict[str, Any], patience: int | None
+) -> None:
+    chosen = small_settings(training__steps=40).updated(changes)
+    plateau = Plateau(chosen, 0.5, 0)
+    reached = [s for s in range(10, 1000, 10) if plateau.reached(0.5004, s)]
+    assert reached[:1] == ([] if patience is None else [patience])
+    # What improves again and again is not given up, and what cannot be measured neither.
+    plateau = Plateau(chosen, 0.5, 0)
+    assert not any(plateau.reached(0.5 + 0.0002 * s, s) for s in range(10, 1000, 10))
+    assert not any(plateau.reached(None, s) for s in range(10, 1000, 10))
+
+
+def test_hidden_blocks_are_hidden_from_the_loss_only_to_stop_early(
+    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hidden: list[Any] = []
+    real = PatchSampler.__init__
+
+    def watched(self: PatchSampler, *args: Any) -> None:
+        hidden.append(args[5] if len(args) > 5 else None)
+        real(self, *args)
+
+    monkeypatch.setattr(PatchSampler, "__init__", watched)
+    for preset, expected in (("standard", True), ("paper", False)):
+        hidden.clear()
+        finished(fit(drifting, small_settings(preset, training__steps=1)))
+        assert any(each is not None for each in hidden) is expected

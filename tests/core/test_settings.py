@@ -62,6 +62,7 @@ def test_paper_has_none_of_our_additions() -> None:
             "physics.ends",
             "training.data_term",
             "training.smoothness",
+            "training.stop_early",
         )
     } == {
         "images.normalisation": "patch",
@@ -80,6 +81,7 @@ def test_paper_has_none_of_our_additions() -> None:
         "physics.ends": "first",
         "training.data_term": "square",
         "training.smoothness": "first",
+        "training.stop_early": False,
     }
 
 

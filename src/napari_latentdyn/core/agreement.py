@@ -17,12 +17,16 @@ from napari_latentdyn.core.physics import inside, pixel_grid, sample
 from napari_latentdyn.core.sampler import PatchSampler
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Agreement", "hidden_blocks"]
+__all__ = ["Agreement", "Plateau", "hidden_blocks"]
 
 #: Largest side of a block in pixels, least number of blocks along the shorter side of an image,
 #: and the part of the blocks that is hidden.
 _BLOCK, _BLOCKS, _PART = 16, 8, 0.15
 _SEED = 0
+#: What counts as an improvement, and steps without one after which training stops at the earliest:
+#: from fields that carry the images onto each other already, and from nothing.
+_IMPROVED = 1e-3
+_PATIENCE, _PATIENCE_FROM_NOTHING = 20, 200
 #: Patches on which the agreement is measured: the time of one or two steps of training.
 _PATCHES = 6
 #: Steps of training after which it is measured again.
@@ -80,7 +84,9 @@ class Agreement:
         settings: Settings,
         device: torch.device,
     ) -> None:
-        self.hidden = hidden_blocks(pair.shape)
+        self._blocks = hidden_blocks(pair.shape)
+        #: What the loss must not see; nothing is kept from a training that runs to its end.
+        self.hidden = self._blocks if settings.training.stop_early else None
         count = min(_PATCHES, len(windows))
         chosen = np.linspace(0, len(windows) - 1, count).round().astype(int)
         self._windows = [windows[i] for i in chosen]
@@ -115,7 +121,7 @@ class Agreement:
                 fields = model.extract(batch.first, batch.last, batch.start)
                 if self._keep_better:
                     fields = model.keep_better(batch.first, batch.last, batch.start, fields)
-            hidden = torch.from_numpy(self.hidden[window.slices])[None, None].to(self._device)
+            hidden = torch.from_numpy(self._blocks[window.slices])[None, None].to(self._device)
             grid = pixel_grid(window.height, window.width, device=self._device)
             origins = model.physics.trace_back(fields, grid, 0.5)
             goals = model.physics.trace_on(fields, grid, 0.5)
@@ -128,6 +134,38 @@ class Agreement:
         if moved[1] == 0 or still[0] <= _EQUAL**2 * still[1]:
             return None
         return 1.0 - math.sqrt(moved[0] / moved[1] / (still[0] / still[1]))
+
+
+class Plateau:
+    """Tells when the agreement no longer improves.
+
+    Parameters
+    ----------
+    settings : Settings
+        `training.stop_early` false, and a decoder that has to be learned first, never
+        reach it. The patience is a quarter of the planned steps.
+    best : float or None
+        The agreement at the beginning.
+    step : int
+        The step at the beginning; a training that goes on has its patience again.
+    """
+
+    def __init__(self, settings: Settings, best: float | None, step: int) -> None:
+        training, model = settings.training, settings.model
+        self._looks = training.stop_early and model.image_in_latent
+        solved = model.initial_fields in ("flow", "matched", "extracted")
+        least = _PATIENCE if solved else _PATIENCE_FROM_NOTHING
+        self._patience = max(least, training.steps // 4)
+        self._best = -math.inf if best is None else best
+        self._since = step
+
+    def reached(self, value: float | None, step: int) -> bool:
+        """Return whether the agreement has not improved for long, given its value at a step."""
+        if not self._looks or value is None:
+            return False
+        if value > self._best + _IMPROVED:
+            self._best, self._since = value, step
+        return step - self._since >= self._patience
 
 
 def _apart(

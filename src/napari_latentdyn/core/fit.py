@@ -6,13 +6,13 @@ import gc
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.agreement import Agreement
+from napari_latentdyn.core.agreement import Agreement, Plateau
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
@@ -146,6 +146,7 @@ class _Fit:
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
         self.agreement: tuple[float | None, float | None] = (None, None)
+        self.converged = False
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -197,6 +198,7 @@ class _Fit:
             history=self.history,
             batch_size=self.batch_size,
             agreement=self.agreement,
+            converged=self.converged,
         )
         if self.device.type == "cuda":
             gc.collect()
@@ -252,14 +254,15 @@ class _Fit:
         training = self.settings.training
         windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
         judge = Agreement(model, self.pair, windows, start, self.settings, self.device)
-        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
+        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device, judge.hidden)
         self.agreement = judge.measured(model, self.step)
+        plateau = Plateau(self.settings, self.agreement[1], self.step)
         preview = Preview(self.pair, model, start) if self.settings.output.preview else None
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
         halved = False
-        while self.step < training.steps and not self.should_stop():
+        while self.step < training.steps and not self.converged and not self.should_stop():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
             chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
@@ -280,6 +283,7 @@ class _Fit:
             self.history.append(losses)
             if judge.is_due(self.step, training.steps):
                 self.agreement = judge.measured(model, self.step)
+                self.converged = plateau.reached(self.agreement[1], self.step)
             yield Progress(
                 "train",
                 self.step,
@@ -351,5 +355,4 @@ def _no_memory(device: torch.device) -> OutOfMemoryError:
 
 
 def _first_line(error: BaseException) -> str:
-    lines: Any = str(error).strip().splitlines() or [type(error).__name__]
-    return str(lines[0])
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -125,6 +125,15 @@ class TrainingSettings(FrozenModel):
         "images closer together half way.",
         json_schema_extra={"advanced": True},
     )
+    stop_early: bool = Field(
+        True,
+        title="Stop when it no longer improves",
+        description="Hide blocks of the first image from the loss, and stop training when the two "
+        "images, carried half way, no longer agree better in these blocks: after a quarter of the "
+        "steps without improvement, 20 at least. Used where the image is kept in the latent "
+        "state; a decoder that starts from nothing has to be learned first.",
+        json_schema_extra={"advanced": True},
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",

@@ -267,7 +267,8 @@ class LearnController(QObject):
             )
             return
         planned = job.settings.training.steps
-        stopped = result.steps < planned or outcome.rendered is None
+        converged = bool(result.dynamics.report.get("converged", False))
+        stopped = (result.steps < planned and not converged) or outcome.rendered is None
         self._settle(State.CANCELLED if stopped else State.DONE)
         if outcome.problem:
             self.state = State.FAILED
@@ -287,6 +288,7 @@ class LearnController(QObject):
                 shown=result.can_be_saved,
                 anew=bool(job.previous_fingerprint) and not outcome.resumed,
                 can_continue=result.dynamics.checkpoint is not None,
+                converged=converged,
             )
         )
 

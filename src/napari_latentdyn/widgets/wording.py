@@ -44,7 +44,7 @@ _KEPT = (
 )
 # Another value of these does not make what was learned worthless.
 _CONTINUABLE = {
-    "training": {"steps", "device", "threads"},
+    "training": {"steps", "stop_early", "device", "threads"},
     "images": {"interval", "interval_unit"},
 }
 
@@ -156,7 +156,14 @@ def sentence(text: str) -> str:
 
 
 def summary(
-    done: int, planned: int, seconds: float, *, shown: bool, anew: bool, can_continue: bool
+    done: int,
+    planned: int,
+    seconds: float,
+    *,
+    shown: bool,
+    anew: bool,
+    can_continue: bool,
+    converged: bool = False,
 ) -> str:
     """Return what a training ended with, in one or two sentences.
 
@@ -172,11 +179,19 @@ def summary(
         Whether it was to continue, but the images had changed.
     can_continue : bool
         Whether there is a checkpoint.
+    converged : bool
+        Whether training ended because it no longer improved anything.
     """
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
     change = " The images had changed, so it began anew." if anew else ""
+    if converged:
+        then = "Move the time slider, or save." if shown else "The frames were left out."
+        return (
+            f"Done: {done} of {planned} steps in {duration(seconds)}; the hidden blocks no longer "
+            f"agreed better.{change} {then}"
+        )
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
