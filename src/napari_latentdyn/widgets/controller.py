@@ -211,13 +211,8 @@ class LearnController(QObject):
         # The losses of the last training stay for the one that goes on from it after a preview.
         self._display.begin(anew=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
-        trains = job.settings.training.steps > 0
-        dissolve = job.dissolve() if trains and job.settings.output.preview else None
-        if dissolve is not None:
-            # A new layer takes long to draw: better now than while the training shows itself.
-            self._live.show(dissolve)
         self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=trains)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
         self._runner.start(job)
 
@@ -255,7 +250,7 @@ class LearnController(QObject):
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, result)
+        self._advice.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -352,10 +347,10 @@ class LearnController(QObject):
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
-        self._advice.update(layers, ready)
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:
             return
-        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
             can_train=ready is not None,
             can_continue=earlier is not None,

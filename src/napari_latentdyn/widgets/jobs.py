@@ -66,6 +66,8 @@ class Jobs:
             If the layers chosen are no pair.
         """
         job = self._job(settings)
+        if settings.output.preview and settings.training.steps > 0:
+            job.shown = self._on_display(job)
         earlier = None if anew else self.to_continue(settings)
         if earlier is not None:
             job.previous = earlier.dynamics
@@ -78,6 +80,15 @@ class Jobs:
         if first is None or last is None:
             return None
         return self._results.to_continue((str(first.unique_id), str(last.unique_id)), settings)
+
+    def _on_display(self, job: Job) -> Result | None:
+        """Return the result of the same layers whose frames are in the viewer."""
+        from napari_latentdyn.layers import find_layer
+
+        shown = self._results.shown
+        if shown is None or not shown.is_of((job.first.layer_id, job.last.layer_id)):
+            return None
+        return shown if find_layer(self._viewer, job.run_id, "frames") is not None else None
 
     def _job(self, settings: Settings) -> Job:
         from napari_latentdyn.layers import snapshot

@@ -174,7 +174,8 @@ class LearnView(QWidget):
 
     def announce(self, *, preview: bool, trains: bool) -> None:
         """Show what a job that begins will show, and what Cancel will do to it."""
-        self.loss_plot.setVisible(trains)
+        # An empty plot has an axis of numbers that mean nothing: the first point shows it.
+        self.loss_plot.setVisible(trains and not self.loss_plot.is_empty)
         self.cancel.setToolTip(
             tooltip(
                 "Stop the preview; nothing changes."

@@ -71,11 +71,15 @@ class Result:
         """Return how many steps are left to do, negative if there are too many already."""
         return settings.training.steps - self.steps
 
+    def is_of(self, layer_ids: tuple[str, str]) -> bool:
+        """Whether it comes from these layers."""
+        return layer_ids == self._layer_ids
+
     def fits(self, layer_ids: tuple[str, str], settings: Settings) -> bool:
         """Whether a training of these layers with these settings can go on from here."""
         return (
             self.dynamics.checkpoint is not None
-            and layer_ids == self._layer_ids
+            and self.is_of(layer_ids)
             and learning_key(settings) == learning_key(self.settings)
         )
 

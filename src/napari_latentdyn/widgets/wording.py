@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
+from math import ceil, floor, inf
 from typing import Any
 
 from napari_latentdyn.presets import PRESETS
@@ -18,6 +20,7 @@ __all__ = [
     "preview_summary",
     "sentence",
     "summary",
+    "time_span",
     "with_preset",
 ]
 
@@ -77,18 +80,14 @@ def learning_key(settings: Settings) -> dict[str, Any]:
     }
 
 
-def duration(seconds: float, *, rough: bool = False) -> str:
-    """Return a duration as a person says it: ``"1 min 20 s"``, or ``"1.5 min"`` if `rough`.
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: ``"1 min 20 s"``.
 
     Numbers and units are held together by no-break spaces.
     """
     whole = max(0, round(seconds))
     minutes = round(seconds / 60)
-    if rough and 10 < whole < 55:
-        text = f"{5 * round(whole / 5)} s"
-    elif rough and 55 <= whole < 570:
-        text = f"{round(seconds / 30) / 2:g} min"
-    elif whole < 60:
+    if whole < 60:
         text = f"{whole} s"
     elif whole < 600:
         text = f"{whole // 60} min {whole % 60:02d} s"
@@ -97,6 +96,31 @@ def duration(seconds: float, *, rough: bool = False) -> str:
     else:
         text = f"{minutes // 60} h {minutes % 60:02d} min"
     return text.replace(" ", _JOIN)
+
+
+def time_span(least: float, longest: float) -> str:
+    """Return an interval of durations as a person says it: ``"2 to 4 min"``.
+
+    Both are rounded outwards, so that what lies in between stays in between.
+    """
+    if longest < 1:
+        return f"under 1{_JOIN}s"
+    low, high = (_rounded(seconds, whole) for seconds, whole in ((least, floor), (longest, ceil)))
+    if low == high:
+        return f"about {_JOIN.join(high)}"
+    if low[0] == "0":
+        return f"up to {_JOIN.join(high)}"
+    first = low[0] if low[1] == high[1] else _JOIN.join(low)
+    return f"{first} to {_JOIN.join(high)}"
+
+
+def _rounded(seconds: float, whole: Callable[[float], int]) -> tuple[str, str]:
+    """Return a rounded number and its unit."""
+    units = (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, inf))
+    unit, size, _ = next(known for known in units if seconds <= known[2])
+    number = seconds / size
+    step = 0.5 if unit != "s" and number <= 4 else 1 if number <= 12 else 5
+    return f"{step * whole(number / step):g}", unit
 
 
 def amount(size: float) -> str:
@@ -128,7 +152,7 @@ def sentence(text: str) -> str:
         return text
     if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
         text = text[0].upper() + text[1:]
-    return text if text[-1] in ".!?" else f"{text}."
+    return text if text[-1] in ".!?…" else f"{text}."
 
 
 def summary(
