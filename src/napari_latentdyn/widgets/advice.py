@@ -1,4 +1,4 @@
-"""What the window says before a training: devices, memory and time, stacks, the interval."""
+"""What the window says before a training: devices, memory and time, the interval."""
 
 from __future__ import annotations
 
@@ -16,7 +16,6 @@ from napari_latentdyn.widgets.worker import Job, look_for_devices
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from napari.viewer import Viewer
 
     from napari_latentdyn.core.device import Device
     from napari_latentdyn.widgets.learn_view import LearnView
@@ -62,9 +61,8 @@ class _Look:
 class Advice(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
-    def __init__(self, viewer: Viewer, view: LearnView) -> None:
+    def __init__(self, view: LearnView) -> None:
         super().__init__(view)
-        self._viewer = viewer
         self._view = view
         self._devices: list[Device] = []
         self._looker: Any = None
@@ -101,10 +99,6 @@ class Advice(QObject):
     def update(self, layers: tuple[Image | None, Image | None], settings: Settings | None) -> None:
         """Take other layers and settings, None if they are no pair, and estimate anew soon."""
         self._layers, self._settings = layers, settings
-        self._timer.start()
-
-    def schedule(self, event: Any = None) -> None:
-        """Write the estimate anew soon, as when the frame shown of a stack has changed."""
         self._timer.start()
 
     def learn_pace(self, job: Job, result: Result) -> None:
@@ -170,15 +164,15 @@ class Advice(QObject):
         if first is None or last is None or settings is None:
             self._view.show_estimate("")
             return
-        facts = [facts_of(layer, self._viewer.dims.point) for layer in (first, last)]
-        channels = 1 if settings.images.channel is not None else facts[0].channels
+        facts = facts_of(first)
+        channels = 1 if settings.images.channel is not None else facts.channels
         device = self._device(settings.training.device)
         pace = None
         if self._pace is not None and self._pace[0] == self._pace_key(settings):
             pace = self._pace[1]
         name = device.name if device else "cpu"
         try:
-            found = estimate(facts[0].shape, channels, settings, pace, device=name)
+            found = estimate(facts.shape, channels, settings, pace, device=name)
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
@@ -186,7 +180,7 @@ class Advice(QObject):
             f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
             f"about {amount(found.memory_bytes)} · about {duration(found.seconds, rough=True)}"
         )
-        warnings = [*found.warnings, *(fact.note for fact in facts if fact.note)]
+        warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
             warnings.append(
                 f"Only {amount(device.free_bytes)} are free on {device.label}: use a smaller "

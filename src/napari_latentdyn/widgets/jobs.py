@@ -6,12 +6,10 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
+from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.worker import Job
 
 if TYPE_CHECKING:
-    from napari.viewer import Viewer
-
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.widgets.results import Result, Results
 
@@ -23,10 +21,8 @@ class Jobs:
 
     Parameters
     ----------
-    viewer : napari.Viewer
-        Its sliders say which frames of stacks are meant.
     choices : LayerChoices
-        The layers chosen.
+        The images chosen.
     results : Results
         What can be gone on from.
     fit : callable, optional
@@ -35,12 +31,10 @@ class Jobs:
 
     def __init__(
         self,
-        viewer: Viewer,
         choices: LayerChoices,
         results: Results,
         fit: Callable[..., Any] | None = None,
     ) -> None:
-        self._viewer = viewer
         self._choices = choices
         self._results = results
         self._fit = fit
@@ -74,17 +68,11 @@ class Jobs:
 
     def to_continue(self, settings: Settings) -> Result | None:
         """Return what a training with these settings would go on from."""
-        first, last = self._choices.layers
-        if first is None or last is None:
-            return None
-        return self._results.to_continue((str(first.unique_id), str(last.unique_id)), settings)
+        keys = self._choices.keys
+        return None if keys is None else self._results.to_continue(keys, settings)
 
     def _job(self, settings: Settings) -> Job:
-        from napari_latentdyn.layers import snapshot
-
-        first, last = self._choices.layers
-        problem = pair_problem(first, last, settings)
+        problem = self._choices.problem(settings)
         if problem:
             raise SettingsError(problem)
-        dims = self._viewer.dims
-        return Job(snapshot(first, dims), snapshot(last, dims), settings, fit=self._fit)
+        return Job(*self._choices.snapshots(), settings, fit=self._fit)
