@@ -6,10 +6,13 @@ import functools
 import itertools
 from collections.abc import Callable
 from math import ceil, floor, inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_latentdyn.snapshot import Snapshot
 
 __all__ = [
     "amount",
@@ -18,6 +21,7 @@ __all__ = [
     "learning_key",
     "preset_of",
     "preview_summary",
+    "scene_name",
     "sentence",
     "summary",
     "time_span",
@@ -140,6 +144,14 @@ def common_name(first: str, last: str) -> str:
         shared = shared[:cut] if cut > 0 else shared.rstrip("0123456789")
     shared = shared.rstrip(" _-.,:;([#")
     return shared if len(shared) > 2 else first
+
+
+def scene_name(first: Snapshot, last: Snapshot) -> str:
+    """Return what to call the scene of two images; of one stack with the frames, from 1."""
+    if first.layer_id != last.layer_id:
+        return common_name(first.name, last.name)
+    moved = [f"{a + 1}–{b + 1}" for a, b in zip(first.index, last.index, strict=True) if a != b]
+    return " ".join([first.name, *moved])
 
 
 def sentence(text: str) -> str:
