@@ -110,6 +110,21 @@ def test_the_name_follows_the_format(exporting, tmp_path):
         assert control(dialog, "export.about").text()
 
 
+@pytest.mark.parametrize("way", ["button", "escape", "frame"])
+def test_the_dialog_closes_and_opens_again(exporting, qtbot, way):
+    viewer, dialog = exporting()
+    if way == "button":
+        qtbot.mouseClick(control(dialog, "export.close", QPushButton), Qt.MouseButton.LeftButton)
+    elif way == "escape":
+        qtbot.keyClick(control(dialog, "export.format"), Qt.Key.Key_Escape)
+    else:
+        dialog.close()
+    assert not dialog.isVisible()
+    control(dialog.parentWidget(), "export", QPushButton).click()
+    assert dialog.isVisible()
+    assert viewer.layers
+
+
 def test_browse_chooses_the_place(exporting, tmp_path, monkeypatch):
     _, dialog = exporting()
     chosen = tmp_path / "there.ome.tif"

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -65,7 +64,7 @@ class ExportDialog(QDialog):
         self.browse.clicked.connect(self._browse)
         self.write.clicked.connect(lambda: self.exportRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
-        self.done_button.clicked.connect(self.close)
+        self.done_button.clicked.connect(self.reject)
         self.box.formatChosen.connect(self._on_format)
         self.set_busy("")
 
@@ -118,14 +117,13 @@ class ExportDialog(QDialog):
         text = f"{path} is there already. Replace it?"
         return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
 
-    def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Write no further."""
-        self.cancelRequested.emit()
-        super().closeEvent(event)
-
     def reject(self) -> None:
-        """Close by the key Escape."""
-        self.close()
+        """Write no further and close, by the key Escape, the button or the window's frame.
+
+        Qt closes a dialog by rejecting it, so that this is the one way out.
+        """
+        self.cancelRequested.emit()
+        super().reject()
 
     def sizeHint(self) -> QSize:
         """Take what a path needs to be read."""
