@@ -256,7 +256,8 @@ def test_types_of_numbers(open_window: Open, images: Images, qtbot: Any, dtype: 
 def test_a_layer_deleted_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit(gate=threading.Event())
     viewer, panel = open_window(*images, fit=fake)
-    viewer.layers["image 0"].scale = (2, 3)
+    for layer in viewer.layers:
+        layer.scale = (2, 3)
     put(panel, {"output.preview": True})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: len(fake.calls) == 1)

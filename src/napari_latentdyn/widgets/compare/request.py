@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.checks import value_oddities
 from napari_latentdyn.errors import PairError, SettingsError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import scene_name
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -30,12 +31,13 @@ _RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method made, how long it took and how good it is."""
+    """What a method made, how long it took, how good it is, and what is odd about the images."""
 
     info: MethodInfo
     seconds: float
     made: Interpolation
     assessment: Assessment
+    oddities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +52,15 @@ class Request:
         Of the frames, both ends included, as fractions of the interval.
     truth : Truth or None
         True frames; all of their times are among `times`.
+    choice : Any
+        Names what was chosen.
     """
 
     first: Snapshot
     last: Snapshot
     times: NDArray[np.float64]
     truth: Truth | None = None
+    choice: Any = None
 
     @property
     def run_id(self) -> str:
@@ -109,7 +114,10 @@ class Request:
         made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
-        return Outcome(info, seconds, made, assess(pair, made, self.times, *known))
+        odd = value_oddities(
+            pair, titles(self.first, self.last), (self.first.array, self.last.array)
+        )
+        return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
