@@ -14,6 +14,7 @@ import pytest
 import tifffile
 import torch
 
+from napari_latentdyn.core.evidence import agreement_sentence
 from napari_latentdyn.core.runfolder import read_run
 
 ASKED = ("--set", "output.confidence=true")
@@ -290,6 +291,9 @@ def test_the_closing_line_tells_both_times(call, pair, tmp_path, tiny):
         answer.err,
         re.MULTILINE,
     )
+    said = agreement_sentence(read_run(tmp_path / "out").report)
+    assert "motion explains" in said
+    assert said in answer.err.splitlines()
     quiet = call("run", *pair, "-o", tmp_path / "quiet", *tiny, "-q")
     assert (quiet.err, quiet.out) == ("", f"{tmp_path / 'quiet'}\n")
 

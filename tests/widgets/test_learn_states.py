@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Generator
@@ -62,6 +63,17 @@ def test_training_shows_itself_and_ends(open_window: Open, images: Images, qtbot
     assert control(panel, "train", QPushButton).text() == "Train"
     assert names(viewer) == ["image 0", "image 1", "image frames", "image motion"]
     np.testing.assert_array_equal(viewer.layers["image frames"].data[0], images[0])
+
+
+def test_a_training_that_no_longer_improves_is_done(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images)
+    put(panel, {"training.steps": 60, "model.initial_fields": "flow"})
+    run(qtbot, panel)
+    assert re.match(r"Done: \d0 of 60 steps in .*no longer agreed better", status(panel)[0])
+    assert status(panel)[1] == "info"
+    assert control(panel, "save", QPushButton).isEnabled()
 
 
 def test_cancel_acts_within_a_second_and_keeps_what_was_learned(

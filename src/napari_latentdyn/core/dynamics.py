@@ -319,8 +319,10 @@ def make_report(
     seconds: float,
     history: Sequence[dict[str, float]],
     batch_size: int,
+    agreement: tuple[float | None, float | None] = (None, None),
+    converged: bool = False,
 ) -> dict[str, Any]:
-    """Describe a fit: what was done, on what, how long, and how well the ends are met."""
+    """Describe a fit: what was done, on what, how long, and what training was worth."""
     every = max(1, len(history) // _HISTORY)
     return {
         "version": importlib.metadata.version("napari-latentdyn"),
@@ -335,8 +337,14 @@ def make_report(
             "first": dict(history[0]) if history else {},
             "last": dict(history[-1]) if history else {},
         },
+        "agreement": {
+            "before": agreement[0],
+            "after": agreement[1],
+            "hidden": settings.training.stop_early,
+        },
         "loss_history": [dict(entry) for entry in history[::every]],
-        "stopped_early": steps < settings.training.steps,
+        "converged": converged,
+        "stopped_early": steps < settings.training.steps and not converged,
         "metrics": {},
     }
 

@@ -6,12 +6,13 @@ import gc
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.agreement import Agreement, Plateau
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
@@ -56,6 +57,10 @@ class Progress:
         The frame half way as it is now, every few seconds.
     message : str
         One line for the user.
+    agreement_before, agreement : float or None
+        Part of the difference between the images that motion removes in hidden
+        blocks, at most 1: with the initial fields, and as last measured. None
+        outside of the phase "train", and where the blocks show no change.
     """
 
     phase: Literal["prepare", "train", "render"]
@@ -65,6 +70,8 @@ class Progress:
     seconds: float = 0.0
     preview: NDArray[np.float32] | None = None
     message: str = ""
+    agreement_before: float | None = None
+    agreement: float | None = None
 
 
 def fit(
@@ -138,6 +145,8 @@ class _Fit:
         self.history: list[dict[str, float]] = list(resume.history) if resume else []
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
+        self.agreement: tuple[float | None, float | None] = (None, None)
+        self.converged = False
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -188,6 +197,8 @@ class _Fit:
             seconds=self._seconds(),
             history=self.history,
             batch_size=self.batch_size,
+            agreement=self.agreement,
+            converged=self.converged,
         )
         if self.device.type == "cuda":
             gc.collect()
@@ -201,13 +212,22 @@ class _Fit:
         pieces = initial_velocities(
             self.pair, self.settings, self.device, model if self.has_learned else None
         )
-        shown = -1.0
+        shown, total, message = -1.0, 0, ""
         while True:
             try:
                 done, total, message = next(pieces)
             except StopIteration as end:
                 result: Ensemble
                 self.pair, result = end.value
+                if total:
+                    # Who takes the time of each phase has to know when this one ends.
+                    yield Progress(
+                        "prepare",
+                        100 * total,
+                        100 * total,
+                        seconds=self._seconds(),
+                        message=message,
+                    )
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.
@@ -233,13 +253,16 @@ class _Fit:
     ) -> Iterator[Progress]:
         training = self.settings.training
         windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
-        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
+        judge = Agreement(model, self.pair, windows, start, self.settings, self.device)
+        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device, judge.hidden)
+        self.agreement = judge.measured(model, self.step)
+        plateau = Plateau(self.settings, self.agreement[1], self.step)
         preview = Preview(self.pair, model, start) if self.settings.output.preview else None
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
         halved = False
-        while self.step < training.steps and not self.should_stop():
+        while self.step < training.steps and not self.converged and not self.should_stop():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
             chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
@@ -258,6 +281,9 @@ class _Fit:
                 continue
             self.step += 1
             self.history.append(losses)
+            if judge.is_due(self.step, training.steps):
+                self.agreement = judge.measured(model, self.step)
+                self.converged = plateau.reached(self.agreement[1], self.step)
             yield Progress(
                 "train",
                 self.step,
@@ -266,7 +292,9 @@ class _Fit:
                 self._seconds(),
                 preview.updated(self.should_stop) if preview else None,
                 "Training" + (f" with batches of {self.batch_size}" if halved else ""),
+                *self.agreement,
             )
+        self.agreement = judge.measured(model, self.step)
 
     def _one_step(
         self,
@@ -327,5 +355,4 @@ def _no_memory(device: torch.device) -> OutOfMemoryError:
 
 
 def _first_line(error: BaseException) -> str:
-    lines: Any = str(error).strip().splitlines() or [type(error).__name__]
-    return str(lines[0])
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

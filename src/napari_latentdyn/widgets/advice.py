@@ -10,21 +10,24 @@ from qtpy.QtCore import QObject, QTimer
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.widgets.facts import facts_of
+from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.runner import make_worker
-from napari_latentdyn.widgets.wording import amount, duration, learning_key, sentence
-from napari_latentdyn.widgets.worker import Job, look_for_devices
+from napari_latentdyn.widgets.wording import amount, sentence, time_span
+from napari_latentdyn.widgets.worker import Job, Outcome, look_for_devices
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_latentdyn.core.device import Device
+    from napari_latentdyn.core.estimate import Pace
     from napari_latentdyn.widgets.learn_view import LearnView
-    from napari_latentdyn.widgets.results import Result
 
 __all__ = ["INTERVAL_KEY", "Advice"]
 
 INTERVAL_KEY = "latentdyn_interval"
 _LOOKING = "looking for devices…"
+_MEASURED = "The time comes from earlier runs on this computer."
+_GUESSED = "The time is a guess until a run on this computer has been timed."
 # Importing PyTorch keeps the interpreter busy: let the window appear first.
 _LOOK_DELAY_MS = 400
 _UPDATE_DELAY_MS = 120
@@ -69,7 +72,8 @@ class Advice(QObject):
         self._look: _Look | None = None
         self._layers: tuple[Image | None, Image | None] = (None, None)
         self._settings: Settings | None = None
-        self._pace: tuple[Any, float] | None = None
+        self._steps_done: int | None = None
+        self._pace: Pace | None = None
         self._prefilled: tuple[float, str] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -96,17 +100,38 @@ class Advice(QObject):
             self._look.call_off()
             self._looker = self._look = None
 
-    def update(self, layers: tuple[Image | None, Image | None], settings: Settings | None) -> None:
-        """Take other layers and settings, None if they are no pair, and estimate anew soon."""
-        self._layers, self._settings = layers, settings
+    def update(
+        self,
+        layers: tuple[Image | None, Image | None],
+        settings: Settings | None,
+        steps_done: int | None = None,
+    ) -> None:
+        """Take other layers and settings, None if they are no pair, and estimate again soon.
+
+        `steps_done` are those of the training that the next one continues.
+        """
+        self._layers, self._settings, self._steps_done = layers, settings, steps_done
         self._timer.start()
 
-    def learn_pace(self, job: Job, result: Result) -> None:
-        """Remember how long a step took, for the next estimate of the same kind."""
-        steps = result.steps
-        seconds = float(result.dynamics.report.get("seconds", 0.0))
-        if steps > 0 and seconds > 0:
-            self._pace = (self._pace_key(job.settings), seconds / steps)
+    def learn_pace(self, job: Job, outcome: Outcome) -> None:
+        """Remember how long each phase of a run took, for the next estimate."""
+        from napari_latentdyn.core.estimate import Pace
+
+        pair, report = outcome.dynamics.pair, outcome.dynamics.report
+        watch = job.mailbox.watch
+        rendering = None
+        if outcome.rendered is not None:
+            fields = watch.after(float(report.get("seconds", 0.0)))
+            rendering = fields + outcome.rendered.seconds
+        if self._pace is None:
+            self._pace = Pace()
+        self._pace.learn(
+            pair.shape,
+            pair.channels,
+            job.settings,
+            str(report.get("device", "cpu")),
+            {"matching": watch.matching, "step": watch.step, "rendering": rendering},
+        )
 
     def prefill_interval(self, layers: tuple[Image | None, Image | None]) -> None:
         """Take the time between the images from their metadata, unless the user gave one."""
@@ -167,18 +192,15 @@ class Advice(QObject):
         facts = facts_of(first)
         channels = 1 if settings.images.channel is not None else facts.channels
         device = self._device(settings.training.device)
-        pace = None
-        if self._pace is not None and self._pace[0] == self._pace_key(settings):
-            pace = self._pace[1]
         name = device.name if device else "cpu"
         try:
-            found = estimate(facts.shape, channels, settings, pace, device=name)
+            found = estimate(facts.shape, channels, settings, self._pace, name, self._steps_done)
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
         text = (
             f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
-            f"about {amount(found.memory_bytes)} · about {duration(found.seconds, rough=True)}"
+            f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
         )
         warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
@@ -189,10 +211,7 @@ class Advice(QObject):
         if settings.training.device not in ("auto", "cpu") and self._devices and device is None:
             warnings.append(f"There is no device {settings.training.device} on this computer.")
         self._view.show_estimate(text, tuple(warnings))
-
-    def _pace_key(self, settings: Settings) -> Any:
-        training = settings.training
-        return learning_key(settings), training.device, training.threads
+        self._view.estimate.setToolTip(tooltip(_MEASURED if found.measured else _GUESSED))
 
 
 def _interval_of(layer: Image | None) -> tuple[float, str] | None:

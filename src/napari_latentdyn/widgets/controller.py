@@ -91,7 +91,7 @@ class LearnController(QObject):
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
         self._notes = PairNotes(view.pair_notes)
-        self._jobs = Jobs(self._choices, self._results, fit)
+        self._jobs = Jobs(viewer, self._choices, self._results, fit)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -210,13 +210,8 @@ class LearnController(QObject):
         # The losses of the last training stay for the one that goes on from it after a preview.
         self._display.begin(anew=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
-        trains = job.settings.training.steps > 0
-        dissolve = job.dissolve() if trains and job.settings.output.preview else None
-        if dissolve is not None:
-            # A new layer takes long to draw: better now than while the training shows itself.
-            self._live.show(dissolve)
         self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=trains)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
         job.choice = self._notes.key
         self._runner.start(job)
@@ -261,7 +256,7 @@ class LearnController(QObject):
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, result)
+        self._advice.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -278,7 +273,8 @@ class LearnController(QObject):
             )
             return
         planned = job.settings.training.steps
-        stopped = result.steps < planned or outcome.rendered is None
+        converged = bool(result.dynamics.report.get("converged", False))
+        stopped = (result.steps < planned and not converged) or outcome.rendered is None
         self._settle(State.CANCELLED if stopped else State.DONE)
         if outcome.problem:
             self.state = State.FAILED
@@ -298,6 +294,7 @@ class LearnController(QObject):
                 shown=result.can_be_saved,
                 anew=bool(job.previous_fingerprint) and not outcome.resumed,
                 can_continue=result.dynamics.checkpoint is not None,
+                converged=converged,
             )
         )
 
@@ -357,10 +354,10 @@ class LearnController(QObject):
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        self._advice.update(layers, ready)
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:
             return
-        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
             can_train=ready is not None,
             can_continue=earlier is not None,

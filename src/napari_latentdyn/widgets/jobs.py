@@ -10,6 +10,8 @@ from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.worker import Job
 
 if TYPE_CHECKING:
+    from napari.viewer import Viewer
+
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.widgets.results import Result, Results
 
@@ -21,6 +23,8 @@ class Jobs:
 
     Parameters
     ----------
+    viewer : napari.Viewer
+        Its layers say which result is shown.
     choices : LayerChoices
         The images chosen.
     results : Results
@@ -31,10 +35,12 @@ class Jobs:
 
     def __init__(
         self,
+        viewer: Viewer,
         choices: LayerChoices,
         results: Results,
         fit: Callable[..., Any] | None = None,
     ) -> None:
+        self._viewer = viewer
         self._choices = choices
         self._results = results
         self._fit = fit
@@ -60,6 +66,8 @@ class Jobs:
             If the layers chosen are no pair.
         """
         job = self._job(settings)
+        if settings.output.preview and settings.training.steps > 0:
+            job.shown = self._on_display(job)
         earlier = None if anew else self.to_continue(settings)
         if earlier is not None:
             job.previous = earlier.dynamics
@@ -70,6 +78,15 @@ class Jobs:
         """Return what a training with these settings would go on from."""
         keys = self._choices.keys
         return None if keys is None else self._results.to_continue(keys, settings)
+
+    def _on_display(self, job: Job) -> Result | None:
+        """Return the result of the same layers whose frames are in the viewer."""
+        from napari_latentdyn.layers import find_layer
+
+        shown = self._results.shown
+        if shown is None or not shown.is_of((job.first.key, job.last.key)):
+            return None
+        return shown if find_layer(self._viewer, job.run_id, "frames") is not None else None
 
     def _job(self, settings: Settings) -> Job:
         problem = self._choices.problem(settings)

@@ -71,11 +71,15 @@ class Result:
         """Return how many steps are left to do, negative if there are too many already."""
         return settings.training.steps - self.steps
 
+    def is_of(self, images: tuple[str, str]) -> bool:
+        """Whether it comes from the images with these keys."""
+        return images == self._images
+
     def fits(self, images: tuple[str, str], settings: Settings) -> bool:
         """Whether a training of the images with these keys and settings can go on from here."""
         return (
             self.dynamics.checkpoint is not None
-            and images == self._images
+            and self.is_of(images)
             and learning_key(settings) == learning_key(self.settings)
         )
 

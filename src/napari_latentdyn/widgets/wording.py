@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import itertools
+from collections.abc import Callable
+from math import ceil, floor, inf
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.presets import PRESETS
@@ -22,6 +24,7 @@ __all__ = [
     "scene_name",
     "sentence",
     "summary",
+    "time_span",
     "titles",
     "with_preset",
 ]
@@ -46,7 +49,7 @@ _KEPT = (
 )
 # Another value of these does not make what was learned worthless.
 _CONTINUABLE = {
-    "training": {"steps", "device", "threads"},
+    "training": {"steps", "stop_early", "device", "threads"},
     "images": {"interval", "interval_unit"},
 }
 
@@ -82,18 +85,14 @@ def learning_key(settings: Settings) -> dict[str, Any]:
     }
 
 
-def duration(seconds: float, *, rough: bool = False) -> str:
-    """Return a duration as a person says it: ``"1 min 20 s"``, or ``"1.5 min"`` if `rough`.
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: ``"1 min 20 s"``.
 
     Numbers and units are held together by no-break spaces.
     """
     whole = max(0, round(seconds))
     minutes = round(seconds / 60)
-    if rough and 10 < whole < 55:
-        text = f"{5 * round(whole / 5)} s"
-    elif rough and 55 <= whole < 570:
-        text = f"{round(seconds / 30) / 2:g} min"
-    elif whole < 60:
+    if whole < 60:
         text = f"{whole} s"
     elif whole < 600:
         text = f"{whole // 60} min {whole % 60:02d} s"
@@ -102,6 +101,31 @@ def duration(seconds: float, *, rough: bool = False) -> str:
     else:
         text = f"{minutes // 60} h {minutes % 60:02d} min"
     return text.replace(" ", _JOIN)
+
+
+def time_span(least: float, longest: float) -> str:
+    """Return an interval of durations as a person says it: ``"2 to 4 min"``.
+
+    Both are rounded outwards, so that what lies in between stays in between.
+    """
+    if longest < 1:
+        return f"under 1{_JOIN}s"
+    low, high = (_rounded(seconds, whole) for seconds, whole in ((least, floor), (longest, ceil)))
+    if low == high:
+        return f"about {_JOIN.join(high)}"
+    if low[0] == "0":
+        return f"up to {_JOIN.join(high)}"
+    first = low[0] if low[1] == high[1] else _JOIN.join(low)
+    return f"{first} to {_JOIN.join(high)}"
+
+
+def _rounded(seconds: float, whole: Callable[[float], int]) -> tuple[str, str]:
+    """Return a rounded number and its unit."""
+    units = (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, inf))
+    unit, size, _ = next(known for known in units if seconds <= known[2])
+    number = seconds / size
+    step = 0.5 if unit != "s" and number <= 4 else 1 if number <= 12 else 5
+    return f"{step * whole(number / step):g}", unit
 
 
 def amount(size: float) -> str:
@@ -152,11 +176,18 @@ def sentence(text: str) -> str:
         return text
     if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
         text = text[0].upper() + text[1:]
-    return text if text[-1] in ".!?" else f"{text}."
+    return text if text[-1] in ".!?…" else f"{text}."
 
 
 def summary(
-    done: int, planned: int, seconds: float, *, shown: bool, anew: bool, can_continue: bool
+    done: int,
+    planned: int,
+    seconds: float,
+    *,
+    shown: bool,
+    anew: bool,
+    can_continue: bool,
+    converged: bool = False,
 ) -> str:
     """Return what a training ended with, in one or two sentences.
 
@@ -172,11 +203,19 @@ def summary(
         Whether it was to continue, but the images had changed.
     can_continue : bool
         Whether there is a checkpoint.
+    converged : bool
+        Whether training ended because it no longer improved anything.
     """
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
     change = " The images had changed, so it began anew." if anew else ""
+    if converged:
+        then = "Move the time slider, or save." if shown else "The frames were left out."
+        return (
+            f"Done: {done} of {planned} steps in {duration(seconds)}; the hidden blocks no longer "
+            f"agreed better.{change} {then}"
+        )
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
@@ -196,11 +235,11 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         Whether there is a training of the same images to go on from.
     """
     then = (
-        "what was trained is kept until you train anew"
+        "The last training is kept until you train again."
         if trained
-        else "press Train to learn these two images"
+        else "Press Train to refine it."
     )
-    return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+    return f"Preview ready ({_short(seconds)}). {then}"
 
 
 def _short(seconds: float) -> str:
