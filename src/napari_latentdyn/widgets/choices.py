@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.checks import place_oddities
 from napari_latentdyn.frames import clipped, frame_axes, front_sizes, shown_index
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import Snapshot, frame_key, snapshot
+from napari_latentdyn.snapshot import Snapshot, frame_key, is_image, snapshot
 from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
 from napari_latentdyn.widgets.pair_notes import describe_layer
 
@@ -40,10 +40,11 @@ def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> No
 class LayerChoices:
     """Keeps two choosers in step with the layers of a viewer.
 
-    Image layers are offered in the viewer's order, those that this plugin made
-    after all others and never by default, a live preview not at all. The frame
-    of a stack is taken from the sliders once, when the layer is chosen; of one
-    stack at both ends, the first and the last frame are proposed.
+    Image layers are offered in the viewer's order, then labels layers, as which
+    files of wide integers open; those that this plugin made after all others and
+    never by default, a live preview not at all. The frame of a stack is taken
+    from the sliders once, when the layer is chosen; of one stack at both ends,
+    the first and the last frame are proposed.
 
     Parameters
     ----------
@@ -127,10 +128,17 @@ class LayerChoices:
 
     def notes(self) -> list[str]:
         """Return sentences on the choice that need no look at its pixels."""
+        from napari.layers import Labels
+
         first, last = self.layers
         if first is None or last is None:
             return []
-        return place_oddities(*map(describe_layer, (first, last), self.frames))
+        labels = [
+            f"“{layer.name}” is a labels layer: its numbers are used as intensities."
+            for layer in (first, last)
+            if isinstance(layer, Labels)
+        ]
+        return labels + place_oddities(*map(describe_layer, (first, last), self.frames))
 
     def snapshots(self) -> tuple[Snapshot, Snapshot]:
         """Copy the images chosen, which have to be there."""
@@ -156,14 +164,14 @@ class LayerChoices:
 
     def refresh(self, event: Any = None) -> None:
         """Offer the layers that the viewer has now."""
-        from napari.layers import Image
+        from napari.layers import Labels
 
         images = [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Image) and role_of(layer) != "preview"
+            if is_image(layer) and role_of(layer) != "preview"
         ]
-        images.sort(key=lambda layer: bool(role_of(layer)))
+        images.sort(key=lambda layer: (bool(role_of(layer)), isinstance(layer, Labels)))
         items = [(str(layer.unique_id), layer.name) for layer in images]
         for layer in images:
             if layer not in self._watched:
@@ -172,7 +180,9 @@ class LayerChoices:
                     layer.events[name].connect(self._on_data)
         for end in self._ends:
             end.layer.set_items(items)
-        self._propose([layer for layer in images if not role_of(layer)])
+        own = [layer for layer in images if not role_of(layer)]
+        # Beside images, labels are outlines of things more often than images.
+        self._propose([layer for layer in own if not isinstance(layer, Labels)] or own)
         self._sync_frames()
         self._changed()
 

@@ -11,6 +11,7 @@ from napari_latentdyn.core.pair import MIN_SIDE
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.frames import frame_axes, frame_text
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import is_rgb
 from napari_latentdyn.widgets.pair_notes import describe_layer
 from napari_latentdyn.widgets.wording import sentence
 
@@ -40,8 +41,8 @@ def facts_of(layer: Image) -> Facts:
     data = layer.data[0] if layer.multiscale else layer.data
     rows, columns = data.shape[layer.ndim - 2 : layer.ndim]
     # Transparency is no channel to learn from.
-    channels = min(3, int(data.shape[-1])) if layer.rgb else 1
-    return Facts((int(rows), int(columns)), channels, bool(layer.rgb))
+    channels = min(3, int(data.shape[-1])) if is_rgb(layer) else 1
+    return Facts((int(rows), int(columns)), channels, is_rgb(layer))
 
 
 def pair_problem(

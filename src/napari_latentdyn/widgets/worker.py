@@ -237,11 +237,14 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
         pair_settings,
         channel_axis=job.first.channel_axis,
         channel_axis_last=job.last.channel_axis,
+        mask_first=job.first.missing,
+        mask_last=job.last.missing,
     )
     job.oddities = value_oddities(
         pair, titles(job.first, job.last), (job.first.array, job.last.array)
     )
-    mark = fingerprint(job.first.array, job.last.array)
+    masks = [image.missing for image in (job.first, job.last) if image.missing is not None]
+    mark = fingerprint(job.first.array, job.last.array, *masks)
     resume = None
     if job.previous is not None and job.previous_fingerprint == mark:
         resume = job.previous.checkpoint

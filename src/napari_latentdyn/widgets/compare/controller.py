@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject
 from napari_latentdyn.errors import PairError, UserError
 from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import is_image
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
@@ -277,8 +278,6 @@ class CompareController(QObject):
         self._view.show_methods(list_methods(), _FIRST)
 
     def _on_images(self, event: Any = None) -> None:
-        from napari.layers import Image
-
         first, last = self._choices.layers
         if not self._layers.any():
             # What comes next would stand beside the images instead of on them.
@@ -287,7 +286,7 @@ class CompareController(QObject):
             (str(layer.unique_id), layer.name)
             for layer in self._viewer.layers
             # The frames between two frames of one stack are true frames.
-            if isinstance(layer, Image) and (layer not in (first, last) or frame_axes(layer))
+            if is_image(layer) and (layer not in (first, last) or frame_axes(layer))
         ]
         self._view.truth.set_items([(None, "none"), *stacks])
         if self._view.truth.value() is None:
