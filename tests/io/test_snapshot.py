@@ -138,9 +138,33 @@ def test_colours() -> None:
     assert "frame 3 of 4" in stack.note
 
 
-@pytest.mark.parametrize(
-    "layer", [Labels(np.zeros((4, 5), int), name="no"), Points([[0, 0]], name="no")]
-)
-def test_other_layers_are_refused(layer: object) -> None:
+def test_labels_are_read_as_they_are() -> None:
+    snap = snapshot(Labels(STACK.astype(np.int64)), index=(1,))
+    np.testing.assert_array_equal(snap.array, STACK[1])
+    assert snap.channel_axis is None
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_masked_values_are_missing(lazy: bool) -> None:
+    data = np.ma.masked_where(STACK % 5 == 0, STACK)
+    layer = Image(da.from_array(data) if lazy else data, contrast_limits=(0, 300))
+    snap = snapshot(layer, index=(2,))
+    np.testing.assert_array_equal(snap.missing, STACK[2] % 5 == 0)
+    assert snap.array.dtype == np.uint16
+    np.testing.assert_array_equal(np.isnan(snap.known), snap.missing)
+    np.testing.assert_array_equal(snap.known[~snap.missing], STACK[2][~snap.missing])
+    assert snapshot(Image(STACK)).missing is None
+
+
+def test_a_masked_colour_is_missing_where_all_are() -> None:
+    data = np.ma.masked_array(np.zeros((6, 7, 3), np.uint8))
+    data[1, 2] = np.ma.masked
+    data[3, 4, 0] = np.ma.masked
+    missing = snapshot(Image(data, rgb=True)).missing
+    assert np.argwhere(missing).tolist() == [[1, 2]]
+
+
+def test_other_layers_are_refused() -> None:
+    layer = Points([[0, 0]], name="no")
     with pytest.raises(PairError, match=r"the layer 'no' is not an image; choose an image layer\."):
         snapshot(layer)

@@ -220,8 +220,9 @@ def test_preview_lies_on_the_image_and_goes_away(
 ) -> None:
     viewer, panel = open_window(*images, fit=FakeFit(pause=0.01))
     source = viewer.layers["image 0"]
-    for name, value in placing.items():
-        setattr(source, name, value)
+    for layer in viewer.layers:
+        for name, value in placing.items():
+            setattr(layer, name, value)
     put(panel, {"training.steps": 100_000, "output.preview": True})
     viewer.layers.selection.active = source
     press(qtbot, panel, "train")
@@ -347,13 +348,3 @@ def test_another_choice_forgets_what_was_said_of_the_last(
     text, severity = status(panel)
     assert text == "Press Preview for a first answer, or Train to learn these two images."
     assert severity == "info"
-
-
-def test_layers_in_different_places_are_told(open_window: Open, images: Images, qtbot: Any) -> None:
-    fake = FakeFit(gate=threading.Event())
-    viewer, panel = open_window(*images, fit=fake)
-    viewer.layers[1].translate = (0, 500)
-    press(qtbot, panel, "train")
-    assert "lie in different places" in status(panel)[0]
-    fake.gate.set()
-    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)

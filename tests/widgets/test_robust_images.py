@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 import zarr
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
     choose,
+    chosen,
     control,
+    entries,
     failed,
     idle,
     made,
@@ -138,6 +143,51 @@ def test_colours_beside_grey(open_window: Open, images: Images, qtbot: Any) -> N
     assert made(viewer, "frames")[0].data.shape == (3, 48, 48)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_masked_pixels_are_missing(
+    open_window: Open, images: Images, qtbot: Any, dtype: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(fit=fake)
+    marks = [np.zeros((48, 48), bool) for _ in images]
+    marks[0][:7, :9], marks[1][20:24] = True, True
+    for number, (image, mark) in enumerate(zip(images, marks, strict=True)):
+        # What stands below a mask can be anything.
+        values = np.where(mark, 255, image).astype(dtype)
+        viewer.add_image(np.ma.masked_array(values, mark), name=f"masked {number}")
+    put(panel, {"output.preview": True})
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    pair = fake.calls[0][0]
+    np.testing.assert_array_equal(pair.valid_first, ~marks[0])
+    np.testing.assert_array_equal(pair.valid_last, ~marks[1])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_files_that_open_as_labels(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, dtype: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(fit=fake)
+    for name, image in zip("ab", images, strict=True):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image.astype(dtype) * 300)
+        viewer.open(tmp_path / f"{name}.tif", plugin="napari")
+    assert all(isinstance(layer, Labels) for layer in viewer.layers)
+    put(panel, {"output.preview": True})
+    assert "labels layer" in control(panel, "pair_notes").text()
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    np.testing.assert_array_equal(trained_on(fake), [image * 300.0 for image in images])
+    assert isinstance(made(viewer, "frames")[0], Image)
+
+
+def test_labels_beside_images_are_not_proposed(open_window: Open, images: Images) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer.add_labels(np.ones((48, 48), int), name="floes")
+    assert chosen(panel) == ("image 0", "image 1")
+    assert entries(panel, "first_image") == ["image 0", "image 1", "floes"]
+
+
 def test_two_colour_images(open_window: Open, images: Images, qtbot: Any) -> None:
     viewer, panel = open_window(fit=None)
     for number, image in enumerate(images):
@@ -256,7 +306,8 @@ def test_types_of_numbers(open_window: Open, images: Images, qtbot: Any, dtype: 
 def test_a_layer_deleted_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit(gate=threading.Event())
     viewer, panel = open_window(*images, fit=fake)
-    viewer.layers["image 0"].scale = (2, 3)
+    for layer in viewer.layers:
+        layer.scale = (2, 3)
     put(panel, {"output.preview": True})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: len(fake.calls) == 1)

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.cli.checks import check_pixel_sizes, oddities
+from napari_latentdyn.cli.checks import check_files, oddities
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
@@ -148,7 +148,7 @@ def read_pair(
             f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
             "choose one channel with --channel, or convert one of the images."
         )
-    check_pixel_sizes(first, last)
+    check_files(first, last)
     pair = ImagePair.from_arrays(
         first.array,
         last.array,

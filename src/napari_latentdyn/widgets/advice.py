@@ -9,7 +9,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
-from napari_latentdyn.widgets.choices import facts_of
+from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.runner import make_worker
 from napari_latentdyn.widgets.wording import amount, sentence, time_span

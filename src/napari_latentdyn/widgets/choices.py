@@ -1,17 +1,18 @@
-"""Which layers can be chosen, what they hold, and whether two of them make a pair."""
+"""Which layers and frames are chosen, in step with a viewer."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.core.pair import MIN_SIDE
-from napari_latentdyn.frames import clipped, frame_axes, frame_text, front_sizes, shown_index
+from napari_latentdyn.checks import place_oddities
+from napari_latentdyn.frames import clipped, frame_axes, front_sizes, shown_index
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import Snapshot, frame_key, snapshot
+from napari_latentdyn.snapshot import Snapshot, frame_key, is_image, snapshot
+from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
+from napari_latentdyn.widgets.pair_notes import describe_layer
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -20,82 +21,10 @@ if TYPE_CHECKING:
     from napari_latentdyn.layers import LayerTuple
     from napari_latentdyn.widgets.end_chooser import EndChooser
 
-__all__ = ["Facts", "LayerChoices", "facts_of", "pair_problem", "role_of", "update_layers"]
+__all__ = ["LayerChoices", "update_layers"]
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What can be known of an image layer without reading its pixels."""
-
-    shape: tuple[int, int]
-    channels: int
-    rgb: bool
-
-
-def role_of(layer: Any) -> str:
-    """Return the role of a layer that this plugin made, such as ``"frames"``, or ``""``."""
-    mark = layer.metadata.get("latentdyn")
-    return str(mark.get("role", "")) if isinstance(mark, dict) else ""
-
-
-def facts_of(layer: Image) -> Facts:
-    """Return what is shown of an image layer."""
-    data = layer.data[0] if layer.multiscale else layer.data
-    rows, columns = data.shape[layer.ndim - 2 : layer.ndim]
-    # Transparency is no channel to learn from.
-    channels = min(3, int(data.shape[-1])) if layer.rgb else 1
-    return Facts((int(rows), int(columns)), channels, bool(layer.rgb))
-
-
-def pair_problem(
-    first: Image | None,
-    last: Image | None,
-    settings: Settings,
-    frames: tuple[Sequence[int], Sequence[int]] = ((), ()),
-) -> str:
-    """Return one sentence on why two layers are no pair, or ``""`` if they are one.
-
-    Parameters
-    ----------
-    first, last : napari.layers.Image or None
-        The layers chosen.
-    settings : Settings
-        Settings of the images.
-    frames : tuple of sequence of int
-        Which frame of each layer is meant.
-    """
-    if first is None or last is None:
-        missing = "first" if first is None else "last"
-        return f"Choose the {missing} image: open two images of one scene, or File > Open Sample."
-    if first is last and not frame_axes(first):
-        return "The same layer is chosen twice: choose another one."
-    if first is last and tuple(frames[0]) == tuple(frames[1]):
-        where = frame_text(first, frames[0])
-        return f"Both ends are {where} of “{first.name}”: choose another frame for one of them."
-    a, b = facts_of(first), facts_of(last)
-    if a.shape != b.shape:
-        return (
-            f"“{first.name}” has {a.shape[0]} × {a.shape[1]} pixels and “{last.name}” "
-            f"{b.shape[0]} × {b.shape[1]}: crop or resample them to the same grid first."
-        )
-    if min(a.shape) < MIN_SIDE:
-        return (
-            f"The images have {a.shape[0]} × {a.shape[1]} pixels; at least "
-            f"{MIN_SIDE} × {MIN_SIDE} are needed."
-        )
-    channel = settings.images.channel
-    for layer, facts in ((first, a), (last, b)):
-        if channel is not None and facts.rgb and channel >= facts.channels:
-            return (
-                f"“{layer.name}” has no channel {channel}: its channels are 0 to "
-                f"{facts.channels - 1}."
-            )
-    if channel is None and a.channels != b.channels:
-        return (
-            f"“{first.name}” has {a.channels} channel{'s' * (a.channels > 1)} and “{last.name}” "
-            f"{b.channels}: choose one channel, or convert one of the images."
-        )
-    return ""
+#: What changes the pixels of a layer or where they lie.
+_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
@@ -111,10 +40,11 @@ def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> No
 class LayerChoices:
     """Keeps two choosers in step with the layers of a viewer.
 
-    Image layers are offered in the viewer's order, those that this plugin made
-    after all others and never by default, a live preview not at all. The frame
-    of a stack is taken from the sliders once, when the layer is chosen; of one
-    stack at both ends, the first and the last frame are proposed.
+    Image layers are offered in the viewer's order, then labels layers, as which
+    files of wide integers open; those that this plugin made after all others and
+    never by default, a live preview not at all. The frame of a stack is taken
+    from the sliders once, when the layer is chosen; of one stack at both ends,
+    the first and the last frame are proposed.
 
     Parameters
     ----------
@@ -122,8 +52,8 @@ class LayerChoices:
     ends : tuple of EndChooser
         The choosers of the first and the last image.
     changed : callable
-        Called when another layer or frame was chosen, or a chosen layer was
-        removed or renamed, or got other data.
+        Called when another layer or frame was chosen, or a layer was removed or
+        renamed, got other data or was moved.
     """
 
     def __init__(
@@ -160,7 +90,8 @@ class LayerChoices:
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
             emitter.disconnect(self.refresh)
         for layer in list(self._watched):
-            layer.events.data.disconnect(self._on_data)
+            for name in _EVENTS:
+                layer.events[name].disconnect(self._on_data)
         self._watched.clear()
 
     @property
@@ -177,6 +108,12 @@ class LayerChoices:
         return first.index, last.index
 
     @property
+    def pixels(self) -> tuple[Any, ...]:
+        """What changes with the images chosen and with their data, and with nothing else."""
+        data = (None if layer is None else id(layer.data) for layer in self.layers)
+        return (self.keys, *data)
+
+    @property
     def keys(self) -> tuple[str, str] | None:
         """What names the two images chosen, None if one is missing."""
         first, last = self.layers
@@ -188,6 +125,20 @@ class LayerChoices:
     def problem(self, settings: Settings) -> str:
         """Return one sentence on why the choice is no pair, or ``""``."""
         return pair_problem(*self.layers, settings, self.frames)
+
+    def notes(self) -> list[str]:
+        """Return sentences on the choice that need no look at its pixels."""
+        from napari.layers import Labels
+
+        first, last = self.layers
+        if first is None or last is None:
+            return []
+        labels = [
+            f"“{layer.name}” is a labels layer: its numbers are used as intensities."
+            for layer in (first, last)
+            if isinstance(layer, Labels)
+        ]
+        return labels + place_oddities(*map(describe_layer, (first, last), self.frames))
 
     def snapshots(self) -> tuple[Snapshot, Snapshot]:
         """Copy the images chosen, which have to be there."""
@@ -213,22 +164,25 @@ class LayerChoices:
 
     def refresh(self, event: Any = None) -> None:
         """Offer the layers that the viewer has now."""
-        from napari.layers import Image
+        from napari.layers import Labels
 
         images = [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Image) and role_of(layer) != "preview"
+            if is_image(layer) and role_of(layer) != "preview"
         ]
-        images.sort(key=lambda layer: bool(role_of(layer)))
+        images.sort(key=lambda layer: (bool(role_of(layer)), isinstance(layer, Labels)))
         items = [(str(layer.unique_id), layer.name) for layer in images]
         for layer in images:
             if layer not in self._watched:
                 self._watched.add(layer)
-                layer.events.data.connect(self._on_data)
+                for name in _EVENTS:
+                    layer.events[name].connect(self._on_data)
         for end in self._ends:
             end.layer.set_items(items)
-        self._propose([layer for layer in images if not role_of(layer)])
+        own = [layer for layer in images if not role_of(layer)]
+        # Beside images, labels are outlines of things more often than images.
+        self._propose([layer for layer in own if not isinstance(layer, Labels)] or own)
         self._sync_frames()
         self._changed()
 
@@ -310,7 +264,9 @@ class LayerChoices:
         self._proposed.clear()
         self._changed()
 
-    def _on_data(self, event: Any = None) -> None:
+    def _on_data(self, event: Any) -> None:
+        if not any(event.source is layer for layer in self.layers):
+            return
         self._sync_frames()
         self._changed()
 

@@ -20,6 +20,7 @@ from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
 from napari_latentdyn.widgets.messages import Messages
+from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.results import Result, Results
@@ -89,6 +90,7 @@ class LearnController(QObject):
         self._choices = LayerChoices(
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
+        self._notes = PairNotes(view.pair_notes)
         self._jobs = Jobs(viewer, self._choices, self._results, fit)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
@@ -211,9 +213,11 @@ class LearnController(QObject):
         self._view.set_running(True)
         self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
+        job.choice = self._notes.key
         self._runner.start(job)
 
     def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
+        self._say_oddities(self._runner.job)
         shown = self._display.show(events, preview, rendering)
         if shown is not None:
             self._enter(*shown)
@@ -229,7 +233,12 @@ class LearnController(QObject):
             self.state = state
             self._messages.say(text)
 
+    def _say_oddities(self, job: Job | None) -> None:
+        if job is not None and job.oddities:
+            self._notes.find(job.choice, job.oddities)
+
     def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
+        self._say_oddities(job)
         if outcome is None:
             self._settle(State.CANCELLED)
             self._messages.say(_FROM_OUTSIDE)
@@ -344,6 +353,7 @@ class LearnController(QObject):
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
+        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
         earlier = None if ready is None else self._jobs.to_continue(ready)
         self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:

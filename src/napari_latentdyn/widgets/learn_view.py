@@ -28,6 +28,7 @@ from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.loss_plot import LossPlot
+from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["CUSTOM", "LearnView", "Severity"]
@@ -72,6 +73,7 @@ class LearnView(QWidget):
         self.swap = QPushButton("⇅")
         self.preset = ChoiceBox(PRESETS)
         self.form = SettingsForm()
+        self.pair_notes = NotesLabel()
         self.estimate = WrappingLabel()
         self.loss_plot = LossPlot()
         self.progress = QProgressBar()
@@ -187,6 +189,7 @@ class LearnView(QWidget):
         """Take the colours of another theme."""
         self._palette = palette
         self.loss_plot.set_palette(palette)
+        self.pair_notes.set_palette(palette)
         for label in (self.device_note, self.estimate):
             label.setStyleSheet(f"color: {palette.dim};")
         self.header.setText(
@@ -311,7 +314,7 @@ class LearnView(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(6, 2, 6, 4)
         below.setSpacing(4)
-        for widget in (self.estimate, self.loss_plot, self.progress, self.status):
+        for widget in (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status):
             below.addWidget(widget)
         below.addLayout(buttons)
         layout = QVBoxLayout(self)

@@ -25,6 +25,7 @@ __all__ = [
     "sentence",
     "summary",
     "time_span",
+    "titles",
     "with_preset",
 ]
 
@@ -152,6 +153,17 @@ def scene_name(first: Snapshot, last: Snapshot) -> str:
         return common_name(first.name, last.name)
     moved = [f"{a + 1}–{b + 1}" for a, b in zip(first.index, last.index, strict=True) if a != b]
     return " ".join([first.name, *moved])
+
+
+def titles(first: Snapshot, last: Snapshot) -> tuple[str, str]:
+    """Return what to call two images in sentences: the layers, or the frames of one layer."""
+    if first.layer_id != last.layer_id:
+        return first.name, last.name
+    one, other = (
+        f"{image.name} (frame {', '.join(str(number + 1) for number in image.index)})"
+        for image in (first, last)
+    )
+    return one, other
 
 
 def sentence(text: str) -> str:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.checks import value_oddities
 from napari_latentdyn.core.pace import Stopwatch
 from napari_latentdyn.errors import Stopped, UserError
-from napari_latentdyn.georeference import same_place
-from napari_latentdyn.widgets.wording import scene_name
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.device import Device
@@ -111,6 +111,10 @@ class Job:
         What the window shows of these images already.
     is_preview : bool
         A first answer, from which no training goes on: stopped half way it is nothing.
+    choice : Any
+        Names what was chosen when the run began.
+    oddities : list of str
+        What the worker found odd about the values of the images.
     started, ended : threading.Event
         Set by the worker when it begins and when it lets go of everything.
     """
@@ -122,6 +126,8 @@ class Job:
     previous_fingerprint: str = ""
     shown: Result | None = None
     is_preview: bool = False
+    choice: Any = None
+    oddities: list[str] = field(default_factory=list)
     fit: Callable[..., Any] | None = None
     mailbox: Mailbox = field(default_factory=Mailbox)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -154,18 +160,7 @@ class Job:
 
     def notes(self) -> list[str]:
         """Say what the user should know of the images before they are used."""
-        notes = [note for note in (self.first.note, self.last.note) if note]
-        if self.first.placement != self.last.placement:
-            notes.append(
-                "The two layers lie in different places; pixels are compared as if they did not, "
-                "and the result lies on the first."
-            )
-        if self.first.geo and self.last.geo and not same_place(self.first.geo, self.last.geo):
-            notes.append(
-                "The two files lie at different places on the Earth; pixels are compared as they "
-                "are, and the place of the first is kept."
-            )
-        return notes
+        return [note for note in (self.first.note, self.last.note) if note]
 
     def cancel(self) -> None:
         """Stop as soon as possible, without any result."""
@@ -242,8 +237,14 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
         pair_settings,
         channel_axis=job.first.channel_axis,
         channel_axis_last=job.last.channel_axis,
+        mask_first=job.first.missing,
+        mask_last=job.last.missing,
     )
-    mark = fingerprint(job.first.array, job.last.array)
+    job.oddities = value_oddities(
+        pair, titles(job.first, job.last), (job.first.array, job.last.array)
+    )
+    masks = [image.missing for image in (job.first, job.last) if image.missing is not None]
+    mark = fingerprint(job.first.array, job.last.array, *masks)
     resume = None
     if job.previous is not None and job.previous_fingerprint == mark:
         resume = job.previous.checkpoint

@@ -301,7 +301,7 @@ def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> 
     viewer, panel = window()
     check(panel, "dissolve")
     press(qtbot, panel)
-    viewer.add_image(scene(0.5), name="later")
+    viewer.add_image(scene(0.5), name="later", scale=(2, 2))
     choose(panel, "first_image", "last")
     choose(panel, "last_image", "later")
     press(qtbot, panel)

@@ -11,10 +11,12 @@ from qtpy.QtCore import QObject
 from napari_latentdyn.errors import PairError, UserError
 from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import is_image
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
 from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
+from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
@@ -55,6 +57,7 @@ class CompareController(QObject):
         self._tasks.changed.connect(self._on_progress)
         self._tasks.failed.connect(self._on_failed)
         self._choices = LayerChoices(self._viewer, (view.first_end, view.last_end), self._on_images)
+        self._notes = PairNotes(view.pair_notes)
         view.compareRequested.connect(self.compare)
         view.cancelRequested.connect(self.cancel)
         view.truthFileRequested.connect(self._open_truth)
@@ -136,9 +139,9 @@ class CompareController(QObject):
             if given is not None:
                 raise PairError("Times of true frames need true frames: choose a layer of them.")
             times = np.linspace(0.0, 1.0, (self._view.frames.value() or 1) + 2)
-            return Request(early, late, times)
+            return Request(early, late, times, choice=self._notes.key)
         truth = true_frames(layer, early, late, given)
-        return Request(early, late, np.array([0.0, *truth.times, 1.0]), truth)
+        return Request(early, late, np.array([0.0, *truth.times, 1.0]), truth, self._notes.key)
 
     def _truth_layer(self) -> Any:
         key = self._view.truth.value()
@@ -163,6 +166,7 @@ class CompareController(QObject):
         if outcome is None or request is not self._request or not self._open:
             return
         run_id = request.run_id
+        self._notes.find(request.choice, outcome.oddities)
         self._layers.show(
             request.layers(
                 outcome,
@@ -274,8 +278,6 @@ class CompareController(QObject):
         self._view.show_methods(list_methods(), _FIRST)
 
     def _on_images(self, event: Any = None) -> None:
-        from napari.layers import Image
-
         first, last = self._choices.layers
         if not self._layers.any():
             # What comes next would stand beside the images instead of on them.
@@ -284,12 +286,13 @@ class CompareController(QObject):
             (str(layer.unique_id), layer.name)
             for layer in self._viewer.layers
             # The frames between two frames of one stack are true frames.
-            if isinstance(layer, Image) and (layer not in (first, last) or frame_axes(layer))
+            if is_image(layer) and (layer not in (first, last) or frame_axes(layer))
         ]
         self._view.truth.set_items([(None, "none"), *stacks])
         if self._view.truth.value() is None:
             self._view.truth.setCurrentIndex(0)
         problem = self._choices.problem(Settings())
+        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
         if not self._tasks.busy:
             self._drop_lost()
             self._view.compare.setEnabled(not problem)

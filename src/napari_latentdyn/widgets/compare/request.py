@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.checks import value_oddities
 from napari_latentdyn.errors import PairError, SettingsError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import scene_name
+from napari_latentdyn.snapshot import is_rgb, read_values, with_nan
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -30,12 +32,13 @@ _RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method made, how long it took and how good it is."""
+    """What a method made, how long it took, how good it is, and what is odd about the images."""
 
     info: MethodInfo
     seconds: float
     made: Interpolation
     assessment: Assessment
+    oddities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,12 +53,15 @@ class Request:
         Of the frames, both ends included, as fractions of the interval.
     truth : Truth or None
         True frames; all of their times are among `times`.
+    choice : Any
+        Names what was chosen.
     """
 
     first: Snapshot
     last: Snapshot
     times: NDArray[np.float64]
     truth: Truth | None = None
+    choice: Any = None
 
     @property
     def run_id(self) -> str:
@@ -75,7 +81,7 @@ class Request:
     def measured_on(self) -> list[NDArray[Any]]:
         """Return images, times and true frames."""
         truth = [] if self.truth is None else [self.truth.frames]
-        return [self.first.array, self.last.array, self.times, *truth]
+        return [self.first.known, self.last.known, self.times, *truth]
 
     def run(
         self,
@@ -104,12 +110,17 @@ class Request:
             Settings().images,
             channel_axis=self.first.channel_axis,
             channel_axis_last=self.last.channel_axis,
+            mask_first=self.first.missing,
+            mask_last=self.last.missing,
         )
         began = time.perf_counter()
         made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
-        return Outcome(info, seconds, made, assess(pair, made, self.times, *known))
+        odd = value_oddities(
+            pair, titles(self.first, self.last), (self.first.array, self.last.array)
+        )
+        return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
@@ -134,7 +145,7 @@ class Request:
         image, rgb = image_data(frames, {"inputs": inputs}, None)
         looks: dict[str, Any] = {"rgb": rgb}
         if not rgb:
-            ends = np.concatenate([self.first.array.ravel(), self.last.array.ravel()])
+            ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
             finite = ends[np.isfinite(ends)]
             looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
         channels = int(not rgb and image.ndim == 4)
@@ -229,7 +240,7 @@ def true_frames(
             f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
             f"{shape}: choose another layer of true frames."
         )
-    ends = (_channels_first(first.array), _channels_first(last.array))
+    ends = (_channels_first(first.known), _channels_first(last.known))
     frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)
     return place_truth(frames, times, ends, f"“{layer.name}”")
 
@@ -237,16 +248,20 @@ def true_frames(
 def _frames_of(layer: Image, first: Snapshot, last: Snapshot) -> NDArray[np.float32]:
     """Return the frames of a layer; those between the images, if both are frames of it."""
     data = layer.data[0] if layer.multiscale else layer.data
+    backwards = False
     moved = [n for n, (a, b) in enumerate(zip(first.index, last.index, strict=False)) if a != b]
     if {first.layer_id, last.layer_id} == {str(layer.unique_id)} and len(moved) == 1:
         (axis,) = moved
+        backwards = first.index[axis] > last.index[axis]
         a, b = sorted((first.index[axis], last.index[axis]))
         data = data[(*first.index[:axis], slice(a, b + 1), *first.index[axis + 1 :])]
+    rgb = is_rgb(layer)
+    frames = with_nan(*read_values(data, -1 if rgb else None)).astype(np.float32)
+    if backwards:
         # Not every lazy array can be read backwards.
-        data = np.asarray(data)[:: -1 if first.index[axis] > last.index[axis] else 1]
-    frames = np.asarray(data, dtype=np.float32)
+        frames = frames[::-1]
     # An image with transparency was copied without it.
-    return frames[..., : first.array.shape[-1]] if layer.rgb else frames
+    return frames[..., : first.array.shape[-1]] if rgb else frames
 
 
 def _channels_first(image: NDArray[Any]) -> NDArray[np.float32]:

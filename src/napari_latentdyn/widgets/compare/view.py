@@ -32,6 +32,7 @@ from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
+from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class CompareView(QWidget):
         self.table = QTableWidget(0, len(COLUMNS))
         self.measure = ChoiceBox(MEASURES)
         self.plot = TimePlot()
+        self.pair_notes = NotesLabel()
         self.progress = QProgressBar()
         self.status = StatusLine()
         self._dress()
@@ -180,6 +182,7 @@ class CompareView(QWidget):
         """Take the colours of another theme."""
         self.plot.set_palette(palette)
         self.status.set_palette(palette)
+        self.pair_notes.set_palette(palette)
 
     def ask_file(self) -> str:
         """Ask for a file of true frames; ``""`` if the user gave up."""
@@ -279,6 +282,7 @@ class CompareView(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(6, 2, 6, 4)
         below.setSpacing(4)
+        below.addWidget(self.pair_notes)
         below.addWidget(self.progress)
         below.addWidget(self.status)
         below.addLayout(_row(self.compare, self.cancel))
