@@ -50,6 +50,7 @@ from napari_latentdyn.core.runfiles import (
 )
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.text import shorten
 
 __all__ = [
     "FORMAT_VERSION",
@@ -262,6 +263,9 @@ def read_model(folder: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, s
     with reading(path, MODEL), safe_open(path / MODEL, framework="numpy") as file:
         metadata = dict(file.metadata() or {})
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, tensor in tensors.items():
+            if tensor.dtype.kind not in "biuf":
+                raise ValueError(f"'{shorten(name)}' is not an array of numbers")
     check_version(path, MODEL, metadata.get("format"))
     return tensors, metadata
 
