@@ -15,8 +15,8 @@ from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.report import REPORT, damaged
-from napari_latentdyn.core.runfiles import FIELDS, INPUTS, MODEL
+from napari_latentdyn.core.report import FIELDS, REPORT, damaged
+from napari_latentdyn.core.runfiles import INPUTS, MODEL
 from napari_latentdyn.core.runfolder import RunFolder, read_inputs, read_model, read_run
 from napari_latentdyn.errors import RunFolderError
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -26,6 +26,7 @@ __all__ = [
     "load_arrays",
     "read_frames",
     "read_optional",
+    "read_pixels",
     "reading",
 ]
 
@@ -71,20 +72,41 @@ def reading(path: Path, name: str) -> Iterator[None]:
 
 def read_frames(path: Path, report: Mapping[str, Any]) -> NDArray[np.floating[Any]]:
     """Read the frames of a run folder with a report."""
-    with reading(path, FRAMES), tifffile.TiffFile(path / FRAMES) as file:
-        series = file.series[0]
-        dtype = series.dtype
-        if dtype.kind != "f" or dtype.itemsize not in (4, 8):
-            raise ValueError(f"the frames are of type {dtype}, not of real numbers")
-        # Frames are written without compression: what is allocated is on the disk already.
-        if series.nbytes > (path / FRAMES).stat().st_size:
-            raise ValueError("the frames are compressed or longer than the file")
-        shape = tuple(report.get("frames_shape") or series.shape)
-        if math.prod(shape) != math.prod(series.shape):
-            raise ValueError(f"the frames have shape {series.shape} instead of {shape}")
-        frames: NDArray[np.floating[Any]] = np.asarray(series.asarray()).reshape(shape)
+    with reading(path, FRAMES):
+        frames = read_pixels(path / FRAMES, report.get("frames_shape"))
+        if frames.dtype.kind != "f":
+            raise ValueError(f"the frames are of type {frames.dtype}, not of real numbers")
         # Values on a large offset are written in double precision.
         return frames if frames.dtype == np.float64 else np.asarray(frames, np.float32)
+
+
+def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
+    """Read an image of a folder, after its type and length are checked.
+
+    Parameters
+    ----------
+    file : Path
+        A TIFF file without compression, as `ometiff.write_ome_tiff` writes it.
+    shape : sequence of int, optional
+        What a report says of it; else that of the file.
+
+    Raises
+    ------
+    Exception
+        Of whatever kind the library raises, and ValueError if it is another image.
+    """
+    with tifffile.TiffFile(file) as tiff:
+        series = tiff.series[0]
+        found = tuple(series.shape)
+        if series.dtype.kind not in "biufc":
+            raise ValueError(f"the pixels are of type {series.dtype}")
+        # Without compression, all that is allocated is on the disk already.
+        if math.prod(found) * series.dtype.itemsize > file.stat().st_size:
+            raise ValueError("the image is compressed or longer than the file")
+        if shape is not None and math.prod(shape) != math.prod(found):
+            raise ValueError(f"the image has shape {found} instead of {tuple(shape)}")
+        pixels: NDArray[Any] = np.asarray(series.asarray())
+        return pixels if shape is None else pixels.reshape(tuple(shape))
 
 
 def load_arrays(

@@ -37,6 +37,12 @@ def _pixel_type(name: str) -> str:
     return name
 
 
+def _increasing(limits: list[float]) -> list[float]:
+    if not limits[0] < limits[1]:
+        raise ValueError("must be a smaller and a larger number")
+    return limits
+
+
 #: No file, image or training comes near the end of this range, which all integers of NumPy hold.
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Length = Annotated[int, Field(ge=1, le=2**53)]
@@ -45,6 +51,7 @@ PixelType = Annotated[str, AfterValidator(_pixel_type)]
 Text = Annotated[str, Field(max_length=100_000)]
 Unit = Annotated[str, Field(min_length=1, max_length=100)]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+Limits = Annotated[Pair, AfterValidator(_increasing)]
 Matrix2 = Annotated[list[Pair], Field(min_length=2, max_length=2)]
 Row3 = Annotated[list[float], Field(min_length=3, max_length=3)]
 Matrix3 = Annotated[list[Row3], Field(min_length=3, max_length=3)]
@@ -159,18 +166,30 @@ class RunReport(Report):
 
 
 class LookReport(Described):
-    """How a layer looks."""
+    """How a layer looks; numbers may stand there as text."""
+
+    model_config = ConfigDict(strict=False)
 
     name: Text | None = None
     visible: bool | None = None
     opacity: Annotated[float, Field(ge=0, le=1)] | None = None
-    blending: Annotated[str, Field(pattern="^[a-z_]{1,40}$")] | None = None
-    contrast_limits: Pair | None = None
+    blending: (
+        Literal[
+            "additive",
+            "minimum",
+            "multiplicative",
+            "opaque",
+            "translucent",
+            "translucent_no_depth",
+        ]
+        | None
+    ) = None
+    contrast_limits: Limits | None = None
     gamma: PositiveFloat | None = None
     rgb: bool | None = None
     length: PositiveFloat | None = None
     edge_width: PositiveFloat | None = None
-    edge_contrast_limits: Pair | None = None
+    edge_contrast_limits: Limits | None = None
     vector_style: Literal["line", "triangle", "arrow"] | None = None
     coloured_by: Text | None = None
     colormap: Text | None = None
