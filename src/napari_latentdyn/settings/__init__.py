@@ -8,7 +8,6 @@ needed.
 
 from __future__ import annotations
 
-import json
 import types
 import typing
 from pathlib import Path
@@ -26,6 +25,7 @@ from napari_latentdyn.settings.method import (
     PhysicsSettings,
 )
 from napari_latentdyn.settings.run import OutputSettings, TrainingSettings
+from napari_latentdyn.settings.text import read_json
 
 __all__ = [
     "ImageSettings",
@@ -172,7 +172,7 @@ class Settings(FrozenModel):
         """
         path = Path(source)
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
         except OSError as error:
             raise SettingsError(
                 f"cannot read the settings file {path}: {error.strerror}."
