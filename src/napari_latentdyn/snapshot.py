@@ -147,8 +147,8 @@ def snapshot(
     """Copy one plane of an image layer.
 
     Of a stack the frame at `index` or the frame shown is taken, of a multiscale
-    layer the full resolution, of an RGBA image the three colours. Lazy data is
-    computed for this plane alone.
+    layer the full resolution, of an RGBA image the three colours, whose
+    transparent pixels are missing. Lazy data is computed for this plane alone.
 
     Parameters
     ----------
@@ -179,8 +179,13 @@ def snapshot(
     if layer.multiscale:
         notes.append("the full resolution is used")
     if rgb and plane.shape[-1] == 4:
+        clear = plane[..., 3] == 0
         plane = np.ascontiguousarray(plane[..., :3])
-        notes.append("transparency is left out")
+        if clear.any():
+            missing = clear if missing is None else missing | clear
+            notes.append("transparent pixels are missing")
+        else:
+            notes.append("transparency is left out")
     return Snapshot(
         array=plane,
         channel_axis=-1 if rgb else None,
