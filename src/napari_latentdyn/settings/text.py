@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from napari_latentdyn.errors import readable
+
 __all__ = ["parse_json", "read_json", "shorten", "shown"]
 
 #: Largest file of text that is read, in bytes: no report or settings come near it.
@@ -47,13 +49,8 @@ def read_json(path: Path) -> Any:
 
 
 def shorten(text: str, longest: int = _LONGEST) -> str:
-    """Return text in one line, cut in the middle where it is longer than `longest`."""
-    # Encoding and back turns lone surrogates, which cannot be printed, into question marks.
-    line = " ".join(text[: 20 * longest].encode("utf-8", "replace").decode().split())
-    line = "".join(letter if letter.isprintable() else "?" for letter in line)
-    if len(text) <= 20 * longest and len(line) <= longest:
-        return line
-    return f"{line[: longest * 2 // 3]}…{line[len(line) - longest // 4 :]}"
+    """Return text in one line of at most `longest` characters that can be printed."""
+    return readable(text, longest)
 
 
 def shown(value: Any) -> str:
