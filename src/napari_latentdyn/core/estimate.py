@@ -24,7 +24,7 @@ _GPU_MATCHING = 5e-6
 _GPU_MEMBER = 3.0
 #: Part of it that is left where the networks give a velocity to start from.
 _STARTED = 0.15
-#: What judging the members by hidden blocks adds.
+#: What predicting hidden blocks adds.
 _HOLD_OUT = 1.25
 
 
@@ -105,9 +105,7 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     seconds = _CPU_MATCHING * pixels if device == "cpu" else _GPU_MATCHING * pixels + _GPU_MEMBER
     if settings.training.start_from != "scratch" and settings.model.refinement == "short":
         seconds *= _STARTED
-    if settings.model.weighting == "held_out" and settings.model.members > 1:
-        seconds *= _HOLD_OUT
-    return settings.model.members * seconds
+    return settings.model.members * seconds * _HOLD_OUT
 
 
 def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
