@@ -15,11 +15,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_latentdyn.cli.images import read_image, read_mask
     from napari_latentdyn.core.deformation import Deformation
     from napari_latentdyn.core.dynamics import Dynamics
     from napari_latentdyn.core.fit import Progress, fit
     from napari_latentdyn.core.fit_pair import fit_pair
+    from napari_latentdyn.core.images import read_image, read_mask
     from napari_latentdyn.core.pair import ImagePair
     from napari_latentdyn.errors import UserError
     from napari_latentdyn.settings import Settings
@@ -49,8 +49,8 @@ _HOMES = {
     "UserError": "napari_latentdyn.errors",
     "fit": "napari_latentdyn.core.fit",
     "fit_pair": "napari_latentdyn.core.fit_pair",
-    "read_image": "napari_latentdyn.cli.images",
-    "read_mask": "napari_latentdyn.cli.images",
+    "read_image": "napari_latentdyn.core.images",
+    "read_mask": "napari_latentdyn.core.images",
 }
 
 

@@ -9,6 +9,7 @@ __all__ = [
     "ExportError",
     "ExportWriteError",
     "FitError",
+    "ImageFileError",
     "MissingLibraryError",
     "OutOfMemoryError",
     "PairError",
@@ -37,6 +38,10 @@ class SettingsError(UserError, ValueError):
 
 class PairError(UserError, ValueError):
     """Two images cannot be used as a pair."""
+
+
+class ImageFileError(UserError, ValueError):
+    """A file cannot be read as one image."""
 
 
 class CalibrationError(UserError, ValueError):

@@ -162,13 +162,11 @@ def test_images_of_different_places_are_told(call, geo_pair, tmp_path, tiny):
     assert told in answer.err
 
 
-def test_without_rasterio_a_geotiff_is_an_image(call, geo_pair, tmp_path, tiny, monkeypatch):
+def test_without_rasterio_a_geotiff_is_refused(call, geo_pair, tmp_path, tiny, monkeypatch):
     monkeypatch.setitem(sys.modules, "rasterio", None)
-    run = tmp_path / "run"
-    assert call("run", *geo_pair, "-o", run, *tiny, "-q").code == 0
-    report = read_run(run).report
-    assert "geo" not in report["inputs"]["first"]
-    assert report["placement"]["scale"] == [100.0, 100.0]
+    done = call("run", *geo_pair, "-o", tmp_path / "run", *tiny, "-q")
+    assert done.code == 2
+    assert "needs the library rasterio, which is missing" in done.err
 
 
 # A script --------------------------------------------------------------------------------------

@@ -25,7 +25,8 @@ def test_progress_tells_each_step_and_every_term(
 ) -> None:
     monkeypatch.setattr(fit_module, "_SHOW_EVERY", 0.0)
     seen, dynamics = finished(fit(drifting, small_settings()))
-    assert [p.phase for p in seen] == ["prepare"] * 4 + ["train"] * 4 + ["render"]
+    assert [p.phase for p in seen] == ["prepare"] * 5 + ["train"] * 4 + ["render"]
+    assert (seen[4].step, seen[4].total) == (400, 400), "the end of a phase is told, too"
     training = [p for p in seen if p.phase == "train"]
     assert [p.step for p in training] == [1, 2, 3, 4]
     assert all(p.total == 4 for p in training)
@@ -46,7 +47,8 @@ def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) 
     assert all(0 <= p.step <= p.total for p in prepared)
     assert np.all(np.diff([p.step for p in prepared]) >= 0)
     # Thousands of pieces of work, of which a user wants to see ten in a second.
-    assert 2 <= len(prepared) <= 2 + prepared[-1].seconds / 0.1
+    assert prepared[-1].step == 300
+    assert 2 <= len(prepared) <= 3 + prepared[-1].seconds / 0.1
     assert "2 of 2" in prepared[-1].message
     assert dynamics.ensemble.velocities.shape == (2, 2, 64, 64)
     assert np.abs(dynamics.ensemble.velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.cli.images import ImageFile
+from napari_latentdyn.core.images import ImageFile
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.georeference import same_place
@@ -50,7 +50,7 @@ def check_pixel_sizes(first: ImageFile, last: ImageFile) -> None:
 
 def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
     """Return a sentence for everything that may not be meant as it is."""
-    found = []
+    found = list(dict.fromkeys((*first.notes, *last.notes)))
     infinite = [
         f"{count} in {image.name}"
         for image in (first, last)

@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import OutputError
-from napari_latentdyn.cli.images import ImageFile
 from napari_latentdyn.cli.plot import plot_over_time
 from napari_latentdyn.cli.runs import report_of
 from napari_latentdyn.core.atomic import replace_folder, write_text
+from napari_latentdyn.core.images import ImageFile
 from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
 from napari_latentdyn.core.ometiff import write_ome_tiff
 from napari_latentdyn.core.pair import ImagePair

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from napari_latentdyn.errors import UserError
+from napari_latentdyn.errors import ImageFileError, UserError
 
 __all__ = ["ImageFileError", "OutputError", "UsageError"]
 
 
 class UsageError(UserError, ValueError):
     """The arguments cannot be understood."""
-
-
-class ImageFileError(UserError, ValueError):
-    """A file cannot be read as one image."""
 
 
 class OutputError(UserError):

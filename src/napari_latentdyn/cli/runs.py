@@ -11,11 +11,11 @@ from napari_latentdyn.cli.checks import check_pixel_sizes, oddities
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
-from napari_latentdyn.cli.images import ImageFile, read_image, read_mask
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.core import runfolder
+from napari_latentdyn.core.images import ImageFile, read_image, read_mask
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.errors import PairError, Stopped
 from napari_latentdyn.placement import Placement
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
                 ("first", "last"), files, arguments.mask or (None, None), strict=True
             )
         },
-        placement=placement_of(files[0]),
+        placement=placement_of(*files),
         overwrite=arguments.overwrite,
     )
 
@@ -173,11 +173,12 @@ def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
     return described | ({"geo": image.geo} if image.geo else {})
 
 
-def placement_of(image: ImageFile) -> dict[str, Any] | None:
-    """Return where the image lies in the world, if its file knows the size of a pixel."""
-    if image.pixel_size is None or image.unit is None:
-        return None
-    return Placement(scale=image.pixel_size, units=(image.unit, image.unit)).to_dict()
+def placement_of(*images: ImageFile) -> dict[str, Any] | None:
+    """Return where images lie in the world, from the first file that knows the pixel size."""
+    for image in images:
+        if image.pixel_size is not None and image.unit is not None:
+            return Placement(scale=image.pixel_size, units=(image.unit, image.unit)).to_dict()
+    return None
 
 
 #: Settings that only the initial fields use, which a training that goes on already has.

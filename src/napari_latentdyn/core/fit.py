@@ -213,13 +213,22 @@ class _Fit:
         pieces = initial_velocities(
             self.pair, self.settings, self.device, model if self.has_learned else None
         )
-        shown = -1.0
+        shown, total, message = -1.0, 0, ""
         while True:
             try:
                 done, total, message = next(pieces)
             except StopIteration as end:
                 result: Ensemble
                 self.pair, result = end.value
+                if total:
+                    # Who takes the time of each phase has to know when this one ends.
+                    yield Progress(
+                        "prepare",
+                        100 * total,
+                        100 * total,
+                        seconds=self._seconds(),
+                        message=message,
+                    )
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.

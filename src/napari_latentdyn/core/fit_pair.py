@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.dynamics import Dynamics
 from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.images.arrays import plain_array
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.settings.names import full_names
@@ -43,7 +44,8 @@ def fit_pair(
         "quick", "standard", "accurate" or "paper".
     pixel_size : float or (float, float), optional
         Distance between neighbouring pixels, in both directions or down and to
-        the right, in `units`.
+        the right, in `units`. Left out, the coordinates of an ``xarray.DataArray``
+        give both.
     units : str or (str, str), optional
         Unit of the pixel size, such as "meter".
     offset : (float, float)
@@ -86,6 +88,10 @@ def fit_pair(
     (1, 256, 256)
     """
     chosen = Settings.preset(preset).updated(full_names(settings))
+    if pixel_size is None and units is None:
+        known = plain_array(first, "first image")
+        if known.pixel_size is not None and known.unit is not None:
+            pixel_size, units = known.pixel_size, known.unit
     calibration = Calibration.of(
         pixel_size,
         units,

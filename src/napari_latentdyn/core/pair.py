@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.images.arrays import PlainArray, mask_of_bands, plain_array
 from napari_latentdyn.core.patches import Window
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.settings import ImageSettings
@@ -26,13 +27,15 @@ class ImagePair:
 
     Attributes
     ----------
-    first, last : ndarray of float32, shape (C, H, W)
-        The images in their own units; missing pixels hold the nearest valid
-        value, so that convolutions see nothing odd there.
+    first, last : ndarray of float32 or float64, shape (C, H, W)
+        The images in their own units, in double precision where single
+        precision would lose digits, such as of a relief in millimetres on a
+        large height; missing pixels hold the nearest valid value, so that
+        convolutions see nothing odd there.
     valid_first, valid_last : ndarray of bool, shape (H, W)
         False where a pixel is missing (NaN, infinite, masked, or the missing
         value).
-    low, high : ndarray of float32, shape (C,)
+    low, high : ndarray of the type of the images, shape (C,)
         Intensities that are mapped to 0 and 1, the same for both images.
     multichannel : bool
         Whether the inputs had a channel axis, which the results then keep.
@@ -41,12 +44,12 @@ class ImagePair:
         first image into that of the last.
     """
 
-    first: NDArray[np.float32]
-    last: NDArray[np.float32]
+    first: NDArray[np.floating[Any]]
+    last: NDArray[np.floating[Any]]
     valid_first: NDArray[np.bool_]
     valid_last: NDArray[np.bool_]
-    low: NDArray[np.float32]
-    high: NDArray[np.float32]
+    low: NDArray[np.floating[Any]]
+    high: NDArray[np.floating[Any]]
     multichannel: bool = False
     brightness: NDArray[np.float32] | None = None
 
@@ -68,7 +71,8 @@ class ImagePair:
         ----------
         first, last : array_like, shape (H, W), or 3-D with a channel axis
             Any boolean, integer or real type. NaN and infinite values are
-            missing pixels.
+            missing pixels, and so are masked ones of `numpy.ma` and dask arrays.
+            ``xarray.DataArray`` and tensors are taken as well.
         settings : ImageSettings, optional
             Channel, normalisation and missing value.
         channel_axis : int, optional
@@ -86,17 +90,22 @@ class ImagePair:
         """
         settings = settings or ImageSettings()
         axis_last = channel_axis if channel_axis_last is None else channel_axis_last
-        if np.ndim(last) == 2:
+        plain_a, plain_b = plain_array(first, "first image"), plain_array(last, "last image")
+        if plain_a.channel_axis is not None:
+            channel_axis = plain_a.channel_axis
+        if plain_b.channel_axis is not None:
+            axis_last = plain_b.channel_axis
+        if plain_b.values.ndim == 2:
             axis_last = None
-        if np.ndim(first) == 2:
+        if plain_a.values.ndim == 2:
             channel_axis = None
         if channel_axis is None and axis_last is None and (settings.channel or 0) > 0:
             raise PairError(
                 f"the images have one channel, so there is no channel {settings.channel}: leave "
                 "the channel out."
             )
-        a = _channels_first(first, channel_axis, settings.channel, "first")
-        b = _channels_first(last, axis_last, settings.channel, "last")
+        a = _channels_first(plain_a.values, channel_axis, settings.channel, "first")
+        b = _channels_first(plain_b.values, axis_last, settings.channel, "last")
         if a.shape[1:] != b.shape[1:]:
             raise PairError(
                 f"the first image has {_size(a)} pixels and the last {_size(b)}: crop or resample "
@@ -111,8 +120,10 @@ class ImagePair:
             raise PairError(
                 f"the images have {_size(a)} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
             )
-        valid_a = _valid(a, settings.missing_value, mask_first, "first")
-        valid_b = _valid(b, settings.missing_value, mask_last, "last")
+        own_a = _own_mask(plain_a, channel_axis, settings.channel)
+        own_b = _own_mask(plain_b, axis_last, settings.channel)
+        valid_a = _valid(a, settings.missing_value, mask_first, "first", own_a)
+        valid_b = _valid(b, settings.missing_value, mask_last, "last", own_b)
         for valid, name in ((valid_a, "first"), (valid_b, "last")):
             if not valid.any():
                 raise PairError(
@@ -126,6 +137,8 @@ class ImagePair:
                 if constant
                 else "both images are the same: choose two images of different times."
             )
+        if _single_keeps_digits(a, b, valid_a, valid_b):
+            a, b = a.astype(np.float32), b.astype(np.float32)
         low, high = _bounds(a, b, valid_a, valid_b, settings.normalisation)
         for image, valid, name in ((a, valid_a, "first"), (b, valid_b, "last")):
             if all(np.ptp(channel[valid]) == 0 for channel in image):
@@ -156,7 +169,8 @@ class ImagePair:
         The last one has the brightness of the first.
         """
         low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
-        first, last = (self.first - low) / span, (self.last - low) / span
+        first = ((self.first - low) / span).astype(np.float32, copy=False)
+        last = ((self.last - low) / span).astype(np.float32, copy=False)
         if self.brightness is not None:
             gain, offset = self.brightness.T[:, :, None, None]
             last = (last - offset) / gain
@@ -164,7 +178,7 @@ class ImagePair:
 
     def denormalise(
         self, frames: NDArray[np.float32], times: Sequence[float]
-    ) -> NDArray[np.float32]:
+    ) -> NDArray[np.floating[Any]]:
         """Bring frames of shape (T, C, H, W) at times back to the input's units.
 
         Their brightness goes over evenly from that of the first image to that of
@@ -220,12 +234,12 @@ class ImagePair:
 
 
 def _channels_first(
-    image: ArrayLike, channel_axis: int | None, channel: int | None, name: str
-) -> NDArray[np.float32]:
-    array = np.asarray(image)
+    array: NDArray[Any], channel_axis: int | None, channel: int | None, name: str
+) -> NDArray[np.float64]:
     if array.dtype.kind not in "buif":
+        kind = "complex values" if array.dtype.kind == "c" else f"values of type {array.dtype}"
         raise PairError(
-            f"the {name} image holds values of type {array.dtype}, which are no intensities: "
+            f"the {name} image holds {kind}, which are no intensities: "
             "convert it to integers or real numbers."
         )
     expected = 2 if channel_axis is None else 3
@@ -250,16 +264,52 @@ def _channels_first(
                 )
             array = array[channel : channel + 1]
     with np.errstate(over="ignore"):
-        return np.ascontiguousarray(array, dtype=np.float32)
+        return np.ascontiguousarray(array, dtype=np.float64)
+
+
+def _own_mask(
+    image: PlainArray, channel_axis: int | None, channel: int | None
+) -> NDArray[np.bool_] | None:
+    """Return where an array marks pixels of the chosen channels as missing."""
+    masked = image.masked
+    if masked is None:
+        return None
+    if channel_axis is not None and channel is not None:
+        return np.asarray(np.take(masked, channel, axis=channel_axis))
+    return mask_of_bands(masked, channel_axis, real=image.values.dtype.kind == "f")
+
+
+def _single_keeps_digits(
+    a: NDArray[np.float64],
+    b: NDArray[np.float64],
+    valid_a: NDArray[np.bool_],
+    valid_b: NDArray[np.bool_],
+) -> bool:
+    """Whether single precision resolves a ten thousandth of the range of each channel."""
+    for one, other in zip(a, b, strict=True):
+        values = np.concatenate([one[valid_a], other[valid_b]])
+        top, span = float(np.abs(values).max()), float(values.max() / 2 - values.min() / 2) * 2
+        if not top < float(np.finfo(np.float32).max) / 4:
+            return False
+        if span > 0 and top * 2.0**-24 > 1e-4 * span:
+            return False
+    return True
 
 
 def _valid(
-    image: NDArray[np.float32], missing_value: float | None, mask: ArrayLike | None, name: str
+    image: NDArray[np.float64],
+    missing_value: float | None,
+    mask: ArrayLike | None,
+    name: str,
+    own: NDArray[np.bool_] | None,
 ) -> NDArray[np.bool_]:
     present = np.isfinite(image)
     if missing_value is not None:
-        present &= image != np.float32(missing_value)
+        # Values of single precision are compared as they were written.
+        present &= (image != missing_value) & (image != np.float64(np.float32(missing_value)))
     valid: NDArray[np.bool_] = np.logical_and.reduce(present, axis=0)
+    if own is not None:
+        valid &= ~own
     if mask is not None:
         masked = np.asarray(mask, dtype=bool)
         if masked.shape != valid.shape:
@@ -272,12 +322,12 @@ def _valid(
 
 
 def _bounds(
-    a: NDArray[np.float32],
-    b: NDArray[np.float32],
+    a: NDArray[np.floating[Any]],
+    b: NDArray[np.floating[Any]],
     valid_a: NDArray[np.bool_],
     valid_b: NDArray[np.bool_],
     normalisation: str,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
     low, high = np.empty(len(a)), np.empty(len(a))
     for c in range(len(a)):
         values = np.concatenate([a[c][valid_a], b[c][valid_b]]).astype(np.float64)
@@ -287,17 +337,17 @@ def _bounds(
             # Tracers on a dark ground: almost all pixels can have one value.
             if robust[1] - robust[0] > 1e-3 * (high[c] - low[c]):
                 low[c], high[c] = robust
-        if np.float32(high[c]) <= np.float32(low[c]):
+        if a.dtype.type(high[c]) <= a.dtype.type(low[c]):
             high[c] = low[c] + max(1.0, abs(low[c]))
-    return low.astype(np.float32), high.astype(np.float32)
+    return low.astype(a.dtype), high.astype(a.dtype)
 
 
-def _fill(image: NDArray[np.float32], valid: NDArray[np.bool_]) -> NDArray[np.float32]:
+def _fill(image: NDArray[np.floating[Any]], valid: NDArray[np.bool_]) -> NDArray[np.floating[Any]]:
     if valid.all():
         return image
     nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return np.ascontiguousarray(image[:, nearest[0], nearest[1]])
 
 
-def _size(image: NDArray[np.float32]) -> str:
+def _size(image: NDArray[np.floating[Any]]) -> str:
     return f"{image.shape[1]} x {image.shape[2]}"

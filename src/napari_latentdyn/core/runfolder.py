@@ -180,7 +180,7 @@ def write_run(
         known = isinstance(interval.get("value"), (int, float))
         write_ome_tiff(
             files.path(FRAMES),
-            _floats(frames),
+            frames if np.asarray(frames).dtype == np.float64 else _floats(frames),
             "TYX" if frames.ndim == 3 else "TCYX",
             pixel_size=_pixel_size(placed),
             pixel_unit=_pixel_unit(placed),
@@ -226,7 +226,9 @@ def read_run(folder: str | Path) -> RunFolder:
     except SettingsError as error:
         raise RunFolderError(f"cannot open the run folder {path}: {error}") from None
     with _reading(path, FRAMES):
-        frames = np.asarray(tifffile.imread(path / FRAMES), dtype=np.float32)
+        frames = np.asarray(tifffile.imread(path / FRAMES))
+        # Values on a large offset are written in double precision.
+        frames = frames if frames.dtype == np.float64 else _floats(frames)
         frames = frames.reshape(report.get("frames_shape", frames.shape))
     fields = _load_arrays(path, FIELDS, ("velocity", "times"))
     times = np.asarray(report.get("times", ()), dtype=np.float64)

@@ -16,7 +16,7 @@ from napari_latentdyn.core.evidence import motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
+from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
@@ -86,12 +86,11 @@ class LearnController(QObject):
         self._revival = QTimer(self)
         self._revival.setSingleShot(True)
         self._revival.timeout.connect(self._on_still_there)
-        self._advice = Advice(self._viewer, view)
+        self._advice = Advice(view)
         self._choices = LayerChoices(
-            self._viewer, (view.first_image, view.last_image), self._on_images_changed
+            self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
-        self._jobs = Jobs(self._viewer, self._choices, self._results, fit)
-        view.imagesChosen.connect(self._on_images_changed)
+        self._jobs = Jobs(viewer, self._choices, self._results, fit)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -115,7 +114,6 @@ class LearnController(QObject):
             return
         self._open = True
         self._viewer.events.theme.connect(self._on_theme)
-        self._viewer.dims.events.point.connect(self._advice.schedule)
         self._on_theme()
         self._choices.connect()
         self._advice.start()
@@ -138,7 +136,6 @@ class LearnController(QObject):
             self._settle(State.IDLE)
         self._advice.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
-        self._viewer.dims.events.point.disconnect(self._advice.schedule)
         self._choices.disconnect()
 
     # --------------------------------------------------------------- actions
@@ -212,13 +209,8 @@ class LearnController(QObject):
         # The losses of the last training stay for the one that goes on from it after a preview.
         self._display.begin(anew=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
-        trains = job.settings.training.steps > 0
-        dissolve = job.dissolve() if trains and job.settings.output.preview else None
-        if dissolve is not None:
-            # A new layer takes long to draw: better now than while the training shows itself.
-            self._live.show(dissolve)
         self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=trains)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
         self._runner.start(job)
 
@@ -256,7 +248,7 @@ class LearnController(QObject):
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, result)
+        self._advice.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -349,16 +341,16 @@ class LearnController(QObject):
         settings: Settings | None = None
         try:
             settings = self._view.form.value()
-            problem = pair_problem(*layers, settings)
+            problem = self._choices.problem(settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
-        self._advice.update(layers, ready)
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:
             return
-        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
             can_train=ready is not None,
             can_continue=earlier is not None,

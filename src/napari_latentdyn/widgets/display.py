@@ -44,6 +44,7 @@ class ProgressDisplay:
         for event in events:
             if event.phase == "train":
                 self._view.loss_plot.add(event.step, event.losses)
+                self._view.loss_plot.show()
         if preview is not None and self._view.form.editor("output.preview").value():
             self._preview.show(preview)
         if rendering is not None:
@@ -55,7 +56,10 @@ class ProgressDisplay:
 
     def _show_event(self, event: Any) -> tuple[State, str]:
         if event.phase != "train":
-            self._view.show_progress(event.step, event.total)
+            doing = event.message.rstrip("….")
+            self._view.show_progress(
+                event.step, event.total, f"{doing} – %p %" if doing else "%p %"
+            )
             state = State.RENDERING if event.phase == "render" else State.PREPARING
             return state, sentence(event.message)
         text = "%p %"
