@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
+from napari_latentdyn.core.evidence import motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -283,7 +284,8 @@ class LearnController(QObject):
         if job.is_preview:
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
-            self._messages.say(preview_summary(waited, trained=self._view.continues))
+            said = preview_summary(waited, trained=self._view.continues)
+            self._messages.say(said, motion_sentence(result.dynamics.report))
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
         self._messages.say(
@@ -295,7 +297,8 @@ class LearnController(QObject):
                 anew=bool(job.previous_fingerprint) and not outcome.resumed,
                 can_continue=result.dynamics.checkpoint is not None,
                 converged=converged,
-            )
+            ),
+            motion_sentence(result.dynamics.report),
         )
 
     def _settle(self, state: State) -> None:
