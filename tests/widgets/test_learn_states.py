@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,42 @@ def test_training_shows_itself_and_ends(open_window: Open, images: Images, qtbot
     assert control(panel, "train", QPushButton).text() == "Train"
     assert names(viewer) == ["image 0", "image 1", "image frames", "image motion"]
     np.testing.assert_array_equal(viewer.layers["image frames"].data[0], images[0])
+
+
+def test_what_training_did_is_told_in_one_number(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    """The plot and the status line say what motion explains, before, meanwhile and after."""
+    said: list[str] = []
+
+    def scripted(pair: Any, settings: Any, **options: Any) -> Generator[Progress, None, Any]:
+        training = FakeFit(pause=0.05)(pair, settings, **options)
+        while True:
+            try:
+                done = next(training)
+            except StopIteration as end:
+                dynamics = end.value
+                break
+            now = 0.552 + 0.012 * done.step / done.total
+            said.append(status(panel)[0])
+            yield replace(done, agreement_before=0.552, agreement=now)
+        agreement = {"before": 0.552, "after": 0.564, "hidden": True}
+        dynamics.report["agreement"] = agreement
+        return dynamics
+
+    _, panel = open_window(*images, fit=scripted)
+    put(panel, {"training.steps": 20})
+    run(qtbot, panel)
+    assert re.search(r"step \d+ of 20; motion explains 5[56]\.\d % \(55\.2 % before", said[-1])
+    text = status(panel)[0]
+    assert text.startswith("Done: 20 steps in ")
+    assert "motion explains 56.4 % of the difference between the images" in text
+    assert "before training it was 55.2 %" in text
+    plot = control(panel, "loss_plot", LossPlot)
+    qtbot.waitUntil(lambda: len(plot.agreement.curve.getData()[0]) == 20)
+    assert plot.agreement.isVisibleTo(plot)
+    low, high = plot.agreement.getPlotItem().viewRange()[1]
+    assert 54.5 < low < 55.2 < 56.4 < high < 57.5, "a change by 1.2 % fills the axis"
 
 
 def test_a_training_that_no_longer_improves_is_done(

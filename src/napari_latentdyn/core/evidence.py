@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-__all__ = ["agreement_sentence"]
+__all__ = ["agreement_note", "agreement_sentence"]
+
+
+def agreement_note(before: float | None, now: float | None) -> str:
+    """Say in a few words what a training that goes on did, ``""`` where nothing was measured."""
+    if before is None or now is None:
+        return ""
+    return f"motion explains {_percent(now)} ({_percent(before)} before training)"
 
 
 def agreement_sentence(report: Mapping[str, Any]) -> str:

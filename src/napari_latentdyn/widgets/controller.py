@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
+from napari_latentdyn.core.evidence import agreement_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -289,6 +290,7 @@ class LearnController(QObject):
                 anew=bool(job.previous_fingerprint) and not outcome.resumed,
                 can_continue=result.dynamics.checkpoint is not None,
                 converged=converged,
+                effect=agreement_sentence(result.dynamics.report),
             )
         )
 

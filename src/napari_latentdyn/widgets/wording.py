@@ -164,6 +164,7 @@ def summary(
     anew: bool,
     can_continue: bool,
     converged: bool = False,
+    effect: str = "",
 ) -> str:
     """Return what a training ended with, in one or two sentences.
 
@@ -181,11 +182,14 @@ def summary(
         Whether there is a checkpoint.
     converged : bool
         Whether training ended because it no longer improved anything.
+    effect : str
+        What training did, in a sentence.
     """
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
     change = " The images had changed, so it began anew." if anew else ""
+    change += f" {effect}" if effect else ""
     if converged:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return (
