@@ -83,7 +83,9 @@ def test_a_first_answer_comes_from_what_was_learned_beforehand(
     assert text.startswith("Preview in ")
     assert "from what was learned beforehand; press Train" in text
     assert severity == "info"
-    assert is_one_sentence(text.replace(".", "", 1))
+    answer, _, arrows = text.rpartition(" Arrows ")
+    assert is_one_sentence(answer.replace(".", "", 1))
+    assert "x their length" in arrows
     (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
     assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
     assert np.isfinite(frames.data).all()

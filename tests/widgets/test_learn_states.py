@@ -394,3 +394,34 @@ def test_layers_in_different_places_are_told(open_window: Open, images: Images, 
     assert "lie in different places" in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+
+
+def test_arrows_without_texture_are_hidden_and_their_scale_is_told(
+    open_window: Open, qtbot: Any
+) -> None:
+    """Half of the scene drifts, the other half is flat: nothing tells whether that moves."""
+    first, last = (np.full((48, 96), 120, np.uint8) for _ in range(2))
+    random = np.random.default_rng(3)
+    wide = random.integers(0, 250, (60, 60)).astype(float)
+    for axis in (0, 1):
+        wide = sum(np.roll(wide, s, axis) for s in (-1, 0, 1)) / 3
+    first[:, :48], last[:, :48] = wide[4:52, 4:52], wide[2:50, 1:49]
+    viewer, panel = open_window(first, last)
+    run(qtbot, panel, "preview")
+    (arrows,) = made(viewer, "fields")
+    starts = arrows.data[:, 0, 1:]
+    assert 20 < starts[:, 1].max() < 60
+    told = re.search(r"Arrows ([\d.]+) x their length; (\d+) % hidden", status(panel)[0])
+    assert told is not None, status(panel)[0]
+    assert float(told[1]) == arrows.length
+    assert 35 < int(told[2]) < 55
+    heads = starts + arrows.length * arrows.data[:, 1, 1:]
+    assert heads.min() >= -0.5 - 1e-3
+    assert (heads.max(axis=0) <= np.array([47.5, 95.5]) + 1e-3).all()
+    # Who wants them all switches that off.
+    put(panel, {"output.hide_doubtful": False})
+    run(qtbot, panel, "preview")
+    (arrows,) = made(viewer, "fields")
+    assert arrows.data[:, 0, 2].max() > 90
+    assert "hidden" not in status(panel)[0]
+    assert f"Arrows {arrows.length:g} x their length." in status(panel)[0]

@@ -28,6 +28,7 @@ from napari_latentdyn.widgets.runner import Leash, Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
+    arrow_summary,
     preset_of,
     preview_summary,
     sentence,
@@ -278,21 +279,30 @@ class LearnController(QObject):
         if job.is_preview:
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
-            self._messages.say(preview_summary(waited, trained=self._view.continues))
+            text = preview_summary(waited, trained=self._view.continues)
+            self._messages.say(f"{text}{self._arrows(job)}")
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
-        self._messages.say(
-            summary(
-                result.steps,
-                planned,
-                seconds,
-                shown=result.can_be_saved,
-                anew=bool(job.previous_fingerprint) and not outcome.resumed,
-                can_continue=result.dynamics.checkpoint is not None,
-                converged=converged,
-                effect=agreement_sentence(result.dynamics.report),
-            )
+        text = summary(
+            result.steps,
+            planned,
+            seconds,
+            shown=result.can_be_saved,
+            anew=bool(job.previous_fingerprint) and not outcome.resumed,
+            can_continue=result.dynamics.checkpoint is not None,
+            converged=converged,
+            effect=agreement_sentence(result.dynamics.report),
         )
+        self._messages.say(f"{text}{self._arrows(job)}")
+
+    def _arrows(self, job: Job) -> str:
+        """Say how long arrows are drawn, and that some are hidden."""
+        from napari_latentdyn.layers import METADATA_KEY, find_layer
+
+        layer = find_layer(self._viewer, job.run_id, "fields")
+        if layer is None:
+            return ""
+        return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
 
     def _settle(self, state: State) -> None:
         self.state = state

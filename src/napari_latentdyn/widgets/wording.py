@@ -8,11 +8,13 @@ from collections.abc import Callable
 from math import ceil, floor, inf
 from typing import Any
 
+from napari_latentdyn.arrows import scale_note
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
 __all__ = [
     "amount",
+    "arrow_summary",
     "common_name",
     "duration",
     "learning_key",
@@ -37,6 +39,7 @@ _KEPT = (
     "output.frames",
     "output.times",
     "output.arrow_spacing",
+    "output.hide_doubtful",
     "output.latents",
     "output.confidence",
     "output.preview",
@@ -220,6 +223,24 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         else "press Train to learn these two images"
     )
     return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+
+
+def arrow_summary(length: float, hidden: float) -> str:
+    """Return how arrows are drawn, as a sentence that follows others.
+
+    Parameters
+    ----------
+    length : float
+        Factor by which they are longer than the motion of one stage.
+    hidden : float
+        Part of them that is not drawn.
+    """
+    note = scale_note(length)
+    why = ""
+    if hidden > 0:
+        share = "some" if hidden < 0.005 else f"{round(100 * hidden)} %"
+        why = f"; {share} hidden where nothing shows the motion"
+    return f" {note[0].upper()}{note[1:]}{why}."
 
 
 def _short(seconds: float) -> str:
