@@ -95,6 +95,9 @@ def test_losses_are_shown_where_no_agreement_is_known_or_where_the_user_asks(
     qtbot.wait(plot.INTERVAL_MS + 150)
     assert plot.pages.currentWidget() is plot.agreement
     assert not plot.choice.isHidden()
+    plot.resize(340, 160)
+    wanted = plot.choice.fontMetrics().horizontalAdvance(plot.choice.currentText())
+    assert plot.choice.sizeHint().width() > wanted + 15, "its text is not cut"
     qtbot.keyClick(plot.choice, Qt.Key.Key_End)
     assert plot.choice.currentText() == "losses"
     assert plot.pages.currentWidget() is plot.plot

@@ -18,7 +18,7 @@ __all__ = ["LossPlot"]
 
 
 _AGREEMENT, _LOSSES = "agreement", "losses"
-_TEXTS = {_AGREEMENT: "explained by motion", _LOSSES: "losses"}
+_TEXTS = {_AGREEMENT: "explained", _LOSSES: "losses"}
 _TIPS = {
     _AGREEMENT: "How much of the difference between the two images goes away when both are carried "
     "half way, in blocks spread over the image, over the optimiser steps: 100 % where they then "
@@ -69,6 +69,7 @@ class LossPlot(QWidget):
         self.choice = ChoiceBox()
         self.choice.setObjectName("plot_shows")
         self.choice.set_items(_TEXTS.items())
+        self.choice.setMinimumContentsLength(max(map(len, _TEXTS.values())))
         self.choice.setValue(_AGREEMENT)
         self.choice.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Fixed)
         self.choice.edited.connect(self._on_choice)
