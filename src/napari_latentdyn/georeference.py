@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from napari_latentdyn.core.images.raster import opened, place_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -35,26 +36,17 @@ def read_geo(path: Path, shape: tuple[int, int] | None = None) -> dict[str, Any]
         shape.
     """
     try:
-        import rasterio
-        from rasterio.errors import NotGeoreferencedWarning, RasterioError
+        from rasterio.errors import RasterioError
     except ImportError:
         return None
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path) as file:
-                crs, transform, found = file.crs, file.transform, file.shape
+        with opened(path) as file:
+            _size, _unit, geo = place_of(file)
+            found = file.shape
     except RasterioError:
         # As an image it can be read all the same.
         return None
-    if crs is None or transform.is_identity or (shape is not None and shape != tuple(found)):
-        return None
-    units = "degree" if crs.is_geographic else str(crs.linear_units)
-    return {
-        "crs_wkt": crs.to_wkt(),
-        "transform": [float(value) for value in transform[:6]],
-        "units": units,
-    }
+    return geo if shape is None or shape == tuple(found) else None
 
 
 def geo_of_layer(layer: Image) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""A copy of the plane of an image layer that is shown, with where it lies."""
+"""A copy of one plane of an image layer, with where it lies."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.frames import clipped, frame_text, front_sizes, shown_index
 from napari_latentdyn.georeference import geo_of_layer
 from napari_latentdyn.placement import Placement
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image
 
-__all__ = ["Snapshot", "snapshot"]
+__all__ = ["Snapshot", "frame_key", "snapshot"]
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Snapshot:
         What of the layer is used, for the user; empty if it is all of it.
     layer_id : str
         The same for all snapshots of one layer.
+    index : tuple of int
+        Position of the plane along each axis in front of it.
     metadata : dict
         A copy of the layer's metadata.
     geo : dict or None
@@ -52,14 +55,30 @@ class Snapshot:
     layer_id: str
     metadata: dict[str, Any]
     geo: dict[str, Any] | None = None
+    index: tuple[int, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The same for all snapshots of one frame of one layer."""
+        return frame_key(self.layer_id, self.index)
 
 
-def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> Snapshot:
-    """Copy the plane of an image layer that is shown.
+def frame_key(layer_id: str, index: Sequence[int]) -> str:
+    """Return a text that is the same for one frame of one layer."""
+    return " ".join([layer_id, *map(str, index)])
 
-    Of a stack the frame shown is taken, of a multiscale layer the full
-    resolution, of an RGBA image the three colours. Lazy data is computed for
-    this plane alone.
+
+def snapshot(
+    layer: Image,
+    current_step: Sequence[int] | Dims | None = None,
+    *,
+    index: Sequence[int] | None = None,
+) -> Snapshot:
+    """Copy one plane of an image layer.
+
+    Of a stack the frame at `index` or the frame shown is taken, of a multiscale
+    layer the full resolution, of an RGBA image the three colours. Lazy data is
+    computed for this plane alone.
 
     Parameters
     ----------
@@ -69,6 +88,8 @@ def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> 
         Best ``viewer.dims``, which says where in the world the sliders stand.
         Otherwise indices into the layer's axes, right-aligned. Without it the
         first frame is taken.
+    index : sequence of int, optional
+        Position along each axis in front of the plane, whatever is shown.
 
     Raises
     ------
@@ -80,15 +101,12 @@ def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> 
     if not isinstance(layer, Image) or layer.ndim < 2:
         raise PairError(f"the layer '{layer.name}' is not an image; choose an image layer.")
     data = layer.data[0] if layer.multiscale else layer.data
-    index = _plane_index(layer, current_step)
-    plane = np.array(data[index] if index else data, copy=True)
+    sizes = front_sizes(layer)
+    place = shown_index(layer, current_step) if index is None else clipped(index, sizes)
+    plane = np.array(data[place] if place else data, copy=True)
     notes = []
-    if index:
-        sizes = data.shape[: len(index)]
-        where = " and ".join(
-            f"frame {position + 1} of {size}" for position, size in zip(index, sizes, strict=True)
-        )
-        notes.append(f"{where} is used, the one shown")
+    if any(size > 1 for size in sizes):
+        notes.append(f"using {frame_text(layer, place)}")
     if layer.multiscale:
         notes.append("the full resolution is used")
     if layer.rgb and plane.shape[-1] == 4:
@@ -97,40 +115,11 @@ def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> 
     return Snapshot(
         array=plane,
         channel_axis=-1 if layer.rgb else None,
-        placement=Placement.from_layer(layer, index),
+        placement=Placement.from_layer(layer, place),
         name=layer.name,
         note=f"{layer.name}: {', '.join(notes)}." if notes else "",
         layer_id=str(layer.unique_id),
         metadata=dict(layer.metadata),
         geo=geo_of_layer(layer),
+        index=place,
     )
-
-
-def _plane_index(layer: Image, step: Sequence[int] | Dims | None) -> tuple[int, ...]:
-    front = layer.ndim - 2
-    if front == 0:
-        return ()
-    if step is None:
-        return (0,) * front
-    if hasattr(step, "point"):
-        position = layer.world_to_data(_point_in_layer_units(layer, step))
-    else:
-        values = [0] * layer.ndim + [int(value) for value in step]
-        position = values[-layer.ndim :]
-    sizes = layer.level_shapes[0] if layer.multiscale else layer.data.shape
-    return tuple(
-        int(np.clip(round(float(value)), 0, size - 1))
-        for value, size in zip(position[:front], sizes[:front], strict=True)
-    )
-
-
-def _point_in_layer_units(layer: Image, dims: Dims) -> NDArray[np.float64]:
-    point = np.zeros(layer.ndim)
-    count = min(layer.ndim, len(dims.point))
-    point[-count:] = dims.point[-count:]
-    if dims.units is None or len(dims.units) < layer.ndim:
-        return point
-    for axis, (shown, own) in enumerate(zip(dims.units[-layer.ndim :], layer.units, strict=True)):
-        if shown.dimensionality == own.dimensionality:
-            point[axis] *= float((1 * shown).to(own).magnitude)
-    return point

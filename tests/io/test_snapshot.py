@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points
 
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.layers import snapshot
 
 STACK = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
@@ -30,7 +31,24 @@ def test_plain_image_is_copied() -> None:
 def test_frame_shown_of_a_stack() -> None:
     snap = snapshot(Image(STACK, name="ice"), (3, 0, 0))
     np.testing.assert_array_equal(snap.array, STACK[3])
-    assert snap.note == "ice: frame 4 of 5 is used, the one shown."
+    assert snap.note == "ice: using frame 4 of 5."
+
+
+def test_a_frame_by_its_index() -> None:
+    layer = Image(STACK, name="ice")
+    snap = snapshot(layer, index=(2,))
+    np.testing.assert_array_equal(snap.array, STACK[2])
+    assert snap.index == (2,)
+    assert snap.layer_id == snapshot(layer).layer_id
+    assert snap.key == snapshot(layer, (2, 0, 0)).key != snapshot(layer).key
+
+
+def test_time_comes_before_other_axes() -> None:
+    labels = ("c", "z", "t", "y", "x")
+    layer = Image(np.zeros((1, 3, 4, 5, 6)), axis_labels=labels)
+    assert frame_axes(layer) == [(2, "t", 4), (1, "z", 3)]
+    by_unit = Image(np.zeros((3, 4, 5, 6)), units=("um", "minute", "um", "um"))
+    assert frame_axes(by_unit) == [(1, "axis -3", 4), (0, "axis -4", 3)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +62,7 @@ def test_several_leading_axes() -> None:
     data = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     snap = snapshot(Image(data), (1, 2, 0, 0))
     np.testing.assert_array_equal(snap.array, data[1, 2])
-    assert "frame 2 of 2 and frame 3 of 3" in snap.note
+    assert "axis -4 2 of 2, axis -3 3 of 3" in snap.note
 
 
 @pytest.mark.parametrize("frame", [0, 2, 4])

@@ -166,7 +166,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
 
 
 @pytest.mark.parametrize("axes", [1, 2])
-def test_of_a_stack_the_frame_shown_is_used(
+def test_of_a_stack_the_frame_shown_is_proposed(
     open_window: Open, images: Images, qtbot: Any, axes: int
 ) -> None:
     fake = FakeFit(gate=threading.Event())
@@ -174,26 +174,19 @@ def test_of_a_stack_the_frame_shown_is_used(
     if axes == 2:
         stack = np.stack([stack[::-1], stack])
     viewer, panel = open_window(fit=fake)
-    viewer.add_image(stack, name="stack")
     viewer.add_image(images[1], name="single")
+    viewer.add_image(stack, name="stack")
     for axis, frame in enumerate((1, 3)[-axes:]):
         viewer.dims.set_current_step(axis, frame)
-    qtbot.waitUntil(lambda: "4 of 5" in control(panel, "estimate").text())
     choose(panel, "first_image", "stack")
     choose(panel, "last_image", "single")
     press(qtbot, panel, "train")
-    assert "frame 4 of 5 is used, the one shown" in status(panel)[0]
+    said = "using frame 4 of 5" if axes == 1 else "using axis -4 2 of 2, axis -3 4 of 5"
+    assert said in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     np.testing.assert_array_equal(trained_on(fake)[0], np.roll(images[0], 3, axis=0))
     assert status(panel)[0].startswith("Done")
-
-
-def test_two_frames_of_one_stack_say_how(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(fit=FakeFit())
-    viewer.add_image(np.stack(images), name="stack")
-    choose(panel, "last_image", "stack")
-    assert "split the stack" in refused(panel)
 
 
 def test_multiscale_gives_its_full_resolution(
@@ -243,7 +236,8 @@ def test_zarr(open_window: Open, images: Images, qtbot: Any) -> None:
     for number, image in enumerate(images):
         stored = zarr.array(np.stack([image, image.T]), chunks=(1, 16, 16))
         viewer.add_image(stored, name=f"zarr {number}", contrast_limits=(0, 255))
-    viewer.dims.set_current_step(0, 1)
+    for end in ("first_frame", "last_frame"):
+        control(panel, end).setValue(2)
     run(qtbot, panel)
     np.testing.assert_array_equal(trained_on(fake), [image.T for image in images])
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from pprint import pformat
 from typing import Any
@@ -17,11 +18,10 @@ from napari_latentdyn.settings import Settings, iter_fields
 __all__ = ["changes_from_preset", "script_text", "write_script"]
 
 _SCRIPT = '''\
-"""Makes the result {name!r} again: python {file} [FIRST LAST] [-o FOLDER].
+"""Makes a result of napari-latentdyn again: run it with [FIRST LAST] [-o FOLDER].
 
-Dropped onto napari, it shows the result in the viewer instead.
-Written by napari-latentdyn {version}; the same images, settings and seed give the
-same result on the same kind of computer.
+Dropped onto napari, it shows the result in the viewer instead. The same images,
+settings and seed give the same result on the same kind of computer.
 """
 
 import argparse
@@ -83,7 +83,8 @@ def main(arguments=None):
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("first", nargs="?", default=FIRST, help="first image (%(default)s)")
     parser.add_argument("last", nargs="?", default=LAST, help="last image (%(default)s)")
-    parser.add_argument("-o", "--output", default=NAME + "-again", help="folder to write")
+    again = Path(NAME).name + "-again"
+    parser.add_argument("-o", "--output", default=again, help="folder to write")
     chosen = parser.parse_args(arguments)
     if Path(chosen.output).exists():
         parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
@@ -179,14 +180,14 @@ def write_script(
         If the user asked for it.
     """
     steps = Steps(1, on_progress, should_stop)
-    text = script_text(source, Path(path).name)
+    text = script_text(source)
     with new_file(path, overwrite=overwrite, what="the script") as file:
         write_text(file, text)
         steps.next()
     return Path(path)
 
 
-def script_text(source: Source, file: str = "script.py") -> str:
+def script_text(source: Source) -> str:
     """Return the text of the script.
 
     Raises
@@ -199,14 +200,21 @@ def script_text(source: Source, file: str = "script.py") -> str:
     inputs = {end: dict((source.report.get("inputs") or {}).get(end) or {}) for end in _ENDS}
     paths = [inputs[end].get("path") for end in _ENDS]
     from_files = all(isinstance(path, str) for path in paths)
-    constants = [f"NAME = {source.name!r}"]
+    constants = [
+        f"NAME = {_literal(str(source.name))}",
+        f"VERSION = {_literal(source.report.get('version'))}  # that wrote this script",
+    ]
     if from_files:
         masks = [inputs[end].get("mask") for end in _ENDS]
-        constants += [f"FIRST = {paths[0]!r}", f"LAST = {paths[1]!r}", f"MASKS = {masks!r}"]
+        constants += [
+            f"FIRST = {_literal(paths[0])}",
+            f"LAST = {_literal(paths[1])}",
+            f"MASKS = {_literal(masks)}",
+        ]
         imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
         pair = _PAIR_OF_FILES
     elif source.folder is not None:
-        constants += ["FIRST = LAST = None", f"RUN = {str(source.folder)!r}"]
+        constants += ["FIRST = LAST = None", f"RUN = {_literal(str(source.folder))}"]
         imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
         pair = _PAIR_OF_RUN
     else:
@@ -214,23 +222,44 @@ def script_text(source: Source, file: str = "script.py") -> str:
             "a script needs the files of both images or a run folder, and knows neither; save the "
             "result as a run folder first."
         )
-    constants.append(f"INPUTS = {pformat(inputs, width=98, sort_dicts=False)}")
-    placement = pformat(source.report.get("placement"), width=98, sort_dicts=False)
-    constants.append(f"PLACEMENT = {placement}")
+    constants.append(f"INPUTS = {_literal(inputs)}")
+    constants.append(f"PLACEMENT = {_literal(source.report.get('placement'))}")
     preset, changes = changes_from_preset(source.settings)
     return _SCRIPT.format(
-        name=source.name,
-        file=file,
-        version=source.report.get("version") or "",
         imports=imports,
         preset=preset,
-        changes="".join(f"        {name!r}: {value!r},\n" for name, value in changes.items()),
+        changes="".join(
+            f"        {_literal(name)}: {_literal(value)},\n" for name, value in changes.items()
+        ),
         constants="\n".join(constants),
         pair=pair,
     )
 
 
 _ENDS = ("first", "last")
+
+
+def _literal(value: Any) -> str:
+    """Return a value of a report as a literal of Python.
+
+    Names and reports come from others, and whatever they hold must stay data:
+    nothing of them stands in the script in any other way than this.
+    """
+    text = pformat(_plain(value), width=98, sort_dicts=False)
+    # Characters beyond ASCII as escapes: no encoding or invisible sign changes what is read.
+    return text.encode("ascii", "backslashreplace").decode("ascii")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _plain(entry) for key, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_plain(entry) for entry in value)
+    if value is None or isinstance(value, bool | int | str):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    return str(value)
 
 
 def changes_from_preset(settings: Settings) -> tuple[str, dict[str, Any]]:

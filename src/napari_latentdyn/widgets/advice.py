@@ -1,4 +1,4 @@
-"""What the window says before a training: devices, memory and time, stacks, the interval."""
+"""What the window says before a training: devices, memory and time, the interval."""
 
 from __future__ import annotations
 
@@ -17,7 +17,6 @@ from napari_latentdyn.widgets.worker import Job, Outcome, look_for_devices
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from napari.viewer import Viewer
 
     from napari_latentdyn.core.device import Device
     from napari_latentdyn.core.estimate import Pace
@@ -65,9 +64,8 @@ class _Look:
 class Advice(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
-    def __init__(self, viewer: Viewer, view: LearnView) -> None:
+    def __init__(self, view: LearnView) -> None:
         super().__init__(view)
-        self._viewer = viewer
         self._view = view
         self._devices: list[Device] = []
         self._looker: Any = None
@@ -113,10 +111,6 @@ class Advice(QObject):
         `steps_done` are those of the training that the next one continues.
         """
         self._layers, self._settings, self._steps_done = layers, settings, steps_done
-        self._timer.start()
-
-    def schedule(self, event: Any = None) -> None:
-        """Write the estimate anew soon, as when the frame shown of a stack has changed."""
         self._timer.start()
 
     def learn_pace(self, job: Job, outcome: Outcome) -> None:
@@ -195,12 +189,12 @@ class Advice(QObject):
         if first is None or last is None or settings is None:
             self._view.show_estimate("")
             return
-        facts = [facts_of(layer, self._viewer.dims.point) for layer in (first, last)]
-        channels = 1 if settings.images.channel is not None else facts[0].channels
+        facts = facts_of(first)
+        channels = 1 if settings.images.channel is not None else facts.channels
         device = self._device(settings.training.device)
         name = device.name if device else "cpu"
         try:
-            found = estimate(facts[0].shape, channels, settings, self._pace, name, self._steps_done)
+            found = estimate(facts.shape, channels, settings, self._pace, name, self._steps_done)
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
@@ -208,7 +202,7 @@ class Advice(QObject):
             f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
             f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
         )
-        warnings = [*found.warnings, *(fact.note for fact in facts if fact.note)]
+        warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
             warnings.append(
                 f"Only {amount(device.free_bytes)} are free on {device.label}: use a smaller "

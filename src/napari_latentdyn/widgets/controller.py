@@ -16,7 +16,7 @@ from napari_latentdyn.core.evidence import agreement_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
+from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
@@ -87,12 +87,11 @@ class LearnController(QObject):
         self._revival = QTimer(self)
         self._revival.setSingleShot(True)
         self._revival.timeout.connect(self._on_still_there)
-        self._advice = Advice(self._viewer, view)
+        self._advice = Advice(view)
         self._choices = LayerChoices(
-            self._viewer, (view.first_image, view.last_image), self._on_images_changed
+            self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
-        self._jobs = Jobs(self._viewer, self._choices, self._results, fit)
-        view.imagesChosen.connect(self._on_images_changed)
+        self._jobs = Jobs(viewer, self._choices, self._results, fit)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -116,7 +115,6 @@ class LearnController(QObject):
             return
         self._open = True
         self._viewer.events.theme.connect(self._on_theme)
-        self._viewer.dims.events.point.connect(self._advice.schedule)
         self._on_theme()
         self._choices.connect()
         self._advice.start()
@@ -139,7 +137,6 @@ class LearnController(QObject):
             self._settle(State.IDLE)
         self._advice.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
-        self._viewer.dims.events.point.disconnect(self._advice.schedule)
         self._choices.disconnect()
 
     # --------------------------------------------------------------- actions
@@ -353,7 +350,7 @@ class LearnController(QObject):
         settings: Settings | None = None
         try:
             settings = self._view.form.value()
-            problem = pair_problem(*layers, settings)
+            problem = self._choices.problem(settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
             problem = sentence(str(error))

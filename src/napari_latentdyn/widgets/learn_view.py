@@ -24,6 +24,7 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.widgets.editors import ChoiceBox
+from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.loss_plot import LossPlot
@@ -54,7 +55,6 @@ class LearnView(QWidget):
 
     settingsChanged = Signal()
     presetChosen = Signal(str)
-    imagesChosen = Signal()
     swapRequested = Signal()
     previewRequested = Signal()
     trainRequested = Signal()
@@ -68,8 +68,7 @@ class LearnView(QWidget):
         self._status: tuple[str, Severity] = ("", "info")
         self.continues = False
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
-        self.first_image = ChoiceBox()
-        self.last_image = ChoiceBox()
+        self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
         self.swap = QPushButton("⇅")
         self.preset = ChoiceBox(PRESETS)
         self.form = SettingsForm()
@@ -180,7 +179,7 @@ class LearnView(QWidget):
             tooltip(
                 "Stop the preview; nothing changes."
                 if preview
-                else "Stop after this step and keep what was learned; you can continue from there."
+                else "Stop after this step and keep the training so far; you can continue later."
             )
         )
 
@@ -225,7 +224,7 @@ class LearnView(QWidget):
 
     def _dress(self) -> None:
         for name in (
-            *("first_image", "last_image", "swap", "preset", "estimate", "loss_plot"),
+            *("swap", "preset", "estimate", "loss_plot"),
             *("progress", "status", "preview", "train", "restart", "cancel", "save"),
         ):
             getattr(self, name).setObjectName(name)
@@ -237,19 +236,17 @@ class LearnView(QWidget):
         self.device_note.hide()
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.first_image.setToolTip(tooltip("Image layer of the earlier time."))
-        self.last_image.setToolTip(tooltip("Image layer of the later time."))
         self.swap.setToolTip("Exchange the first and the last image")
         self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "See a first answer in seconds, from what was learned beforehand on generated "
-                "scenes: nothing is learned from the two images, and of the settings only the "
-                "stages, the images' own, the device and the output count."
+                "Get a result in seconds: a pretrained network proposes a velocity and a short "
+                "matching fits it to the two images, as with the preset quick. Nothing is trained. "
+                "Only the settings of images, stages, device and output are used."
             )
         )
-        self.restart.setToolTip(tooltip("Forget what was learned and train from the beginning."))
+        self.restart.setToolTip(tooltip("Discard the training so far and start again."))
         self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.save.setToolTip(
             tooltip("Save frames, fields, model, settings and report as a run folder.")
@@ -276,8 +273,8 @@ class LearnView(QWidget):
         choosers.setColumnStretch(1, 1)
         for row, (text, box) in enumerate(
             (
-                ("First image", self.first_image),
-                ("Last image", self.last_image),
+                ("First image", self.first_end),
+                ("Last image", self.last_end),
                 ("Preset", self.preset),
             )
         ):
@@ -324,8 +321,6 @@ class LearnView(QWidget):
         layout.addLayout(below)
 
     def _wire(self) -> None:
-        self.first_image.edited.connect(self.imagesChosen)
-        self.last_image.edited.connect(self.imagesChosen)
         self.swap.clicked.connect(lambda: self.swapRequested.emit())
         self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
         self.form.valueChanged.connect(self.settingsChanged)

@@ -6,11 +6,14 @@ import functools
 import itertools
 from collections.abc import Callable
 from math import ceil, floor, inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.arrows import scale_note
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
+
+if TYPE_CHECKING:
+    from napari_latentdyn.snapshot import Snapshot
 
 __all__ = [
     "amount",
@@ -20,6 +23,7 @@ __all__ = [
     "learning_key",
     "preset_of",
     "preview_summary",
+    "scene_name",
     "sentence",
     "summary",
     "time_span",
@@ -145,6 +149,14 @@ def common_name(first: str, last: str) -> str:
     return shared if len(shared) > 2 else first
 
 
+def scene_name(first: Snapshot, last: Snapshot) -> str:
+    """Return what to call the scene of two images; of one stack with the frames, from 1."""
+    if first.layer_id != last.layer_id:
+        return common_name(first.name, last.name)
+    moved = [f"{a + 1}–{b + 1}" for a, b in zip(first.index, last.index, strict=True) if a != b]
+    return " ".join([first.name, *moved])
+
+
 def sentence(text: str) -> str:
     """Return a message with a capital letter and a full stop.
 
@@ -218,11 +230,11 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         Whether there is a training of the same images to go on from.
     """
     then = (
-        "what was trained is kept until you train anew"
+        "The last training is kept until you train again."
         if trained
-        else "press Train to learn these two images"
+        else "Press Train to refine it."
     )
-    return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+    return f"Preview ready ({_short(seconds)}). {then}"
 
 
 def arrow_summary(length: float, hidden: float) -> str:

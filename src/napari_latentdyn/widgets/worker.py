@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.pace import Stopwatch
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.georeference import same_place
-from napari_latentdyn.widgets.wording import common_name
+from napari_latentdyn.widgets.wording import scene_name
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.device import Device
@@ -136,8 +136,8 @@ class Job:
 
     @property
     def run_id(self) -> str:
-        """The same for all runs on the same two layers, which renew each other's results."""
-        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+        """The same for all runs on the same two images, which renew each other's results."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Describe both images for the report."""
@@ -330,7 +330,7 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
         report={**dynamics.report, "inputs": job.inputs(), "interval": interval},
         placement=job.first.placement,
         run_id=job.run_id,
-        name=common_name(job.first.name, job.last.name),
+        name=scene_name(job.first, job.last),
         latents=latents,
         confidence=confidence,
     )

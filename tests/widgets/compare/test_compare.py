@@ -244,6 +244,25 @@ def test_a_layer_that_has_to_be_replaced_keeps_its_line(window: Make, qtbot: Any
     assert [row[0] for row in cells(panel)] == ["dissolve"]
 
 
+def test_the_frames_between_two_of_one_stack_are_true_frames(window: Make, qtbot: Any) -> None:
+    viewer, panel = window(truth=False)
+    viewer.layers.clear()
+    times = np.array([-1, 0, 0.25, 0.5, 0.75, 1, 2])
+    viewer.add_image(np.stack([scene(t) for t in times]), name="stack")
+    assert (control(panel, "first_frame").value(), control(panel, "last_frame").value()) == (1, 7)
+    control(panel, "first_frame").setValue(2)
+    control(panel, "last_frame").setValue(6)
+    viewer.dims.set_current_step(0, 0)
+    choose(panel, "truth", "stack")
+    check(panel, "dissolve")
+    press(qtbot, panel)
+    assert control(panel, "plot").curves["Cross-dissolve"][0].tolist() == [0.25, 0.5, 0.75]
+    errors = made(viewer)["dissolve_error"].data
+    expected = np.abs(made(viewer)["dissolve"].data[2] - scene(0.5))
+    np.testing.assert_allclose(errors[2], expected, atol=1e-4)
+    np.testing.assert_allclose(made(viewer)["dissolve"].data[0], scene(0), atol=1e-4)
+
+
 def test_times_may_name_the_ends_of_a_stack(window: Make, qtbot: Any) -> None:
     viewer, panel = window(truth=False)
     times = (0, 0.1, 0.5, 1)

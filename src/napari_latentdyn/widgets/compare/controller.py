@@ -9,8 +9,9 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
+from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
 from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
@@ -53,10 +54,7 @@ class CompareController(QObject):
         self._tasks = Tasks(self)
         self._tasks.changed.connect(self._on_progress)
         self._tasks.failed.connect(self._on_failed)
-        self._choices = LayerChoices(
-            self._viewer, (view.first_image, view.last_image), self._on_images
-        )
-        view.imagesChosen.connect(self._on_images)
+        self._choices = LayerChoices(self._viewer, (view.first_end, view.last_end), self._on_images)
         view.compareRequested.connect(self.compare)
         view.cancelRequested.connect(self.cancel)
         view.truthFileRequested.connect(self._open_truth)
@@ -128,14 +126,10 @@ class CompareController(QObject):
         self._layers.mark_old(request.run_id, self.outcomes)
 
     def _asked(self) -> Request:
-        from napari_latentdyn.layers import snapshot
-
-        first, last = self._choices.layers
-        problem = pair_problem(first, last, Settings())
-        if problem or first is None or last is None:
-            raise PairError(problem or "Choose two images.")
-        dims = self._viewer.dims
-        early, late = snapshot(first, dims), snapshot(last, dims)
+        problem = self._choices.problem(Settings())
+        if problem:
+            raise PairError(problem)
+        early, late = self._choices.snapshots()
         given = parse_times(self._view.truth_times.text())
         layer = self._truth_layer()
         if layer is None:
@@ -289,12 +283,13 @@ class CompareController(QObject):
         stacks = [
             (str(layer.unique_id), layer.name)
             for layer in self._viewer.layers
-            if isinstance(layer, Image) and layer not in (first, last)
+            # The frames between two frames of one stack are true frames.
+            if isinstance(layer, Image) and (layer not in (first, last) or frame_axes(layer))
         ]
         self._view.truth.set_items([(None, "none"), *stacks])
         if self._view.truth.value() is None:
             self._view.truth.setCurrentIndex(0)
-        problem = pair_problem(first, last, Settings())
+        problem = self._choices.problem(Settings())
         if not self._tasks.busy:
             self._drop_lost()
             self._view.compare.setEnabled(not problem)

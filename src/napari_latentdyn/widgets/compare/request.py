@@ -15,7 +15,7 @@ from napari_latentdyn.errors import PairError, SettingsError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import common_name
+from napari_latentdyn.widgets.wording import scene_name
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -59,8 +59,8 @@ class Request:
 
     @property
     def run_id(self) -> str:
-        """The same for all comparisons of the same two layers."""
-        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+        """The same for all comparisons of the same two images."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
     def agrees_with(self, other: Request | None) -> bool:
         """Return whether results of both can stand in one table."""
@@ -120,7 +120,7 @@ class Request:
         """
         name, title = outcome.info.name, outcome.info.title
         if among_others:
-            title = f"{common_name(self.first.name, self.last.name)}: {title}"
+            title = f"{scene_name(self.first, self.last)}: {title}"
         inputs = {
             "first": {
                 "dtype": str(self.first.array.dtype),
@@ -220,7 +220,7 @@ def true_frames(
     """
     from napari_latentdyn.core.methods import place_truth
 
-    stack = np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=np.float32)
+    stack = _frames_of(layer, first, last)
     shape = first.array.shape
     if stack.ndim == len(shape):
         stack = stack[None]
@@ -232,6 +232,21 @@ def true_frames(
     ends = (_channels_first(first.array), _channels_first(last.array))
     frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)
     return place_truth(frames, times, ends, f"“{layer.name}”")
+
+
+def _frames_of(layer: Image, first: Snapshot, last: Snapshot) -> NDArray[np.float32]:
+    """Return the frames of a layer; those between the images, if both are frames of it."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    moved = [n for n, (a, b) in enumerate(zip(first.index, last.index, strict=False)) if a != b]
+    if {first.layer_id, last.layer_id} == {str(layer.unique_id)} and len(moved) == 1:
+        (axis,) = moved
+        a, b = sorted((first.index[axis], last.index[axis]))
+        data = data[(*first.index[:axis], slice(a, b + 1), *first.index[axis + 1 :])]
+        # Not every lazy array can be read backwards.
+        data = np.asarray(data)[:: -1 if first.index[axis] > last.index[axis] else 1]
+    frames = np.asarray(data, dtype=np.float32)
+    # An image with transparency was copied without it.
+    return frames[..., : first.array.shape[-1]] if layer.rgb else frames
 
 
 def _channels_first(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -29,6 +29,7 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.widgets.compare.plot import TimePlot
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
+from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
 from napari_latentdyn.widgets.palette import DARK, Palette
@@ -63,7 +64,6 @@ MEASURES = {
 class CompareView(QWidget):
     """Choice of images, truth and methods; a table, a plot over time, and a status line."""
 
-    imagesChosen = Signal()
     compareRequested = Signal()
     cancelRequested = Signal()
     truthFileRequested = Signal()
@@ -73,7 +73,8 @@ class CompareView(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.first_image, self.last_image, self.truth = ChoiceBox(), ChoiceBox(), ChoiceBox()
+        self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
+        self.truth = ChoiceBox()
         self.truth_file = QPushButton("File…")
         self.truth_times = QLineEdit()
         self.frames = IntBox(1, 200)
@@ -197,13 +198,11 @@ class CompareView(QWidget):
 
     def _dress(self) -> None:
         for name in (
-            *("first_image", "last_image", "truth", "truth_file", "truth_times", "frames"),
+            *("truth", "truth_file", "truth_times", "frames"),
             *("methods", "errors", "grid", "compare", "cancel", "table", "measure", "plot"),
             *("progress", "status"),
         ):
             getattr(self, name).setObjectName(name)
-        self.first_image.setToolTip(tooltip("Image layer of the earlier time."))
-        self.last_image.setToolTip(tooltip("Image layer of the later time."))
         self.truth.setToolTip(
             tooltip("Layer with true frames between the images: a stack, with both ends or not.")
         )
@@ -243,8 +242,6 @@ class CompareView(QWidget):
         self.measure.set_texts(MEASURES)
         self.measure.hide()
         self.plot.hide()
-        self.first_image.edited.connect(self.imagesChosen)
-        self.last_image.edited.connect(self.imagesChosen)
         self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())
         self.compare.clicked.connect(lambda: self.compareRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
@@ -257,8 +254,8 @@ class CompareView(QWidget):
         form.setVerticalSpacing(4)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
-        form.addRow("First image", self.first_image)
-        form.addRow("Last image", self.last_image)
+        form.addRow("First image", self.first_end)
+        form.addRow("Last image", self.last_end)
         form.addRow("True frames", _row(self.truth, self.truth_file))
         form.addRow("at times", self.truth_times)
         form.addRow("Frames", self.frames)
