@@ -412,3 +412,26 @@ def test_the_time_that_is_told_is_that_until_the_frames_are_there(
     told = re.search(r"Preview ready \(([\d.]+)", status(panel)[0])
     assert told is not None
     assert 0.3 * waited < float(told[1]) <= waited + 0.06
+
+
+def test_noise_is_said_to_show_no_motion(open_window: Open, images: Images, qtbot: Any) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
+    _, panel = open_window(*noise)
+    run(qtbot, panel, "preview")
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert text.startswith("Preview ")
+    assert "No motion could be confirmed: hidden blocks" in text
+    put(panel, {"model.initial_fields": "matched", "model.members": 1})
+    run(qtbot, panel)
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert text.startswith("Done: 4 steps")
+    assert "No motion could be confirmed" in text
+
+
+def test_what_moves_is_not_doubted(open_window: Open, images: Images, qtbot: Any) -> None:
+    _, panel = open_window(*images)
+    run(qtbot, panel, "preview")
+    assert status(panel)[1] == "info"
+    assert "No motion" not in status(panel)[0]

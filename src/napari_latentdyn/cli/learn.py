@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.evidence import agreement_sentence
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import RunFolderError, Stopped
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def write(
         )
     if trained := agreement_sentence(report):
         line.tell(trained)
+    if doubt := motion_sentence(report):
+        line.note(doubt)
     line.tell(
         f"{len(times)} frames after {report['steps']} steps; training took "
         f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"

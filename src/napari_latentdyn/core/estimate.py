@@ -29,7 +29,7 @@ _CPU_MATCHING, _CPU_MEMBER = 2.7e-5, 0.4
 _GPU_MATCHING, _GPU_MEMBER = 5e-6, 3.0
 #: Part of it that is left where the networks give a velocity to start from.
 _STARTED = 0.35
-#: What judging the members by hidden blocks adds.
+#: What predicting hidden blocks adds.
 _HOLD_OUT = 1.25
 #: Seconds per pixel, member and end in which a state is carried to a time.
 _CPU_CARRYING, _GPU_CARRYING = 4e-7, 1e-8
@@ -225,9 +225,7 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
         seconds = _GPU_MATCHING * pixels + _GPU_MEMBER
     if settings.training.start_from != "scratch" and settings.model.refinement == "short":
         seconds *= _STARTED
-    if settings.model.weighting == "held_out" and settings.model.members > 1:
-        seconds *= _HOLD_OUT
-    return settings.model.members * seconds
+    return settings.model.members * seconds * _HOLD_OUT
 
 
 def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding: float) -> float:

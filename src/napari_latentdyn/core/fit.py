@@ -199,6 +199,7 @@ class _Fit:
             batch_size=self.batch_size,
             agreement=self.agreement,
             converged=self.converged,
+            evidence=ensemble.evidence,
         )
         if self.device.type == "cuda":
             gc.collect()

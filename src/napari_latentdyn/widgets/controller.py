@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
-from napari_latentdyn.core.evidence import agreement_sentence
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -277,7 +277,9 @@ class LearnController(QObject):
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
             text = preview_summary(waited, trained=self._view.continues)
-            self._messages.say(f"{text}{self._arrows(job)}")
+            self._messages.say(
+                f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report)
+            )
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
         text = summary(
@@ -290,7 +292,7 @@ class LearnController(QObject):
             converged=converged,
             effect=agreement_sentence(result.dynamics.report),
         )
-        self._messages.say(f"{text}{self._arrows(job)}")
+        self._messages.say(f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report))
 
     def _arrows(self, job: Job) -> str:
         """Say how long arrows are drawn, and that some are hidden."""

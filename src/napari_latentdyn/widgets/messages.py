@@ -21,9 +21,9 @@ class Messages:
         self._last: tuple[str, Severity] = (WELCOME, "info")
         self._problem: tuple[str, Severity] = ("", "info")
 
-    def say(self, text: str) -> None:
-        """Show one line."""
-        self._last = (text, "info")
+    def say(self, text: str, doubt: str = "") -> None:
+        """Show one line, and in the colour of a warning why it may not be trusted."""
+        self._last = (f"{text} {doubt}", "warning") if doubt else (text, "info")
         self._show()
 
     def forget(self) -> None:
