@@ -81,9 +81,11 @@ def test_a_preview_trains_nothing_and_says_what_comes_next(
     run(qtbot, panel, "preview")
     text, severity = status(panel)
     assert text.startswith("Preview ready (")
-    assert text.endswith("). Press Train to refine it.")
+    answer, _, arrows = text.rpartition(" Arrows ")
+    assert answer.endswith("). Press Train to refine it.")
     assert severity == "info"
-    assert all(is_one_sentence(f"{part}.") for part in text.removesuffix(".").split(". "))
+    assert all(is_one_sentence(f"{part}.") for part in answer.removesuffix(".").split(". "))
+    assert "x their length" in arrows
     (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
     assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
     assert np.isfinite(frames.data).all()

@@ -50,6 +50,12 @@ class ArrowOptions(FrozenModel):
         description="Factor by which arrows are longer than the way of one stage; auto makes long "
         "arrows about as long as their spacing.",
     )
+    hide_doubtful: bool = Field(
+        True,
+        title="Hide doubtful",
+        description="Leave out arrows where the frames show no texture that could tell motion "
+        "from rest, and where the confidence, if there is a layer of it, is low.",
+    )
     colour: Literal["speed", "direction"] = Field(
         "speed",
         title="Colour",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
-from napari_latentdyn.core.evidence import motion_sentence
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -29,6 +29,7 @@ from napari_latentdyn.widgets.runner import Leash, Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
+    arrow_summary,
     preset_of,
     preview_summary,
     sentence,
@@ -284,22 +285,32 @@ class LearnController(QObject):
         if job.is_preview:
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
-            said = preview_summary(waited, trained=self._view.continues)
-            self._messages.say(said, motion_sentence(result.dynamics.report))
+            text = preview_summary(waited, trained=self._view.continues)
+            self._messages.say(
+                f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report)
+            )
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
-        self._messages.say(
-            summary(
-                result.steps,
-                planned,
-                seconds,
-                shown=result.can_be_saved,
-                anew=bool(job.previous_fingerprint) and not outcome.resumed,
-                can_continue=result.dynamics.checkpoint is not None,
-                converged=converged,
-            ),
-            motion_sentence(result.dynamics.report),
+        text = summary(
+            result.steps,
+            planned,
+            seconds,
+            shown=result.can_be_saved,
+            anew=bool(job.previous_fingerprint) and not outcome.resumed,
+            can_continue=result.dynamics.checkpoint is not None,
+            converged=converged,
+            effect=agreement_sentence(result.dynamics.report),
         )
+        self._messages.say(f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report))
+
+    def _arrows(self, job: Job) -> str:
+        """Say how long arrows are drawn, and that some are hidden."""
+        from napari_latentdyn.layers import METADATA_KEY, find_layer
+
+        layer = find_layer(self._viewer, job.run_id, "fields")
+        if layer is None:
+            return ""
+        return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
 
     def _settle(self, state: State) -> None:
         self.state = state

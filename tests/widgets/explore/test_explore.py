@@ -47,8 +47,10 @@ def test_maps_follow_what_is_chosen_and_go(
     drift = np.hypot(2, 3) * 50 / 12
     assert np.median(layer.data) == pytest.approx(drift, rel=0.05)
     scales = {entry.title: entry for entry in control(panel, "legend").scales}
-    assert scales["Speed"].unit == scales["Arrows: speed"].unit == "meter/hour"
-    assert drift < scales["Arrows: speed"].high < 1.3 * drift
+    length = made(viewer, "fields")[0].length
+    arrows = scales[f"Arrows {length:g} x their length: speed"]
+    assert scales["Speed"].unit == arrows.unit == "meter/hour"
+    assert drift < arrows.high < 1.3 * drift
     layers = viewer.layers
     assert layers.index(layer) < layers.index(made(viewer, "fields")[0])
     control(panel, "maps.kind").setCurrentText("vorticity")
@@ -74,6 +76,41 @@ def test_arrows_change_density_length_and_colour(
     qtbot.waitUntil(lambda: arrows.length == 2.0)
     assert tuple(arrows.edge_contrast_limits) == (-180.0, 180.0)
     assert np.ptp(arrows.edge_color, axis=0).max() < 0.5, "one drift has one colour"
+
+
+def test_the_legend_tells_how_long_arrows_are_drawn(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+
+    def titles() -> list[str]:
+        return [entry.title for entry in control(panel, "legend").scales]
+
+    control(panel, "arrows.length").setValue(7.0)
+    qtbot.waitUntil(lambda: "Arrows 7 x their length: speed" in titles())
+    # In the controls of the layer, too.
+    made(viewer, "fields")[0].length = 3
+    assert "Arrows 3 x their length: speed" in titles()
+
+
+def test_arrows_where_nothing_shows_the_motion_are_hidden_unless_they_are_wanted(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    hide = control(panel, "arrows.hide_doubtful")
+    assert hide.isChecked()
+    (frames,), (arrows,) = made(viewer, "frames"), made(viewer, "fields")
+    flat = np.asarray(frames.data).copy()
+    flat[:, :, 32:] = flat.mean()
+    frames.data = flat
+    hide.click()
+    qtbot.waitUntil(lambda: ready(panel) and arrows.data[:, 0, 2].max() > 50)
+    every = len(arrows.data)
+    hide.click()
+    qtbot.waitUntil(lambda: ready(panel) and made(viewer, "fields")[0].data[:, 0, 2].max() < 40)
+    (arrows,) = made(viewer, "fields")
+    assert 0.4 * every < len(arrows.data) < 0.65 * every
+    assert arrows.features["confidence"].min() >= 0.2
 
 
 def test_tracers_placed_at_the_slider_are_carried_back_and_forth(

@@ -119,6 +119,7 @@ class ExploreController(QObject):
             emitter.disconnect(self._on_layers)
         self._viewer.events.theme.disconnect(self._on_theme)
         self.probe.disconnect()
+        self.display.close()
         self.subject = None
 
     # --------------------------------------------------------------- actions
