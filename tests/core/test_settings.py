@@ -172,3 +172,14 @@ def test_settings_are_immutable_and_copies_are_checked(
     assert before.model.replace(stages=stages).stages == stages
     with pytest.raises(SettingsError):
         before.model.replace(stages=0)
+
+
+def test_presets_say_how_much_they_train() -> None:
+    steps = {name: Settings.preset(name).training.steps for name in PRESETS}
+    assert steps["quick"] == 0
+    assert PRESETS["quick"].summary.endswith("nothing is trained.")
+    assert steps["accurate"] == 5 * steps["standard"]
+    assert "five times as many training steps" in PRESETS["accurate"].summary
+    assert set(PRESETS["accurate"].changes) == {"training.steps"}, "the summary names no other"
+    assert Settings.preset("paper").training.start_from == "scratch"
+    assert "from random weights" in PRESETS["paper"].summary

@@ -72,7 +72,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | str], list[str]]
 # --------------------------------------------------------------------- first answer
 
 
-def test_a_first_answer_comes_from_what_was_learned_beforehand(
+def test_a_preview_trains_nothing_and_says_what_comes_next(
     open_window: Open, images: Images, qtbot: Any, tmp_path: Path
 ) -> None:
     viewer, panel = open_window(*images)
@@ -80,10 +80,10 @@ def test_a_first_answer_comes_from_what_was_learned_beforehand(
     assert control(panel, START).value() == "scratch"
     run(qtbot, panel, "preview")
     text, severity = status(panel)
-    assert text.startswith("Preview in ")
-    assert "from what was learned beforehand; press Train" in text
+    assert text.startswith("Preview ready (")
+    assert text.endswith("). Press Train to refine it.")
     assert severity == "info"
-    assert is_one_sentence(text.replace(".", "", 1))
+    assert all(is_one_sentence(f"{part}.") for part in text.removesuffix(".").split(". "))
     (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
     assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
     assert np.isfinite(frames.data).all()
@@ -206,7 +206,7 @@ def test_what_was_trained_comes_back_after_a_first_answer(
     trained = made(viewer, "frames")[0].data.copy()
     run(qtbot, panel, "preview")
     assert not np.array_equal(made(viewer, "frames")[0].data, trained)
-    assert "what was trained is kept until you train anew" in status(panel)[0]
+    assert "The last training is kept until you train again." in status(panel)[0]
     assert train_button(panel).text() == "Show trained"
     assert "Go back" in train_button(panel).toolTip()
     assert control(panel, "loss_plot").isHidden()
@@ -407,6 +407,6 @@ def test_the_time_that_is_told_is_that_until_the_frames_are_there(
     began = time.monotonic()
     run(qtbot, panel, "preview")
     waited = time.monotonic() - began
-    told = re.search(r"Preview in ([\d.]+)", status(panel)[0])
+    told = re.search(r"Preview ready \(([\d.]+)", status(panel)[0])
     assert told is not None
     assert 0.3 * waited < float(told[1]) <= waited + 0.06

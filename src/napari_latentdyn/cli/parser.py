@@ -146,7 +146,7 @@ def _add_run(commands: Any) -> None:
         "run",
         "FIRST LAST -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
         "runs:run",
-        "learn the dynamics between two images and write a run folder",
+        "find the motion between two images and write a run folder",
         "Ctrl-C stops the training, and what was learned is written and marked; "
         "--resume goes on from there. While frames are drawn, Ctrl-C leaves it at those of the two "
         "ends; apply makes the others.",
@@ -220,7 +220,7 @@ def _add_demo(commands: Any) -> None:
         "demo",
         "[flags]",
         "demo:demo",
-        "learn the drift of real sea ice between two Sentinel-1 images",
+        "find the drift of real sea ice between two Sentinel-1 images",
         "The pair comes with the package. The result opens in napari where there is a display.",
     )
     _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")

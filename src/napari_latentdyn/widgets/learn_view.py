@@ -179,7 +179,7 @@ class LearnView(QWidget):
             tooltip(
                 "Stop the preview; nothing changes."
                 if preview
-                else "Stop after this step and keep what was learned; you can continue from there."
+                else "Stop after this step and keep the training so far; you can continue later."
             )
         )
 
@@ -243,12 +243,12 @@ class LearnView(QWidget):
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "See a first answer in seconds, from what was learned beforehand on generated "
-                "scenes: nothing is learned from the two images, and of the settings only the "
-                "stages, the images' own, the device and the output count."
+                "Get a result in seconds: a pretrained network proposes a velocity and a short "
+                "matching fits it to the two images, as with the preset quick. Nothing is trained. "
+                "Only the settings of images, stages, device and output are used."
             )
         )
-        self.restart.setToolTip(tooltip("Forget what was learned and train from the beginning."))
+        self.restart.setToolTip(tooltip("Discard the training so far and start again."))
         self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.save.setToolTip(
             tooltip("Save frames, fields, model, settings and report as a run folder.")

@@ -172,11 +172,11 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         Whether there is a training of the same images to go on from.
     """
     then = (
-        "what was trained is kept until you train anew"
+        "The last training is kept until you train again."
         if trained
-        else "press Train to learn these two images"
+        else "Press Train to refine it."
     )
-    return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+    return f"Preview ready ({_short(seconds)}). {then}"
 
 
 def _short(seconds: float) -> str:
