@@ -88,12 +88,12 @@ def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> 
         where = " and ".join(
             f"frame {position + 1} of {size}" for position, size in zip(index, sizes, strict=True)
         )
-        notes.append(f"{where} is used, the one shown")
+        notes.append(f"using {where}")
     if layer.multiscale:
-        notes.append("the full resolution is used")
+        notes.append("using the full resolution")
     if layer.rgb and plane.shape[-1] == 4:
         plane = np.ascontiguousarray(plane[..., :3])
-        notes.append("transparency is left out")
+        notes.append("ignoring transparency")
     return Snapshot(
         array=plane,
         channel_axis=-1 if layer.rgb else None,

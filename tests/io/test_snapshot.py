@@ -30,7 +30,7 @@ def test_plain_image_is_copied() -> None:
 def test_frame_shown_of_a_stack() -> None:
     snap = snapshot(Image(STACK, name="ice"), (3, 0, 0))
     np.testing.assert_array_equal(snap.array, STACK[3])
-    assert snap.note == "ice: frame 4 of 5 is used, the one shown."
+    assert snap.note == "ice: using frame 4 of 5."
 
 
 @pytest.mark.parametrize(
@@ -116,7 +116,7 @@ def test_colours() -> None:
     assert plain.note == ""
     stack = snapshot(Image(data, rgb=True), (2, 0, 0))
     np.testing.assert_array_equal(stack.array, data[2, ..., :3])
-    assert "transparency is left out" in stack.note
+    assert "ignoring transparency" in stack.note
     assert "frame 3 of 4" in stack.note
 
 

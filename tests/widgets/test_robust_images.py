@@ -158,7 +158,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
     viewer.add_image(clear, name="clear", rgb=True)
     fake.gate = threading.Event()
     press(qtbot, panel, "train")
-    assert "transparency is left out" in status(panel)[0]
+    assert "ignoring transparency" in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     assert fake.calls[0][0].first.shape == fake.calls[0][0].last.shape == (3, 48, 48)
@@ -182,7 +182,7 @@ def test_of_a_stack_the_frame_shown_is_used(
     choose(panel, "first_image", "stack")
     choose(panel, "last_image", "single")
     press(qtbot, panel, "train")
-    assert "frame 4 of 5 is used, the one shown" in status(panel)[0]
+    assert "frame 4 of 5." in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     np.testing.assert_array_equal(trained_on(fake)[0], np.roll(images[0], 3, axis=0))

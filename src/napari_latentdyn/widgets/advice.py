@@ -11,7 +11,7 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.widgets.choices import facts_of
 from napari_latentdyn.widgets.runner import make_worker
-from napari_latentdyn.widgets.wording import amount, duration, learning_key, sentence
+from napari_latentdyn.widgets.wording import about, amount, learning_key, sentence
 from napari_latentdyn.widgets.worker import Job, look_for_devices
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class Advice(QObject):
             return
         text = (
             f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
-            f"about {amount(found.memory_bytes)} · about {duration(found.seconds, rough=True)}"
+            f"about {amount(found.memory_bytes)} · {about(found.seconds)}"
         )
         warnings = [*found.warnings, *(fact.note for fact in facts if fact.note)]
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:

@@ -10,6 +10,7 @@ from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
 __all__ = [
+    "about",
     "amount",
     "common_name",
     "duration",
@@ -99,6 +100,11 @@ def duration(seconds: float, *, rough: bool = False) -> str:
     return text.replace(" ", _JOIN)
 
 
+def about(seconds: float) -> str:
+    """Return an estimate of a duration: ``"about 1.5 min"``, or ``"under 1 s"``."""
+    return f"under 1{_JOIN}s" if seconds < 1 else f"about {duration(seconds, rough=True)}"
+
+
 def amount(size: float) -> str:
     """Return a number of bytes as a person says it: ``"1.4 GB"``."""
     if size < 0.95e9:
@@ -152,12 +158,12 @@ def summary(
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
-    change = " The images had changed, so it began anew." if anew else ""
+    change = " The images changed, so training restarted." if anew else ""
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
-    then = "What was learned is shown" if shown else "The frames were left out"
-    more = "; Continue goes on from here" if can_continue else ""
+    then = "The result so far is shown" if shown else "The frames were left out"
+    more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 

@@ -137,13 +137,13 @@ class Job:
         notes = [note for note in (self.first.note, self.last.note) if note]
         if self.first.placement != self.last.placement:
             notes.append(
-                "The two layers lie in different places; pixels are compared as if they did not, "
-                "and the result lies on the first."
+                "The two layers lie in different places: positions are ignored, and the result is "
+                "placed on the first layer."
             )
         if self.first.geo and self.last.geo and not same_place(self.first.geo, self.last.geo):
             notes.append(
-                "The two files lie at different places on the Earth; pixels are compared as they "
-                "are, and the place of the first is kept."
+                "The two files lie at different places on the Earth: positions are ignored, and "
+                "the result gets the position of the first file."
             )
         return notes
 

@@ -157,7 +157,7 @@ def test_what_is_assumed_of_true_frames_is_told(window: Make, qtbot: Any) -> Non
     check(panel, "flow")
     press(qtbot, panel)
     text = control(panel, "status").text()
-    assert "1 true frame at 0.5 of the interval, evenly spaced as no times are given." in text
+    assert "1 true frame at 0.5 of the interval, assumed evenly spaced (no times given)." in text
     assert "25 % of their pixels have no value and do not count." in text
     assert "bold" not in text, "there is nothing to be better than"
     assert "one scale" not in text
@@ -329,7 +329,7 @@ def test_a_comparison_can_be_stopped_and_keeps_what_is_done(window: Make, qtbot:
     qtbot.waitUntil(lambda: len(cells(panel)) >= 1, timeout=30_000)
     control(panel, "cancel", QPushButton).click()
     qtbot.waitUntil(lambda: not control(panel, "cancel", QPushButton).isEnabled(), timeout=30_000)
-    assert control(panel, "status").text() == "Stopped; what was done is shown."
+    assert control(panel, "status").text() == "Stopped; finished methods are shown."
     assert "paper" not in made(viewer)
     assert "dissolve" in made(viewer)
 
@@ -343,7 +343,7 @@ def test_times_are_read_as_they_are_written(times: list[float]) -> None:
 
 @pytest.mark.parametrize("text", ["a", "-0.1", "0.5, 0.5", "2", "0.5; 0.6"])
 def test_times_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="fractions of the interval"):
+    with pytest.raises(SettingsError, match=r"Could not read “.*Enter fractions"):
         parse_times(text)
 
 

@@ -64,7 +64,7 @@ class Truth:
         said = [f"{time:.3g}" for time in self.times]
         at = f"at {', '.join(said)}" if len(said) <= _NAMED else f"from {said[0]} to {said[-1]}"
         some = _count(len(said), "true frame")
-        why = ", evenly spaced as no times are given" if self.assumed else ""
+        why = ", assumed evenly spaced (no times given)" if self.assumed else ""
         text = f"{some} {at} of the interval{why}."
         if self.missing > 0:
             part = "Less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"

@@ -307,12 +307,14 @@ class CompareController(QObject):
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)
         if what and not self._cancelled:
-            self._view.show_status(f"{what} is at work.")
+            # An acronym keeps its capitals.
+            lower = what[0].lower() + what[1:] if what[1:2].islower() else what
+            self._view.show_status(f"Running {lower}…")
         elif not what and self._cancelled:
             self._cancelled = False
             if self._request is not None and self.outcomes:
                 self._settle(self._request)
-            self._view.show_status("Stopped; what was done is shown.")
+            self._view.show_status("Stopped; finished methods are shown.")
 
     def _on_failed(self, text: str) -> None:
         self._failed.append(sentence(text))

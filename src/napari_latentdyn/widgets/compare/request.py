@@ -192,8 +192,7 @@ def parse_times(text: str) -> NDArray[np.float64] | None:
     times = times_of(text)
     if times is None:
         raise SettingsError(
-            f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
-            f"“{text}” is none."
+            f"Could not read “{text}”. Enter fractions separated by commas, e.g. 0.25, 0.5."
         )
     return times
 
