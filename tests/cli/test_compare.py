@@ -65,6 +65,35 @@ def test_compare_scores_the_methods_on_true_frames(call, pair, truth, tmp_path, 
     assert not (tmp_path / "out" / "dissolve_fields.npz").exists()
 
 
+def test_a_run_folder_is_compared_without_training_again(
+    call, pair, truth, tmp_path, tiny, monkeypatch
+):
+    run = tmp_path / "mine"
+    assert call("run", *pair, "-o", run, *tiny, "-q").code == 0
+
+    def fit(*_, **__):
+        raise AssertionError("nothing is trained")
+
+    monkeypatch.setattr("napari_latentdyn.core.fit.fit", fit)
+    flags = ("--truth", truth[1], "--result", run, "--interval", 8)
+    answer = call("compare", *pair, *flags, "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert "3 true frames at 2, 4, 6 hours, assumed evenly spaced" in answer.err
+    report = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert list(report["methods"]) == ["result-mine", "dissolve", "flow"]
+    frames = tifffile.imread(tmp_path / "out" / "result-mine.ome.tif")
+    from napari_latentdyn import Dynamics
+
+    np.testing.assert_allclose(frames, Dynamics.load(run).frames(report["times"]), atol=1e-4)
+    other = call("compare", *pair[::-1], "--result", run, "-o", tmp_path / "other")
+    assert other.code == 1
+    assert "must be of these two images" in other.err
+    twice = call("compare", *pair, "--result", run, "--result", run, "-o", tmp_path / "third")
+    assert "got mine twice" in twice.sentence()
+    none = call("compare", *pair, "--result", tmp_path, "-o", tmp_path / "third")
+    assert none.code == 2
+
+
 def test_true_frames_with_and_without_ends_score_alike(call, pair, truth, tmp_path):
     reports = []
     for name, stack in zip("ab", truth, strict=True):

@@ -205,11 +205,17 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--methods",
         metavar="A,B,..",
-        default="dissolve,flow,standard",
         help="dissolve (cross-dissolve), flow and dis (TV-L1 and DIS optical flow from both "
         "sides), advection (of the images themselves), transport and transport-entropic (optimal "
         "transport), quick, standard, accurate, paper (our presets); baselines takes all without "
-        "training, all takes all (default: %(default)s)",
+        "training, all takes all (default: dissolve,flow,standard; with --result dissolve,flow)",
+    )
+    parser.add_argument(
+        "--result",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="run folder of the same two images, compared without training again; may be repeated",
     )
     add_setting_flags(parser, presets=False)
 
