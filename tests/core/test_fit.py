@@ -155,7 +155,7 @@ def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: Image
 def test_a_checkpoint_of_other_networks_is_refused(drifting: ImagePair) -> None:
     _, dynamics = finished(fit(drifting, small_settings()))
     other = small_settings(model__latent_channels=5)
-    with pytest.raises(FitError, match="start anew"):
+    with pytest.raises(FitError, match="start again"):
         finished(fit(drifting, other, resume=dynamics.checkpoint))
 
 

@@ -234,7 +234,7 @@ def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
     qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
     run(qtbot, panel, "preview")
     assert train_button(panel).text() == "Continue"
-    assert "Go on" in train_button(panel).toolTip()
+    assert "Continue the last training" in train_button(panel).toolTip()
     learned = control(panel, "loss_plot").points("match")[0]
     run(qtbot, panel)
     assert fake.calls[-1][2] == learned[-1]

@@ -220,7 +220,7 @@ def test_continue_after_the_images_changed_begins_anew_and_says_so(
     viewer.layers["image 0"].data[5:9] = 77
     run(qtbot, panel)
     assert fake.calls[1][2] is None
-    assert "images had changed" in status(panel)[0]
+    assert "The images changed, so training restarted." in status(panel)[0]
 
 
 def test_a_second_training_is_refused_while_one_runs(
@@ -373,6 +373,30 @@ def test_a_preset_leaves_the_wish_for_confidence_alone(
     assert fit.calls[0][1].output.confidence is True
 
 
+def test_a_cancel_before_training_says_that_nothing_was_trained(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images, fit=FakeFit(gate=threading.Event()))
+    press(qtbot, panel, "train")
+    press(qtbot, panel, "cancel")
+    assert status(panel)[0] == "Stopping… Nothing has been trained yet."
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+
+
+def test_two_images_are_ready_by_name_and_none_are_asked_for(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    assert status(panel) == (
+        "Ready: image 0 → image 1. Press Preview for a quick answer, or Train.",
+        "info",
+    )
+    viewer.layers["image 1"].name = "tuesday"
+    assert status(panel)[0].startswith("Ready: image 0 → tuesday. ")
+    viewer.layers.clear()
+    assert status(panel)[0].startswith("Choose the first image")
+
+
 def test_another_choice_forgets_what_was_said_of_the_last(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:
@@ -383,7 +407,7 @@ def test_another_choice_forgets_what_was_said_of_the_last(
     assert status(panel)[0].startswith("Done")
     choose(panel, "last_image", "image 2")
     text, severity = status(panel)
-    assert text == "Press Preview for a first answer, or Train to learn these two images."
+    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer, or Train."
     assert severity == "info"
 
 

@@ -146,7 +146,7 @@ def _options(arguments: argparse.Namespace, forms: list[Format]) -> dict[str, An
             continue
         if not any(form in takers for form in forms):
             named = ", ".join(form.name for form in takers)
-            raise UsageError(f"{flag} says nothing to {forms[0].name}; it is for {named}.")
+            raise UsageError(f"{forms[0].name} does not use {flag}; it is for {named}.")
         options[option.name] = _value(flag, option, given[option.name])
     return options
 

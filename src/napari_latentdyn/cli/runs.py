@@ -214,14 +214,16 @@ def _resume(arguments: argparse.Namespace) -> int:
         if settings.get(name) != earlier.get(name):
             raise UsageError(
                 f"{name} cannot change when a training goes on, because its initial fields were "
-                f"found with {earlier.get(name)}; leave it as it is, or run anew."
+                f"found with {earlier.get(name)}; keep it, or run again without --resume."
             )
     target, overwrite = _target_beside(source, arguments)
     from napari_latentdyn.core.dynamics import Dynamics
 
     dynamics = Dynamics.load(source)
     if dynamics.checkpoint is None:
-        raise UsageError(f"the run in {source} holds no state to go on from; run anew.")
+        raise UsageError(
+            f"the run in {source} holds no state to resume from; run again without --resume."
+        )
     return run_pair(
         dynamics.pair,
         settings,

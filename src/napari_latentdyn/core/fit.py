@@ -119,7 +119,7 @@ def fit(
     ResumeError
         If the checkpoint does not fit.
     FitError
-        If the loss is no number any more.
+        If the loss became NaN or infinite.
 
     Examples
     --------
@@ -312,7 +312,8 @@ class _Fit:
         losses |= {name: float(terms[name].detach()) for name in TERMS}
         if not np.isfinite(losses["total"]):
             raise FitError(
-                f"the loss is no number any more after {self.step} steps: lower the learning rate "
+                f"the loss became {'NaN' if np.isnan(losses['total']) else 'infinite'} after "
+                f"{self.step} steps; lower the learning rate "
                 f"(now {self.settings.training.learning_rate:g})."
             )
         optimiser.zero_grad(set_to_none=True)

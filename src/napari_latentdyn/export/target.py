@@ -106,7 +106,7 @@ def check_free(
             f"the folder {target} holds other things and is left as it is; choose another name."
         )
     if not overwrite:
-        raise ExportError(f"{target} is there already; choose another name or allow overwriting.")
+        raise ExportError(f"{target} already exists; choose another name or allow overwriting.")
     return target
 
 

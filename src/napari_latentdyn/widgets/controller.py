@@ -167,11 +167,14 @@ class LearnController(QObject):
         elif self.state is State.RENDERING or job.stop.is_set():
             job.cancel()
             self._view.cancel.setEnabled(False)
-            self._messages.say("Stopping without rendering; what was learned is kept.")
+            self._messages.say("Stopping without frames; the training so far is kept.")
         else:
             job.stop.set()
+            matching = self.state is State.PREPARING and job.previous is None
             self._messages.say(
-                "Stopping after this step; press Cancel again to do without the frames."
+                "Stopping… Nothing has been trained yet."
+                if matching
+                else "Stopping after this step. Press Cancel again to skip the frames."
             )
         self.state = State.STOPPING
 
@@ -230,7 +233,7 @@ class LearnController(QObject):
         if job is None or job.abort.is_set():
             return
         if job.stop.is_set() and state is State.RENDERING:
-            text = "Stopped; drawing what was learned. Press Cancel again to do without the frames."
+            text = "Stopped; computing the frames. Press Cancel again to skip them."
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
             self._messages.say(text)
@@ -341,7 +344,7 @@ class LearnController(QObject):
 
     def _on_images_changed(self) -> None:
         if not self.state.running:
-            self._messages.forget()
+            self._messages.forget(*(layer.name if layer else "" for layer in self._choices.layers))
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 

@@ -215,7 +215,7 @@ def summary(
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
-    change = " The images had changed, so it began anew." if anew else ""
+    change = " The images changed, so training restarted." if anew else ""
     change += f" {effect}" if effect else ""
     if converged:
         then = "Move the time slider, or save." if shown else "The frames were left out."
@@ -226,8 +226,8 @@ def summary(
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
-    then = "What was learned is shown" if shown else "The frames were left out"
-    more = "; Continue goes on from here" if can_continue else ""
+    then = "The result so far is shown" if shown else "The frames were left out"
+    more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 

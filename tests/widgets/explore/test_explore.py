@@ -16,7 +16,7 @@ from tests.widgets.helpers import PLUGIN, control, made, run
 def test_without_a_result_there_is_nothing_to_press(explore: Explore) -> None:
     _, panel = explore()
     assert not control(panel, "draw_frames", QPushButton).isEnabled()
-    assert "Learn the dynamics" in told(panel)[0]
+    assert "Find the motion between two images first" in told(panel)[0]
 
 
 def test_frames_of_a_run_folder_are_drawn_as_finely_as_one_likes(
@@ -28,7 +28,7 @@ def test_frames_of_a_run_folder_are_drawn_as_finely_as_one_likes(
     press(panel, "draw_frames")
     qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 32, timeout=30_000)
     qtbot.waitUntil(lambda: ready(panel))
-    assert "32 frames drawn" in told(panel)[0]
+    assert "32 frames computed" in told(panel)[0]
     (frames,) = made(viewer, "frames")
     assert tuple(frames.scale) == pytest.approx((12 / 31, 50.0, 50.0))
     assert [str(unit) for unit in frames.units] == ["hour", "meter", "meter"]
@@ -213,9 +213,9 @@ def test_latent_channels_stand_side_by_side(
     button = control(panel, "show_latents", QPushButton)
     assert button.text() == "Back to the frames"
     status = control(panel, "status")
-    assert status.text() == "4 channels side by side. Back to the frames ends this."
+    assert told(panel)[0] == '4 channels side by side. Press "Back to the frames" to return.'
     button.click()
-    assert status.text() == "The other layers are shown again."
+    assert status.text() == "Your layers are visible again."
     assert not viewer.canvas.grid.enabled
     assert (viewer.canvas.grid.stride, viewer.canvas.grid.shape) == (2, (1, 3))
     assert frames.visible

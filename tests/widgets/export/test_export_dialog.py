@@ -231,7 +231,7 @@ def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
     control(dialog, "export.zoom").setValue(zoom)
     text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
     assert severity == "error"
-    assert text.endswith("give 0.25 to 4.")
+    assert text == f"The zoom of a movie must be 0.25 to 4; got {zoom:g}."
 
 
 def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):

@@ -145,7 +145,7 @@ class Display:
             return
         self._run(
             "streamlines",
-            "Drawing streamlines",
+            "Computing streamlines",
             lambda _: [making.streamline_layer(subject, options.streamlines)],
             self.show,
         )

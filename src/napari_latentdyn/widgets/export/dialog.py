@@ -46,7 +46,7 @@ class ExportDialog(QDialog):
         self.box = ExportBox()
         self.path = QLineEdit()
         self.path.setObjectName("export.path")
-        self.path.setToolTip(tooltip("File or folder to write; nothing is replaced unasked."))
+        self.path.setToolTip(tooltip("File or folder to write; you are asked before overwriting."))
         self.browse = QPushButton("Browse…")
         self.browse.setObjectName("export.browse")
         self.progress = QProgressBar()
@@ -114,7 +114,7 @@ class ExportDialog(QDialog):
     def ask_replace(self, path: Path) -> bool:
         """Ask whether what is there may be replaced."""
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = f"{path} is there already. Replace it?"
+        text = f"{path} already exists. Replace?"
         return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
 
     def reject(self) -> None:
