@@ -18,7 +18,7 @@ from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import is_rgb, read_values, with_nan
 from napari_latentdyn.widgets.compare.times import Interval
-from napari_latentdyn.widgets.wording import titles
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -171,7 +171,7 @@ class Request:
         """
         if self.truth is None:
             return None
-        ends = (_channels_first(image.array)[None] for image in (self.first, self.last))
+        ends = (_channels_first(image.known)[None] for image in (self.first, self.last))
         first, last = ends
         frames = np.concatenate([first, self.truth.frames, last])
         return self._frames(TRUTH, "True frames", frames, among_others=among_others)
@@ -184,7 +184,7 @@ class Request:
         image, rgb = image_data(frames, {"inputs": self._inputs()}, None)
         looks: dict[str, Any] = {"rgb": rgb}
         if not rgb:
-            ends = np.concatenate([self.first.array.ravel(), self.last.array.ravel()])
+            ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
             finite = ends[np.isfinite(ends)]
             looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
         channels = int(not rgb and image.ndim == 4)
