@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.paths import exists, input_folder, named
 from napari_latentdyn.errors import RunFolderError
 
 __all__ = [
@@ -75,7 +76,7 @@ def contents_of(folder: str | Path) -> str | None:
     try:
         data = json.loads((path / REPORT).read_text(encoding="utf-8"))
     except (OSError, ValueError):
-        return RUN if (path / FRAMES).is_file() and (path / FIELDS).is_file() else None
+        return RUN if exists(path / FRAMES) and exists(path / FIELDS) else None
     if not isinstance(data, dict) or "format_version" not in data:
         return None
     return str(data.get("contents", RUN))
@@ -94,22 +95,21 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
     RunFolderError
         If there is something in it; a run may be there with `overwrite`.
     """
-    try:
-        occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:
-        raise RunFolderError(f"cannot use the folder {folder}: {error.strerror}.") from None
-    if not occupied:
+    if not exists(folder):
         return
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is a file; choose the name of a new folder.")
+        raise RunFolderError(f"{named(folder)} is a file; choose the name of a new folder.")
+    if not any(input_folder(folder, RunFolderError).iterdir()):
+        return
     if not is_run_folder(folder):
         raise RunFolderError(
-            f"the folder {folder} holds other things and is left as it is; choose a new or empty "
-            "folder."
+            f"the folder {named(folder)} holds other things and is left as it is; choose a new or "
+            "empty folder."
         )
     if not overwrite:
         raise RunFolderError(
-            f"the folder {folder} already holds a run; choose another folder or allow overwriting."
+            f"the folder {named(folder)} already holds a run; choose another folder or allow "
+            "overwriting."
         )
 
 
@@ -128,9 +128,7 @@ def read_report(folder: str | Path, *, contents: str = RUN) -> dict[str, Any]:
     RunFolderError
         If it is no run folder, is incomplete, or was written by a newer version.
     """
-    path = Path(folder).expanduser()
-    if not path.is_dir():
-        raise RunFolderError(f"there is no folder {path}; give the folder of a run.")
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
     try:
         report = json.loads((path / REPORT).read_text(encoding="utf-8"))
     except FileNotFoundError:

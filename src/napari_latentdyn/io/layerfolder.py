@@ -18,6 +18,7 @@ import numpy as np
 import tifffile
 
 from napari_latentdyn.core.atomic import replace_folder, write_text
+from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.core.runfolder import (
     FORMAT_VERSION,
     LAYERS,
@@ -63,7 +64,7 @@ def write_layer_folder(folder: Path, layers: Sequence[LayerTuple]) -> Path:
     RunFolderError
         If the folder holds something already, or cannot be written.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_path(folder, RunFolderError)
     check_free(target)
     entries: list[dict[str, Any]] = []
     names: set[str] = set()
