@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import typing
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.core.paths import input_folder
+from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.run import STARTS
 
@@ -133,13 +134,22 @@ def settings_from(
     source = settings.training.start_from
     if source not in STARTS:
         # The settings are written beside the run, and are read from other places, too.
-        whole = str(Path(source).expanduser().absolute())
-        settings = settings.updated({"training.start_from": whole})
+        settings = settings.updated({"training.start_from": _start(source)})
     if settings.images.interval is None and any("images.interval_unit" in said for said in asked):
         raise UsageError(
             "--interval-unit is the unit of the time between the images; give this with --interval."
         )
     return settings
+
+
+def _start(source: str) -> str:
+    def problem(sentence: str) -> SettingsError:
+        return SettingsError(
+            f"{sentence.rstrip('.')}; training.start_from takes prior, scratch, or the folder of a "
+            "run."
+        )
+
+    return str(input_folder(source, problem, what="the folder of a run").absolute())
 
 
 def _fitting_stride(base: Settings, changes: dict[str, Any]) -> dict[str, Any]:
