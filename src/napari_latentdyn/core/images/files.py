@@ -15,7 +15,7 @@ from napari_latentdyn.core.images.picture import read_picture
 from napari_latentdyn.core.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.images.tiff import read_tiff
-from napari_latentdyn.core.paths import input_file, named
+from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import ImageFileError, UserError
 
 __all__ = ["load", "read_image", "read_mask", "read_stack"]
@@ -137,8 +137,11 @@ def load(chosen: Selection) -> Stack:
         if is_zarr(path):
             return _guarded(path, lambda: read_cf(path, chosen.variable))
         raise ImageFileError(f"{named(path)} is a folder; give an image file.")
-    with path.open("rb") as file:
-        magic = file.read(4)
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except OSError as error:
+        raise ImageFileError(f"cannot read {named(path)}: {why(error)}.") from None
     return _guarded(path, lambda: _load(path, magic, chosen.variable))
 
 
