@@ -47,17 +47,18 @@ def compare(arguments: argparse.Namespace) -> int:
     line = ProgressLine(quiet=arguments.quiet)
     methods = _chosen(arguments, line.note)
     settings = settings_from(arguments, Settings())
-    if arguments.truth_times is not None and arguments.truth is None:
+    given = arguments.truth is not None
+    if arguments.truth_times is not None and not given:
         raise UsageError("--truth-times are the times of true frames; give these with --truth.")
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
     pair, files = read_pair(arguments, settings)
-    truth = read_truth(arguments.truth, moments, pair, settings) if arguments.truth else None
+    truth = read_truth(arguments.truth, moments, pair, settings) if given else None
     times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:
         (line.note if truth.doubtful else line.tell)(truth.describe())
 
-    source = Path(arguments.truth).name if arguments.truth else None
+    source = Path(arguments.truth).name if given else None
     comparison = Comparison(pair, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:

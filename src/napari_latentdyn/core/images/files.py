@@ -14,6 +14,7 @@ from napari_latentdyn.core.images.picture import read_picture
 from napari_latentdyn.core.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.images.tiff import read_tiff
+from napari_latentdyn.core.paths import input_file
 from napari_latentdyn.errors import ImageFileError, UserError
 
 __all__ = ["load", "read_image", "read_mask", "read_stack"]
@@ -130,22 +131,14 @@ def load(chosen: Selection) -> Stack:
     ImageFileError
         If the file cannot be read.
     """
-    path = chosen.path
+    path = input_file(chosen.path, ImageFileError, folder=True)
     try:
         if path.is_dir():
             if is_zarr(path):
                 return read_cf(path, chosen.variable)
             raise ImageFileError(f"{path} is a folder; give an image file.")
-        if path.exists() and not path.is_file():
-            raise ImageFileError(f"{path} is not a regular file; save the image to a file first.")
         with path.open("rb") as file:
             magic = file.read(4)
-    except FileNotFoundError:
-        raise ImageFileError(f"there is no file {path}.") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageFileError(f"cannot read {str(path)[:200]}: {reason}.") from None
-    try:
         return _load(path, magic, chosen.variable)
     except UserError:
         raise
