@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 __all__ = [
     "CalibrationError",
     "DerivedError",
@@ -18,7 +20,33 @@ __all__ = [
     "SettingsError",
     "Stopped",
     "UserError",
+    "readable",
 ]
+
+_LONGEST = 800
+#: Characters that end a line, steer a terminal or cannot be encoded.
+_UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}
+#: Characters that turn the direction of all that follows.
+_TURNING = "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+def readable(text: str, longest: int = _LONGEST) -> str:
+    """Return text in one line that can be printed, cut in the middle where it is too long.
+
+    Parameters
+    ----------
+    text : str
+        Any text, such as names from files and from the command line.
+    longest : int
+        Number of characters to keep at most.
+    """
+    if len(text) > longest:
+        text = f"{text[: longest * 2 // 3]}…{text[len(text) - longest // 4 :]}"
+    line = " ".join(text.split()) if any(letter in "\n\r\t\v\f" for letter in text) else text
+    return "".join(
+        "?" if unicodedata.category(letter) in _UNREADABLE or letter in _TURNING else letter
+        for letter in line
+    )
 
 
 class Stopped(Exception):
@@ -28,8 +56,12 @@ class Stopped(Exception):
 class UserError(Exception):
     """Base of all errors that a user can mend; shown as it is, without a traceback.
 
-    It does not derive from `RuntimeError`: workers of napari swallow those.
+    It does not derive from `RuntimeError`: workers of napari swallow those. What it
+    repeats of the input of the user is made readable, and cut where it is long.
     """
+
+    def __str__(self) -> str:
+        return readable(super().__str__())
 
 
 class SettingsError(UserError, ValueError):

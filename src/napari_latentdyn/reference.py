@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import make_arrows
+from napari_latentdyn.core.units import known_units
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.timeline import Timeline
@@ -114,6 +115,8 @@ class Reference:
             units=("pixel",) * channels + (self.line.unit,),
             axis_labels=("channel",) * channels + ("t",),
         )
+        # napari refuses a layer with a unit that it does not know.
+        transform["units"] = known_units(transform["units"])
         metadata = {METADATA_KEY: {**self.common, "role": role, **(info or {})}}
         return (
             data,

@@ -20,10 +20,12 @@ from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
 from napari_latentdyn.core.ometiff import write_ome_tiff
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.runfolder import plain_json
+from napari_latentdyn.settings.text import read_json
 
 __all__ = ["Comparison", "Result", "is_comparison", "table", "write_comparison"]
 
 _REPORT, _TABLE, _PLOT = "comparison.json", "comparison.md", "comparison.png"
+_SUFFIXES = (".ome.tif", "_fields.npz", "_error.ome.tif")
 _TRUE = (
     ("psnr", "PSNR (dB)", "{:.2f}"),
     ("ssim", "SSIM", "{:.4f}"),
@@ -97,8 +99,7 @@ def write_comparison(target: Path, comparison: Comparison, note: Callable[[str],
     from napari_latentdyn import __version__
 
     results, files = comparison.results, comparison.files
-    suffixes = (".ome.tif", "_fields.npz", "_error.ome.tif")
-    ours = {r.info.name + suffix for r in results for suffix in suffixes}
+    ours = {r.info.name + suffix for r in results for suffix in _SUFFIXES}
     ours |= {_REPORT, _TABLE, _PLOT, *_written_by(target)}
     with replace_folder(target, ours, OutputError, "the comparison") as to:
         for result in results:
@@ -180,9 +181,13 @@ def _number(form: str, value: float | None) -> str:
 
 
 def _written_by(target: Path) -> set[str]:
-    """Return the names of the files of an earlier comparison; none if it holds none."""
+    """Return the names of the files of an earlier comparison; none if it holds none.
+
+    Files of other kinds are not of a comparison, whatever its report says.
+    """
     try:
-        report = json.loads((target / _REPORT).read_text(encoding="utf-8"))
-        return {str(name) for name in report["files"]} if "methods" in report else set()
+        report = read_json(target / _REPORT)
+        names = {str(name) for name in report["files"]} if "methods" in report else set()
     except (OSError, ValueError, KeyError, TypeError):
         return set()
+    return {name for name in names if name.endswith(_SUFFIXES) or name in (_TABLE, _PLOT, _REPORT)}

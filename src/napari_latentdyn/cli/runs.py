@@ -205,10 +205,11 @@ def _resume(arguments: argparse.Namespace) -> int:
     report = runfolder.read_report(source)
     earlier = runfolder.read_run(source).settings
     settings = settings_from(arguments, earlier)
-    if int(report["steps"]) >= settings.training.steps:
+    steps = int(report.get("steps") or 0)
+    if steps >= settings.training.steps:
         raise UsageError(
-            f"the run in {source} has done {report['steps']} of {settings.training.steps} steps; "
-            f"give more than {report['steps']} with --steps."
+            f"the run in {source} has done {steps} of {settings.training.steps} steps; "
+            f"give more than {steps} with --steps."
         )
     for name in _FIXED_AT_START:
         if settings.get(name) != earlier.get(name):

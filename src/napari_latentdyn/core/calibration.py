@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import CalibrationError
+from napari_latentdyn.settings.text import shown
 
 __all__ = ["Calibration"]
 
@@ -100,13 +101,21 @@ class Calibration:
                 f"{there} says nothing without {lacks}: give both, such as pixel_size=100.0, "
                 'units="meter", or neither.'
             )
-        if np.shape(offset) != (2,):
-            raise CalibrationError(f"the offset {offset!r} is no place: give two numbers (y, x).")
+        place = _numbers(offset)
+        if place is None or place.shape != (2,):
+            raise CalibrationError(
+                f"the offset {shown(offset)} is no place: give two numbers (y, x)."
+            )
+        length = None if interval is None else _numbers(interval)
+        if interval is not None and (length is None or length.shape != ()):
+            raise CalibrationError(
+                f"the interval {shown(interval)} is no time: give a positive number."
+            )
         return cls(
             pixel_size=(1.0, 1.0) if pixel_size is None else _two(pixel_size, "pixel_size"),
             units=_units("pixel" if units is None else units),
             offset=_two(offset, "offset"),
-            interval=interval,
+            interval=None if length is None else float(length),
             interval_unit=interval_unit,
         )
 
@@ -238,18 +247,28 @@ def _affine(placed: Mapping[str, Any]) -> tuple[NDArray[np.float64], NDArray[np.
 
 
 def _two(value: float | Pair, name: str) -> Pair:
-    try:
-        values = np.asarray(value, dtype=np.float64)
-        both = np.broadcast_to(values, 2)
-    except (TypeError, ValueError):
+    values = _numbers(value)
+    if values is None or values.shape not in ((), (1,), (2,)):
         raise CalibrationError(
-            f"{name} takes one or two numbers, such as 100.0 or (100.0, 100.0), not {value!r}."
-        ) from None
+            f"{name} takes one or two numbers, such as 100.0 or (100.0, 100.0), not {shown(value)}."
+        )
+    both = np.broadcast_to(values, 2)
     return float(both[0]), float(both[1])
 
 
+def _numbers(value: Any) -> NDArray[np.float64] | None:
+    try:
+        return np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def _units(units: str | tuple[str, str]) -> tuple[str, str]:
-    both: tuple[Any, ...] = (units, units) if isinstance(units, str) else tuple(np.ravel(units))
+    both: Any = (units, units) if isinstance(units, str) else units
+    if not isinstance(both, (tuple, list, np.ndarray)):
+        both = ()
     if len(both) != 2 or not all(isinstance(unit, str) and unit.strip() for unit in both):
-        raise CalibrationError(f'units takes one or two names, such as "meter", not {units!r}.')
+        raise CalibrationError(
+            f'units takes one or two names, such as "meter", not {shown(units)}.'
+        )
     return str(both[0]), str(both[1])

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.errors import ResumeError
+from napari_latentdyn.settings.text import shorten
 
 __all__ = ["Checkpoint"]
 
@@ -20,6 +21,9 @@ _MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
 _BRIGHTNESS = "checkpoint.brightness"
 #: Only checkpoints had it, until version 0.2.
 _FORMERLY = "start"
+#: What Adam keeps of each parameter.
+_COUNTER = "step"
+_STATE = frozenset({_COUNTER, "exp_avg", "exp_avg_sq"})
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,14 +91,27 @@ class Checkpoint:
                 "the training cannot go on, because the settings of the model or the channels of "
                 "the images differ from those it started with: start anew."
             )
+        moments = self._moments(optimiser)
         model.load_state_dict(self.model)
         state = optimiser.state_dict()
-        moments: dict[int, dict[str, Any]] = {}
-        for key, value in self.optimiser.items():
-            index, name = key.split(".", 1)
-            moments.setdefault(int(index), {})[name] = value.clone()
         state["state"] = moments
         optimiser.load_state_dict(state)
+
+    def _moments(self, optimiser: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
+        shapes = [value.shape for group in optimiser.param_groups for value in group["params"]]
+        moments: dict[int, dict[str, Tensor]] = {}
+        for key, value in self.optimiser.items():
+            index, _, name = key.partition(".")
+            number = int(index) if index.isdecimal() and len(index) < 9 else len(shapes)
+            if number >= len(shapes) or name not in _STATE:
+                raise ResumeError(_damaged(key))
+            if value.shape != (torch.Size([]) if name == _COUNTER else shapes[number]):
+                raise ResumeError(_damaged(key))
+            moments.setdefault(number, {})[name] = value.clone()
+        for number, state in moments.items():
+            if set(state) != _STATE:
+                raise ResumeError(_damaged(str(number)))
+        return moments
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return weights, moments and initial field as arrays by name."""
@@ -130,3 +147,10 @@ class Checkpoint:
         start = Ensemble.from_arrays(arrays)
         brightness = arrays.get(_BRIGHTNESS)
         return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds, brightness)
+
+
+def _damaged(key: str) -> str:
+    return (
+        "the training cannot go on, because the state of its optimiser does not fit the networks "
+        f"('{shorten(key)}'): start anew."
+    )

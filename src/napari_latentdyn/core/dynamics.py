@@ -20,8 +20,9 @@ from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.core.restore import restore
 from napari_latentdyn.core.trajectories import checked_times
-from napari_latentdyn.errors import OutOfMemoryError, RunFolderError
+from napari_latentdyn.errors import OutOfMemoryError
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Dynamics", "frame_times", "make_report"]
@@ -269,37 +270,18 @@ class Dynamics(Derived):
         RunFolderError
             If it is damaged, incomplete, or of another version.
         """
-        run = runfolder.read_run(folder)
-        tensors, _ = runfolder.read_model(folder)
-        pair = ImagePair.from_saved(runfolder.read_inputs(folder))
-        model = LatentDynamics(pair.channels, run.settings)
-        weights = {
-            name.removeprefix("model."): torch.from_numpy(np.array(value))
-            for name, value in tensors.items()
-            if name.startswith("model.")
-        }
-        try:
-            model.load_state_dict(weights)
-        except RuntimeError:
-            raise RunFolderError(
-                f"the model in {Path(folder)} does not fit its settings: one of the files was "
-                "changed or comes from another version; train again from its images."
-            ) from None
-        checkpoint = None
-        if Checkpoint.is_in(tensors):
-            checkpoint = Checkpoint.from_arrays(
-                tensors,
-                step=int(run.report["steps"]),
-                history=list(run.report.get("loss_history", [])),
-                seconds=float(run.report["seconds"]),
-            )
-        report = {k: v for k, v in run.report.items() if k not in ("times", "placement")}
-        try:
-            ensemble = Ensemble.from_arrays(tensors)
-        except KeyError:
-            ensemble = None
-        placement = run.report.get("placement")
-        return cls(pair, run.settings, model, run.velocity, report, ensemble, checkpoint, placement)
+        found = restore(folder)
+        run = found.run
+        return cls(
+            found.pair,
+            run.settings,
+            found.model,
+            run.velocity,
+            {k: v for k, v in run.report.items() if k not in ("times", "placement")},
+            found.ensemble,
+            found.checkpoint,
+            run.report.get("placement"),
+        )
 
 
 def frame_times(settings: Settings) -> NDArray[np.float64]:

@@ -311,13 +311,13 @@ def _valid(
     if own is not None:
         valid &= ~own
     if mask is not None:
-        masked = np.asarray(mask, dtype=bool)
-        if masked.shape != valid.shape:
+        masked = plain_array(mask, f"mask of the {name} image").values
+        if masked.shape != valid.shape or masked.dtype.kind not in "buif":
             raise PairError(
-                f"the mask of the {name} image has shape {masked.shape}, the image {valid.shape}: "
-                "they must agree."
+                f"the mask of the {name} image has shape {masked.shape} and type {masked.dtype}, "
+                f"the image {valid.shape}: give true or false for each pixel."
             )
-        valid &= ~masked
+        valid &= ~masked.astype(bool)
     return valid
 
 

@@ -18,6 +18,7 @@ from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import blend_weights, tiles
+from napari_latentdyn.core.restore import model_weights
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import ModelSettings, Settings
 
@@ -145,11 +146,7 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
             "a run."
         ) from None
     _check_shapes(settings.model, run.settings.model.model_dump(), source)
-    return {
-        name.removeprefix("model."): torch.from_numpy(np.array(value))
-        for name, value in tensors.items()
-        if name.startswith("model.")
-    }
+    return model_weights(tensors)
 
 
 def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str) -> None:
@@ -183,7 +180,7 @@ def _read_prior() -> tuple[dict[str, Tensor], dict[str, Any]]:
         with safe_open(PRIOR_FILE, framework="pt") as file:
             weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
             card = json.loads(file.metadata()["prior"])
-    except (OSError, SafetensorError):
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise SettingsError(
             "the weights of the prior are missing from this installation or damaged: install "
             "napari-latentdyn anew, or set training.start_from to scratch."

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,9 +10,12 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from napari_latentdyn.core.paths import exists, input_folder, named
+from napari_latentdyn.core.schema import LayersReport, Report, RunReport, problem
 from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.settings.text import read_json, shown
 
 __all__ = [
     "FORMAT_VERSION",
@@ -27,6 +29,7 @@ __all__ = [
     "describe_input",
     "is_run_folder",
     "plain_json",
+    "read_described",
     "read_report",
 ]
 
@@ -74,7 +77,7 @@ def contents_of(folder: str | Path) -> str | None:
     """
     path = Path(folder)
     try:
-        data = json.loads((path / REPORT).read_text(encoding="utf-8"))
+        data = read_json(path / REPORT)
     except (OSError, ValueError):
         return RUN if exists(path / FRAMES) and exists(path / FIELDS) else None
     if not isinstance(data, dict) or "format_version" not in data:
@@ -128,26 +131,45 @@ def read_report(folder: str | Path, *, contents: str = RUN) -> dict[str, Any]:
     RunFolderError
         If it is no run folder, is incomplete, or was written by a newer version.
     """
+    return _read(folder, contents)[1]
+
+
+def read_described(folder: str | Path, *, contents: str = RUN) -> Report:
+    """Read a report as `read_report` does, and return what is known of it.
+
+    Returns
+    -------
+    RunReport or LayersReport
+        As `contents` says.
+    """
+    return _read(folder, contents)[0]
+
+
+def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
     path = input_folder(folder, RunFolderError, what="the folder of a run")
     try:
-        report = json.loads((path / REPORT).read_text(encoding="utf-8"))
+        data = read_json(path / REPORT)
     except FileNotFoundError:
         raise RunFolderError(f"{path} is not a run folder: it has no {REPORT}.") from None
     except OSError as error:
         raise RunFolderError(f"cannot read {path / REPORT}: {error.strerror}.") from None
     except ValueError:
         raise RunFolderError(damaged(path, REPORT, "is cut off or damaged")) from None
-    if not isinstance(report, dict) or "format_version" not in report:
+    if not isinstance(data, dict) or "format_version" not in data:
         raise RunFolderError(f"{path} is not a run folder: its {REPORT} is of something else.")
-    check_version(path, REPORT, report["format_version"])
-    if report.get("complete") is not True:
+    check_version(path, REPORT, data["format_version"])
+    if data.get("complete") is not True:
         raise RunFolderError(damaged(path, REPORT, "says that writing was not finished"))
-    if report.get("contents", RUN) != contents:
+    if data.get("contents", RUN) != contents:
         raise RunFolderError(
             f"{path} holds layers saved from a viewer and no model; open it in napari, or train "
             "again from its images."
         )
-    for name, size in dict(report.get("files") or {}).items():
+    try:
+        report = (RunReport if contents == RUN else LayersReport).model_validate(data)
+    except ValidationError as error:
+        raise RunFolderError(damaged(path, REPORT, f"cannot be used ({problem(error)})")) from None
+    for name, size in (report.files or {}).items():
         try:
             found = (path / name).stat().st_size
         except OSError:
@@ -155,7 +177,7 @@ def read_report(folder: str | Path, *, contents: str = RUN) -> dict[str, Any]:
         # Text may be edited by hand; a binary file of another length is damaged.
         if found != size and not name.endswith(".json"):
             raise RunFolderError(damaged(path, name, f"has {found} bytes instead of {size}"))
-    return report
+    return report, data
 
 
 def plain_json(value: Any) -> Any:
@@ -185,12 +207,13 @@ def check_version(path: Path, name: str, found: Any) -> None:
     """
     try:
         version = int(found)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise RunFolderError(damaged(path, name, "does not name its version")) from None
     if version > FORMAT_VERSION:
         raise RunFolderError(
-            f"{path / name} was written by a newer version of napari-latentdyn (format {version}, "
-            f"this one reads up to {FORMAT_VERSION}); update napari-latentdyn to open it."
+            f"{path / name} was written by a newer version of napari-latentdyn (format "
+            f"{shown(version)}, this one reads up to {FORMAT_VERSION}); update napari-latentdyn to "
+            "open it."
         )
 
 

@@ -9,17 +9,14 @@ a folder of unknown origin runs no code.
 from __future__ import annotations
 
 import json
-import zipfile
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 from safetensors.numpy import save as save_tensors
 
 from napari_latentdyn.core.atomic import FilesIn, replace_folder, write_text
@@ -36,14 +33,25 @@ from napari_latentdyn.core.report import (
     check_free,
     check_version,
     contents_of,
-    damaged,
     describe_input,
     is_run_folder,
     plain_json,
     read_report,
 )
+from napari_latentdyn.core.runfiles import (
+    CONFIDENCE,
+    INPUTS,
+    LATENTS,
+    MODEL,
+    SETTINGS,
+    load_arrays,
+    read_frames,
+    read_optional,
+    reading,
+)
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.text import shorten
 
 __all__ = [
     "FORMAT_VERSION",
@@ -63,8 +71,6 @@ __all__ = [
     "write_run",
 ]
 
-MODEL, INPUTS = "model.safetensors", "inputs.npz"
-LATENTS, CONFIDENCE, SETTINGS = "latents.npz", "confidence.npz", "settings.json"
 FILES = frozenset({FRAMES, FIELDS, MODEL, INPUTS, LATENTS, CONFIDENCE, SETTINGS, REPORT})
 
 
@@ -226,15 +232,11 @@ def read_run(folder: str | Path) -> RunFolder:
         settings = Settings.from_json(path / SETTINGS)
     except SettingsError as error:
         raise RunFolderError(f"cannot open the run folder {path}: {error}") from None
-    with _reading(path, FRAMES):
-        frames = np.asarray(tifffile.imread(path / FRAMES))
-        # Values on a large offset are written in double precision.
-        frames = frames if frames.dtype == np.float64 else _floats(frames)
-        frames = frames.reshape(report.get("frames_shape", frames.shape))
-    fields = _load_arrays(path, FIELDS, ("velocity", "times"))
+    frames = read_frames(path, report)
     times = np.asarray(report.get("times", ()), dtype=np.float64)
+    fields = load_arrays(path, FIELDS, frames.shape, ("velocity", "times"))
     velocity, field_times = _floats(fields["velocity"]), np.asarray(fields["times"], np.float64)
-    with _reading(path, FIELDS):
+    with reading(path, FIELDS):
         _check_shapes(frames, times, velocity, field_times)
     return RunFolder(
         path,
@@ -244,8 +246,8 @@ def read_run(folder: str | Path) -> RunFolder:
         field_times,
         settings,
         report,
-        latents=_optional(path, report, LATENTS, "latents"),
-        confidence=_optional(path, report, CONFIDENCE, "confidence"),
+        latents=read_optional(path, report, LATENTS, "latents", frames.shape),
+        confidence=read_optional(path, report, CONFIDENCE, "confidence", frames.shape),
     )
 
 
@@ -259,9 +261,12 @@ def read_model(folder: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, s
     """
     path = Path(folder).expanduser()
     read_report(path)
-    with _reading(path, MODEL), safe_open(path / MODEL, framework="numpy") as file:
+    with reading(path, MODEL), safe_open(path / MODEL, framework="numpy") as file:
         metadata = dict(file.metadata() or {})
         tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        for name, tensor in tensors.items():
+            if tensor.dtype.kind not in "biuf":
+                raise ValueError(f"'{shorten(name)}' is not an array of numbers")
     check_version(path, MODEL, metadata.get("format"))
     return tensors, metadata
 
@@ -275,8 +280,8 @@ def read_inputs(folder: str | Path) -> dict[str, NDArray[Any]]:
         If it is no run folder, is incomplete, or was written by a newer version.
     """
     path = Path(folder).expanduser()
-    read_report(path)
-    return _load_arrays(path, INPUTS, ())
+    report = read_report(path)
+    return load_arrays(path, INPUTS, tuple(report.get("frames_shape") or ()))
 
 
 def _check_shapes(
@@ -292,45 +297,6 @@ def _check_shapes(
             f"fields of shape {velocity.shape} fit neither their {field_times.size} times nor "
             f"frames of shape {frames.shape}"
         )
-
-
-@contextmanager
-def _reading(path: Path, name: str) -> Iterator[None]:
-    try:
-        yield
-    except FileNotFoundError:
-        raise RunFolderError(damaged(path, name, "is missing")) from None
-    except MemoryError:
-        raise RunFolderError(f"{path / name} does not fit into the memory.") from None
-    except (
-        OSError,
-        ValueError,
-        KeyError,
-        IndexError,
-        EOFError,
-        zipfile.BadZipFile,
-        tifffile.TiffFileError,
-        SafetensorError,
-    ) as error:
-        raise RunFolderError(damaged(path, name, f"cannot be read ({error})")) from None
-
-
-def _load_arrays(path: Path, name: str, needed: tuple[str, ...]) -> dict[str, NDArray[Any]]:
-    with _reading(path, name), np.load(path / name, allow_pickle=False) as file:
-        arrays = {key: file[key] for key in file.files}
-    for key in needed:
-        if key not in arrays:
-            raise RunFolderError(damaged(path, name, f"lacks '{key}'"))
-    return arrays
-
-
-def _optional(
-    path: Path, report: Mapping[str, Any], name: str, key: str
-) -> NDArray[np.float32] | None:
-    """Read an array that is there only if it was asked for."""
-    if name not in report.get("files", {}):
-        return None
-    return _floats(_load_arrays(path, name, (key,))[key])
 
 
 def _ordered(tensors: bytes) -> bytes:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.export.look import time_text
 from napari_latentdyn.export.source import Source
@@ -165,7 +166,7 @@ def _open(
             width=source.shape[1],
             count=count,
             dtype=kind.name,
-            crs=rasterio.crs.CRS.from_wkt(geo.crs_wkt) if geo.crs_wkt else None,
+            crs=_system(rasterio, geo),
             transform=rasterio.Affine(*geo.transform),
             nodata=float("nan") if floats else None,
             compress="deflate",
@@ -174,6 +175,18 @@ def _open(
         ) as out:
             yield out
         path.write_bytes(memory.getbuffer())
+
+
+def _system(rasterio: Any, geo: Geo) -> Any:
+    if not geo.crs_wkt:
+        return None
+    try:
+        return rasterio.crs.CRS.from_wkt(geo.crs_wkt)
+    except rasterio.errors.CRSError:
+        raise ExportError(
+            "the reference system in the report of the run cannot be read, so a GeoTIFF cannot be "
+            "written; export as OME-TIFF, or run again from the GeoTIFF."
+        ) from None
 
 
 def _write(out: Any, plane: NDArray[Any], band: int, text: str, source: Source, index: int) -> None:

@@ -7,7 +7,6 @@ tables, and dropping the folder on napari brings the layers back as they were.
 
 from __future__ import annotations
 
-import csv
 import json
 import re
 from collections.abc import Sequence
@@ -15,23 +14,26 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 
 from napari_latentdyn.core.atomic import replace_folder, write_text
 from napari_latentdyn.core.paths import output_path
+from napari_latentdyn.core.report import read_described
+from napari_latentdyn.core.runfiles import read_pixels
 from napari_latentdyn.core.runfolder import (
     FORMAT_VERSION,
     LAYERS,
     REPORT,
     check_free,
     plain_json,
-    read_report,
 )
+from napari_latentdyn.core.schema import LayerEntry, LayersReport
+from napari_latentdyn.core.units import known_units
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.io.images import full_resolution, write_image_file
 from napari_latentdyn.io.tables import column_names, read_vector_table, write_vector_table
 from napari_latentdyn.io.transforms import plain_transform
 from napari_latentdyn.layers import METADATA_KEY, LayerTuple
+from napari_latentdyn.settings.text import shorten
 
 __all__ = ["read_layer_folder", "write_layer_folder"]
 
@@ -107,54 +109,53 @@ def read_layer_folder(folder: Path) -> list[LayerTuple]:
     RunFolderError
         If it is incomplete or was written by a newer version.
     """
-    report = read_report(folder, contents=LAYERS)
+    report = read_described(folder, contents=LAYERS)
+    assert isinstance(report, LayersReport)
     layers = []
-    for entry in report.get("layers", ()):
+    for entry in report.layers:
         try:
             layers.append(_read_layer(folder, entry))
-        except (
-            OSError,
-            ValueError,
-            KeyError,
-            TypeError,
-            csv.Error,
-            tifffile.TiffFileError,
-        ) as error:
+        except MemoryError:
+            raise RunFolderError(f"{folder / entry.file} does not fit into the memory.") from None
+        # Decoders raise errors of their own kinds for damaged files.
+        except Exception as error:  # noqa: BLE001
             raise RunFolderError(
-                f"the folder {folder} is damaged: {entry.get('file')} cannot be read ({error}); "
-                "take it from a backup."
+                f"the folder {folder} is damaged: {entry.file} cannot be read "
+                f"({shorten(str(error), 200)}); take it from a backup."
             ) from None
     return layers
 
 
-def _read_layer(folder: Path, entry: dict[str, Any]) -> LayerTuple:
-    kind, meta = entry["type"], dict(entry["look"]) | dict(entry["transform"])
-    for name in ("scale", "translate", "units", "axis_labels"):
+def _read_layer(folder: Path, entry: LayerEntry) -> LayerTuple:
+    look = entry.look.model_dump(exclude_none=True)
+    colormap, by_feature = look.pop("colormap", None), look.pop("coloured_by", None)
+    known = colormap is not None and colormap in _colormaps()
+    meta: dict[str, Any] = look | entry.transform.model_dump()
+    for name in ("scale", "translate", "axis_labels"):
         meta[name] = tuple(meta[name])
+    meta["units"] = known_units(meta["units"])
     for name in ("rotate", "shear", "affine"):
         meta[name] = np.asarray(meta[name])
-    if entry.get("metadata"):
-        meta["metadata"] = {METADATA_KEY: entry["metadata"]}
-    colormap = meta.pop("colormap", None)
-    known = colormap is not None and colormap in _colormaps()
-    path = folder / entry["file"]
-    if kind == "image":
-        data = np.asarray(tifffile.imread(path)).reshape(entry["shape"]).astype(entry["dtype"])
+    if entry.metadata:
+        meta["metadata"] = {METADATA_KEY: entry.metadata}
+    path = folder / entry.file
+    if entry.type == "image":
+        data = read_pixels(path, entry.shape).astype(np.dtype(entry.dtype))
         if known and not meta.get("rgb"):
             meta["colormap"] = colormap
-        return data, meta, kind
-    data, features = read_vector_table(path, entry["start"], entry["projection"], entry["features"])
+        return data, meta, entry.type
+    start, projection = entry.start or [], entry.projection or []
+    data, features = read_vector_table(path, start, projection, entry.features)
     meta["features"] = features
-    by_feature = meta.pop("coloured_by", None)
-    if by_feature in features and len(data):
+    if by_feature in features and len(data) and features[by_feature].dtype.kind in "if":
         meta["edge_color"] = by_feature
         if known:
             meta["edge_colormap"] = colormap
     else:
         meta.pop("edge_contrast_limits", None)
     if not len(data):
-        meta["ndim"] = len(entry["start"])
-    return data, meta, kind
+        meta["ndim"] = len(start)
+    return data, meta, entry.type
 
 
 def _look(meta: dict[str, Any], kind: str) -> dict[str, Any]:

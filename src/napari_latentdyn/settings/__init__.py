@@ -8,7 +8,6 @@ needed.
 
 from __future__ import annotations
 
-import json
 import types
 import typing
 from pathlib import Path
@@ -27,6 +26,7 @@ from napari_latentdyn.settings.method import (
     PhysicsSettings,
 )
 from napari_latentdyn.settings.run import OutputSettings, TrainingSettings
+from napari_latentdyn.settings.text import read_json
 
 __all__ = [
     "ImageSettings",
@@ -174,7 +174,7 @@ class Settings(FrozenModel):
             source, lambda said: SettingsError(f"cannot read the settings file: {said}")
         )
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
+            data = read_json(path)
         except OSError as error:
             raise SettingsError(
                 f"cannot read the settings file {named(path)}: {why(error)}."

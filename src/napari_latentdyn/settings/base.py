@@ -8,6 +8,7 @@ from typing import Any, Self
 from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings.text import shorten, shown
 
 __all__ = ["FrozenModel", "explain", "unknown"]
 
@@ -53,7 +54,7 @@ class FrozenModel(BaseModel):
 
 def explain(error: ValidationError) -> str:
     """Turn a validation error of pydantic into one sentence for the user."""
-    first = error.errors()[0]
+    first = error.errors(include_url=False)[0]
     where = ".".join(str(part) for part in first["loc"] if not isinstance(part, int))
     if first["type"] in ("missing", "too_long", "tuple_type"):
         # The only lists without a fixed length are times.
@@ -61,19 +62,20 @@ def explain(error: ValidationError) -> str:
         what = f"takes {'numbers, such as 0.25,0.5' if many else 'two numbers, such as 64,64'}"
     elif first["type"] == "model_type":
         form = '{"name": value}' if where else 'settings are given as {"group": {"name": value}}'
-        what = f"{'holds settings as ' if where else ''}{form}, not {first['input']!r}"
+        what = f"{'holds settings as ' if where else ''}{form}, not {shown(first['input'])}"
     elif first["type"] == "value_error":
         what = str(first["ctx"]["error"])
     else:
         what = first["msg"][0].lower() + first["msg"][1:]
         if not isinstance(first["input"], dict):
-            what += f", not {first['input']!r}"
+            what += f", not {shown(first['input'])}"
     sentence = f"{where}: {what}" if where else what
     return sentence if sentence.endswith("?") else sentence.rstrip(".") + "."
 
 
 def unknown(name: str, known: list[str], kind: str = "setting") -> str:
     """Say in one sentence that there is no such name, with the nearest one that there is."""
+    name = shorten(name)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     if not near and kind == "setting":
         ends = difflib.get_close_matches(

@@ -4,18 +4,11 @@ from __future__ import annotations
 
 import functools
 import math
-from typing import Any
 
 from napari_latentdyn.core.ometiff import length_unit
+from napari_latentdyn.core.units import parse_unit
 
 __all__ = ["length", "metres", "square_size"]
-
-
-@functools.cache
-def _registry() -> Any:
-    import pint
-
-    return pint.get_application_registry()  # type: ignore[no-untyped-call]
 
 
 def length(name: str | None) -> tuple[float, str] | None:
@@ -42,17 +35,12 @@ def length(name: str | None) -> tuple[float, str] | None:
 @functools.cache
 def metres(name: str) -> float | None:
     """Return how many metres a unit measures, or None if it is no unit of length."""
-    registry = _registry()
     spelled = {"in": "inch", "mi": "mile", "ft": "foot", "Å": "angstrom"}.get(name, name)
     spelled = spelled.lower().replace(" ", "_") if " " in spelled else spelled
-    # pint raises errors of many kinds for text that is no unit.
-    try:
-        unit = registry.Unit(spelled.replace("us_survey", "survey"))
-        if unit.dimensionality != registry.meter.dimensionality:
-            return None
-        return float((1.0 * unit).to("meter").magnitude)
-    except Exception:  # noqa: BLE001
+    unit = parse_unit(spelled.replace("us_survey", "survey"))
+    if unit is None or not unit.is_compatible_with("meter"):
         return None
+    return float((1.0 * unit).to("meter").magnitude)
 
 
 def square_size(

@@ -1,0 +1,275 @@
+"""What the report of a folder may say: one description for all who read it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from pydantic import (
+    AfterValidator,
+    ConfigDict,
+    Field,
+    NonNegativeFloat,
+    PositiveFloat,
+    ValidationError,
+    model_validator,
+)
+
+from napari_latentdyn.settings.base import FrozenModel
+from napari_latentdyn.settings.text import shorten, shown
+
+__all__ = ["LayerEntry", "LayersReport", "RunReport", "problem"]
+
+
+def _file_name(name: str) -> str:
+    if name in ("", ".", "..") or any(letter in name for letter in "/\\\0") or len(name) > 255:
+        raise ValueError("must be the name of a file in the folder")
+    return name
+
+
+def _pixel_type(name: str) -> str:
+    try:
+        kind = np.dtype(name).kind if len(name) <= 20 else ""
+    except (TypeError, ValueError, SyntaxError):
+        kind = ""
+    if kind not in tuple("biufc"):
+        raise ValueError('must be the name of a type of numbers, such as "uint8"')
+    return name
+
+
+def _increasing(limits: list[float]) -> list[float]:
+    if not limits[0] < limits[1]:
+        raise ValueError("must be a smaller and a larger number")
+    return limits
+
+
+#: No file, image or training comes near the end of this range, which all integers of NumPy hold.
+Count = Annotated[int, Field(ge=0, le=2**53)]
+Length = Annotated[int, Field(ge=1, le=2**53)]
+FileName = Annotated[str, AfterValidator(_file_name)]
+PixelType = Annotated[str, AfterValidator(_pixel_type)]
+Text = Annotated[str, Field(max_length=100_000)]
+Unit = Annotated[str, Field(min_length=1, max_length=100)]
+Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
+Limits = Annotated[Pair, AfterValidator(_increasing)]
+Matrix2 = Annotated[list[Pair], Field(min_length=2, max_length=2)]
+Row3 = Annotated[list[float], Field(min_length=3, max_length=3)]
+Matrix3 = Annotated[list[Row3], Field(min_length=3, max_length=3)]
+Shape = Annotated[list[Length], Field(max_length=8)]
+
+
+class Described(FrozenModel):
+    """Base of all parts of a report.
+
+    Values have to be of the type that is written, and nothing is converted.
+    Unknown keys are let through: later versions and other programs may add some.
+    """
+
+    model_config = ConfigDict(extra="ignore", strict=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_keys(cls, data: Any) -> Any:
+        return data
+
+
+class InputReport(Described):
+    """What an input image was."""
+
+    name: Text | None = None
+    sha256: Text | None = None
+    path: Text | None = None
+    mask: Text | None = None
+    shape: Shape | None = None
+    dtype: PixelType | None = None
+    rgb: bool | None = None
+    geo: dict[str, Any] | None = None
+
+
+class InputsReport(Described):
+    """Both input images."""
+
+    first: InputReport | None = None
+    last: InputReport | None = None
+
+
+class IntervalReport(Described):
+    """Time between the images."""
+
+    value: PositiveFloat | None = None
+    unit: Unit = "hour"
+
+
+class PlacementReport(Described):
+    """Where the images lie, as `placement.Placement` writes it."""
+
+    scale: Pair | None = None
+    translate: Pair | None = None
+    rotate: Matrix2 | None = None
+    shear: Matrix2 | None = None
+    affine: Matrix3 | None = None
+    units: Annotated[list[Unit], Field(min_length=2, max_length=2)] | None = None
+    axis_labels: Annotated[list[Text], Field(min_length=2, max_length=2)] | None = None
+
+    @model_validator(mode="after")
+    def _has_a_size(self) -> Self:
+        inner = np.diag(self.scale or (1.0, 1.0))
+        for part in (self.shear, self.rotate):
+            inner = np.asarray(part or np.eye(2), dtype=np.float64) @ inner
+        whole = np.asarray(self.affine or np.eye(3), dtype=np.float64)
+        with np.errstate(all="ignore"):
+            linear = whole[:2, :2] @ inner
+            sizes = np.linalg.norm(linear, axis=0)
+            if not np.all(np.isfinite(sizes) & (sizes > 0)) or np.linalg.det(linear) == 0:
+                raise ValueError("the pixels have no size")
+        return self
+
+
+class Report(Described):
+    """What every report says, of a run or of layers."""
+
+    format_version: Any
+    complete: bool = False
+    contents: str = "run"
+    files: dict[FileName, Count] | None = None
+
+
+class RunReport(Report):
+    """Report of a run, as `runfolder.write_run` writes it."""
+
+    version: Text | None = None
+    torch: Text | None = None
+    device: Text | None = None
+    seed: Count | None = None
+    batch_size: Count | None = None
+    steps: Count | None = None
+    steps_planned: Count | None = None
+    seconds: NonNegativeFloat | None = None
+    stopped_early: bool | None = None
+    frames_complete: bool | None = None
+    losses: dict[str, Any] | None = None
+    loss_history: list[dict[str, float | None]] | None = None
+    metrics: dict[str, Any] | None = None
+    inputs: InputsReport | None = None
+    interval: IntervalReport | None = None
+    placement: PlacementReport | None = None
+    times: list[Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=list)
+    frames_shape: Annotated[list[Length], Field(min_length=3, max_length=4)] | None = None
+
+    @model_validator(mode="after")
+    def _one_frame_for_each_time(self) -> Self:
+        if self.frames_shape is not None and self.frames_shape[0] != len(self.times):
+            raise ValueError(
+                f"there are {len(self.times)} times for {shown(self.frames_shape[0])} frames"
+            )
+        return self
+
+
+class LookReport(Described):
+    """How a layer looks; numbers may stand there as text."""
+
+    model_config = ConfigDict(strict=False)
+
+    name: Text | None = None
+    visible: bool | None = None
+    opacity: Annotated[float, Field(ge=0, le=1)] | None = None
+    blending: (
+        Literal[
+            "additive",
+            "minimum",
+            "multiplicative",
+            "opaque",
+            "translucent",
+            "translucent_no_depth",
+        ]
+        | None
+    ) = None
+    contrast_limits: Limits | None = None
+    gamma: PositiveFloat | None = None
+    rgb: bool | None = None
+    length: PositiveFloat | None = None
+    edge_width: PositiveFloat | None = None
+    edge_contrast_limits: Limits | None = None
+    vector_style: Literal["line", "triangle", "arrow"] | None = None
+    coloured_by: Text | None = None
+    colormap: Text | None = None
+
+
+class TransformReport(Described):
+    """Where a layer lies, along all its axes."""
+
+    scale: list[float]
+    translate: list[float]
+    units: list[Unit]
+    axis_labels: list[Text]
+    rotate: list[list[float]]
+    shear: list[list[float]]
+    affine: list[list[float]]
+
+    @model_validator(mode="after")
+    def _one_of_each_for_every_axis(self) -> Self:
+        ndim = len(self.scale)
+        vectors = (self.translate, self.units, self.axis_labels)
+        squares = ((self.rotate, ndim), (self.shear, ndim), (self.affine, ndim + 1))
+        if not 1 <= ndim <= 8 or any(len(values) != ndim for values in vectors):
+            raise ValueError("scale, translate, units and axis_labels must be of one length")
+        for rows, size in squares:
+            if len(rows) != size or any(len(row) != size for row in rows):
+                raise ValueError(f"rotate, shear and affine must be square for {ndim} axes")
+        linear = np.asarray(self.affine)[:-1, :-1] @ np.asarray(self.rotate)
+        if 0.0 in self.scale or np.linalg.det(linear) == 0:
+            raise ValueError("the pixels have no size")
+        return self
+
+
+class LayerEntry(Described):
+    """A layer in a folder of layers."""
+
+    type: Literal["image", "vectors"]
+    file: FileName
+    look: LookReport
+    transform: TransformReport
+    metadata: dict[str, Any] = Field(default_factory=dict)
+    shape: Annotated[list[Count], Field(max_length=8)] | None = None
+    dtype: PixelType | None = None
+    start: list[Text] | None = None
+    projection: list[Text] | None = None
+    features: list[Text] = Field(default_factory=list)
+
+    @model_validator(mode="after")
+    def _says_what_its_type_needs(self) -> Self:
+        needed = ("shape", "dtype") if self.type == "image" else ("start", "projection")
+        for name in needed:
+            if getattr(self, name) is None:
+                raise ValueError(f"'{name}' is missing")
+        axes = len(self.transform.scale)
+        if self.type == "image":
+            has = len(self.shape or ()) - int(bool(self.look.rgb))
+        else:
+            has = len(self.start or ())
+            if len(self.projection or ()) != has:
+                raise ValueError("start and projection must be of one length")
+        if has != axes:
+            raise ValueError(f"the layer has {has} axes, its transform {axes}")
+        return self
+
+
+class LayersReport(Report):
+    """Report of a folder of layers, as `io.layerfolder` writes it."""
+
+    layers: list[LayerEntry] = Field(default_factory=list)
+
+
+def problem(error: ValidationError) -> str:
+    """Say where a report is wrong and in which way, in a part of a sentence."""
+    first = error.errors(include_url=False)[0]
+    where = shorten(".".join(map(str, first["loc"])))
+    if first["type"] == "value_error":
+        what = str(first["ctx"]["error"])
+    elif first["type"] == "model_type":
+        what = f"input should be a mapping, not {shown(first['input'])}"
+    else:
+        what = shorten(first["msg"][:1].lower() + first["msg"][1:])
+        if first["type"] != "missing":
+            what += f", not {shown(first['input'])}"
+    return f"{where}: {what}" if where else what

@@ -1,0 +1,71 @@
+"""Messages for the user can always be read."""
+
+from __future__ import annotations
+
+import pytest
+
+from napari_latentdyn.core.calibration import Calibration
+from napari_latentdyn.errors import CalibrationError, MissingLibraryError, PairError, readable
+from napari_latentdyn.settings import Settings, SettingsError
+from napari_latentdyn.settings.text import shown
+
+
+def test_errors_are_one_readable_line() -> None:
+    error = PairError("the image\r\n a\0b\x1b[2J \ud800 \u202e is none.")
+    assert str(error) == "the image a?b?[2J ? ? is none."
+    str(error).encode("utf-8")
+    assert str(MissingLibraryError("install it.")) == "install it."
+
+
+def test_what_is_readable_stays_as_it_is() -> None:
+    for text in ("naïve 日本語 عربي 🙂", "two  spaces", ""):
+        assert readable(text) == text
+
+
+def test_long_messages_are_cut_in_the_middle() -> None:
+    text = str(PairError(f"there is no '{'x' * 100_000}'; give another."))
+    assert len(text) <= 800
+    assert text.startswith("there is no 'xxx")
+    assert text.endswith("; give another.")
+
+
+def test_values_in_messages_are_short() -> None:
+    for value in (10**5000, "x" * 5000, [[[[[1]]]]], {"a" * 500: 1}, b"\0" * 500):
+        assert len(shown(value)) <= 80
+
+
+def test_settings_of_thousands_of_levels_or_digits() -> None:
+    deep: object = 0
+    for _ in range(50_000):
+        deep = {"a": deep}
+    for value in (deep, 10**5000, -(10**5000), "9" * 5000, "\ud800"):
+        for name in ("model.stages", "output.times", "patches.size", "images.missing_value"):
+            with pytest.raises(SettingsError) as error:
+                Settings().updated({name: value})
+            assert len(str(error.value)) < 400
+        with pytest.raises(SettingsError):
+            Settings.parse(value)
+    with pytest.raises(SettingsError) as error:
+        Settings().updated({"model." + "x" * 100_000: 1})
+    assert len(str(error.value)) < 400
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"pixel_size": 10**400, "units": "meter"},
+        {"pixel_size": [[1.0, 2.0]], "units": "meter"},
+        {"pixel_size": [1.0, [2.0]], "units": "meter"},
+        {"pixel_size": 1.0, "units": 5},
+        {"pixel_size": 1.0, "units": {"meter": 1}},
+        {"offset": [[1.0], 2.0]},
+        {"offset": "x" * 5000},
+        {"offset": 10**5000},
+        {"interval": "tomorrow"},
+        {"interval": [1.0]},
+    ],
+)
+def test_scales_that_are_none(changes: dict[str, object]) -> None:
+    with pytest.raises(CalibrationError) as error:
+        Calibration.of(**changes)  # type: ignore[arg-type]
+    assert len(str(error.value)) < 300
