@@ -130,10 +130,16 @@ def test_targets(call, pair, folder, tmp_path, tiny, target, command):
 
 @pytest.mark.timeout(60)
 @pytest.mark.usefixtures("no_work")
-@pytest.mark.parametrize("command", ["apply", "resume", "export", "settings", "start"])
+@pytest.mark.parametrize(
+    "command", ["first", "last", "mask", "truth", "apply", "resume", "export", "settings", "start"]
+)
 def test_sources(call, pair, tmp_path, source, command):
     before = sorted(tmp_path.rglob("*"))
     arguments = {
+        "first": ("run", source, pair[1], "-o", tmp_path / "out"),
+        "last": ("run", pair[0], f"{source}:3" if source else "", "-o", tmp_path / "out"),
+        "mask": ("run", *pair, "-o", tmp_path / "out", "--mask", pair[0], source),
+        "truth": ("compare", *pair, "-o", tmp_path / "out", "--truth", source),
         "apply": ("apply", source, "--frames", 2),
         "resume": ("run", "--resume", source),
         "export": ("export", source, "-o", tmp_path / "a.npz"),
@@ -206,6 +212,8 @@ def test_a_target_in_a_folder_that_may_not_be_entered(call, forbidden, place):
 @pytest.mark.usefixtures("no_work")
 def test_a_source_in_a_folder_that_may_not_be_entered(call, forbidden):
     for command in (
+        ("run", forbidden / "file.json", "b.tif", "-o", "out"),
+        ("run", forbidden, "b.tif", "-o", "out"),
         ("apply", forbidden / "inside", "--frames", "2"),
         ("apply", forbidden, "--frames", "2"),
         ("run", "--resume", forbidden / "inside"),

@@ -48,7 +48,7 @@ def make_images(folder: Path) -> None:
         imageio.imwrite(folder / f"colours.{suffix}", colours)
     imageio.imwrite(folder / "deep.png", stack[0, 0])
     profile = {"driver": "GTiff", "width": 24, "height": 20, "count": 2, "dtype": "float32"}
-    place = rasterio.transform.from_origin(400000, 7000000, 40, 40)
+    place = rasterio.Affine(40, 0, 400000, 0, -40, 7000000)
     with rasterio.open(
         folder / "place.tif", "w", **profile, crs="EPSG:32633", transform=place, nodata=-9999
     ) as file:

@@ -52,18 +52,19 @@ def compare(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments, Settings())
     images = settings.images
     interval = (images.interval, images.interval_unit) if images.interval else None
-    if arguments.truth_times is not None and arguments.truth is None:
+    given = arguments.truth is not None
+    if arguments.truth_times is not None and not given:
         raise UsageError("--truth-times are the times of true frames; give these with --truth.")
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
     methods = [*(_result(folder, arguments.result) for folder in arguments.result), *methods]
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
     pair, files = read_pair(arguments, settings)
-    truth = read_truth(arguments.truth, moments, pair, settings) if arguments.truth else None
+    truth = read_truth(arguments.truth, moments, pair, settings) if given else None
     times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:
         (line.note if truth.doubtful else line.tell)(truth.describe(interval))
 
-    source = Path(arguments.truth).name if arguments.truth else None
+    source = Path(arguments.truth).name if given else None
     comparison = Comparison(pair, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:

@@ -120,7 +120,7 @@ def settings_from(
     asked = [_from_flags(arguments), _from_assignments(arguments)]
     layers = list(asked)
     if base is None:
-        base = Settings.preset(arguments.preset) if arguments.preset else Settings()
+        base = Settings() if arguments.preset is None else Settings.preset(arguments.preset)
         if arguments.settings is not None:
             layers.insert(0, _named_in(Settings.from_json(arguments.settings)))
     changes: dict[str, Any] = dict(given or {})

@@ -85,13 +85,6 @@ def contents_of(folder: str | Path) -> str | None:
     return str(data.get("contents", RUN))
 
 
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
-
-
 def is_run_folder(folder: str | Path) -> bool:
     """Return whether the folder holds a run, whole or damaged, of any version."""
     return contents_of(folder) == RUN

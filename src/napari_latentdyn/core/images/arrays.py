@@ -66,7 +66,7 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
         image = image.numpy()
     elif hasattr(image, "compute"):
         image = image.compute()
-    if isinstance(image, np.ma.MaskedArray):
+    if isinstance(image, np.ma.MaskedArray) and image.dtype.names is None:
         masked = np.ma.getmaskarray(image)
         return PlainArray(np.asarray(image.data), masked if masked.any() else None)
     try:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.images.limits import check_claim
 from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.errors import ImageFileError
 
@@ -59,11 +60,11 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     with opened(path) as file:
         parts = list(file.subdatasets)
         if not parts:
-            return _read(file, inverted)
+            return _read(path, file, inverted)
     stacks = []
     for part in parts:
         with opened(part) as file:
-            stacks.append(_read(file, inverted))
+            stacks.append(_read(path, file, inverted))
     if any(stack.data.shape != stacks[0].data.shape for stack in stacks):
         raise ImageFileError(
             f"{path} holds images of different sizes; save the image to use as a file of its own."
@@ -85,13 +86,14 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     )
 
 
-def _read(file: Any, inverted: bool) -> Stack:
+def _read(path: Path, file: Any, inverted: bool) -> Stack:
     from rasterio.enums import ColorInterp
 
     colours = list(file.colorinterp)
     bands = [i + 1 for i, kind in enumerate(colours) if kind != ColorInterp.alpha]
     if not bands:
         bands = list(file.indexes)
+    check_claim(path, file.width * file.height * sum(np.dtype(t).itemsize for t in file.dtypes))
     data: NDArray[Any] = file.read(bands)
     valid = [np.asarray(file.read_masks(band)) > 0 for band in bands]
     notes: list[str] = []

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_latentdyn.core.images.model import Stack
-from napari_latentdyn.core.paths import exists
+from napari_latentdyn.core.paths import absolute, exists
 from napari_latentdyn.errors import ImageFileError
 
 __all__ = ["Selection", "axis_words", "parse_source", "select"]
@@ -48,6 +48,7 @@ def parse_source(source: str) -> Selection:
     ImageFileError
         If the name cannot be the name of a file.
     """
+    absolute(source, ImageFileError)
     picked = _PICKED.match(source)
     # A file may have such a name, and a drive of Windows ends in a colon.
     if picked is None or exists(source):

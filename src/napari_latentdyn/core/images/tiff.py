@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.images.limits import check_claim
 from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.ome import OmeImage, ome_images
 from napari_latentdyn.core.images.raster import from_black, read_raster
@@ -105,6 +106,7 @@ def _one(path: Path, series: Any) -> Stack:
     for name in "YX":
         if letters.count(name) != 1:
             raise ImageFileError(f"{path} has axes {letters}, in which no image is found.")
+    check_claim(path, int(series.nbytes))
     data: NDArray[Any] = series.asarray()
     if "S" in letters and "C" in letters:
         if data.shape[letters.index("C")] > 1 and data.shape[letters.index("S")] > 1:
