@@ -43,7 +43,7 @@ def test_each_kind_has_its_sentence(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     for function in (input_file, input_folder, output_path):
         fails(function, "", "is empty; give a name")
-        fails(function, "a\0b", r"a\\x00b has a NUL byte")
+        fails(function, "a\0b", r"a\?b has a NUL byte")
         fails(function, "a\ud800", "signs that no name of a file can have")
         fails(function, "~nobody-has-this-name", "there is no home for ~nobody")
         fails(function, tmp_path / ("x" * 256), "is too long; choose a shorter one")
@@ -84,7 +84,7 @@ def test_nothing_is_left_of_a_trial(tmp_path, folder):
 
 def test_long_names_are_told_in_short():
     assert named("a/b") == "a/b"
-    assert named("a\nb\x1b[0m\u202e\ud800") == "a\\nb\\x1b[0m\\u202e\\ud800"
+    assert named("a\nb\x1b[0m\u202e\ud800") == "a b?[0m??"
     told = named("start" + "x" * 10_000 + "end")
     assert len(told) < 130
     assert told.startswith("start")

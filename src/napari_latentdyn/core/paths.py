@@ -16,6 +16,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_latentdyn.errors import readable
+
 __all__ = [
     "absolute",
     "check_writable",
@@ -37,11 +39,7 @@ _INNER = "x" * 48
 
 def named(path: str | Path) -> str:
     """Return a name as a message tells it: in one line, and cut in the middle where it is long."""
-    text = str(path).encode("utf-8", "backslashreplace").decode()
-    text = "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in text)
-    if len(text) <= _LONGEST:
-        return text
-    return f"{text[: _LONGEST // 2]}…{text[-_LONGEST // 3 :]}"
+    return readable(str(path), _LONGEST)
 
 
 def why(error: OSError | ValueError | RuntimeError) -> str:

@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.archive import ArrayType, read_arrays
+from napari_latentdyn.core.paths import exists
 from napari_latentdyn.core.report import FIELDS, FRAMES, damaged
 from napari_latentdyn.errors import RunFolderError, UserError
 from napari_latentdyn.settings.text import shorten
@@ -57,6 +58,9 @@ _ARRAYS = {
 def reading(path: Path, name: str) -> Iterator[None]:
     """Turn whatever goes wrong in reading a file of a run folder into one sentence."""
     try:
+        # A pipe among the files would be waited for.
+        if exists(path / name) and not (path / name).is_file():
+            raise RunFolderError(damaged(path, name, "is no file"))
         yield
     except UserError:
         raise
