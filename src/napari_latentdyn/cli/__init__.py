@@ -10,6 +10,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+from napari_latentdyn.cli.streams import lenient_streams
+
 __all__ = ["main"]
 
 
@@ -24,17 +26,28 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when the results are complete, 1 when the run failed, 2 for wrong
-        input, 130 when it was interrupted, 143 when it was terminated.
+        0 when the results are complete, 1 when the run failed or its answer could
+        not be written to standard output, 2 for wrong input, 130 when it was
+        interrupted, 143 when it was terminated.
     """
-    try:
-        # Imported here because it takes a while, in which Ctrl-C may be pressed.
-        from napari_latentdyn.cli.program import main as program
+    with lenient_streams() as (output, _):
+        try:
+            # Imported here because it takes a while, in which Ctrl-C may be pressed.
+            from napari_latentdyn.cli.program import main as program
 
-        return program(argv)
-    except KeyboardInterrupt as interrupt:
-        sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
-        # Python notes an interrupt within such a call, as in the making of a data class, and in
-        # place of returning our code would end itself by the signal; the next call clears the note.
-        exec("")
-        return int(interrupt.args[0]) if interrupt.args else 130
+            code = program(argv)
+        except KeyboardInterrupt as interrupt:
+            sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
+            # Python notes an interrupt within such a call, as in the making of a data class, and in
+            # place of returning our code would end itself by the signal; the next call clears the
+            # note.
+            exec("")
+            return int(interrupt.args[0]) if interrupt.args else 130
+        output.flush()
+        if output.problem is None or code != 0:
+            return code
+        sys.stderr.write(
+            f"napari-latentdyn: the command is done, but its answer cannot be written to standard "
+            f"output: {output.problem}.\n"
+        )
+        return 1

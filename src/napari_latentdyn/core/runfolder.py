@@ -22,6 +22,7 @@ from safetensors.numpy import save as save_tensors
 from napari_latentdyn.core.atomic import FilesIn, replace_folder, write_text
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.ometiff import write_ome_tiff
+from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.core.report import (
     FIELDS,
     FORMAT_VERSION,
@@ -177,7 +178,7 @@ def write_run(
         If the folder is in use for something else, the disk is full or cannot
         be written. What was there before is untouched.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_path(folder, RunFolderError)
     check_free(target, overwrite=overwrite)
     _check_shapes(frames, times, velocity, field_times)
     with replace_folder(target, FILES, RunFolderError, "the run folder") as files:

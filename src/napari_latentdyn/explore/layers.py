@@ -53,14 +53,19 @@ def reference_of(subject: Subject) -> Reference:
     )
 
 
-def arrows(subject: Subject, options: ArrowOptions) -> LayerTuple:
-    """Return the arrows of all stages."""
+def arrows(
+    subject: Subject,
+    options: ArrowOptions,
+    confidence: NDArray[np.floating] | None = None,
+) -> LayerTuple:
+    """Return the arrows of all stages, without those of little confidence, (n, H, W)."""
     return arrow_layer(
         reference_of(subject),
         subject.velocity,
         spacing=options.spacing,
         length=options.length,
         colour=options.colour,
+        confidence=confidence if options.hide_doubtful else None,
     )
 
 

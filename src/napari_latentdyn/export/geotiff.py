@@ -31,7 +31,7 @@ def write_geotiff(
 
     Reference system and transform are those of the first input. Without them
     the file has no reference system, places are those of the layers, also of
-    turned ones, and y is negative downwards, so that a GIS shows it upright.
+    turned ones, and y decreases downwards, so that a GIS shows it upright.
 
     Parameters
     ----------

@@ -1,14 +1,20 @@
-"""A run as a Python script that makes it again."""
+"""A run as a Python script that makes it again.
+
+A run folder may come from somebody else. What it says reaches the script only as
+constants, written by `ascii` or as JSON within `ascii`, and never as a part of the
+text: neither of its docstrings nor of its comments.
+"""
 
 from __future__ import annotations
 
-import math
+import json
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from pprint import pformat
 from typing import Any
 
 from napari_latentdyn.core.atomic import write_text
+from napari_latentdyn.core.report import plain_json
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
@@ -25,6 +31,7 @@ settings and seed give the same result on the same kind of computer.
 """
 
 import argparse
+import json
 import sys
 from pathlib import Path
 
@@ -80,14 +87,13 @@ def show(viewer, dynamics):
 
 
 def main(arguments=None):
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description="Makes a result of napari-latentdyn again.")
     parser.add_argument("first", nargs="?", default=FIRST, help="first image (%(default)s)")
     parser.add_argument("last", nargs="?", default=LAST, help="last image (%(default)s)")
-    again = Path(NAME).name + "-again"
-    parser.add_argument("-o", "--output", default=again, help="folder to write")
+    parser.add_argument("-o", "--output", default=OUTPUT, help="folder to write")
     chosen = parser.parse_args(arguments)
     if Path(chosen.output).exists():
-        parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
+        parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
         dynamics = learn(read_pair(chosen.first, chosen.last))
         print(dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT))
@@ -193,45 +199,43 @@ def script_text(source: Source) -> str:
     Raises
     ------
     ExportError
-        If the settings are not known, or neither files nor a run folder hold the images.
+        If the settings are not known, neither files nor a run folder hold the
+        images, or the report cannot be written down.
     """
     if source.settings is None:
         raise ExportError("a script needs the settings of a run; export from a run folder.")
-    inputs = {end: dict((source.report.get("inputs") or {}).get(end) or {}) for end in _ENDS}
+    inputs = _inputs(source)
     paths = [inputs[end].get("path") for end in _ENDS]
-    from_files = all(isinstance(path, str) for path in paths)
-    constants = [
-        f"NAME = {_literal(str(source.name))}",
-        f"VERSION = {_literal(source.report.get('version'))}  # that wrote this script",
-    ]
-    if from_files:
+    constants = {
+        "NAME": _text(source.name),
+        "VERSION": _text(source.report.get("version")),
+        "OUTPUT": _text(_folder_name(source.name)),
+    }
+    if all(isinstance(path, str) for path in paths):
         masks = [inputs[end].get("mask") for end in _ENDS]
-        constants += [
-            f"FIRST = {_literal(paths[0])}",
-            f"LAST = {_literal(paths[1])}",
-            f"MASKS = {_literal(masks)}",
-        ]
+        constants["FIRST"], constants["LAST"] = map(_text, paths)
+        constants["MASKS"] = f"[{', '.join(map(_text, masks))}]"
         imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
         pair = _PAIR_OF_FILES
     elif source.folder is not None:
-        constants += ["FIRST = LAST = None", f"RUN = {_literal(str(source.folder))}"]
+        constants["FIRST = LAST"] = "None"
+        constants["RUN"] = _text(str(source.folder))
         imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
         pair = _PAIR_OF_RUN
     else:
         raise ExportError(
-            "a script needs the files of both images or a run folder, and knows neither; save the "
-            "result as a run folder first."
+            "The script cannot locate the images. Save a run folder and open it first."
         )
-    constants.append(f"INPUTS = {_literal(inputs)}")
-    constants.append(f"PLACEMENT = {_literal(source.report.get('placement'))}")
+    constants["INPUTS"] = _json(inputs)
+    constants["PLACEMENT"] = _json(source.report.get("placement"))
     preset, changes = changes_from_preset(source.settings)
     return _SCRIPT.format(
         imports=imports,
         preset=preset,
         changes="".join(
-            f"        {_literal(name)}: {_literal(value)},\n" for name, value in changes.items()
+            f"        {name!r}: {plain_json(value)!a},\n" for name, value in changes.items()
         ),
-        constants="\n".join(constants),
+        constants="\n".join(f"{name} = {value}" for name, value in constants.items()),
         pair=pair,
     )
 
@@ -239,27 +243,43 @@ def script_text(source: Source) -> str:
 _ENDS = ("first", "last")
 
 
-def _literal(value: Any) -> str:
-    """Return a value of a report as a literal of Python.
+def _inputs(source: Source) -> dict[str, dict[str, Any]]:
+    """Return what the report says of both images; what is no mapping says nothing."""
+    given = source.report.get("inputs")
+    found = [given.get(end) if isinstance(given, Mapping) else None for end in _ENDS]
+    return {
+        end: dict(said) if isinstance(said, Mapping) else {}
+        for end, said in zip(_ENDS, found, strict=True)
+    }
 
-    Names and reports come from others, and whatever they hold must stay data:
-    nothing of them stands in the script in any other way than this.
+
+def _text(value: Any) -> str:
+    """Return the constant for a text, or None for anything else.
+
+    Characters beyond ASCII are escapes in it: no encoding and no invisible sign
+    changes what is read.
     """
-    text = pformat(_plain(value), width=98, sort_dicts=False)
-    # Characters beyond ASCII as escapes: no encoding or invisible sign changes what is read.
-    return text.encode("ascii", "backslashreplace").decode("ascii")
+    return ascii(str(value)) if isinstance(value, str) else "None"
 
 
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_plain(entry) for entry in value)
-    if value is None or isinstance(value, bool | int | str):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else None
-    return str(value)
+def _folder_name(name: str) -> str:
+    """Return a name for the folder to write, which every file system takes."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
+    return f"{kept.strip('.-')[:40] or 'result'}-again"
+
+
+def _json(value: Any) -> str:
+    """Return the expression for plain data: however it is nested, it is one constant."""
+    try:
+        text = json.dumps(plain_json(value), ensure_ascii=False)
+    except (RecursionError, ValueError):
+        raise ExportError(
+            "a script cannot be written, because the report of the run has values that are nested "
+            "too deep or are too long; make the run again."
+        ) from None
+    pieces = re.findall(r".{1,80}(?:\s|\Z)|.{1,80}", text, flags=re.DOTALL)
+    lines = "".join(f"    {piece!a}\n" for piece in pieces)
+    return f"json.loads(\n{lines})"
 
 
 def changes_from_preset(settings: Settings) -> tuple[str, dict[str, Any]]:

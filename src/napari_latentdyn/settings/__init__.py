@@ -17,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
+from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
 from napari_latentdyn.settings.method import (
@@ -83,10 +84,11 @@ class Settings(FrozenModel):
         return cls().updated(PRESETS[name].changes)
 
     def preview(self) -> Settings:
-        """Return settings for a first answer about the same images, without training.
+        """Return settings for a quick result on the same images, without training.
 
-        The method is that of the preset "quick", which starts from the prior;
-        what is read from the images, stages, device, seed and what is put out stay.
+        The method is that of the preset "quick": the pretrained network proposes a
+        velocity and a short matching fits it to the images. The settings that say how
+        images are read, stages, device, seed and output stay.
         """
         quick = Settings.preset("quick")
         kept = ("channel", "missing_value", "interval", "interval_unit")
@@ -170,19 +172,23 @@ class Settings(FrozenModel):
             If the file cannot be read, is no JSON, or holds an unknown name or
             a value out of bounds.
         """
-        path = Path(source)
+        path = input_file(
+            source, lambda said: SettingsError(f"cannot read the settings file: {said}")
+        )
         try:
             data = read_json(path)
         except OSError as error:
             raise SettingsError(
-                f"cannot read the settings file {path}: {error.strerror}."
+                f"cannot read the settings file {named(path)}: {why(error)}."
             ) from None
         except ValueError as error:
-            raise SettingsError(f"the settings file {path} is not valid JSON: {error}.") from None
+            raise SettingsError(
+                f"the settings file {named(path)} is not valid JSON: {error}."
+            ) from None
         try:
             return cls.parse(data)
         except SettingsError as error:
-            raise SettingsError(f"in the settings file {path}: {error}") from None
+            raise SettingsError(f"in the settings file {named(path)}: {error}") from None
 
 
 def iter_fields() -> list[tuple[str, FieldInfo]]:

@@ -25,9 +25,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
+__all__ = ["NARROW", "CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
 
-_NARROW = (
+#: Style of a spin box that stands beside another control: napari makes spin boxes wide.
+NARROW = (
     "QAbstractSpinBox { min-width: 62px; padding: 1px 4px; }"
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 15px; }"
 )
@@ -295,7 +296,7 @@ class PairBox(QWidget):
         self.setFocusProxy(self.boxes[0])
         for box in self.boxes:
             # napari's style makes spin boxes too wide to stand in pairs.
-            box.setStyleSheet(_NARROW)
+            box.setStyleSheet(NARROW)
             box.edited.connect(self.edited)
 
     def value(self) -> tuple[int, int]:

@@ -110,6 +110,21 @@ def test_the_name_follows_the_format(exporting, tmp_path):
         assert control(dialog, "export.about").text()
 
 
+@pytest.mark.parametrize("way", ["button", "escape", "frame"])
+def test_the_dialog_closes_and_opens_again(exporting, qtbot, way):
+    viewer, dialog = exporting()
+    if way == "button":
+        qtbot.mouseClick(control(dialog, "export.close", QPushButton), Qt.MouseButton.LeftButton)
+    elif way == "escape":
+        qtbot.keyClick(control(dialog, "export.format"), Qt.Key.Key_Escape)
+    else:
+        dialog.close()
+    assert not dialog.isVisible()
+    control(dialog.parentWidget(), "export", QPushButton).click()
+    assert dialog.isVisible()
+    assert viewer.layers
+
+
 def test_browse_chooses_the_place(exporting, tmp_path, monkeypatch):
     _, dialog = exporting()
     chosen = tmp_path / "there.ome.tif"
@@ -216,7 +231,7 @@ def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
     control(dialog, "export.zoom").setValue(zoom)
     text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
     assert severity == "error"
-    assert text.endswith("give 0.25 to 4.")
+    assert text == f"The zoom of a movie must be 0.25 to 4; got {zoom:g}."
 
 
 def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExploreController"]
 
-_WELCOME = "Learn the dynamics of two images first, or open a run folder."
+_WELCOME = "Find the motion between two images first (Learn dynamics), or open a run folder."
 #: Pause after a change of an option, within which more may come.
 _SETTLE_MS = 250
 
@@ -119,6 +119,7 @@ class ExploreController(QObject):
             emitter.disconnect(self._on_layers)
         self._viewer.events.theme.disconnect(self._on_theme)
         self.probe.disconnect()
+        self.display.close()
         self.subject = None
 
     # --------------------------------------------------------------- actions
@@ -166,9 +167,9 @@ class ExploreController(QObject):
             for group in ("arrows", "maps", "streamlines"):
                 self._renew(group)
             self.tracers.renew()
-            self._say(f"{len(times)} frames drawn. Move the time slider.")
+            self._say(f"{len(times)} frames computed. Move the time slider.")
 
-        self._run("frames", "Drawing the frames", draw, show)
+        self._run("frames", "Computing frames", draw, show)
 
     # --------------------------------------------------------------- changes
 
@@ -223,7 +224,7 @@ class ExploreController(QObject):
             subject = None
         self._take(subject)
         self._choose_what_is_shown()
-        self._say(_WELCOME if subject is None else "Choose what to show; it follows at once.")
+        self._say(_WELCOME if subject is None else "Changes appear immediately.")
         self.display.explain()
 
     def _choose_what_is_shown(self) -> None:
