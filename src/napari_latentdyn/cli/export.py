@@ -177,9 +177,10 @@ def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64
             between = int(arguments.frames)
         except ValueError:
             between = -1
-        if between < 0:
+        if not 0 <= between <= 10_000:
             raise UsageError(
-                f"--frames takes the number of frames in between, not '{arguments.frames}'."
+                "--frames takes the number of frames in between, up to 10000, not "
+                f"'{arguments.frames}'."
             )
         return np.linspace(0.0, 1.0, between + 2)
     if arguments.times is None:

@@ -8,6 +8,7 @@ needed.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from pathlib import Path
@@ -223,5 +224,5 @@ def parse_value(name: str, text: str) -> Any:
     if any(typing.get_origin(kind) is tuple for kind in kinds):
         return tuple(part for part in text.strip("()[]").replace(",", " ").split())
     if any(typing.get_origin(k) is Literal and int in map(type, typing.get_args(k)) for k in kinds):
-        return int(text) if text.lstrip("-").isdigit() else text
+        return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text
     return text
