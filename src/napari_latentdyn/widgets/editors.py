@@ -25,6 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_latentdyn.widgets.eliding import ElidingComboBox
+
 __all__ = ["CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
 
 _NARROW = (
@@ -185,7 +187,7 @@ class FloatBox(QDoubleSpinBox):
             event.ignore()
 
 
-class ChoiceBox(QComboBox):
+class ChoiceBox(ElidingComboBox):
     """One of several values; the texts shown can be longer than the values."""
 
     edited = Signal()
