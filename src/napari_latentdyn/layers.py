@@ -21,6 +21,7 @@ from napari_latentdyn.reference import (
 )
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import Snapshot, snapshot
+from napari_latentdyn.timelabel import tell_time
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -197,6 +198,7 @@ def update_or_add(
         viewer.layers.insert(position, layer)
         done.append(layer)
     ease_slider(viewer)
+    tell_time(viewer)
     return done
 
 

@@ -14,6 +14,7 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import result_layers
+from napari_latentdyn.timelabel import tell_time
 from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.latents import Latents
 from napari_latentdyn.widgets.explore.probe import Probe
@@ -245,6 +246,7 @@ class ExploreController(QObject):
     def _on_layers(self, event: Any = None) -> None:
         # Layers of a run folder that was dropped are added by napari itself.
         ease_slider(self._viewer)
+        tell_time(self._viewer)
         items = self._findings.items()
         known = {key for key, _ in items}
         chosen = self._view.result.value()

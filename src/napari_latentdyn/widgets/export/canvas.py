@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.registry import Format, Option
+from napari_latentdyn.timelabel import tells_time
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -112,6 +113,8 @@ class CanvasCamera(QObject):
         overlays = self._viewer.canvas.overlays
         if self._texts:
             self._set(overlays.text, position="top_left", font_size=14, visible=True, text="")
+        elif tells_time(self._viewer):
+            self._set(overlays.text, visible=False)
         self._set(overlays.scale_bar, visible=self._scale_bar)
         point = self._viewer.dims.point
         self._restore.append(partial(self._go_back, point))
