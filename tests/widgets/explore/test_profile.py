@@ -27,6 +27,7 @@ def test_a_profile_under_the_cursor_and_along_a_line(
     line.add([[10, 10], [10, 50]], shape_type="line")
     assert plot.image.isVisible()
     assert plot.image.image.shape[1] == 17
+    assert plot.plot.getPlotItem().getAxis("left").labelText == "Distance along line (m)"
     np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
     assert "intensity" in plot.plot.getPlotItem().titleLabel.text
     # The plot follows what is shown.
