@@ -152,5 +152,5 @@ class Checkpoint:
 def _damaged(key: str) -> str:
     return (
         "the training cannot go on, because the state of its optimiser does not fit the networks "
-        f"('{shorten(key)}'): start anew."
+        f"('{shorten(key)}'): start again."
     )
