@@ -190,3 +190,13 @@ def test_pages_name_only_flags_and_settings_that_exist(root):
     for page in (root / "docs").glob("*.md"):
         for name in re.findall(r"settings\.md#([\w.]+)", page.read_text()):
             assert name in names, f"{page.name}: {name}"
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/prior.md"])
+def test_what_the_steps_are_worth_is_what_the_benchmark_measured(root, page):
+    accuracy = (root / "docs" / "accuracy.md").read_text()
+    means = accuracy.partition("\n## Means\n")[2].partition("\n## ")[0]
+    text = (root / page).read_text()
+    for row in ("the prior alone", "quick", "standard"):
+        (figure,) = re.findall(rf"^\| \*\*{row}\*\* \| ([\d.]+) ", means, re.MULTILINE)
+        assert f"| {figure} dB |" in text, f"{page}: {row}"

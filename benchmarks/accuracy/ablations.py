@@ -13,6 +13,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "TV-L1 start": {"model.initial_fields": "flow"},
     "steady fields": {"physics.motion": "steady"},
     "bicubic kernel": {"physics.interpolation": "bicubic"},
+    "no limiter": {"physics.limiter": False},
     "no visibility": {"physics.visibility": False},
     "one member": {"model.members": 1},
     "equal weights": {"model.weighting": "equal"},

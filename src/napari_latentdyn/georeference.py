@@ -69,7 +69,7 @@ def geo_of_layer(layer: Image) -> dict[str, Any] | None:
     if not source or not source.lower().endswith(_SUFFIXES) or not Path(source).is_file():
         return None
     shape = layer.level_shapes[0] if layer.multiscale else layer.data.shape
-    rows, columns = shape[-3:-1] if layer.rgb else shape[-2:]
+    rows, columns = shape[-3:-1] if getattr(layer, "rgb", False) else shape[-2:]
     return read_geo(Path(source), (int(rows), int(columns)))
 
 

@@ -123,11 +123,18 @@ class Placement:
             "axis_labels": list(self.axis_labels),
         }
 
+    def matrix(self) -> NDArray[np.float64]:
+        """Return the 3x3 matrix from a pixel (y, x, 1) to its place in `units`."""
+        inner = np.eye(3)
+        inner[:2, :2] = np.asarray(self.rotate) @ np.asarray(self.shear) @ np.diag(self.scale)
+        inner[:2, 2] = self.translate
+        matrix: NDArray[np.float64] = np.asarray(self.affine, dtype=np.float64) @ inner
+        return matrix
+
     @property
     def pixel_size(self) -> Pair:
         """Distance between neighbouring pixels down and to the right, in `units`."""
-        inner = np.asarray(self.rotate) @ np.asarray(self.shear) @ np.diag(self.scale)
-        height, width = np.linalg.norm(np.asarray(self.affine)[:2, :2] @ inner, axis=0)
+        height, width = np.linalg.norm(self.matrix()[:2, :2], axis=0)
         return float(height), float(width)
 
     def layer_kwargs(

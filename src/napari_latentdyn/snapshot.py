@@ -1,4 +1,4 @@
-"""A copy of the plane of an image layer that is shown, with where it lies."""
+"""A copy of one plane of an image layer, with where it lies."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.images.arrays import mask_of_bands, plain_array
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.frames import clipped, frame_text, front_sizes, shown_index
 from napari_latentdyn.georeference import geo_of_layer
 from napari_latentdyn.placement import Placement
 
@@ -17,7 +19,15 @@ if TYPE_CHECKING:
     from napari.components import Dims
     from napari.layers import Image
 
-__all__ = ["Snapshot", "snapshot"]
+__all__ = [
+    "Snapshot",
+    "frame_key",
+    "is_image",
+    "is_rgb",
+    "read_values",
+    "snapshot",
+    "with_nan",
+]
 
 
 @dataclass(frozen=True)
@@ -38,6 +48,10 @@ class Snapshot:
         What of the layer is used, for the user; empty if it is all of it.
     layer_id : str
         The same for all snapshots of one layer.
+    index : tuple of int
+        Position of the plane along each axis in front of it.
+    missing : ndarray of bool or None
+        (Y, X), True where the layer's data, a masked array, has no value.
     metadata : dict
         A copy of the layer's metadata.
     geo : dict or None
@@ -52,85 +66,135 @@ class Snapshot:
     layer_id: str
     metadata: dict[str, Any]
     geo: dict[str, Any] | None = None
+    index: tuple[int, ...] = ()
+    missing: NDArray[np.bool_] | None = None
+
+    @property
+    def known(self) -> NDArray[Any]:
+        """`array` with NaN where it is missing, in its own type where nothing is."""
+        return with_nan(self.array, self.missing)
+
+    @property
+    def key(self) -> str:
+        """The same for all snapshots of one frame of one layer."""
+        return frame_key(self.layer_id, self.index)
 
 
-def snapshot(layer: Image, current_step: Sequence[int] | Dims | None = None) -> Snapshot:
-    """Copy the plane of an image layer that is shown.
+def frame_key(layer_id: str, index: Sequence[int]) -> str:
+    """Return a text that is the same for one frame of one layer."""
+    return " ".join([layer_id, *map(str, index)])
 
-    Of a stack the frame shown is taken, of a multiscale layer the full
-    resolution, of an RGBA image the three colours. Lazy data is computed for
-    this plane alone.
+
+def read_values(
+    data: Any, channel_axis: int | None = None
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Copy the data of a layer and where it is masked, which NumPy alone would forget.
 
     Parameters
     ----------
-    layer : napari.layers.Image
+    data : array_like
+        Planes of a layer, lazy or not.
+    channel_axis : int, optional
+        Axis of the colours; a pixel is missing where all of them are, or where
+        one is if they are real numbers.
+
+    Returns
+    -------
+    values : ndarray
+    missing : ndarray of bool or None
+        Without the axis of the colours; None if nothing is missing.
+    """
+    # The axes of an xarray.DataArray stay in the order of the layer.
+    plain = plain_array(data.data if hasattr(data, "dims") else data)
+    values = np.array(plain.values, copy=True)
+    if plain.masked is None:
+        return values, None
+    return values, mask_of_bands(plain.masked, channel_axis, real=values.dtype.kind == "f")
+
+
+def with_nan(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> NDArray[Any]:
+    """Return values with NaN where they are missing, as real numbers if there are such."""
+    if missing is None:
+        return values
+    if values.dtype.kind != "f":
+        values = values.astype(np.float32 if values.dtype.itemsize <= 2 else np.float64)
+    known = values.copy()
+    known[missing] = np.nan
+    return known
+
+
+def is_image(layer: Any) -> bool:
+    """Whether the values of a layer can be an image: an image layer, or one of labels.
+
+    napari opens files of integers of 32 and 64 bits as labels.
+    """
+    from napari.layers import Image, Labels
+
+    return isinstance(layer, Image | Labels)
+
+
+def is_rgb(layer: Any) -> bool:
+    """Whether a layer holds colours."""
+    return bool(getattr(layer, "rgb", False))
+
+
+def snapshot(
+    layer: Image,
+    current_step: Sequence[int] | Dims | None = None,
+    *,
+    index: Sequence[int] | None = None,
+) -> Snapshot:
+    """Copy one plane of an image layer.
+
+    Of a stack the frame at `index` or the frame shown is taken, of a multiscale
+    layer the full resolution, of an RGBA image the three colours, whose
+    transparent pixels are missing. Lazy data is computed for this plane alone.
+
+    Parameters
+    ----------
+    layer : napari.layers.Image or napari.layers.Labels
         The layer.
     current_step : napari.components.Dims or sequence of int, optional
         Best ``viewer.dims``, which says where in the world the sliders stand.
         Otherwise indices into the layer's axes, right-aligned. Without it the
         first frame is taken.
+    index : sequence of int, optional
+        Position along each axis in front of the plane, whatever is shown.
 
     Raises
     ------
     PairError
         If the layer is no image of at least two dimensions.
     """
-    from napari.layers import Image
-
-    if not isinstance(layer, Image) or layer.ndim < 2:
+    if not is_image(layer) or layer.ndim < 2:
         raise PairError(f"the layer '{layer.name}' is not an image; choose an image layer.")
     data = layer.data[0] if layer.multiscale else layer.data
-    index = _plane_index(layer, current_step)
-    plane = np.array(data[index] if index else data, copy=True)
+    sizes = front_sizes(layer)
+    place = shown_index(layer, current_step) if index is None else clipped(index, sizes)
+    rgb = is_rgb(layer)
+    plane, missing = read_values(data[place] if place else data, -1 if rgb else None)
     notes = []
-    if index:
-        sizes = data.shape[: len(index)]
-        where = " and ".join(
-            f"frame {position + 1} of {size}" for position, size in zip(index, sizes, strict=True)
-        )
-        notes.append(f"{where} is used, the one shown")
+    if any(size > 1 for size in sizes):
+        notes.append(f"using {frame_text(layer, place)}")
     if layer.multiscale:
-        notes.append("the full resolution is used")
-    if layer.rgb and plane.shape[-1] == 4:
+        notes.append("using the full resolution")
+    if rgb and plane.shape[-1] == 4:
+        clear = plane[..., 3] == 0
         plane = np.ascontiguousarray(plane[..., :3])
-        notes.append("transparency is left out")
+        if clear.any():
+            missing = clear if missing is None else missing | clear
+            notes.append("transparent pixels are missing")
+        else:
+            notes.append("ignoring transparency")
     return Snapshot(
         array=plane,
-        channel_axis=-1 if layer.rgb else None,
-        placement=Placement.from_layer(layer, index),
+        channel_axis=-1 if rgb else None,
+        placement=Placement.from_layer(layer, place),
         name=layer.name,
         note=f"{layer.name}: {', '.join(notes)}." if notes else "",
         layer_id=str(layer.unique_id),
         metadata=dict(layer.metadata),
         geo=geo_of_layer(layer),
+        index=place,
+        missing=missing,
     )
-
-
-def _plane_index(layer: Image, step: Sequence[int] | Dims | None) -> tuple[int, ...]:
-    front = layer.ndim - 2
-    if front == 0:
-        return ()
-    if step is None:
-        return (0,) * front
-    if hasattr(step, "point"):
-        position = layer.world_to_data(_point_in_layer_units(layer, step))
-    else:
-        values = [0] * layer.ndim + [int(value) for value in step]
-        position = values[-layer.ndim :]
-    sizes = layer.level_shapes[0] if layer.multiscale else layer.data.shape
-    return tuple(
-        int(np.clip(round(float(value)), 0, size - 1))
-        for value, size in zip(position[:front], sizes[:front], strict=True)
-    )
-
-
-def _point_in_layer_units(layer: Image, dims: Dims) -> NDArray[np.float64]:
-    point = np.zeros(layer.ndim)
-    count = min(layer.ndim, len(dims.point))
-    point[-count:] = dims.point[-count:]
-    if dims.units is None or len(dims.units) < layer.ndim:
-        return point
-    for axis, (shown, own) in enumerate(zip(dims.units[-layer.ndim :], layer.units, strict=True)):
-        if shown.dimensionality == own.dimensionality:
-            point[axis] *= float((1 * shown).to(own).magnitude)
-    return point

@@ -14,6 +14,7 @@ import pytest
 import tifffile
 import torch
 
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.core.runfolder import read_run
 
 ASKED = ("--set", "output.confidence=true")
@@ -134,7 +135,7 @@ def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
         assert "give more than 6 with --steps" in sentence
     other = call("run", "--resume", tmp_path / "half", "--steps", 9, "--latent-channels", 3, "-q")
     assert other.code == 2
-    assert "start anew" in other.sentence()
+    assert "start again" in other.sentence()
     assert read_run(tmp_path / "half").report["steps"] == 6
 
 
@@ -290,8 +291,28 @@ def test_the_closing_line_tells_both_times(call, pair, tmp_path, tiny):
         answer.err,
         re.MULTILINE,
     )
+    said = agreement_sentence(read_run(tmp_path / "out").report)
+    assert "motion explains" in said
+    assert said in answer.err.splitlines()
     quiet = call("run", *pair, "-o", tmp_path / "quiet", *tiny, "-q")
     assert (quiet.err, quiet.out) == ("", f"{tmp_path / 'quiet'}\n")
+
+
+def test_noise_is_said_to_show_no_motion_also_when_quiet(call, pair, tmp_path):
+    random = np.random.default_rng(0)
+    paths = [tmp_path / f"noise_{end}.tif" for end in "ab"]
+    for path in paths:
+        tifffile.imwrite(path, random.integers(0, 255, (64, 64), dtype=np.uint8))
+    for flags in ((), ("-q",)):
+        out = tmp_path / f"out{len(flags)}"
+        answer = call("run", *paths, "-o", out, "--preset", "quick", *flags)
+        assert answer.code == 0
+        report = read_run(out).report
+        assert report["motion_evidence"]["found"] is False
+        assert motion_sentence(report) in answer.err.splitlines()
+    moving = call("run", *pair, "-o", tmp_path / "moving", "--preset", "quick")
+    assert "No motion" not in moving.err
+    assert read_run(tmp_path / "moving").report["motion_evidence"]["found"] is True
 
 
 def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):

@@ -55,12 +55,14 @@ def test_paper_has_none_of_our_additions() -> None:
             "physics.transport",
             "physics.motion",
             "physics.interpolation",
+            "physics.limiter",
             "physics.visibility",
             "physics.departure",
             "physics.border",
             "physics.ends",
             "training.data_term",
             "training.smoothness",
+            "training.stop_early",
         )
     } == {
         "images.normalisation": "patch",
@@ -72,12 +74,14 @@ def test_paper_has_none_of_our_additions() -> None:
         "physics.transport": "stages",
         "physics.motion": "steady",
         "physics.interpolation": "bilinear",
+        "physics.limiter": False,
         "physics.visibility": False,
         "physics.departure": "euler",
         "physics.border": "clamp",
         "physics.ends": "first",
         "training.data_term": "square",
         "training.smoothness": "first",
+        "training.stop_early": False,
     }
 
 
@@ -172,3 +176,14 @@ def test_settings_are_immutable_and_copies_are_checked(
     assert before.model.replace(stages=stages).stages == stages
     with pytest.raises(SettingsError):
         before.model.replace(stages=0)
+
+
+def test_presets_say_how_much_they_train() -> None:
+    steps = {name: Settings.preset(name).training.steps for name in PRESETS}
+    assert steps["quick"] == 0
+    assert PRESETS["quick"].summary.endswith("nothing is trained.")
+    assert steps["accurate"] == 5 * steps["standard"]
+    assert "five times as many training steps" in PRESETS["accurate"].summary
+    assert set(PRESETS["accurate"].changes) == {"training.steps"}, "the summary names no other"
+    assert Settings.preset("paper").training.start_from == "scratch"
+    assert "from random weights" in PRESETS["paper"].summary

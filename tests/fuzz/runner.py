@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import shutil
 import sys
@@ -84,6 +85,8 @@ def fuzz(
     queue = [(k, i) for k, share in chosen.items() for i in range(round(count * share / whole))]
     queue = [only] if only else queue
     outcome = Outcome()
+    # Every thread would reserve address space of its own, which is no memory.
+    os.environ["MALLOC_ARENA_MAX"] = "1"
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         child: _Child | None = None
         began = time.monotonic()
@@ -209,7 +212,7 @@ def _try(
 
 def _problem(sentence: str) -> str | None:
     """Return what is wrong with a sentence for the user."""
-    if "\n" in sentence or not sentence.endswith((".", "?")):
+    if "\n" in sentence or not sentence.endswith((".", "?")) or sentence.endswith(".."):
         return "not one sentence"
     if len(sentence) > _LONGEST:
         return f"{len(sentence)} letters long"

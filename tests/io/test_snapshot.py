@@ -10,6 +10,7 @@ from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points
 
 from napari_latentdyn.errors import PairError
+from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.layers import snapshot
 
 STACK = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
@@ -30,7 +31,24 @@ def test_plain_image_is_copied() -> None:
 def test_frame_shown_of_a_stack() -> None:
     snap = snapshot(Image(STACK, name="ice"), (3, 0, 0))
     np.testing.assert_array_equal(snap.array, STACK[3])
-    assert snap.note == "ice: frame 4 of 5 is used, the one shown."
+    assert snap.note == "ice: using frame 4 of 5."
+
+
+def test_a_frame_by_its_index() -> None:
+    layer = Image(STACK, name="ice")
+    snap = snapshot(layer, index=(2,))
+    np.testing.assert_array_equal(snap.array, STACK[2])
+    assert snap.index == (2,)
+    assert snap.layer_id == snapshot(layer).layer_id
+    assert snap.key == snapshot(layer, (2, 0, 0)).key != snapshot(layer).key
+
+
+def test_time_comes_before_other_axes() -> None:
+    labels = ("c", "z", "t", "y", "x")
+    layer = Image(np.zeros((1, 3, 4, 5, 6)), axis_labels=labels)
+    assert frame_axes(layer) == [(2, "t", 4), (1, "z", 3)]
+    by_unit = Image(np.zeros((3, 4, 5, 6)), units=("um", "minute", "um", "um"))
+    assert frame_axes(by_unit) == [(1, "axis -3", 4), (0, "axis -4", 3)]
 
 
 @pytest.mark.parametrize(
@@ -44,7 +62,7 @@ def test_several_leading_axes() -> None:
     data = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
     snap = snapshot(Image(data), (1, 2, 0, 0))
     np.testing.assert_array_equal(snap.array, data[1, 2])
-    assert "frame 2 of 2 and frame 3 of 3" in snap.note
+    assert "axis -4 2 of 2, axis -3 3 of 3" in snap.note
 
 
 @pytest.mark.parametrize("frame", [0, 2, 4])
@@ -116,13 +134,37 @@ def test_colours() -> None:
     assert plain.note == ""
     stack = snapshot(Image(data, rgb=True), (2, 0, 0))
     np.testing.assert_array_equal(stack.array, data[2, ..., :3])
-    assert "transparency is left out" in stack.note
+    assert "ignoring transparency" in stack.note
     assert "frame 3 of 4" in stack.note
 
 
-@pytest.mark.parametrize(
-    "layer", [Labels(np.zeros((4, 5), int), name="no"), Points([[0, 0]], name="no")]
-)
-def test_other_layers_are_refused(layer: object) -> None:
+def test_labels_are_read_as_they_are() -> None:
+    snap = snapshot(Labels(STACK.astype(np.int64)), index=(1,))
+    np.testing.assert_array_equal(snap.array, STACK[1])
+    assert snap.channel_axis is None
+
+
+@pytest.mark.parametrize("lazy", [False, True])
+def test_masked_values_are_missing(lazy: bool) -> None:
+    data = np.ma.masked_where(STACK % 5 == 0, STACK)
+    layer = Image(da.from_array(data) if lazy else data, contrast_limits=(0, 300))
+    snap = snapshot(layer, index=(2,))
+    np.testing.assert_array_equal(snap.missing, STACK[2] % 5 == 0)
+    assert snap.array.dtype == np.uint16
+    np.testing.assert_array_equal(np.isnan(snap.known), snap.missing)
+    np.testing.assert_array_equal(snap.known[~snap.missing], STACK[2][~snap.missing])
+    assert snapshot(Image(STACK)).missing is None
+
+
+def test_a_masked_colour_is_missing_where_all_are() -> None:
+    data = np.ma.masked_array(np.zeros((6, 7, 3), np.uint8))
+    data[1, 2] = np.ma.masked
+    data[3, 4, 0] = np.ma.masked
+    missing = snapshot(Image(data, rgb=True)).missing
+    assert np.argwhere(missing).tolist() == [[1, 2]]
+
+
+def test_other_layers_are_refused() -> None:
+    layer = Points([[0, 0]], name="no")
     with pytest.raises(PairError, match=r"the layer 'no' is not an image; choose an image layer\."):
         snapshot(layer)

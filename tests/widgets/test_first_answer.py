@@ -72,7 +72,7 @@ def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | str], list[str]]
 # --------------------------------------------------------------------- first answer
 
 
-def test_a_first_answer_comes_from_what_was_learned_beforehand(
+def test_a_preview_trains_nothing_and_says_what_comes_next(
     open_window: Open, images: Images, qtbot: Any, tmp_path: Path
 ) -> None:
     viewer, panel = open_window(*images)
@@ -80,10 +80,12 @@ def test_a_first_answer_comes_from_what_was_learned_beforehand(
     assert control(panel, START).value() == "scratch"
     run(qtbot, panel, "preview")
     text, severity = status(panel)
-    assert text.startswith("Preview in ")
-    assert "from what was learned beforehand; press Train" in text
+    assert text.startswith("Preview ready (")
+    answer, _, arrows = text.rpartition(" Arrows ")
+    assert answer.endswith("). Press Train to refine it.")
     assert severity == "info"
-    assert is_one_sentence(text.replace(".", "", 1))
+    assert all(is_one_sentence(f"{part}.") for part in answer.removesuffix(".").split(". "))
+    assert "x their length" in arrows
     (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
     assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
     assert np.isfinite(frames.data).all()
@@ -206,7 +208,7 @@ def test_what_was_trained_comes_back_after_a_first_answer(
     trained = made(viewer, "frames")[0].data.copy()
     run(qtbot, panel, "preview")
     assert not np.array_equal(made(viewer, "frames")[0].data, trained)
-    assert "what was trained is kept until you train anew" in status(panel)[0]
+    assert "The last training is kept until you train again." in status(panel)[0]
     assert train_button(panel).text() == "Show trained"
     assert "Go back" in train_button(panel).toolTip()
     assert control(panel, "loss_plot").isHidden()
@@ -232,7 +234,7 @@ def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
     qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
     run(qtbot, panel, "preview")
     assert train_button(panel).text() == "Continue"
-    assert "Go on" in train_button(panel).toolTip()
+    assert "Continue the last training" in train_button(panel).toolTip()
     learned = control(panel, "loss_plot").points("match")[0]
     run(qtbot, panel)
     assert fake.calls[-1][2] == learned[-1]
@@ -407,6 +409,29 @@ def test_the_time_that_is_told_is_that_until_the_frames_are_there(
     began = time.monotonic()
     run(qtbot, panel, "preview")
     waited = time.monotonic() - began
-    told = re.search(r"Preview in ([\d.]+)", status(panel)[0])
+    told = re.search(r"Preview ready \(([\d.]+)", status(panel)[0])
     assert told is not None
     assert 0.3 * waited < float(told[1]) <= waited + 0.06
+
+
+def test_noise_is_said_to_show_no_motion(open_window: Open, images: Images, qtbot: Any) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
+    _, panel = open_window(*noise)
+    run(qtbot, panel, "preview")
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert text.startswith("Preview ")
+    assert "No motion could be confirmed: hidden blocks" in text
+    put(panel, {"model.initial_fields": "matched", "model.members": 1})
+    run(qtbot, panel)
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert text.startswith("Done: 4 steps")
+    assert "No motion could be confirmed" in text
+
+
+def test_what_moves_is_not_doubted(open_window: Open, images: Images, qtbot: Any) -> None:
+    _, panel = open_window(*images)
+    run(qtbot, panel, "preview")
+    assert status(panel)[1] == "info"
+    assert "No motion" not in status(panel)[0]

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import dask.array as da
 import numpy as np
 import pytest
+import tifffile
 import zarr
+from napari.layers import Image, Labels
 from qtpy.QtWidgets import QPushButton
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     FakeFit,
     choose,
+    chosen,
     control,
+    entries,
     failed,
     idle,
     made,
@@ -138,6 +143,51 @@ def test_colours_beside_grey(open_window: Open, images: Images, qtbot: Any) -> N
     assert made(viewer, "frames")[0].data.shape == (3, 48, 48)
 
 
+@pytest.mark.parametrize("dtype", [np.uint8, np.float32])
+def test_masked_pixels_are_missing(
+    open_window: Open, images: Images, qtbot: Any, dtype: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(fit=fake)
+    marks = [np.zeros((48, 48), bool) for _ in images]
+    marks[0][:7, :9], marks[1][20:24] = True, True
+    for number, (image, mark) in enumerate(zip(images, marks, strict=True)):
+        # What stands below a mask can be anything.
+        values = np.where(mark, 255, image).astype(dtype)
+        viewer.add_image(np.ma.masked_array(values, mark), name=f"masked {number}")
+    put(panel, {"output.preview": True})
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    pair = fake.calls[0][0]
+    np.testing.assert_array_equal(pair.valid_first, ~marks[0])
+    np.testing.assert_array_equal(pair.valid_last, ~marks[1])
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_files_that_open_as_labels(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path, dtype: Any
+) -> None:
+    fake = FakeFit()
+    viewer, panel = open_window(fit=fake)
+    for name, image in zip("ab", images, strict=True):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image.astype(dtype) * 300)
+        viewer.open(tmp_path / f"{name}.tif", plugin="napari")
+    assert all(isinstance(layer, Labels) for layer in viewer.layers)
+    put(panel, {"output.preview": True})
+    assert "labels layer" in control(panel, "pair_notes").text()
+    run(qtbot, panel)
+    assert status(panel)[0].startswith("Done")
+    np.testing.assert_array_equal(trained_on(fake), [image * 300.0 for image in images])
+    assert isinstance(made(viewer, "frames")[0], Image)
+
+
+def test_labels_beside_images_are_not_proposed(open_window: Open, images: Images) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer.add_labels(np.ones((48, 48), int), name="floes")
+    assert chosen(panel) == ("image 0", "image 1")
+    assert entries(panel, "first_image") == ["image 0", "image 1", "floes"]
+
+
 def test_two_colour_images(open_window: Open, images: Images, qtbot: Any) -> None:
     viewer, panel = open_window(fit=None)
     for number, image in enumerate(images):
@@ -158,7 +208,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
     viewer.add_image(clear, name="clear", rgb=True)
     fake.gate = threading.Event()
     press(qtbot, panel, "train")
-    assert "transparency is left out" in status(panel)[0]
+    assert "ignoring transparency" in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     assert fake.calls[0][0].first.shape == fake.calls[0][0].last.shape == (3, 48, 48)
@@ -166,7 +216,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
 
 
 @pytest.mark.parametrize("axes", [1, 2])
-def test_of_a_stack_the_frame_shown_is_used(
+def test_of_a_stack_the_frame_shown_is_proposed(
     open_window: Open, images: Images, qtbot: Any, axes: int
 ) -> None:
     fake = FakeFit(gate=threading.Event())
@@ -174,26 +224,19 @@ def test_of_a_stack_the_frame_shown_is_used(
     if axes == 2:
         stack = np.stack([stack[::-1], stack])
     viewer, panel = open_window(fit=fake)
-    viewer.add_image(stack, name="stack")
     viewer.add_image(images[1], name="single")
+    viewer.add_image(stack, name="stack")
     for axis, frame in enumerate((1, 3)[-axes:]):
         viewer.dims.set_current_step(axis, frame)
-    qtbot.waitUntil(lambda: "4 of 5" in control(panel, "estimate").text())
     choose(panel, "first_image", "stack")
     choose(panel, "last_image", "single")
     press(qtbot, panel, "train")
-    assert "frame 4 of 5 is used, the one shown" in status(panel)[0]
+    said = "using frame 4 of 5" if axes == 1 else "using axis -4 2 of 2, axis -3 4 of 5"
+    assert said in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     np.testing.assert_array_equal(trained_on(fake)[0], np.roll(images[0], 3, axis=0))
     assert status(panel)[0].startswith("Done")
-
-
-def test_two_frames_of_one_stack_say_how(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(fit=FakeFit())
-    viewer.add_image(np.stack(images), name="stack")
-    choose(panel, "last_image", "stack")
-    assert "split the stack" in refused(panel)
 
 
 def test_multiscale_gives_its_full_resolution(
@@ -243,7 +286,8 @@ def test_zarr(open_window: Open, images: Images, qtbot: Any) -> None:
     for number, image in enumerate(images):
         stored = zarr.array(np.stack([image, image.T]), chunks=(1, 16, 16))
         viewer.add_image(stored, name=f"zarr {number}", contrast_limits=(0, 255))
-    viewer.dims.set_current_step(0, 1)
+    for end in ("first_frame", "last_frame"):
+        control(panel, end).setValue(2)
     run(qtbot, panel)
     np.testing.assert_array_equal(trained_on(fake), [image.T for image in images])
 
@@ -262,7 +306,8 @@ def test_types_of_numbers(open_window: Open, images: Images, qtbot: Any, dtype: 
 def test_a_layer_deleted_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit(gate=threading.Event())
     viewer, panel = open_window(*images, fit=fake)
-    viewer.layers["image 0"].scale = (2, 3)
+    for layer in viewer.layers:
+        layer.scale = (2, 3)
     put(panel, {"output.preview": True})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: len(fake.calls) == 1)

@@ -243,7 +243,7 @@ def test_small_screen(open_window: Open, images: Images, qtbot: Any) -> None:
         (MemoryError(), "smaller batch"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller batch"),
         (OutOfMemoryError("the memory of the GPU is too small."), "memory of the GPU"),
-        (FitError("the loss is no number any more: lower the learning rate."), "lower the"),
+        (FitError("the loss became NaN after 3 steps; lower the learning rate."), "lower the"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

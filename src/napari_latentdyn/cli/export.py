@@ -150,7 +150,7 @@ def _options(arguments: argparse.Namespace, forms: list[Format]) -> dict[str, An
             continue
         if not any(form in takers for form in forms):
             named = ", ".join(form.name for form in takers)
-            raise UsageError(f"{flag} says nothing to {forms[0].name}; it is for {named}.")
+            raise UsageError(f"{forms[0].name} does not use {flag}; it is for {named}.")
         options[option.name] = _value(flag, option, given[option.name])
     return options
 
@@ -179,9 +179,10 @@ def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64
             between = int(arguments.frames)
         except ValueError:
             between = -1
-        if between < 0:
+        if not 0 <= between <= 10_000:
             raise UsageError(
-                f"--frames takes the number of frames in between, not '{arguments.frames}'."
+                "--frames takes the number of frames in between, up to 10000, not "
+                f"'{arguments.frames}'."
             )
         return np.linspace(0.0, 1.0, between + 2)
     if arguments.times is None:

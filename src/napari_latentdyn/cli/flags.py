@@ -20,6 +20,7 @@ _NAMES = {"patches.size": "--patch-size"}
 #: Settings of layers and of the window, which a run without a window seldom needs.
 _WINDOW_ONLY = {
     "output.arrow_spacing",
+    "output.hide_doubtful",
     "output.confidence",
     "output.keep_previous",
     "output.latents",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import RunFolderError, Stopped
 
 if TYPE_CHECKING:
@@ -138,16 +139,20 @@ def write(
     except RunFolderError as error:
         raise OutputError(str(error)) from None
     report = dynamics.report
-    early = (
-        f", stopped early: {report['steps_planned']} were planned"
-        if report["stopped_early"]
-        else ""
-    )
+    early = ""
+    if report["stopped_early"]:
+        early = f", stopped early: {report['steps_planned']} were planned"
+    elif report.get("converged"):
+        early = f", ended before {report['steps_planned']} because nothing improved any more"
     if not complete:
         line.note(
             "Only the frames of the two ends were drawn; this makes the others:  "
             f"napari-latentdyn apply {written}"
         )
+    if trained := agreement_sentence(report):
+        line.tell(trained)
+    if doubt := motion_sentence(report):
+        line.note(doubt)
     line.tell(
         f"{len(times)} frames after {report['steps']} steps; training took "
         f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"

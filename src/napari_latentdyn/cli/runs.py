@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.cli.checks import check_pixel_sizes, oddities
+from napari_latentdyn.cli.checks import check_files, oddities
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
@@ -149,7 +149,7 @@ def read_pair(
             f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
             "choose one channel with --channel, or convert one of the images."
         )
-    check_pixel_sizes(first, last)
+    check_files(first, last)
     pair = ImagePair.from_arrays(
         first.array,
         last.array,
@@ -215,14 +215,16 @@ def _resume(arguments: argparse.Namespace) -> int:
         if settings.get(name) != earlier.get(name):
             raise UsageError(
                 f"{name} cannot change when a training goes on, because its initial fields were "
-                f"found with {earlier.get(name)}; leave it as it is, or run anew."
+                f"found with {earlier.get(name)}; keep it, or run again without --resume."
             )
     target, overwrite = _target_beside(source, arguments)
     from napari_latentdyn.core.dynamics import Dynamics
 
     dynamics = Dynamics.load(source)
     if dynamics.checkpoint is None:
-        raise UsageError(f"the run in {source} holds no state to go on from; run anew.")
+        raise UsageError(
+            f"the run in {source} holds no state to resume from; run again without --resume."
+        )
     return run_pair(
         dynamics.pair,
         settings,

@@ -17,6 +17,7 @@ from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.derived import Derived
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.ensemble import Ensemble
+from napari_latentdyn.core.evidence import MotionEvidence
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.render import Renderer
@@ -301,8 +302,11 @@ def make_report(
     seconds: float,
     history: Sequence[dict[str, float]],
     batch_size: int,
+    agreement: tuple[float | None, float | None] = (None, None),
+    converged: bool = False,
+    evidence: MotionEvidence | None = None,
 ) -> dict[str, Any]:
-    """Describe a fit: what was done, on what, how long, and how well the ends are met."""
+    """Describe a fit: what was done, on what, how long, and what training was worth."""
     every = max(1, len(history) // _HISTORY)
     return {
         "version": importlib.metadata.version("napari-latentdyn"),
@@ -317,8 +321,15 @@ def make_report(
             "first": dict(history[0]) if history else {},
             "last": dict(history[-1]) if history else {},
         },
+        "agreement": {
+            "before": agreement[0],
+            "after": agreement[1],
+            "hidden": settings.training.stop_early,
+        },
         "loss_history": [dict(entry) for entry in history[::every]],
-        "stopped_early": steps < settings.training.steps,
+        "motion_evidence": None if evidence is None else evidence.to_report(),
+        "converged": converged,
+        "stopped_early": steps < settings.training.steps and not converged,
         "metrics": {},
     }
 

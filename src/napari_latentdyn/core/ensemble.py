@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,9 +12,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.evidence import MotionEvidence
+
 __all__ = ["Ensemble", "centre", "held_out_weights"]
 
-_VELOCITIES, _WEIGHTS, _CENTRE = "velocities", "weights", "centre"
+_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
 #: Until version 0.2 all members counted alike.
 _FORMERLY = "start"
 #: An error of prediction that is larger than the least one by this part costs a member all but
@@ -38,25 +41,33 @@ class Ensemble:
         moves; with the weights, it adds up to one.
     centre : ndarray of float32, shape (2, H, W)
         The velocity in the middle of the members, from which training starts.
+    evidence : MotionEvidence or None
+        How well hidden blocks are predicted; None where none were hidden.
     """
 
     velocities: NDArray[np.float32]
     weights: NDArray[np.float32]
     still: float
     centre: NDArray[np.float32]
+    evidence: MotionEvidence | None = None
 
     @classmethod
-    def equal(cls, velocities: NDArray[np.float32]) -> Ensemble:
+    def equal(
+        cls, velocities: NDArray[np.float32], evidence: MotionEvidence | None = None
+    ) -> Ensemble:
         """Return members that all count alike, and nothing that stands still."""
         count = len(velocities)
         weights = np.full(count, 1.0 / count, np.float32)
         middle = centre(torch.from_numpy(velocities), torch.from_numpy(weights))
-        return cls(velocities, weights, 0.0, middle.numpy())
+        return cls(velocities, weights, 0.0, middle.numpy(), evidence)
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
         """Return all as arrays by name."""
         still = np.array([self.still], np.float32)
-        return {
+        told: dict[str, NDArray[np.float32]] = {}
+        if self.evidence is not None:
+            told[_EVIDENCE] = np.array(dataclasses.astuple(self.evidence), np.float32)
+        return told | {
             _VELOCITIES: self.velocities,
             _WEIGHTS: np.append(self.weights, still),
             _CENTRE: self.centre,
@@ -77,7 +88,10 @@ class Ensemble:
         velocities = np.asarray(arrays[_VELOCITIES], np.float32)
         weights = np.asarray(arrays[_WEIGHTS], np.float32)
         middle = np.asarray(arrays[_CENTRE], np.float32)
-        return cls(velocities, weights[:-1], float(weights[-1]), middle)
+        evidence = None
+        if _EVIDENCE in arrays:
+            evidence = MotionEvidence(*np.asarray(arrays[_EVIDENCE], np.float64).tolist())
+        return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence)
 
 
 def centre(velocities: Tensor, weights: Tensor) -> Tensor:

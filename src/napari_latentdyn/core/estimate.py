@@ -1,14 +1,20 @@
-"""What a training will take, told before it starts; without PyTorch."""
+"""What a run will take, told before it starts; without PyTorch."""
 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
-from napari_latentdyn.core.patches import scan
+from napari_latentdyn.core.pace import patience
+from napari_latentdyn.core.patches import scan, tiles
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Estimate", "estimate"]
+__all__ = ["Estimate", "Pace", "estimate", "expected_seconds"]
+
+Phase = Literal["matching", "step", "rendering"]
+Seconds = tuple[float, float]
 
 #: Multiplications and additions per second and thread of small convolutions, measured on
 #: ordinary CPUs; a first guess until the first steps have been timed.
@@ -17,20 +23,26 @@ _GPU_RATE = 2e12
 #: A step runs the networks once forward and costs about twice that backward.
 _FORWARD_AND_BACKWARD = 3.0
 _BASE_MEMORY = 400e6
-#: Seconds per pixel and member of matching.
-_CPU_MATCHING = 9e-5
-_GPU_MATCHING = 5e-6
-#: Seconds of a member on a GPU, however small the image: its calls cost more than its numbers.
-_GPU_MEMBER = 3.0
+#: Seconds of matching: per pixel and member, and per member, however small the image: its calls
+#: cost more than its numbers.
+_CPU_MATCHING, _CPU_MEMBER = 2.7e-5, 0.4
+_GPU_MATCHING, _GPU_MEMBER = 5e-6, 3.0
 #: Part of it that is left where the networks give a velocity to start from.
-_STARTED = 0.15
-#: What judging the members by hidden blocks adds.
+_STARTED = 0.35
+#: What predicting hidden blocks adds.
 _HOLD_OUT = 1.25
+#: Seconds per pixel, member and end in which a state is carried to a time.
+_CPU_CARRYING, _GPU_CARRYING = 4e-7, 1e-8
+#: Factors by which a time may be missed: one that is only guessed, one that was measured with
+#: other settings or another size, and one that was measured with the same.
+_GUESSED, _ALIKE, _SAME = 2.5, 2.0, 1.25
+#: Seconds that a run takes besides its phases.
+_BESIDES = 1.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a training will take.
+    """What a run will take.
 
     Attributes
     ----------
@@ -38,26 +50,78 @@ class Estimate:
         Number of pairs of patches.
     memory_bytes : int
         Memory of the training.
-    seconds : float
-        Time of the training.
+    seconds : (float, float)
+        Least and longest time until the frames are there.
+    measured : bool
+        Whether the time comes from runs on this computer, and is not guessed.
     warnings : tuple of str
         What is likely to go wrong, a sentence each.
     """
 
     patches: int
     memory_bytes: int
-    seconds: float
+    seconds: Seconds
+    measured: bool
     warnings: tuple[str, ...]
+
+
+@dataclass
+class Pace:
+    """How long each phase took in earlier runs, compared with what was expected."""
+
+    _phases: dict[tuple[Phase, str], tuple[Any, Seconds]] = field(default_factory=dict)
+
+    def learn(
+        self,
+        shape: tuple[int, int],
+        channels: int,
+        settings: Settings,
+        device: str,
+        measured: Mapping[Phase, Seconds | float | None],
+    ) -> None:
+        """Remember how long the phases of a run took.
+
+        Parameters
+        ----------
+        shape, channels, settings, device
+            Those of the run, as `estimate` takes them.
+        measured : mapping
+            Seconds of "matching", of one "step" and of "rendering", a number or
+            the least and the longest; None where a phase was not measured.
+        """
+        expected = expected_seconds(shape, channels, settings, device)
+        for phase, seconds in measured.items():
+            guess = expected[phase]
+            if seconds is None or guess <= 0:
+                continue
+            least, longest = seconds if isinstance(seconds, tuple) else (seconds, seconds)
+            kind = _kind(phase, shape, channels, settings)
+            place = (phase, _place(settings, device))
+            self._phases[place] = (kind, (least / guess, longest / guess))
+
+    def seconds(
+        self, phase: Phase, guess: float, kind: Any, place: str
+    ) -> tuple[float, float, bool]:
+        """Return the least and the longest time of a phase, and whether it was measured."""
+        if (phase, place) not in self._phases:
+            return guess / _GUESSED, guess * _GUESSED, guess <= 0
+        known, (least, longest) = self._phases[phase, place]
+        doubt = _ALIKE
+        if known == kind:
+            # The steps of a run say themselves how far they differ.
+            doubt = 1.0 if phase == "step" else _SAME
+        return guess * least / doubt, guess * longest * doubt, True
 
 
 def estimate(
     shape: tuple[int, int],
     channels: int,
     settings: Settings,
-    seconds_per_step: float | None = None,
+    pace: Pace | None = None,
     device: str = "cpu",
+    steps_done: int | None = None,
 ) -> Estimate:
-    """Estimate what a training will take.
+    """Estimate what a run will take.
 
     Parameters
     ----------
@@ -67,19 +131,18 @@ def estimate(
         Their number of channels.
     settings : Settings
         All settings.
-    seconds_per_step : float, optional
-        Time of a step, where it has been measured.
+    pace : Pace, optional
+        What is known of earlier runs.
     device : str
         "cpu", or a GPU, which is far faster.
+    steps_done : int, optional
+        Steps of the training that this one continues: they and the matching
+        are not done again.
     """
     windows = scan(shape, settings.patches.size, settings.patches.stride)
     batch = min(settings.training.batch_size, len(windows))
     pixels = batch * windows[0].height * windows[0].width
-    work, values = _per_pixel(channels, settings)
-    if seconds_per_step is None:
-        threads = settings.training.threads or max(1, (os.cpu_count() or 2) - 1)
-        rate = _CPU_RATE * threads if device == "cpu" else _GPU_RATE
-        seconds_per_step = _FORWARD_AND_BACKWARD * 2 * work * pixels / rate
+    _, values, _ = _per_pixel(channels, settings)
     images = 4 * shape[0] * shape[1] * (4 * channels + 2 * settings.model.stages)
     warnings = []
     if windows[0].height < min(settings.patches.size[0], shape[0]) or any(
@@ -89,12 +152,66 @@ def estimate(
             f"The patch is larger than the image and is cut to {windows[0].height} x "
             f"{windows[0].width} pixels."
         )
+    counts: dict[Phase, int] = {
+        "matching": int(steps_done is None),
+        "step": max(0, settings.training.steps - (steps_done or 0)),
+        "rendering": 1,
+    }
+    least = longest = 0.0
+    measured = True
+    expected = expected_seconds(shape, channels, settings, device)
+    for phase, count in counts.items():
+        if count == 0 or expected[phase] <= 0:
+            continue
+        kind, place = _kind(phase, shape, channels, settings), _place(settings, device)
+        low, high, known = (pace or Pace()).seconds(phase, expected[phase], kind, place)
+        longest += count * high
+        if phase == "step":
+            # Training ends before its last step where it no longer improves anything.
+            count = min(count, patience(settings) or count)
+        least += count * low
+        measured &= known
     return Estimate(
         patches=len(windows),
         memory_bytes=int(_BASE_MEMORY + images + 4 * values * pixels),
-        seconds=seconds_per_step * settings.training.steps + _matching(shape, settings, device),
+        seconds=(least, longest + _BESIDES),
+        measured=measured,
         warnings=tuple(warnings),
     )
+
+
+def _place(settings: Settings, device: str) -> str:
+    """Return where a run computes: times of one place say nothing of another."""
+    return f"{device} {settings.training.threads}" if device == "cpu" else device
+
+
+def _kind(phase: Phase, shape: tuple[int, int], channels: int, settings: Settings) -> Any:
+    """Return what has to be the same for a phase to take the same time again."""
+    training = settings.training
+    same = [shape, channels, settings.images, settings.model, settings.physics]
+    if phase == "matching":
+        return [*same, training.start_from != "scratch"]
+    if phase == "rendering":
+        return [*same, settings.output, training.keep_better]
+    # How many steps there are, and how fast they learn, changes nothing for each.
+    return [*same, settings.patches, training.batch_size, settings.output.preview]
+
+
+def expected_seconds(
+    shape: tuple[int, int], channels: int, settings: Settings, device: str
+) -> dict[Phase, float]:
+    """Return the seconds that each phase, and each step, takes on an ordinary computer."""
+    threads = settings.training.threads or max(1, (os.cpu_count() or 2) - 1)
+    rate = _CPU_RATE * threads if device == "cpu" else _GPU_RATE
+    windows = scan(shape, settings.patches.size, settings.patches.stride)
+    batch = min(settings.training.batch_size, len(windows))
+    pixels = batch * windows[0].height * windows[0].width
+    work, _, decoding = _per_pixel(channels, settings)
+    return {
+        "matching": _matching(shape, settings, device),
+        "step": _FORWARD_AND_BACKWARD * 2 * work * pixels / rate,
+        "rendering": _rendering(shape, settings, device, 2 * decoding / rate),
+    }
 
 
 def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
@@ -102,16 +219,34 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     if settings.model.initial_fields != "matched":
         return 0.0
     pixels = shape[0] * shape[1]
-    seconds = _CPU_MATCHING * pixels if device == "cpu" else _GPU_MATCHING * pixels + _GPU_MEMBER
+    if device == "cpu":
+        seconds = _CPU_MATCHING * pixels + _CPU_MEMBER
+    else:
+        seconds = _GPU_MATCHING * pixels + _GPU_MEMBER
     if settings.training.start_from != "scratch" and settings.model.refinement == "short":
         seconds *= _STARTED
-    if settings.model.weighting == "held_out" and settings.model.members > 1:
-        seconds *= _HOLD_OUT
-    return settings.model.members * seconds
+    return settings.model.members * seconds * _HOLD_OUT
 
 
-def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
-    """Multiplications, and values kept for the way back, per pixel of a patch and step."""
+def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding: float) -> float:
+    """Seconds of drawing all frames; `decoding` are those of one pixel of one frame."""
+    output, model = settings.output, settings.model
+    frames = model.stages + 1 if output.frames is None else output.frames + 2
+    if output.times is not None:
+        frames = len({0.0, *output.times, 1.0})
+    pixels = sum(w.height * w.width for w in tiles(shape, output.window, output.overlap))
+    carrying = _CPU_CARRYING if device == "cpu" else _GPU_CARRYING
+    carrying *= 2 if settings.physics.ends == "both" else 1
+    several = model.members if settings.physics.transport == "characteristics" else model.stages
+    times = 1 + output.latents + output.confidence
+    return frames * pixels * (times * several * carrying + decoding)
+
+
+def _per_pixel(channels: int, settings: Settings) -> tuple[float, float, float]:
+    """Multiplications, and values kept for the way back, per pixel of a patch and step.
+
+    The third number are the multiplications of decoding all channels of one frame.
+    """
     model = settings.model
     area = model.encoder_kernel**2
     width = model.encoder_width
@@ -144,6 +279,7 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float]:
         + decodings * decoder_values
         + tracing * 8
         + both_ways * 4 * carried,
+        each * decoder,
     )
 
 

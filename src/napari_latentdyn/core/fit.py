@@ -6,12 +6,14 @@ import gc
 import time
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from napari_latentdyn.core.agreement import Agreement, Plateau
 from napari_latentdyn.core.checkpoint import Checkpoint
 from napari_latentdyn.core.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.dynamics import Dynamics, make_report
@@ -56,6 +58,10 @@ class Progress:
         The frame half way as it is now, every few seconds.
     message : str
         One line for the user.
+    agreement_before, agreement : float or None
+        Part of the difference between the images that motion removes in hidden
+        blocks, at most 1: with the initial fields, and as last measured. None
+        outside of the phase "train", and where the blocks show no change.
     """
 
     phase: Literal["prepare", "train", "render"]
@@ -65,6 +71,8 @@ class Progress:
     seconds: float = 0.0
     preview: NDArray[np.float32] | None = None
     message: str = ""
+    agreement_before: float | None = None
+    agreement: float | None = None
 
 
 def fit(
@@ -112,7 +120,7 @@ def fit(
     ResumeError
         If the checkpoint does not fit.
     FitError
-        If the loss is no number any more.
+        If the loss became NaN or infinite.
 
     Examples
     --------
@@ -138,6 +146,8 @@ class _Fit:
         self.history: list[dict[str, float]] = list(resume.history) if resume else []
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
+        self.agreement: tuple[float | None, float | None] = (None, None)
+        self.converged = False
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -188,6 +198,9 @@ class _Fit:
             seconds=self._seconds(),
             history=self.history,
             batch_size=self.batch_size,
+            agreement=self.agreement,
+            converged=self.converged,
+            evidence=ensemble.evidence,
         )
         if self.device.type == "cuda":
             gc.collect()
@@ -201,13 +214,22 @@ class _Fit:
         pieces = initial_velocities(
             self.pair, self.settings, self.device, model if self.has_learned else None
         )
-        shown = -1.0
+        shown, total, message = -1.0, 0, ""
         while True:
             try:
                 done, total, message = next(pieces)
             except StopIteration as end:
                 result: Ensemble
                 self.pair, result = end.value
+                if total:
+                    # Who takes the time of each phase has to know when this one ends.
+                    yield Progress(
+                        "prepare",
+                        100 * total,
+                        100 * total,
+                        seconds=self._seconds(),
+                        message=message,
+                    )
                 return result
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.
@@ -233,13 +255,16 @@ class _Fit:
     ) -> Iterator[Progress]:
         training = self.settings.training
         windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
-        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device)
+        judge = Agreement(model, self.pair, windows, start, self.settings, self.device)
+        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device, judge.hidden)
+        self.agreement = judge.measured(model, self.step)
+        plateau = Plateau(self.settings, self.agreement[1], self.step)
         preview = Preview(self.pair, model, start) if self.settings.output.preview else None
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
-        halved = False
-        while self.step < training.steps and not self.should_stop():
+        halved, first_step = False, self.step
+        while self.step < training.steps and not self.converged and not self.should_stop():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
             chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
@@ -258,6 +283,9 @@ class _Fit:
                 continue
             self.step += 1
             self.history.append(losses)
+            if judge.is_due(self.step, training.steps):
+                self.agreement = judge.measured(model, self.step)
+                self.converged = plateau.reached(self.agreement[1], self.step)
             yield Progress(
                 "train",
                 self.step,
@@ -266,7 +294,12 @@ class _Fit:
                 self._seconds(),
                 preview.updated(self.should_stop) if preview else None,
                 "Training" + (f" with batches of {self.batch_size}" if halved else ""),
+                *self.agreement,
             )
+        self.agreement = judge.measured(model, self.step)
+        if self.step > first_step:
+            with torch.no_grad():  # No step follows that would notice what the last one made.
+                self._loss(model, sampler, chosen)
 
     def _one_step(
         self,
@@ -276,6 +309,16 @@ class _Fit:
         chosen: NDArray[np.int64],
     ) -> dict[str, float]:
         model.train()
+        total, losses = self._loss(model, sampler, chosen)
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
+        optimiser.step()
+        return losses
+
+    def _loss(
+        self, model: LatentDynamics, sampler: PatchSampler, chosen: NDArray[np.int64]
+    ) -> tuple[Tensor, dict[str, float]]:
         batch = sampler.batch(chosen)
         terms = loss_terms(batch, model(batch), self.settings.training)
         total = total_loss(terms, self.settings.training)
@@ -283,14 +326,11 @@ class _Fit:
         losses |= {name: float(terms[name].detach()) for name in TERMS}
         if not np.isfinite(losses["total"]):
             raise FitError(
-                f"the loss is no number any more after {self.step} steps: lower the learning rate "
+                f"the loss became {'NaN' if np.isnan(losses['total']) else 'infinite'} after "
+                f"{self.step} steps; lower the learning rate "
                 f"(now {self.settings.training.learning_rate:g})."
             )
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
-        optimiser.step()
-        return losses
+        return total, losses
 
     def _render(
         self, model: LatentDynamics, start: NDArray[np.float32]
@@ -327,5 +367,4 @@ def _no_memory(device: torch.device) -> OutOfMemoryError:
 
 
 def _first_line(error: BaseException) -> str:
-    lines: Any = str(error).strip().splitlines() or [type(error).__name__]
-    return str(lines[0])
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]

@@ -126,7 +126,7 @@ def _matched(
 
     def say(told: tuple[int, float]) -> tuple[float, int, str]:
         done, part = told
-        return 1 + done + part, total, f"Matching the images, {done + 1} of {members}"
+        return 1 + done + part, total, f"Matching the images ({done + 1} of {members})…"
 
     return pair, (yield from relay(matching, say))
 

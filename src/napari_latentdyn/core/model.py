@@ -148,11 +148,12 @@ class LatentDynamics(nn.Module):
         -------
         Tensor, shape (B, c, h, w)
         """
-        kernel = self.settings.physics.interpolation
+        physics = self.settings.physics
+        kernel, limiter = physics.interpolation, physics.limiter
         if not self._keeps_image:
-            return sample(state, places, kernel, origin)
+            return sample(state, places, kernel, origin, limiter=limiter)
         # Detail is in the image; a costly kernel for what the networks add would buy nothing.
-        image = sample(state[:, : self.channels], places, kernel, origin)
+        image = sample(state[:, : self.channels], places, kernel, origin, limiter=limiter)
         return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch.nn import functional
 __all__ = [
     "area_ratio",
     "gradient",
+    "patch_bounds",
     "resize",
     "second_differences",
     "second_differences_adjoint",
@@ -91,3 +92,11 @@ def second_differences_adjoint(
     out[..., :-1, 1:] -= mixed
     out[..., :-1, :-1] += mixed
     return out
+
+
+def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
+    """Joint minimum and span of pairs of patches per channel, each (B, C, 1, 1)."""
+    both = torch.cat([first.flatten(2), last.flatten(2)], dim=2)
+    low = both.amin(dim=2)[..., None, None]
+    span = both.amax(dim=2)[..., None, None] - low
+    return low, torch.where(span > 1e-6, span, torch.ones_like(span))

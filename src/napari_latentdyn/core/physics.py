@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from napari_latentdyn.core.limiter import limited
 from napari_latentdyn.core.spline import spline_sample
 from napari_latentdyn.settings import PhysicsSettings
 
@@ -33,6 +34,8 @@ def sample(
     positions: Tensor,
     interpolation: Literal["bilinear", "bicubic", "spline", "nearest"] = "bilinear",
     origin: tuple[int, int] = (0, 0),
+    *,
+    limiter: bool = False,
 ) -> Tensor:
     """Read values between the pixels.
 
@@ -50,11 +53,18 @@ def sample(
         cubic B-spline (see `spline_sample`).
     origin : (int, int)
         Position of the first pixel of `values`, where these are a window.
+    limiter : bool
+        Keep what is read within the values of the four pixels around its place,
+        see `limited`. The kernels "bilinear" and "nearest" do so anyway.
 
     Returns
     -------
     Tensor, shape (B, C, h, w)
     """
+    if limiter and interpolation in ("spline", "bicubic"):
+        values = values.expand(positions.shape[0], -1, -1, -1)
+        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
+        return limited(sample(values, moved, interpolation), values, moved)
     height, width = values.shape[-2:]
     if interpolation == "spline":
         moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
@@ -64,7 +74,7 @@ def sample(
     return functional.grid_sample(
         values.expand(positions.shape[0], -1, -1, -1),
         # Plane by plane: interleaving them would take as long as reading.
-        torch.stack([columns, rows], dim=1).movedim(1, -1),
+        torch.stack([columns, rows], dim=1).movedim(1, -1).to(values.dtype),
         mode=interpolation,
         padding_mode="border",
         align_corners=True,
@@ -95,8 +105,8 @@ class Advection:
     settings : PhysicsSettings
         `departure`: "euler" carries a point with the velocity where it starts
         (equation 5); "midpoint" with the velocity half way, which is second
-        order and exactly reversible. `transport` and `interpolation`: see
-        `carry`.
+        order and exactly reversible. `transport`, `interpolation` and
+        `limiter`: see `carry`.
     """
 
     #: Fixed-point iterations of the implicit relations below; each gains a factor of the
@@ -211,7 +221,8 @@ class Advection:
         return state
 
     def _read(self, state: Tensor, positions: Tensor) -> Tensor:
-        return sample(state, positions, self.settings.interpolation)
+        settings = self.settings
+        return sample(state, positions, settings.interpolation, limiter=settings.limiter)
 
 
 def _stage(stages: int, time: float) -> tuple[int, float]:

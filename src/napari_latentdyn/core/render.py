@@ -14,8 +14,10 @@ from torch import Tensor
 
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.fusion import Carried, agreement, fuse, is_seen, visibility
+from napari_latentdyn.core.limiter import in_units
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
+from napari_latentdyn.core.operators import patch_bounds
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics import pixel_grid, sample
@@ -23,7 +25,7 @@ from napari_latentdyn.core.spline import MARGIN
 from napari_latentdyn.core.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
 
-__all__ = ["Renderer", "patch_bounds"]
+__all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
 Wanted = Literal["frames", "latents", "confidence"]
@@ -32,14 +34,6 @@ Wanted = Literal["frames", "latents", "confidence"]
 _TAPER = 24.0
 #: Share of the mixture by time below which it is not worth its time.
 _NEGLIGIBLE = 1e-3
-
-
-def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
-    """Joint minimum and span of pairs of patches per channel, each (B, C, 1, 1)."""
-    both = torch.cat([first.flatten(2), last.flatten(2)], dim=2)
-    low = both.amin(dim=2)[..., None, None]
-    span = both.amax(dim=2)[..., None, None] - low
-    return low, torch.where(span > 1e-6, span, torch.ones_like(span))
 
 
 @dataclass
@@ -224,7 +218,7 @@ class Renderer:
             total[missing[:, None]] = 0.0
         if wanted != "frames":
             return total
-        result = self.pair.denormalise(total, times)
+        result = in_units(self.pair, total, times, limiter=self.model.settings.physics.limiter)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.model import Batch
+from napari_latentdyn.core.operators import patch_bounds
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window
-from napari_latentdyn.core.render import patch_bounds
 from napari_latentdyn.settings import Settings
 
 __all__ = ["PatchSampler"]
@@ -33,6 +33,8 @@ class PatchSampler:
         `images.normalisation` "patch" brings each pair of patches to [0, 1].
     device : torch.device
         Where batches go.
+    hidden : ndarray of bool, shape (H, W), optional
+        Pixels of the first image that count as missing.
     """
 
     def __init__(
@@ -42,12 +44,14 @@ class PatchSampler:
         start: NDArray[np.float32],
         settings: Settings,
         device: torch.device,
+        hidden: NDArray[np.bool_] | None = None,
     ) -> None:
         self._windows = windows
         self._device = device
         self._per_patch = settings.images.normalisation == "patch"
         self._first, self._last = (torch.from_numpy(image) for image in pair.normalised())
-        self._valid_first = torch.from_numpy(pair.valid_first)[None]
+        valid_first = pair.valid_first if hidden is None else pair.valid_first & ~hidden
+        self._valid_first = torch.from_numpy(valid_first)[None]
         self._valid_last = torch.from_numpy(pair.valid_last)[None]
         self._start = torch.from_numpy(start)
 

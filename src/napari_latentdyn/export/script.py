@@ -93,7 +93,7 @@ def main(arguments=None):
     parser.add_argument("-o", "--output", default=OUTPUT, help="folder to write")
     chosen = parser.parse_args(arguments)
     if Path(chosen.output).exists():
-        parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
+        parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
         dynamics = learn(read_pair(chosen.first, chosen.last))
         print(dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT))
@@ -224,8 +224,7 @@ def script_text(source: Source) -> str:
         pair = _PAIR_OF_RUN
     else:
         raise ExportError(
-            "a script needs the files of both images or a run folder, and knows neither; save the "
-            "result as a run folder first."
+            "The script cannot locate the images. Save a run folder and open it first."
         )
     constants["INPUTS"] = _json(inputs)
     constants["PLACEMENT"] = _json(source.report.get("placement"))

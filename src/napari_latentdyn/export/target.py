@@ -111,7 +111,7 @@ def check_free(
         )
     if not overwrite:
         raise ExportError(
-            f"{named(target)} is there already; choose another name or allow overwriting."
+            f"{named(target)} already exists; choose another name or allow overwriting."
         )
     return target
 

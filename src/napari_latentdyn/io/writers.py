@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_latentdyn.arrows import full_vectors
 from napari_latentdyn.core.atomic import replace_file
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.io.images import full_resolution, write_image_file
@@ -71,7 +72,8 @@ def write_vectors(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     target = with_extension(path, (".csv",), ".csv")
     with replace_file(target, RunFolderError, "the table") as file:
-        write_vector_table(file, np.asarray(data), meta)
+        # A table tells the motion, also where its arrow was shortened to stay in the image.
+        write_vector_table(file, full_vectors(np.asarray(data), meta.get("features")), meta)
     return [str(target)]
 
 

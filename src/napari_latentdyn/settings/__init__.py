@@ -84,10 +84,11 @@ class Settings(FrozenModel):
         return cls().updated(PRESETS[name].changes)
 
     def preview(self) -> Settings:
-        """Return settings for a first answer about the same images, without training.
+        """Return settings for a quick result on the same images, without training.
 
-        The method is that of the preset "quick", which starts from the prior;
-        what is read from the images, stages, device, seed and what is put out stay.
+        The method is that of the preset "quick": the pretrained network proposes a
+        velocity and a short matching fits it to the images. The settings that say how
+        images are read, stages, device, seed and output stay.
         """
         quick = Settings.preset("quick")
         kept = ("channel", "missing_value", "interval", "interval_unit")
@@ -224,5 +225,5 @@ def parse_value(name: str, text: str) -> Any:
         # A text without any value is none of a list, and is refused as it stands.
         return tuple(text.strip("()[]").replace(",", " ").split()) or text
     if any(typing.get_origin(k) is Literal and int in map(type, typing.get_args(k)) for k in kinds):
-        return int(text) if re.fullmatch(r"-?[0-9]{1,9}", text) else text
+        return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text
     return text

@@ -100,8 +100,9 @@ class ModelSettings(FrozenModel):
         ge=1,
         le=128,
         title="Stages",
-        description="Number n of time steps into which the interval is cut; each has an advection "
-        "field of its own.",
+        description="Number of equal parts into which the time between the images is divided; each "
+        "has its own velocity field and arrows. Stages are neither training steps nor pictures: "
+        "frames can be computed at any time within a stage.",
     )
     latent_channels: int = Field(
         12,
@@ -210,7 +211,7 @@ class ModelSettings(FrozenModel):
         title="Initial fields",
         description="Motion from which training starts: none (zero), the common drift of the two "
         "images by phase correlation (drift), that drift and a TV-L1 optical flow made into one "
-        "steady field (flow), what networks extract that have learned before (extracted), or the "
+        "steady field (flow), the proposal of a pretrained network (extracted), or the "
         "velocity half way that carries both images onto each other "
         "along the characteristics of the chosen motion (matched).",
         json_schema_extra={"advanced": True},
@@ -228,9 +229,10 @@ class ModelSettings(FrozenModel):
     refinement: Literal["short", "full"] = Field(
         "full",
         title="Refinement",
-        description="How long the velocity that learned networks extract is matched on the images: "
-        "at every size as if from nothing (full), or mostly on small ones, and at half and full "
-        "size only a little (short). Without learned networks it is always full.",
+        description="How long matching works on the velocity that a pretrained network proposes: "
+        "at every image size as if there were no proposal (full), or mostly on small images, with "
+        "little work at half and full size (short). Without a pretrained network it is always "
+        "full.",
         json_schema_extra={"advanced": True},
     )
     weighting: Literal["equal", "held_out"] = Field(
@@ -267,6 +269,15 @@ class PhysicsSettings(FrozenModel):
         title="Interpolation",
         description="Kernel with which the latent state is sampled between pixels; the cubic "
         "B-spline (spline) keeps the most detail.",
+        json_schema_extra={"advanced": True},
+    )
+    limiter: bool = Field(
+        True,
+        title="Limiter",
+        description="Keep the values within the range of the images: a state that is sampled "
+        "within the four pixels around the place it comes from (the quasi-monotone limiter of "
+        "Bermejo and Staniforth), and a decoded frame within the least and the largest value of "
+        "each channel in both images. Without it rain can be negative.",
         json_schema_extra={"advanced": True},
     )
     departure: Literal["euler", "midpoint"] = Field(

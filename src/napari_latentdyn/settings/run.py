@@ -25,15 +25,18 @@ class TrainingSettings(FrozenModel):
         "prior",
         min_length=1,
         title="Start from",
-        description="Weights from which the networks start: those learned beforehand on generated "
-        "scenes (prior), random ones (scratch), or those of a saved run, by its folder.",
+        description="Weights from which the networks start: those of the network pretrained on "
+        "generated scenes (prior), random ones (scratch), or those of a saved run, by its folder. "
+        "The pretrained network proposes the velocity that matching fits to the images.",
     )
     steps: int = Field(
         40,
         ge=0,
         le=1_000_000,
         title="Steps",
-        description="Number of optimiser steps; with 0 the networks stay as they start.",
+        description="Steps of the optimiser that trains the networks; 0 trains nothing and leaves "
+        "the matched velocity as it is. Steps say nothing about time in the images: stages divide "
+        "the time between them, and frames in between are the pictures that are computed.",
     )
     batch_size: int = Field(
         2,
@@ -125,6 +128,15 @@ class TrainingSettings(FrozenModel):
         "images closer together half way.",
         json_schema_extra={"advanced": True},
     )
+    stop_early: bool = Field(
+        True,
+        title="Stop when it no longer improves",
+        description="Hide blocks of the first image from the loss, and stop training when the two "
+        "images, carried half way, no longer agree better in these blocks: after a quarter of the "
+        "steps without improvement, 20 at least. Used where the image is kept in the latent "
+        "state; a decoder that starts from nothing has to be learned first.",
+        json_schema_extra={"advanced": True},
+    )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",
@@ -149,15 +161,15 @@ class TrainingSettings(FrozenModel):
 
 
 class OutputSettings(FrozenModel):
-    """What is made of the trained model."""
+    """What is computed and shown of a result."""
 
     frames: int | None = Field(
         None,
         ge=0,
         le=10_000,
         title="Frames in between",
-        description="Number of evenly spaced frames between the two images; empty gives one at "
-        "every stage.",
+        description="Number of evenly spaced pictures computed between the two images; empty "
+        "computes one at every stage. More frames make a smoother film of the same motion.",
     )
     times: tuple[Fraction, ...] | None = Field(
         None,
@@ -175,6 +187,13 @@ class OutputSettings(FrozenModel):
         "can be read and drawn smoothly.",
         json_schema_extra={"unit": "pixels", "advanced": True},
     )
+    hide_doubtful: bool = Field(
+        True,
+        title="Hide doubtful arrows",
+        description="Leave out arrows where the images show no texture that could tell motion "
+        "from rest, and where the confidence, if it is computed, is low.",
+        json_schema_extra={"advanced": True},
+    )
     latents: bool = Field(
         False,
         title="Latent states",
@@ -191,13 +210,13 @@ class OutputSettings(FrozenModel):
     preview: bool = Field(
         True,
         title="Live preview",
-        description="Show the frame half way while training goes on.",
+        description="Show the frame half way between the images during training.",
     )
     keep_previous: bool = Field(
         False,
         title="Keep earlier results",
-        description="Add new layers for every run, instead of renewing those of the last run on "
-        "the same two images.",
+        description="Add new layers for every run, instead of updating the layers of the last run "
+        "on the same two images.",
         json_schema_extra={"advanced": True},
     )
     window: Size = Field(

@@ -1,4 +1,4 @@
-"""What the window says before a training: devices, memory and time, stacks, the interval."""
+"""What the window says before a training: devices, memory and time, the interval."""
 
 from __future__ import annotations
 
@@ -9,23 +9,25 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
-from napari_latentdyn.widgets.choices import facts_of
+from napari_latentdyn.widgets.facts import facts_of
+from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.runner import make_worker
-from napari_latentdyn.widgets.wording import amount, duration, learning_key, sentence
-from napari_latentdyn.widgets.worker import Job, look_for_devices
+from napari_latentdyn.widgets.wording import amount, sentence, time_span
+from napari_latentdyn.widgets.worker import Job, Outcome, look_for_devices
 
 if TYPE_CHECKING:
     from napari.layers import Image
-    from napari.viewer import Viewer
 
     from napari_latentdyn.core.device import Device
+    from napari_latentdyn.core.estimate import Pace
     from napari_latentdyn.widgets.learn_view import LearnView
-    from napari_latentdyn.widgets.results import Result
 
 __all__ = ["INTERVAL_KEY", "Advice"]
 
 INTERVAL_KEY = "latentdyn_interval"
 _LOOKING = "looking for devices…"
+_MEASURED = "The time comes from earlier runs on this computer."
+_GUESSED = "The time is a guess until a run on this computer has been timed."
 # Importing PyTorch keeps the interpreter busy: let the window appear first.
 _LOOK_DELAY_MS = 400
 _UPDATE_DELAY_MS = 120
@@ -62,16 +64,16 @@ class _Look:
 class Advice(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
-    def __init__(self, viewer: Viewer, view: LearnView) -> None:
+    def __init__(self, view: LearnView) -> None:
         super().__init__(view)
-        self._viewer = viewer
         self._view = view
         self._devices: list[Device] = []
         self._looker: Any = None
         self._look: _Look | None = None
         self._layers: tuple[Image | None, Image | None] = (None, None)
         self._settings: Settings | None = None
-        self._pace: tuple[Any, float] | None = None
+        self._steps_done: int | None = None
+        self._pace: Pace | None = None
         self._prefilled: tuple[float, str] | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -98,21 +100,38 @@ class Advice(QObject):
             self._look.call_off()
             self._looker = self._look = None
 
-    def update(self, layers: tuple[Image | None, Image | None], settings: Settings | None) -> None:
-        """Take other layers and settings, None if they are no pair, and estimate anew soon."""
-        self._layers, self._settings = layers, settings
+    def update(
+        self,
+        layers: tuple[Image | None, Image | None],
+        settings: Settings | None,
+        steps_done: int | None = None,
+    ) -> None:
+        """Take other layers and settings, None if they are no pair, and estimate again soon.
+
+        `steps_done` are those of the training that the next one continues.
+        """
+        self._layers, self._settings, self._steps_done = layers, settings, steps_done
         self._timer.start()
 
-    def schedule(self, event: Any = None) -> None:
-        """Write the estimate anew soon, as when the frame shown of a stack has changed."""
-        self._timer.start()
+    def learn_pace(self, job: Job, outcome: Outcome) -> None:
+        """Remember how long each phase of a run took, for the next estimate."""
+        from napari_latentdyn.core.estimate import Pace
 
-    def learn_pace(self, job: Job, result: Result) -> None:
-        """Remember how long a step took, for the next estimate of the same kind."""
-        steps = result.steps
-        seconds = float(result.dynamics.report.get("seconds", 0.0))
-        if steps > 0 and seconds > 0:
-            self._pace = (self._pace_key(job.settings), seconds / steps)
+        pair, report = outcome.dynamics.pair, outcome.dynamics.report
+        watch = job.mailbox.watch
+        rendering = None
+        if outcome.rendered is not None:
+            fields = watch.after(float(report.get("seconds", 0.0)))
+            rendering = fields + outcome.rendered.seconds
+        if self._pace is None:
+            self._pace = Pace()
+        self._pace.learn(
+            pair.shape,
+            pair.channels,
+            job.settings,
+            str(report.get("device", "cpu")),
+            {"matching": watch.matching, "step": watch.step, "rendering": rendering},
+        )
 
     def prefill_interval(self, layers: tuple[Image | None, Image | None]) -> None:
         """Take the time between the images from their metadata, unless the user gave one."""
@@ -170,23 +189,20 @@ class Advice(QObject):
         if first is None or last is None or settings is None:
             self._view.show_estimate("")
             return
-        facts = [facts_of(layer, self._viewer.dims.point) for layer in (first, last)]
-        channels = 1 if settings.images.channel is not None else facts[0].channels
+        facts = facts_of(first)
+        channels = 1 if settings.images.channel is not None else facts.channels
         device = self._device(settings.training.device)
-        pace = None
-        if self._pace is not None and self._pace[0] == self._pace_key(settings):
-            pace = self._pace[1]
         name = device.name if device else "cpu"
         try:
-            found = estimate(facts[0].shape, channels, settings, pace, device=name)
+            found = estimate(facts.shape, channels, settings, self._pace, name, self._steps_done)
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
         text = (
             f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
-            f"about {amount(found.memory_bytes)} · about {duration(found.seconds, rough=True)}"
+            f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
         )
-        warnings = [*found.warnings, *(fact.note for fact in facts if fact.note)]
+        warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
             warnings.append(
                 f"Only {amount(device.free_bytes)} are free on {device.label}: use a smaller "
@@ -195,10 +211,7 @@ class Advice(QObject):
         if settings.training.device not in ("auto", "cpu") and self._devices and device is None:
             warnings.append(f"There is no device {settings.training.device} on this computer.")
         self._view.show_estimate(text, tuple(warnings))
-
-    def _pace_key(self, settings: Settings) -> Any:
-        training = settings.training
-        return learning_key(settings), training.device, training.threads
+        self._view.estimate.setToolTip(tooltip(_MEASURED if found.measured else _GUESSED))
 
 
 def _interval_of(layer: Image | None) -> tuple[float, str] | None:

@@ -1,105 +1,30 @@
-"""Which layers can be chosen, what they hold, and whether two of them make a pair."""
+"""Which layers and frames are chosen, in step with a viewer."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.core.pair import MIN_SIDE
+from napari_latentdyn.checks import place_oddities
+from napari_latentdyn.frames import clipped, frame_axes, front_sizes, shown_index
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.snapshot import Snapshot, frame_key, is_image, snapshot
+from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
+from napari_latentdyn.widgets.pair_notes import describe_layer
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
     from napari_latentdyn.layers import LayerTuple
-    from napari_latentdyn.widgets.editors import ChoiceBox
+    from napari_latentdyn.widgets.end_chooser import EndChooser
 
-__all__ = ["Facts", "LayerChoices", "facts_of", "pair_problem", "role_of", "update_layers"]
+__all__ = ["LayerChoices", "update_layers"]
 
-
-@dataclass(frozen=True)
-class Facts:
-    """What can be known of an image layer without reading its pixels."""
-
-    shape: tuple[int, int]
-    channels: int
-    rgb: bool
-    note: str
-
-
-def role_of(layer: Any) -> str:
-    """Return the role of a layer that this plugin made, such as ``"frames"``, or ``""``."""
-    mark = layer.metadata.get("latentdyn")
-    return str(mark.get("role", "")) if isinstance(mark, dict) else ""
-
-
-def facts_of(layer: Image, point: Sequence[float] = ()) -> Facts:
-    """Return what is shown of an image layer.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image
-    point : sequence of float, optional
-        Where the sliders of the viewer stand, ``viewer.dims.point``.
-    """
-    data = layer.data[0] if layer.multiscale else layer.data
-    sizes = tuple(int(n) for n in data.shape[: layer.ndim])
-    # Transparency is no channel to learn from.
-    channels = min(3, int(data.shape[-1])) if layer.rgb else 1
-    note = ""
-    front = sizes[:-2]
-    if any(n > 1 for n in front):
-        position = (0.0,) * layer.ndim
-        if len(point) >= layer.ndim:
-            position = tuple(layer.world_to_data(point[-layer.ndim :]))
-        where = ", ".join(
-            f"{min(max(round(float(at)), 0), n - 1) + 1} of {n}"
-            for at, n in zip(position[:-2], front, strict=True)
-        )
-        note = f"“{layer.name}” is a stack: the frame shown ({where}) is used."
-    return Facts((sizes[-2], sizes[-1]), channels, bool(layer.rgb), note)
-
-
-def pair_problem(first: Image | None, last: Image | None, settings: Settings) -> str:
-    """Return one sentence on why two layers are no pair, or ``""`` if they are one."""
-    if first is None or last is None:
-        missing = "first" if first is None else "last"
-        return f"Choose the {missing} image: open two images of one scene, or File > Open Sample."
-    if first is last:
-        hint = (
-            "; split the stack into images to use two of its frames"
-            if facts_of(first).note
-            else ": choose another one"
-        )
-        return f"The same layer is chosen twice{hint}."
-    a, b = facts_of(first), facts_of(last)
-    if a.shape != b.shape:
-        return (
-            f"“{first.name}” has {a.shape[0]} × {a.shape[1]} pixels and “{last.name}” "
-            f"{b.shape[0]} × {b.shape[1]}: crop or resample them to the same grid first."
-        )
-    if min(a.shape) < MIN_SIDE:
-        return (
-            f"The images have {a.shape[0]} × {a.shape[1]} pixels; at least "
-            f"{MIN_SIDE} × {MIN_SIDE} are needed."
-        )
-    channel = settings.images.channel
-    for layer, facts in ((first, a), (last, b)):
-        if channel is not None and facts.rgb and channel >= facts.channels:
-            return (
-                f"“{layer.name}” has no channel {channel}: its channels are 0 to "
-                f"{facts.channels - 1}."
-            )
-    if channel is None and a.channels != b.channels:
-        return (
-            f"“{first.name}” has {a.channels} channel{'s' * (a.channels > 1)} and “{last.name}” "
-            f"{b.channels}: choose one channel, or convert one of the images."
-        )
-    return ""
+#: What changes the pixels of a layer or where they lie.
+_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
@@ -115,30 +40,40 @@ def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> No
 class LayerChoices:
     """Keeps two choosers in step with the layers of a viewer.
 
-    Image layers are offered in the viewer's order, those that this plugin made
-    after all others and never by default, a live preview not at all.
+    Image layers are offered in the viewer's order, then labels layers, as which
+    files of wide integers open; those that this plugin made after all others and
+    never by default, a live preview not at all. The frame of a stack is taken
+    from the sliders once, when the layer is chosen; of one stack at both ends,
+    the first and the last frame are proposed.
 
     Parameters
     ----------
     viewer : napari.Viewer
-    boxes : tuple of ChoiceBox
+    ends : tuple of EndChooser
         The choosers of the first and the last image.
     changed : callable
-        Called when a chosen layer was exchanged, removed or renamed, or got
-        other data.
+        Called when another layer or frame was chosen, or a layer was removed or
+        renamed, got other data or was moved.
     """
 
     def __init__(
-        self, viewer: Viewer, boxes: tuple[ChoiceBox, ChoiceBox], changed: Callable[[], None]
+        self, viewer: Viewer, ends: tuple[EndChooser, EndChooser], changed: Callable[[], None]
     ) -> None:
         self._viewer = viewer
-        self._boxes = boxes
+        self._ends = ends
         self._changed = changed
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         #: What was chosen without the user.
-        self._proposed: dict[ChoiceBox, str] = {}
-        for box in boxes:
-            box.edited.connect(partial(self._proposed.pop, box, None))
+        self._proposed: dict[EndChooser, str] = {}
+        #: The layer that the frames shown at an end belong to.
+        self._framed: dict[EndChooser, str] = {}
+        #: Ends whose frame the user chose.
+        self._by_hand: set[EndChooser] = set()
+        #: Ends whose frame was proposed because one stack is at both ends.
+        self._spread: set[EndChooser] = set()
+        for end in ends:
+            end.layerEdited.connect(partial(self._on_layer, end))
+            end.frameEdited.connect(partial(self._on_frame, end))
 
     def connect(self) -> None:
         """Begin to follow the viewer."""
@@ -155,71 +90,192 @@ class LayerChoices:
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
             emitter.disconnect(self.refresh)
         for layer in list(self._watched):
-            layer.events.data.disconnect(self._on_data)
+            for name in _EVENTS:
+                layer.events[name].disconnect(self._on_data)
         self._watched.clear()
 
     @property
     def layers(self) -> tuple[Image | None, Image | None]:
         """The layers chosen, None where there is none."""
         known = {str(layer.unique_id): layer for layer in self._viewer.layers}
-        first, last = (known.get(str(box.value())) for box in self._boxes)
+        first, last = (known.get(str(end.layer.value())) for end in self._ends)
         return first, last
 
-    def choose(self, first: Image | None, last: Image | None) -> None:
-        """Choose two layers and tell of it once."""
-        for box, layer in zip(self._boxes, (first, last), strict=True):
-            _set_quietly(box, None if layer is None else str(layer.unique_id))
-            self._proposed.pop(box, None)
-        self._changed()
+    @property
+    def frames(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Position along each axis in front of the plane, of both layers."""
+        first, last = self._ends
+        return first.index, last.index
+
+    @property
+    def pixels(self) -> tuple[Any, ...]:
+        """What changes with the images chosen and with their data, and with nothing else."""
+        data = (None if layer is None else id(layer.data) for layer in self.layers)
+        return (self.keys, *data)
+
+    @property
+    def keys(self) -> tuple[str, str] | None:
+        """What names the two images chosen, None if one is missing."""
+        first, last = self.layers
+        if first is None or last is None:
+            return None
+        a, b = self.frames
+        return frame_key(str(first.unique_id), a), frame_key(str(last.unique_id), b)
+
+    def problem(self, settings: Settings) -> str:
+        """Return one sentence on why the choice is no pair, or ``""``."""
+        return pair_problem(*self.layers, settings, self.frames)
+
+    def notes(self) -> list[str]:
+        """Return sentences on the choice that need no look at its pixels."""
+        from napari.layers import Labels
+
+        first, last = self.layers
+        if first is None or last is None:
+            return []
+        labels = [
+            f"“{layer.name}” is a labels layer: its numbers are used as intensities."
+            for layer in (first, last)
+            if isinstance(layer, Labels)
+        ]
+        return labels + place_oddities(*map(describe_layer, (first, last), self.frames))
+
+    def snapshots(self) -> tuple[Snapshot, Snapshot]:
+        """Copy the images chosen, which have to be there."""
+        first, last = self.layers
+        assert first is not None
+        assert last is not None
+        a, b = self.frames
+        return snapshot(first, index=a), snapshot(last, index=b)
 
     def swap(self) -> None:
-        """Exchange the first and the last image."""
-        first, last = self.layers
-        self.choose(last, first)
+        """Exchange the first and the last image and tell of it once."""
+        one, other = self._ends
+        layers = (other.layer.value(), one.layer.value())
+        frames = ((other.axes, other.index), (one.axes, one.index))
+        self._by_hand = {one if end is other else other for end in self._by_hand}
+        self._spread = {one if end is other else other for end in self._spread}
+        self._proposed.clear()
+        for end, key, shown in zip(self._ends, layers, frames, strict=True):
+            _set_quietly(end, key)
+            end.show_frames(*shown)
+            self._framed[end] = str(key)
+        self._changed()
 
     def refresh(self, event: Any = None) -> None:
         """Offer the layers that the viewer has now."""
-        from napari.layers import Image
+        from napari.layers import Labels
 
         images = [
             layer
             for layer in self._viewer.layers
-            if isinstance(layer, Image) and role_of(layer) != "preview"
+            if is_image(layer) and role_of(layer) != "preview"
         ]
-        images.sort(key=lambda layer: bool(role_of(layer)))
+        images.sort(key=lambda layer: (bool(role_of(layer)), isinstance(layer, Labels)))
         items = [(str(layer.unique_id), layer.name) for layer in images]
         for layer in images:
             if layer not in self._watched:
                 self._watched.add(layer)
-                layer.events.data.connect(self._on_data)
-        for box in self._boxes:
-            box.set_items(items)
-        self._propose([layer for layer in images if not role_of(layer)])
+                for name in _EVENTS:
+                    layer.events[name].connect(self._on_data)
+        for end in self._ends:
+            end.layer.set_items(items)
+        own = [layer for layer in images if not role_of(layer)]
+        # Beside images, labels are outlines of things more often than images.
+        self._propose([layer for layer in own if not isinstance(layer, Labels)] or own)
+        self._sync_frames()
         self._changed()
 
     def _propose(self, images: list[Image]) -> None:
-        """Choose what nobody chose: planes before stacks, beside which two planes are the pair."""
+        """Choose what the user did not: planes before stacks, one stack twice if it is alone.
+
+        Two planes beside a stack are the pair.
+        """
         keys = [str(layer.unique_id) for layer in sorted(images, key=_is_stack)]
         stacks = {str(layer.unique_id) for layer in images if _is_stack(layer)}
-        mine = [box for box, proposed in self._proposed.items() if box.value() == proposed]
-        if len(keys) - len(stacks) > 1 and any(box.value() in stacks for box in mine):
-            for box in mine:
-                _set_quietly(box, None)
-        for box, other in (self._boxes, self._boxes[::-1]):
-            free = [key for key in keys if key != other.value()]
-            if box.value() is None and free:
-                _set_quietly(box, free[0])
-                self._proposed[box] = free[0]
+        mine = [end for end, key in self._proposed.items() if end.layer.value() == key]
+        two_planes = len(keys) - len(stacks) > 1
+        first, last = self.layers
+        no_longer_alone = (
+            len(mine) == len(self._ends)
+            and first is not None
+            and first is last
+            and sum(facts_of(layer).shape == facts_of(first).shape for layer in images) > 1
+        )
+        if no_longer_alone or (two_planes and any(end.layer.value() in stacks for end in mine)):
+            for end in mine:
+                _set_quietly(end, None)
+                self._framed.pop(end, None)
+        for end, other in (self._ends, self._ends[::-1]):
+            free = [key for key in keys if key != other.layer.value()]
+            if not free:
+                free = [key for key in keys if key in stacks]
+            if end.layer.value() is None and free:
+                _set_quietly(end, free[0])
+                self._proposed[end] = free[0]
 
-    def _on_data(self, event: Any = None) -> None:
+    def _sync_frames(self) -> None:
+        """Offer the frames of the layers chosen; the frame stays where the layer does."""
+        layers = self.layers
+        new = []
+        for end, layer in zip(self._ends, layers, strict=True):
+            if layer is None:
+                self._framed.pop(end, None)
+                end.show_frames((), ())
+                continue
+            key, sizes = str(layer.unique_id), front_sizes(layer)
+            if layers[0] is not layers[1] and end in self._spread - self._by_hand:
+                self._framed.pop(end, None)
+            if self._framed.get(end) == key and len(end.index) == len(sizes):
+                index = clipped(end.index, sizes)
+            else:
+                index = shown_index(layer, self._viewer.dims)
+                new.append(end)
+                self._by_hand.discard(end)
+                self._spread.discard(end)
+                self._framed[end] = key
+            end.show_frames(frame_axes(layer), index)
+        if new and layers[0] is layers[1] and layers[0] is not None:
+            self._propose_frames(layers[0], new)
+
+    def _propose_frames(self, layer: Image, new: list[EndChooser]) -> None:
+        """Take the first and the last frame of one stack, but no other than the user chose."""
+        axes = frame_axes(layer)
+        if not axes:
+            return
+        time = axes[0]
+        # Along the other axes both images have to be at the same place.
+        (shown,) = {end.index for end in self._ends if end not in new} or {new[0].index}
+        for end, frame in zip(self._ends, (0, time.size - 1), strict=True):
+            if end not in self._by_hand:
+                index = list(shown)
+                index[time.number] = frame
+                end.show_frames(axes, index)
+                self._spread.add(end)
+
+    def _on_layer(self, end: EndChooser) -> None:
+        self._proposed.pop(end, None)
+        self._sync_frames()
+        self._changed()
+
+    def _on_frame(self, end: EndChooser) -> None:
+        self._by_hand.add(end)
+        # Who chooses a frame has chosen the layers.
+        self._proposed.clear()
+        self._changed()
+
+    def _on_data(self, event: Any) -> None:
+        if not any(event.source is layer for layer in self.layers):
+            return
+        self._sync_frames()
         self._changed()
 
 
 def _is_stack(layer: Image) -> bool:
-    return layer.ndim > 2
+    return bool(frame_axes(layer))
 
 
-def _set_quietly(box: ChoiceBox, value: str | None) -> None:
-    blocked = box.blockSignals(True)
-    box.setValue(value)
-    box.blockSignals(blocked)
+def _set_quietly(end: EndChooser, value: str | None) -> None:
+    blocked = end.layer.blockSignals(True)
+    end.layer.setValue(value)
+    end.layer.blockSignals(blocked)

@@ -12,14 +12,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem, update_layers
+from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
 from napari_latentdyn.widgets.messages import Messages
+from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.results import Result, Results
@@ -27,6 +29,7 @@ from napari_latentdyn.widgets.runner import Leash, Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
+    arrow_summary,
     preset_of,
     preview_summary,
     sentence,
@@ -85,12 +88,12 @@ class LearnController(QObject):
         self._revival = QTimer(self)
         self._revival.setSingleShot(True)
         self._revival.timeout.connect(self._on_still_there)
-        self._advice = Advice(self._viewer, view)
+        self._advice = Advice(view)
         self._choices = LayerChoices(
-            self._viewer, (view.first_image, view.last_image), self._on_images_changed
+            self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
-        self._jobs = Jobs(self._viewer, self._choices, self._results, fit)
-        view.imagesChosen.connect(self._on_images_changed)
+        self._notes = PairNotes(view.pair_notes)
+        self._jobs = Jobs(viewer, self._choices, self._results, fit)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._on_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -114,7 +117,6 @@ class LearnController(QObject):
             return
         self._open = True
         self._viewer.events.theme.connect(self._on_theme)
-        self._viewer.dims.events.point.connect(self._advice.schedule)
         self._on_theme()
         self._choices.connect()
         self._advice.start()
@@ -137,7 +139,6 @@ class LearnController(QObject):
             self._settle(State.IDLE)
         self._advice.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
-        self._viewer.dims.events.point.disconnect(self._advice.schedule)
         self._choices.disconnect()
 
     # --------------------------------------------------------------- actions
@@ -166,11 +167,14 @@ class LearnController(QObject):
         elif self.state is State.RENDERING or job.stop.is_set():
             job.cancel()
             self._view.cancel.setEnabled(False)
-            self._messages.say("Stopping without rendering; what was learned is kept.")
+            self._messages.say("Stopping without frames; the training so far is kept.")
         else:
             job.stop.set()
+            matching = self.state is State.PREPARING and job.previous is None
             self._messages.say(
-                "Stopping after this step; press Cancel again to do without the frames."
+                "Stopping… Nothing has been trained yet."
+                if matching
+                else "Stopping after this step. Press Cancel again to skip the frames."
             )
         self.state = State.STOPPING
 
@@ -211,17 +215,14 @@ class LearnController(QObject):
         # The losses of the last training stay for the one that goes on from it after a preview.
         self._display.begin(anew=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
-        trains = job.settings.training.steps > 0
-        dissolve = job.dissolve() if trains and job.settings.output.preview else None
-        if dissolve is not None:
-            # A new layer takes long to draw: better now than while the training shows itself.
-            self._live.show(dissolve)
         self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=trains)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
         self._messages.say(" ".join(["Preparing.", *job.notes()]))
+        job.choice = self._notes.key
         self._runner.start(job)
 
     def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
+        self._say_oddities(self._runner.job)
         shown = self._display.show(events, preview, rendering)
         if shown is not None:
             self._enter(*shown)
@@ -232,12 +233,17 @@ class LearnController(QObject):
         if job is None or job.abort.is_set():
             return
         if job.stop.is_set() and state is State.RENDERING:
-            text = "Stopped; drawing what was learned. Press Cancel again to do without the frames."
+            text = "Stopped; computing the frames. Press Cancel again to skip them."
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
             self._messages.say(text)
 
+    def _say_oddities(self, job: Job | None) -> None:
+        if job is not None and job.oddities:
+            self._notes.find(job.choice, job.oddities)
+
     def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
+        self._say_oddities(job)
         if outcome is None:
             self._settle(State.CANCELLED)
             self._messages.say(_FROM_OUTSIDE)
@@ -255,7 +261,7 @@ class LearnController(QObject):
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
         shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, result)
+        self._advice.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -272,7 +278,8 @@ class LearnController(QObject):
             )
             return
         planned = job.settings.training.steps
-        stopped = result.steps < planned or outcome.rendered is None
+        converged = bool(result.dynamics.report.get("converged", False))
+        stopped = (result.steps < planned and not converged) or outcome.rendered is None
         self._settle(State.CANCELLED if stopped else State.DONE)
         if outcome.problem:
             self.state = State.FAILED
@@ -281,19 +288,32 @@ class LearnController(QObject):
         if job.is_preview:
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
-            self._messages.say(preview_summary(waited, trained=self._view.continues))
+            text = preview_summary(waited, trained=self._view.continues)
+            self._messages.say(
+                f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report)
+            )
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
-        self._messages.say(
-            summary(
-                result.steps,
-                planned,
-                seconds,
-                shown=result.can_be_saved,
-                anew=bool(job.previous_fingerprint) and not outcome.resumed,
-                can_continue=result.dynamics.checkpoint is not None,
-            )
+        text = summary(
+            result.steps,
+            planned,
+            seconds,
+            shown=result.can_be_saved,
+            anew=bool(job.previous_fingerprint) and not outcome.resumed,
+            can_continue=result.dynamics.checkpoint is not None,
+            converged=converged,
+            effect=agreement_sentence(result.dynamics.report),
         )
+        self._messages.say(f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report))
+
+    def _arrows(self, job: Job) -> str:
+        """Say how long arrows are drawn, and that some are hidden."""
+        from napari_latentdyn.layers import METADATA_KEY, find_layer
+
+        layer = find_layer(self._viewer, job.run_id, "fields")
+        if layer is None:
+            return ""
+        return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
 
     def _settle(self, state: State) -> None:
         self.state = state
@@ -324,7 +344,7 @@ class LearnController(QObject):
 
     def _on_images_changed(self) -> None:
         if not self.state.running:
-            self._messages.forget()
+            self._messages.forget(*(layer.name if layer else "" for layer in self._choices.layers))
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 
@@ -344,16 +364,17 @@ class LearnController(QObject):
         settings: Settings | None = None
         try:
             settings = self._view.form.value()
-            problem = pair_problem(*layers, settings)
+            problem = self._choices.problem(settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
-        self._advice.update(layers, ready)
+        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
         if self.state.running:
             return
-        earlier = None if ready is None else self._jobs.to_continue(ready)
         self._view.show_choice(
             can_train=ready is not None,
             can_continue=earlier is not None,

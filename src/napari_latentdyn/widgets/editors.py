@@ -25,9 +25,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-__all__ = ["CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
+from napari_latentdyn.widgets.eliding import ElidingComboBox
 
-_NARROW = (
+__all__ = ["NARROW", "CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
+
+#: Style of a spin box that stands beside another control: napari makes spin boxes wide.
+NARROW = (
     "QAbstractSpinBox { min-width: 62px; padding: 1px 4px; }"
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 15px; }"
 )
@@ -185,7 +188,7 @@ class FloatBox(QDoubleSpinBox):
             event.ignore()
 
 
-class ChoiceBox(QComboBox):
+class ChoiceBox(ElidingComboBox):
     """One of several values; the texts shown can be longer than the values."""
 
     edited = Signal()
@@ -295,7 +298,7 @@ class PairBox(QWidget):
         self.setFocusProxy(self.boxes[0])
         for box in self.boxes:
             # napari's style makes spin boxes too wide to stand in pairs.
-            box.setStyleSheet(_NARROW)
+            box.setStyleSheet(NARROW)
             box.edited.connect(self.edited)
 
     def value(self) -> tuple[int, int]:

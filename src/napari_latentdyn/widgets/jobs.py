@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.widgets.choices import LayerChoices, pair_problem
+from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.worker import Job
 
 if TYPE_CHECKING:
@@ -24,9 +24,9 @@ class Jobs:
     Parameters
     ----------
     viewer : napari.Viewer
-        Its sliders say which frames of stacks are meant.
+        Its layers say which result is shown.
     choices : LayerChoices
-        The layers chosen.
+        The images chosen.
     results : Results
         What can be gone on from.
     fit : callable, optional
@@ -66,6 +66,8 @@ class Jobs:
             If the layers chosen are no pair.
         """
         job = self._job(settings)
+        if settings.output.preview and settings.training.steps > 0:
+            job.shown = self._on_display(job)
         earlier = None if anew else self.to_continue(settings)
         if earlier is not None:
             job.previous = earlier.dynamics
@@ -74,17 +76,20 @@ class Jobs:
 
     def to_continue(self, settings: Settings) -> Result | None:
         """Return what a training with these settings would go on from."""
-        first, last = self._choices.layers
-        if first is None or last is None:
+        keys = self._choices.keys
+        return None if keys is None else self._results.to_continue(keys, settings)
+
+    def _on_display(self, job: Job) -> Result | None:
+        """Return the result of the same layers whose frames are in the viewer."""
+        from napari_latentdyn.layers import find_layer
+
+        shown = self._results.shown
+        if shown is None or not shown.is_of((job.first.key, job.last.key)):
             return None
-        return self._results.to_continue((str(first.unique_id), str(last.unique_id)), settings)
+        return shown if find_layer(self._viewer, job.run_id, "frames") is not None else None
 
     def _job(self, settings: Settings) -> Job:
-        from napari_latentdyn.layers import snapshot
-
-        first, last = self._choices.layers
-        problem = pair_problem(first, last, settings)
+        problem = self._choices.problem(settings)
         if problem:
             raise SettingsError(problem)
-        dims = self._viewer.dims
-        return Job(snapshot(first, dims), snapshot(last, dims), settings, fit=self._fit)
+        return Job(*self._choices.snapshots(), settings, fit=self._fit)

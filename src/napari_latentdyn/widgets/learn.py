@@ -24,7 +24,8 @@ class LearnDynamicsWidget(Docked):
     """Learn the dynamics between two image layers.
 
     Every control's object name is the dotted name of its setting; the layer
-    choosers are ``first_image`` and ``last_image``, the buttons ``preview``,
+    choosers are ``first_image`` and ``last_image``, those of a frame of a stack
+    ``first_frame`` and ``last_frame``, the buttons ``preview``,
     ``train``, ``restart``, ``cancel``, ``swap`` and ``save``.
 
     Parameters

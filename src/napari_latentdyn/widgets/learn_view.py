@@ -24,9 +24,11 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.widgets.editors import ChoiceBox
+from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.loss_plot import LossPlot
+from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["CUSTOM", "LearnView", "Severity"]
@@ -54,7 +56,6 @@ class LearnView(QWidget):
 
     settingsChanged = Signal()
     presetChosen = Signal(str)
-    imagesChosen = Signal()
     swapRequested = Signal()
     previewRequested = Signal()
     trainRequested = Signal()
@@ -68,11 +69,11 @@ class LearnView(QWidget):
         self._status: tuple[str, Severity] = ("", "info")
         self.continues = False
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
-        self.first_image = ChoiceBox()
-        self.last_image = ChoiceBox()
+        self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
         self.swap = QPushButton("⇅")
         self.preset = ChoiceBox(PRESETS)
         self.form = SettingsForm()
+        self.pair_notes = NotesLabel()
         self.estimate = WrappingLabel()
         self.loss_plot = LossPlot()
         self.progress = QProgressBar()
@@ -139,12 +140,12 @@ class LearnView(QWidget):
 
     def show_choice(self, *, can_train: bool, can_continue: bool, steps_left: int) -> None:
         """Show what a press of the train button would do."""
-        explained = "Learn the motion between the two images; the window stays usable."
+        explained = "Match the images and train the networks on them; the window stays usable."
         if can_continue:
             explained = (
-                "Go on from where the last training ended."
+                "Continue the last training."
                 if steps_left
-                else "Go back from the preview to what was trained; no step is left to do."
+                else "Go back from the preview to the trained result; no step is left to do."
             )
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"
@@ -174,12 +175,13 @@ class LearnView(QWidget):
 
     def announce(self, *, preview: bool, trains: bool) -> None:
         """Show what a job that begins will show, and what Cancel will do to it."""
-        self.loss_plot.setVisible(trains)
+        # An empty plot has an axis of numbers that mean nothing: the first point shows it.
+        self.loss_plot.setVisible(trains and not self.loss_plot.is_empty)
         self.cancel.setToolTip(
             tooltip(
                 "Stop the preview; nothing changes."
                 if preview
-                else "Stop after this step and keep what was learned; you can continue from there."
+                else "Stop after this step and keep the training so far; you can continue later."
             )
         )
 
@@ -187,6 +189,7 @@ class LearnView(QWidget):
         """Take the colours of another theme."""
         self._palette = palette
         self.loss_plot.set_palette(palette)
+        self.pair_notes.set_palette(palette)
         for label in (self.device_note, self.estimate):
             label.setStyleSheet(f"color: {palette.dim};")
         self.header.setText(
@@ -224,7 +227,7 @@ class LearnView(QWidget):
 
     def _dress(self) -> None:
         for name in (
-            *("first_image", "last_image", "swap", "preset", "estimate", "loss_plot"),
+            *("swap", "preset", "estimate", "loss_plot"),
             *("progress", "status", "preview", "train", "restart", "cancel", "save"),
         ):
             getattr(self, name).setObjectName(name)
@@ -236,19 +239,17 @@ class LearnView(QWidget):
         self.device_note.hide()
         self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.first_image.setToolTip(tooltip("Image layer of the earlier time."))
-        self.last_image.setToolTip(tooltip("Image layer of the later time."))
         self.swap.setToolTip("Exchange the first and the last image")
         self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "See a first answer in seconds, from what was learned beforehand on generated "
-                "scenes: nothing is learned from the two images, and of the settings only the "
-                "stages, the images' own, the device and the output count."
+                "Get a result in seconds: a pretrained network proposes a velocity and a short "
+                "matching fits it to the two images, as with the preset quick. Nothing is trained. "
+                "Only the settings of images, stages, device and output are used."
             )
         )
-        self.restart.setToolTip(tooltip("Forget what was learned and train from the beginning."))
+        self.restart.setToolTip(tooltip("Discard the training so far and start again."))
         self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.save.setToolTip(
             tooltip("Save frames, fields, model, settings and report as a run folder.")
@@ -275,8 +276,8 @@ class LearnView(QWidget):
         choosers.setColumnStretch(1, 1)
         for row, (text, box) in enumerate(
             (
-                ("First image", self.first_image),
-                ("Last image", self.last_image),
+                ("First image", self.first_end),
+                ("Last image", self.last_end),
                 ("Preset", self.preset),
             )
         ):
@@ -313,7 +314,7 @@ class LearnView(QWidget):
         below = QVBoxLayout()
         below.setContentsMargins(6, 2, 6, 4)
         below.setSpacing(4)
-        for widget in (self.estimate, self.loss_plot, self.progress, self.status):
+        for widget in (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status):
             below.addWidget(widget)
         below.addLayout(buttons)
         layout = QVBoxLayout(self)
@@ -323,8 +324,6 @@ class LearnView(QWidget):
         layout.addLayout(below)
 
     def _wire(self) -> None:
-        self.first_image.edited.connect(self.imagesChosen)
-        self.last_image.edited.connect(self.imagesChosen)
         self.swap.clicked.connect(lambda: self.swapRequested.emit())
         self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
         self.form.valueChanged.connect(self.settingsChanged)

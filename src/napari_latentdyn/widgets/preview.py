@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.snapshot import is_rgb
+
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
@@ -51,16 +53,19 @@ class Preview:
         placement : Placement
             Where they lie.
         """
+        from napari.layers import Image
+
         self.end()
         self._unwanted = False
         self._shown = 0.0
         self._look = placement.layer_kwargs()
-        if source.rgb:
+        if is_rgb(source):
             # Colours are shown in [0, 1], whatever the input's units are.
             top = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
             self._range = (0.0, top)
         else:
             self._range = None
+        if isinstance(source, Image) and not source.rgb:
             self._look |= {
                 "colormap": source.colormap,
                 "contrast_limits": tuple(source.contrast_limits),

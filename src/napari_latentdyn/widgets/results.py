@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import common_name, learning_key
+from napari_latentdyn.widgets.wording import learning_key, scene_name
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics import Dynamics
@@ -44,10 +44,10 @@ class Result:
         self.dynamics: Dynamics = outcome.dynamics
         self.fingerprint = outcome.fingerprint
         self.settings: Settings = job.settings
-        self.name = common_name(job.first.name, job.last.name)
+        self.name = scene_name(job.first, job.last)
         self.is_preview = job.is_preview
         self._rendered = outcome.rendered
-        self._layer_ids = (job.first.layer_id, job.last.layer_id)
+        self._images = (job.first.key, job.last.key)
         self._inputs = job.inputs()
         self._placement = job.first.placement
         self._folder = Path.home()
@@ -71,11 +71,15 @@ class Result:
         """Return how many steps are left to do, negative if there are too many already."""
         return settings.training.steps - self.steps
 
-    def fits(self, layer_ids: tuple[str, str], settings: Settings) -> bool:
-        """Whether a training of these layers with these settings can go on from here."""
+    def is_of(self, images: tuple[str, str]) -> bool:
+        """Whether it comes from the images with these keys."""
+        return images == self._images
+
+    def fits(self, images: tuple[str, str], settings: Settings) -> bool:
+        """Whether a training of the images with these keys and settings can go on from here."""
         return (
             self.dynamics.checkpoint is not None
-            and layer_ids == self._layer_ids
+            and self.is_of(images)
             and learning_key(settings) == learning_key(self.settings)
         )
 
@@ -179,14 +183,14 @@ class Results:
         """Let go of everything."""
         self.shown = self.trained = None
 
-    def to_continue(self, layer_ids: tuple[str, str], settings: Settings) -> Result | None:
-        """Return what a training of these layers with these settings would go on from.
+    def to_continue(self, images: tuple[str, str], settings: Settings) -> Result | None:
+        """Return what a training of the images with these keys would go on from.
 
         That can be a training which has done all its steps: after a preview it
         is continued in order to be shown again.
         """
         trained = self.trained
-        if trained is None or not trained.fits(layer_ids, settings):
+        if trained is None or not trained.fits(images, settings):
             return None
         left = trained.steps_left(settings)
         can_return = left == 0 and trained.steps > 0 and self.preview_shown

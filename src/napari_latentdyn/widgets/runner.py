@@ -6,6 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_latentdyn.widgets.worker import Job, learn
@@ -16,8 +17,9 @@ __all__ = ["Leash", "Runner", "make_worker"]
 def make_worker(on_quit: Callable[[], Any], function: Callable[..., Any], *args: Any) -> Any:
     """Make a worker that calls `on_quit` when napari asks it to end.
 
-    napari asks the workers that it knows when its window closes, and does not
-    wait for them; a thread that outlives the interpreter would crash it.
+    napari asks all workers that it ever started when its window closes, and does
+    not wait for them; a thread that outlives the interpreter would crash it. A
+    worker that has ended calls nothing: its window may be deleted by then.
     """
     from napari.qt import threading
 
@@ -25,12 +27,17 @@ def make_worker(on_quit: Callable[[], Any], function: Callable[..., Any], *args:
     if inspect.isgeneratorfunction(function):
         base = threading.GeneratorWorker
 
+    callbacks = [on_quit]
+
     class Worker(base):
         def quit(self) -> None:
             # Not super().quit(): it would leave a generator hanging in its last yield.
-            on_quit()
+            while callbacks:
+                callbacks.pop()()
 
-    return threading.create_worker(function, *args, _worker_class=Worker)
+    worker = threading.create_worker(function, *args, _worker_class=Worker)
+    worker.finished.connect(callbacks.clear)
+    return worker
 
 
 class Leash:
@@ -112,8 +119,12 @@ class Runner(QObject):
             self._end(None)
 
     def _on_quit(self) -> None:
-        self.quitting.emit()
-        self.kill(self.WAIT_SECONDS)
+        if isalive(self):
+            self.quitting.emit()
+            self.kill(self.WAIT_SECONDS)
+        else:
+            # Qt deletes a dock with its window, before napari asks the workers.
+            self.leash.kill(self.WAIT_SECONDS)
 
     def _end(self, outcome: Any) -> None:
         job = self.job

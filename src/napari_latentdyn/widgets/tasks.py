@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_latentdyn.errors import Stopped
@@ -104,13 +105,12 @@ class Tasks(QObject):
 
     def close(self) -> None:
         """Do without everything, and wait for the thread."""
-        if not self.busy:
-            # napari may ask once more, when Qt has deleted this object already.
-            return
         task, self._task = self._task, None
         self._waiting.clear()
-        self._timer.stop()
-        self._disconnect()
+        # Qt deletes a dock with its window, before napari asks the workers.
+        if isalive(self):
+            self._timer.stop()
+            self._disconnect()
         if task is not None:
             task.stop.set()
             task.ended.wait(self.WAIT_SECONDS)

@@ -4,20 +4,30 @@ from __future__ import annotations
 
 import functools
 import itertools
-from typing import Any
+from collections.abc import Callable
+from math import ceil, floor, inf
+from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.arrows import scale_note
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
+if TYPE_CHECKING:
+    from napari_latentdyn.snapshot import Snapshot
+
 __all__ = [
     "amount",
+    "arrow_summary",
     "common_name",
     "duration",
     "learning_key",
     "preset_of",
     "preview_summary",
+    "scene_name",
     "sentence",
     "summary",
+    "time_span",
+    "titles",
     "with_preset",
 ]
 
@@ -34,6 +44,7 @@ _KEPT = (
     "output.frames",
     "output.times",
     "output.arrow_spacing",
+    "output.hide_doubtful",
     "output.latents",
     "output.confidence",
     "output.preview",
@@ -41,7 +52,7 @@ _KEPT = (
 )
 # Another value of these does not make what was learned worthless.
 _CONTINUABLE = {
-    "training": {"steps", "device", "threads"},
+    "training": {"steps", "stop_early", "device", "threads"},
     "images": {"interval", "interval_unit"},
 }
 
@@ -77,18 +88,14 @@ def learning_key(settings: Settings) -> dict[str, Any]:
     }
 
 
-def duration(seconds: float, *, rough: bool = False) -> str:
-    """Return a duration as a person says it: ``"1 min 20 s"``, or ``"1.5 min"`` if `rough`.
+def duration(seconds: float) -> str:
+    """Return a duration as a person says it: ``"1 min 20 s"``.
 
     Numbers and units are held together by no-break spaces.
     """
     whole = max(0, round(seconds))
     minutes = round(seconds / 60)
-    if rough and 10 < whole < 55:
-        text = f"{5 * round(whole / 5)} s"
-    elif rough and 55 <= whole < 570:
-        text = f"{round(seconds / 30) / 2:g} min"
-    elif whole < 60:
+    if whole < 60:
         text = f"{whole} s"
     elif whole < 600:
         text = f"{whole // 60} min {whole % 60:02d} s"
@@ -97,6 +104,31 @@ def duration(seconds: float, *, rough: bool = False) -> str:
     else:
         text = f"{minutes // 60} h {minutes % 60:02d} min"
     return text.replace(" ", _JOIN)
+
+
+def time_span(least: float, longest: float) -> str:
+    """Return an interval of durations as a person says it: ``"2 to 4 min"``.
+
+    Both are rounded outwards, so that what lies in between stays in between.
+    """
+    if longest < 1:
+        return f"under 1{_JOIN}s"
+    low, high = (_rounded(seconds, whole) for seconds, whole in ((least, floor), (longest, ceil)))
+    if low == high:
+        return f"about {_JOIN.join(high)}"
+    if low[0] == "0":
+        return f"up to {_JOIN.join(high)}"
+    first = low[0] if low[1] == high[1] else _JOIN.join(low)
+    return f"{first} to {_JOIN.join(high)}"
+
+
+def _rounded(seconds: float, whole: Callable[[float], int]) -> tuple[str, str]:
+    """Return a rounded number and its unit."""
+    units = (("s", 1.0, 90.0), ("min", 60.0, 5400.0), ("h", 3600.0, inf))
+    unit, size, _ = next(known for known in units if seconds <= known[2])
+    number = seconds / size
+    step = 0.5 if unit != "s" and number <= 4 else 1 if number <= 12 else 5
+    return f"{step * whole(number / step):g}", unit
 
 
 def amount(size: float) -> str:
@@ -118,6 +150,25 @@ def common_name(first: str, last: str) -> str:
     return shared if len(shared) > 2 else first
 
 
+def scene_name(first: Snapshot, last: Snapshot) -> str:
+    """Return what to call the scene of two images; of one stack with the frames, from 1."""
+    if first.layer_id != last.layer_id:
+        return common_name(first.name, last.name)
+    moved = [f"{a + 1}–{b + 1}" for a, b in zip(first.index, last.index, strict=True) if a != b]
+    return " ".join([first.name, *moved])
+
+
+def titles(first: Snapshot, last: Snapshot) -> tuple[str, str]:
+    """Return what to call two images in sentences: the layers, or the frames of one layer."""
+    if first.layer_id != last.layer_id:
+        return first.name, last.name
+    one, other = (
+        f"{image.name} (frame {', '.join(str(number + 1) for number in image.index)})"
+        for image in (first, last)
+    )
+    return one, other
+
+
 def sentence(text: str) -> str:
     """Return a message with a capital letter and a full stop.
 
@@ -128,11 +179,19 @@ def sentence(text: str) -> str:
         return text
     if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
         text = text[0].upper() + text[1:]
-    return text if text[-1] in ".!?" else f"{text}."
+    return text if text[-1] in ".!?…" else f"{text}."
 
 
 def summary(
-    done: int, planned: int, seconds: float, *, shown: bool, anew: bool, can_continue: bool
+    done: int,
+    planned: int,
+    seconds: float,
+    *,
+    shown: bool,
+    anew: bool,
+    can_continue: bool,
+    converged: bool = False,
+    effect: str = "",
 ) -> str:
     """Return what a training ended with, in one or two sentences.
 
@@ -148,16 +207,27 @@ def summary(
         Whether it was to continue, but the images had changed.
     can_continue : bool
         Whether there is a checkpoint.
+    converged : bool
+        Whether training ended because it no longer improved anything.
+    effect : str
+        What training did, in a sentence.
     """
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
-    change = " The images had changed, so it began anew." if anew else ""
+    change = " The images changed, so training restarted." if anew else ""
+    change += f" {effect}" if effect else ""
+    if converged:
+        then = "Move the time slider, or save." if shown else "The frames were left out."
+        return (
+            f"Done: {done} of {planned} steps in {duration(seconds)}; the hidden blocks no longer "
+            f"agreed better.{change} {then}"
+        )
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
-    then = "What was learned is shown" if shown else "The frames were left out"
-    more = "; Continue goes on from here" if can_continue else ""
+    then = "The result so far is shown" if shown else "The frames were left out"
+    more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 
@@ -172,11 +242,29 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         Whether there is a training of the same images to go on from.
     """
     then = (
-        "what was trained is kept until you train anew"
+        "The last training is kept until you train again."
         if trained
-        else "press Train to learn these two images"
+        else "Press Train to refine it."
     )
-    return f"Preview in {_short(seconds)} from what was learned beforehand; {then}."
+    return f"Preview ready ({_short(seconds)}). {then}"
+
+
+def arrow_summary(length: float, hidden: float) -> str:
+    """Return how arrows are drawn, as a sentence that follows others.
+
+    Parameters
+    ----------
+    length : float
+        Factor by which they are longer than the motion of one stage.
+    hidden : float
+        Part of them that is not drawn.
+    """
+    note = scale_note(length)
+    why = ""
+    if hidden > 0:
+        share = "some" if hidden < 0.005 else f"{round(100 * hidden)} %"
+        why = f"; {share} hidden where nothing shows the motion"
+    return f" {note[0].upper()}{note[1:]}{why}."
 
 
 def _short(seconds: float) -> str:

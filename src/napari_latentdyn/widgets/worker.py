@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.checks import value_oddities
+from napari_latentdyn.core.pace import Stopwatch
 from napari_latentdyn.errors import Stopped, UserError
-from napari_latentdyn.georeference import same_place
-from napari_latentdyn.widgets.wording import common_name
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.device import Device
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.fit import Progress
     from napari_latentdyn.layers import LayerTuple, Snapshot
     from napari_latentdyn.settings import Settings
+    from napari_latentdyn.widgets.results import Result
 
 __all__ = [
     "Failure",
@@ -41,6 +43,8 @@ __all__ = [
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
 # Pause between two yields: napari's worker emits a Qt signal for each of them.
 _YIELD_SECONDS = 1 / 15
+# Difference of two agreements that nobody sees.
+_AS_GOOD = 0.01
 _NO_PREVIEW = "The preview was stopped; nothing changed."
 # What PyTorch says on a GPU, and on the CPU of Linux and of Windows.
 _NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
@@ -50,9 +54,19 @@ class Mailbox:
     """Progress on its way from the worker to the window, which empties it when it has time.
 
     However fast the steps are, they cost the window nothing until then.
+
+    Attributes
+    ----------
+    watch : Stopwatch
+        Takes the time of each phase.
+    least : float
+        Agreement of both images half way that a preview has to exceed to be
+        better than what is shown already.
     """
 
     def __init__(self) -> None:
+        self.watch = Stopwatch()
+        self.least = 0.0
         self._lock = threading.Lock()
         self._events: list[Progress] = []
         self._preview: NDArray[np.float32] | None = None
@@ -60,8 +74,11 @@ class Mailbox:
 
     def post(self, progress: Progress) -> None:
         """Leave a progress; called by the worker."""
+        self.watch.see(progress)
         with self._lock:
-            if progress.preview is not None:
+            # Without an agreement above that of no motion, a preview is a double exposure.
+            better = progress.agreement is None or progress.agreement > self.least
+            if progress.preview is not None and better:
                 self._preview = progress.preview
             self._events.append(progress)
             if len(self._events) > 1000:
@@ -90,8 +107,14 @@ class Job:
         Stops training after the current step; what was learned is rendered.
     abort : threading.Event
         Stops rendering, too.
+    shown : Result, optional
+        What the window shows of these images already.
     is_preview : bool
         A first answer, from which no training goes on: stopped half way it is nothing.
+    choice : Any
+        Names what was chosen when the run began.
+    oddities : list of str
+        What the worker found odd about the values of the images.
     started, ended : threading.Event
         Set by the worker when it begins and when it lets go of everything.
     """
@@ -101,7 +124,10 @@ class Job:
     settings: Settings
     previous: Dynamics | None = None
     previous_fingerprint: str = ""
+    shown: Result | None = None
     is_preview: bool = False
+    choice: Any = None
+    oddities: list[str] = field(default_factory=list)
     fit: Callable[..., Any] | None = None
     mailbox: Mailbox = field(default_factory=Mailbox)
     stop: threading.Event = field(default_factory=threading.Event)
@@ -116,8 +142,8 @@ class Job:
 
     @property
     def run_id(self) -> str:
-        """The same for all runs on the same two layers, which renew each other's results."""
-        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+        """The same for all runs on the same two images, which renew each other's results."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
     def inputs(self) -> dict[str, dict[str, Any]]:
         """Describe both images for the report."""
@@ -134,34 +160,7 @@ class Job:
 
     def notes(self) -> list[str]:
         """Say what the user should know of the images before they are used."""
-        notes = [note for note in (self.first.note, self.last.note) if note]
-        if self.first.placement != self.last.placement:
-            notes.append(
-                "The two layers lie in different places; pixels are compared as if they did not, "
-                "and the result lies on the first."
-            )
-        if self.first.geo and self.last.geo and not same_place(self.first.geo, self.last.geo):
-            notes.append(
-                "The two files lie at different places on the Earth; pixels are compared as they "
-                "are, and the place of the first is kept."
-            )
-        return notes
-
-    def dissolve(self) -> NDArray[np.float32] | None:
-        """Return both images half and half, (H, W) or (C, H, W), where they can be added."""
-        first, last = self.first.array, self.last.array
-        if first.shape != last.shape:
-            return None
-        with np.errstate(invalid="ignore", over="ignore"):
-            # Infinite values of both signs have no middle.
-            half = (first.astype(np.float32) + last.astype(np.float32)) / np.float32(2)
-        if self.first.channel_axis is None:
-            return half
-        half = np.moveaxis(half, self.first.channel_axis, 0)
-        channel = self.settings.images.channel
-        if channel is None:
-            return half
-        return half[channel] if channel < len(half) else None
+        return [note for note in (self.first.note, self.last.note) if note]
 
     def cancel(self) -> None:
         """Stop as soon as possible, without any result."""
@@ -175,13 +174,14 @@ class Job:
 
 @dataclass(frozen=True, eq=False)
 class Rendered:
-    """Results as plain arrays, and what becomes layers of them."""
+    """Results as plain arrays, what becomes layers of them, and the seconds that they took."""
 
     frames: NDArray[np.float32]
     times: NDArray[np.float64]
     layers: list[LayerTuple]
     latents: NDArray[np.float32] | None = None
     confidence: NDArray[np.float32] | None = None
+    seconds: float = 0.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -220,7 +220,7 @@ def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     except Exception as error:  # noqa: BLE001 - whatever it is, the window says it
         return Failure(describe(error, f"The {job.kind} failed"))
     finally:
-        job.previous = None
+        job.previous = job.shown = None
         gc.collect()
         job.ended.set()
 
@@ -237,11 +237,22 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
         pair_settings,
         channel_axis=job.first.channel_axis,
         channel_axis_last=job.last.channel_axis,
+        mask_first=job.first.missing,
+        mask_last=job.last.missing,
     )
-    mark = fingerprint(job.first.array, job.last.array)
+    job.oddities = value_oddities(
+        pair, titles(job.first, job.last), (job.first.array, job.last.array)
+    )
+    masks = [image.missing for image in (job.first, job.last) if image.missing is not None]
+    mark = fingerprint(job.first.array, job.last.array, *masks)
     resume = None
     if job.previous is not None and job.previous_fingerprint == mark:
         resume = job.previous.checkpoint
+    if job.shown is not None and job.shown.fingerprint == mark:
+        from napari_latentdyn.core.preview import agreement_of
+
+        known = agreement_of(pair, np.asarray(job.shown.dynamics.fields), job.settings)
+        job.mailbox.least = max(0.0, (known or 0.0) - _AS_GOOD)
     yield
     from napari_latentdyn.core.fit import fit
 
@@ -294,6 +305,7 @@ def _drain(
 def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
     from napari_latentdyn.layers import result_layers
 
+    began = time.perf_counter()
     times = np.asarray(dynamics.times(), dtype=float)
     frames = dynamics.frames(
         times, should_stop=job.abort.is_set, on_frame=job.mailbox.post_rendering
@@ -319,11 +331,12 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
         report={**dynamics.report, "inputs": job.inputs(), "interval": interval},
         placement=job.first.placement,
         run_id=job.run_id,
-        name=common_name(job.first.name, job.last.name),
+        name=scene_name(job.first, job.last),
         latents=latents,
         confidence=confidence,
     )
-    return Rendered(np.asarray(frames), times, tuples, latents, confidence)
+    seconds = time.perf_counter() - began
+    return Rendered(np.asarray(frames), times, tuples, latents, confidence, seconds)
 
 
 def describe(error: Exception, what: str) -> str:

@@ -110,6 +110,21 @@ def test_the_name_follows_the_format(exporting, tmp_path):
         assert control(dialog, "export.about").text()
 
 
+@pytest.mark.parametrize("way", ["button", "escape", "frame"])
+def test_the_dialog_closes_and_opens_again(exporting, qtbot, way):
+    viewer, dialog = exporting()
+    if way == "button":
+        qtbot.mouseClick(control(dialog, "export.close", QPushButton), Qt.MouseButton.LeftButton)
+    elif way == "escape":
+        qtbot.keyClick(control(dialog, "export.format"), Qt.Key.Key_Escape)
+    else:
+        dialog.close()
+    assert not dialog.isVisible()
+    control(dialog.parentWidget(), "export", QPushButton).click()
+    assert dialog.isVisible()
+    assert viewer.layers
+
+
 def test_browse_chooses_the_place(exporting, tmp_path, monkeypatch):
     _, dialog = exporting()
     chosen = tmp_path / "there.ome.tif"
@@ -171,6 +186,8 @@ def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
     viewer, dialog = exporting()
     viewer.dims.set_current_step(0, 2)
     zoom = viewer.scene.camera.zoom
+    told = viewer.canvas.overlays.text
+    before = (told.text, told.position, told.visible)
     target = tmp_path / f"canvas.{end}"
     text, severity = write(dialog, qtbot, f"Movie of the canvas ({end.upper()})", target)
     assert severity == "info", text
@@ -185,7 +202,11 @@ def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
     # The window is as it was.
     assert viewer.dims.current_step[0] == 2
     assert viewer.scene.camera.zoom == zoom
-    assert not viewer.canvas.overlays.text.visible
+    told = viewer.canvas.overlays.text
+    assert (told.text, told.position, told.visible) == before
+    viewer.dims.set_current_step(0, 0)
+    assert told.text == "0 h", "it still follows the slider"
+    viewer.dims.set_current_step(0, 2)
     assert not viewer.canvas.overlays.scale_bar.visible
 
 
@@ -216,7 +237,7 @@ def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
     control(dialog, "export.zoom").setValue(zoom)
     text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
     assert severity == "error"
-    assert text.endswith("give 0.25 to 4.")
+    assert text == f"The zoom of a movie must be 0.25 to 4; got {zoom:g}."
 
 
 def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):
@@ -237,7 +258,7 @@ def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
     qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled)
     assert "nothing was written" in control(dialog, "export.status").text()
     assert not list(tmp_path.glob("film*"))
-    assert not viewer.canvas.overlays.text.visible
+    assert viewer.canvas.overlays.text.position == "top_right", "the window is as it was"
 
 
 def test_layers_that_go_while_filming_end_it_in_silence(exporting, qtbot, tmp_path):

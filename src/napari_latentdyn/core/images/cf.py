@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +15,7 @@ from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.units import square_size
 from napari_latentdyn.errors import ImageFileError
 
-__all__ = ["is_zarr", "read_cf", "stack_of"]
+__all__ = ["image_variables", "is_zarr", "read_cf", "stack_of"]
 
 _Y = ("y", "lat", "latitude", "row", "rows", "northing", "projection_y_coordinate", "nj", "ny")
 _X = ("x", "lon", "longitude", "column", "cols", "easting", "projection_x_coordinate", "ni", "nx")
@@ -38,25 +41,43 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
     ImageFileError
         If there are several variables to choose from, or none with rows and columns.
     """
+    with _opened(path) as data:
+        found = _images(data)
+        if variable is not None and variable not in data.data_vars:
+            raise ImageFileError(
+                f"{path} has no variable '{variable[:40]}'; it has: {', '.join(found)}."
+            )
+        if variable is None and len(found) != 1:
+            raise ImageFileError(
+                f"{path} holds the variables {', '.join(found[:12])}: choose one, such as "
+                f"{path}:{found[0]}."
+                if found
+                else f"{path} holds no variable with rows and columns."
+            )
+        array = data[variable or found[0]].load()
+        stack = stack_of(array, str(path))
+        return replace(stack, geo=_place(data, array, stack))
+
+
+def image_variables(path: Path) -> list[str]:
+    """Return the names of the variables that have rows and columns."""
+    with _opened(path) as data:
+        return _images(data)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[Any]:
     import xarray
 
     engine: Any = "zarr" if path.is_dir() else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         with xarray.open_dataset(path, engine=engine) as data:
-            found = [str(name) for name, values in data.data_vars.items() if _is_image(values)]
-            if variable is not None and variable not in data.data_vars:
-                raise ImageFileError(
-                    f"{path} has no variable '{variable[:40]}'; it has: {', '.join(found)}."
-                )
-            if variable is None and len(found) != 1:
-                raise ImageFileError(
-                    f"{path} holds the variables {', '.join(found[:12])}: choose one, such as "
-                    f"{path}:{found[0]}."
-                    if found
-                    else f"{path} holds no variable with rows and columns."
-                )
-            return stack_of(data[variable or found[0]].load(), str(path))
+            yield data
+
+
+def _images(data: Any) -> list[str]:
+    return [str(name) for name, values in data.data_vars.items() if _is_image(values)]
 
 
 def _is_image(values: Any) -> bool:
@@ -74,10 +95,7 @@ def stack_of(array: Any, name: str) -> Stack:
     dims = [str(dim) for dim in array.dims]
     if len(dims) < 2:
         raise ImageFileError(f"{name} has {len(dims)} dimensions; an image has at least 2.")
-    y = next((dim for dim in dims if dim.lower() in _Y), None)
-    x = next((dim for dim in dims if dim.lower() in _X), None)
-    if y is None or x is None:
-        y, x = dims[-2:]
+    y, x = _rows_and_columns(array)
     front = [dim for dim in dims if dim not in (y, x)]
     names = [_KNOWN.get(dim.lower(), dim) for dim in front]
     if "C" in names:
@@ -113,6 +131,40 @@ def _spacing(
         str(array[dim].attrs.get("units", "")) if dim in array.coords else "" for dim in (y, x)
     ]
     return square_size(steps[0], steps[1], units[0] or units[1] or None)
+
+
+def _place(data: Any, array: Any, stack: Stack) -> dict[str, Any] | None:
+    """Return where an image lies on the Earth, from its grid mapping, as `raster.place_of`."""
+    mapping = array.encoding.get("grid_mapping") or array.attrs.get("grid_mapping")
+    if mapping is None or mapping not in data.variables or stack.axes[-2:] != ("Y", "X"):
+        return None
+    from pyproj import CRS
+    from pyproj.exceptions import ProjError
+
+    y, x = (
+        np.asarray(array[dim].values, np.float64) if dim in array.coords else np.empty(0)
+        for dim in _rows_and_columns(array)
+    )
+    if y.size < 2 or x.size < 2:
+        return None
+    try:
+        crs = CRS.from_cf(dict(data[mapping].attrs))
+    except (ProjError, KeyError, TypeError, ValueError):
+        return None
+    dy, dx = float(np.diff(y).mean()), float(np.diff(x).mean())
+    unit = crs.axis_info[0].unit_name if crs.axis_info else "metre"
+    return {
+        "crs_wkt": crs.to_wkt(),
+        "transform": [dx, 0.0, float(x[0]) - dx / 2, 0.0, dy, float(y[0]) - dy / 2],
+        "units": "degree" if crs.is_geographic else unit,
+    }
+
+
+def _rows_and_columns(array: Any) -> tuple[Any, Any]:
+    dims = [str(dim) for dim in array.dims]
+    y = next((dim for dim in dims if dim.lower() in _Y), None)
+    x = next((dim for dim in dims if dim.lower() in _X), None)
+    return (dims[-2], dims[-1]) if y is None or x is None else (y, x)
 
 
 def _times(array: Any, dim: str) -> tuple[Any, str | None]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from napari_latentdyn.core.images.picture import read_picture
 from napari_latentdyn.core.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.images.tiff import read_tiff
-from napari_latentdyn.core.paths import input_file
+from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import ImageFileError, UserError
 
 __all__ = ["load", "read_image", "read_mask", "read_stack"]
@@ -132,26 +133,34 @@ def load(chosen: Selection) -> Stack:
         If the file cannot be read.
     """
     path = input_file(chosen.path, ImageFileError, folder=True)
+    if path.is_dir():
+        if is_zarr(path):
+            return _guarded(path, lambda: read_cf(path, chosen.variable))
+        raise ImageFileError(f"{named(path)} is a folder; give an image file.")
     try:
-        if path.is_dir():
-            if is_zarr(path):
-                return read_cf(path, chosen.variable)
-            raise ImageFileError(f"{path} is a folder; give an image file.")
         with path.open("rb") as file:
             magic = file.read(4)
-        return _load(path, magic, chosen.variable)
+    except OSError as error:
+        raise ImageFileError(f"cannot read {named(path)}: {why(error)}.") from None
+    return _guarded(path, lambda: _load(path, magic, chosen.variable))
+
+
+def _guarded(path: Path, read: Callable[[], Stack]) -> Stack:
+    """Read a file, and answer what its decoder cannot do in one sentence."""
+    try:
+        return read()
     except UserError:
         raise
     except MemoryError:
-        raise ImageFileError(f"{path} does not fit into the memory.") from None
+        raise ImageFileError(f"{named(path)} does not fit into the memory.") from None
     except ImportError as error:
         raise ImageFileError(
-            f"{path} needs the library {error.name}, which is missing: install it with pip."
+            f"{named(path)} needs the library {error.name}, which is missing: install it with pip."
         ) from None
     # Decoders raise errors of their own kinds for damaged files.
     except Exception as error:  # noqa: BLE001
         reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
-        raise ImageFileError(f"{path} cannot be read as an image: {reason}.") from None
+        raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None
 
 
 def _load(path: Path, magic: bytes, variable: str | None) -> Stack:

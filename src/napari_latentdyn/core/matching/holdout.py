@@ -9,6 +9,8 @@ same places.
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -79,11 +81,27 @@ class HoldOut:
         fold : int
             Which blocks were hidden.
         """
-        counted = self.hidden(fold)
         if velocity is None:
-            origins = goals = pixel_grid(*self.shape, device=counted.device)
-        else:
-            origins, goals = pixel_ends(velocity, self._motion)
+            grid = pixel_grid(*self.shape, device=self._telling.device)
+            return self._sums(grid, grid, fold)
+        return self._sums(*pixel_ends(velocity, self._motion), fold)
+
+    def unmoved(self, fold: int) -> tuple[float, float]:
+        """Return the sums of `missed` without motion, read between the pixels.
+
+        Interpolation takes away a part of the noise. With motion the images are read at all
+        parts of a pixel, and must not seem better for that.
+        """
+        sums = []
+        for offset in itertools.product((0.0, 0.5), repeat=2):
+            grid = pixel_grid(*self.shape, device=self._telling.device)
+            places = grid + grid.new_tensor(offset).view(1, 2, 1, 1)
+            sums.append(self._sums(places, places, fold))
+        squares, weights = (sum(part) / len(sums) for part in zip(*sums, strict=True))
+        return squares, weights
+
+    def _sums(self, origins: Tensor, goals: Tensor, fold: int) -> tuple[float, float]:
+        counted = self.hidden(fold)
         first, last = (
             sample(image, places, "spline")
             for image, places in zip(self._images, (origins, goals), strict=True)

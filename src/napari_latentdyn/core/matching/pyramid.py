@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.ensemble import Ensemble, held_out_weights
+from napari_latentdyn.core.evidence import MotionEvidence
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
@@ -78,7 +79,7 @@ def match_members(
         better, and kept wherever nothing fits better.
     weigh : bool
         Weigh the members by how well they predict hidden blocks; otherwise all
-        count alike.
+        count alike, and the blocks tell only whether there is motion at all.
     short : bool
         With a prior: look at small images once for all members, and at half
         and full size only a little.
@@ -99,7 +100,7 @@ def match_members(
         torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(device, torch.float32)
         for mask in valid
     ]
-    judge = HoldOut(tensors, masks, motion) if weigh else None
+    judge = HoldOut(tensors, masks, motion)
     short = short and prior is not None
     drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *images[0].shape)
     given = None if prior is None else torch.from_numpy(prior).to(device)[None]
@@ -119,11 +120,15 @@ def match_members(
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
     velocities = np.stack(found)
-    if judge is None:
-        return Ensemble.equal(velocities)
     errors = np.array([_root_mean_square(sums) for sums in missed])
     with torch.no_grad():
         still = [judge.missed(None, fold) for fold in range(FOLDS)]
+        unmoved = [judge.unmoved(fold) for fold in range(FOLDS)]
+    evidence = MotionEvidence(
+        float(errors.min()), _root_mean_square(unmoved), sum(weight for _, weight in unmoved)
+    )
+    if not weigh:
+        return Ensemble.equal(velocities, evidence)
     places = sum(weight for _, weight in still)
     weights, rest = held_out_weights(errors, _root_mean_square(still), places)
     middle = middle_velocity(
@@ -133,7 +138,7 @@ def match_members(
         masks,
         motion,
     )
-    return Ensemble(velocities, weights, rest, middle.cpu().numpy())
+    return Ensemble(velocities, weights, rest, middle.cpu().numpy(), evidence)
 
 
 def match_one(

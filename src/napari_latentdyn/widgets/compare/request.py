@@ -11,31 +11,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.checks import value_oddities
+from napari_latentdyn.errors import PairError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import common_name
+from napari_latentdyn.snapshot import is_rgb, read_values, with_nan
+from napari_latentdyn.widgets.compare.times import Interval
+from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
     from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo, Truth
     from napari_latentdyn.snapshot import Snapshot
+    from napari_latentdyn.widgets.tasks import Task
 
-__all__ = ["Outcome", "Request", "parse_times", "true_frames"]
+__all__ = ["TRUTH", "Outcome", "Request", "true_frames"]
 
+#: Stands for the true frames among the names of methods.
+TRUTH = "truth"
 _RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method made, how long it took and how good it is."""
+    """What a method made, how long it took, how good it is, and what is odd about the images."""
 
     info: MethodInfo
     seconds: float
     made: Interpolation
     assessment: Assessment
+    oddities: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,17 +57,23 @@ class Request:
         Of the frames, both ends included, as fractions of the interval.
     truth : Truth or None
         True frames; all of their times are among `times`.
+    choice : Any
+        Names what was chosen.
+    interval : (float, str) or None
+        Time between the images and its unit.
     """
 
     first: Snapshot
     last: Snapshot
     times: NDArray[np.float64]
     truth: Truth | None = None
+    choice: Any = None
+    interval: Interval | None = None
 
     @property
     def run_id(self) -> str:
-        """The same for all comparisons of the same two layers."""
-        return str(uuid.uuid5(_RUNS, f"{self.first.layer_id} {self.last.layer_id}"))
+        """The same for all comparisons of the same two images."""
+        return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
     def agrees_with(self, other: Request | None) -> bool:
         """Return whether results of both can stand in one table."""
@@ -75,7 +88,7 @@ class Request:
     def measured_on(self) -> list[NDArray[Any]]:
         """Return images, times and true frames."""
         truth = [] if self.truth is None else [self.truth.frames]
-        return [self.first.array, self.last.array, self.times, *truth]
+        return [self.first.known, self.last.known, self.times, *truth]
 
     def run(
         self,
@@ -104,12 +117,25 @@ class Request:
             Settings().images,
             channel_axis=self.first.channel_axis,
             channel_axis_last=self.last.channel_axis,
+            mask_first=self.first.missing,
+            mask_last=self.last.missing,
         )
         began = time.perf_counter()
         made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
-        return Outcome(info, seconds, made, assess(pair, made, self.times, *known))
+        odd = value_oddities(
+            pair, titles(self.first, self.last), (self.first.array, self.last.array)
+        )
+        return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
+
+    def compute(self, info: MethodInfo, task: Task) -> Outcome:
+        """Do the same as `run` for a task in the background."""
+
+        def progress(event: Any) -> None:
+            task.report(int(event.step), int(event.total))
+
+        return self.run(info, task.stop.is_set, progress)
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
@@ -118,33 +144,14 @@ class Request:
 
         Their names say which images they come from if they are `among_others`.
         """
-        name, title = outcome.info.name, outcome.info.title
-        if among_others:
-            title = f"{common_name(self.first.name, self.last.name)}: {title}"
-        inputs = {
-            "first": {
-                "dtype": str(self.first.array.dtype),
-                "shape": list(self.first.array.shape),
-                "rgb": self.first.channel_axis is not None,
-            }
-        }
-        shared = self._reference(title, inputs)
-        frames = outcome.made.frames
-        frames = frames if frames.shape[1] > 1 else frames[:, 0]
-        image, rgb = image_data(frames, {"inputs": inputs}, None)
-        looks: dict[str, Any] = {"rgb": rgb}
-        if not rgb:
-            ends = np.concatenate([self.first.array.ravel(), self.last.array.ravel()])
-            finite = ends[np.isfinite(ends)]
-            looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
-        channels = int(not rgb and image.ndim == 4)
-        made = [shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)]
+        name, frames = outcome.info.name, outcome.made.frames
+        made = [self._frames(name, outcome.info.title, frames, among_others=among_others)]
         if errors and len(outcome.assessment.errors):
             # On the times of the frames: both ends have no true frame, and no error.
             maps = np.full((len(self.times), *frames.shape[-2:]), np.nan, np.float32)
             maps[1:-1] = outcome.assessment.errors.mean(axis=1)
             made.append(
-                shared.layer(
+                self._reference(self._title(outcome.info.title, among_others)).layer(
                     maps,
                     "image",
                     f"compare_{name}_error",
@@ -157,6 +164,45 @@ class Request:
             )
         return made
 
+    def true_layer(self, *, among_others: bool = False) -> LayerTuple | None:
+        """Return the true frames on the times of the methods, None if there are none.
+
+        Both ends are the images themselves.
+        """
+        if self.truth is None:
+            return None
+        ends = (_channels_first(image.known)[None] for image in (self.first, self.last))
+        first, last = ends
+        frames = np.concatenate([first, self.truth.frames, last])
+        return self._frames(TRUTH, "True frames", frames, among_others=among_others)
+
+    def _frames(
+        self, name: str, title: str, frames: NDArray[Any], *, among_others: bool
+    ) -> LayerTuple:
+        """Return frames (T, C, H, W) as a layer that looks like the images."""
+        frames = frames if frames.shape[1] > 1 else frames[:, 0]
+        image, rgb = image_data(frames, {"inputs": self._inputs()}, None)
+        looks: dict[str, Any] = {"rgb": rgb}
+        if not rgb:
+            ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
+            finite = ends[np.isfinite(ends)]
+            looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
+        channels = int(not rgb and image.ndim == 4)
+        shared = self._reference(self._title(title, among_others))
+        return shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)
+
+    def _title(self, title: str, among_others: bool) -> str:
+        return f"{scene_name(self.first, self.last)}: {title}" if among_others else title
+
+    def _inputs(self) -> dict[str, Any]:
+        return {
+            "first": {
+                "dtype": str(self.first.array.dtype),
+                "shape": list(self.first.array.shape),
+                "rgb": self.first.channel_axis is not None,
+            }
+        }
+
     @staticmethod
     def largest_error(outcome: Outcome) -> float:
         """Return the error that nearly all pixels of a method stay below; 1 if it has none."""
@@ -165,37 +211,19 @@ class Request:
         most = float(np.percentile(finite, 99)) if finite.size else 0.0
         return most if most > 0 else 1.0
 
-    def _reference(self, title: str, inputs: dict[str, Any]) -> Reference:
+    def _reference(self, title: str) -> Reference:
+        report: dict[str, Any] = {"inputs": self._inputs()}
+        if self.interval is not None:
+            report["interval"] = dict(zip(("value", "unit"), self.interval, strict=True))
         return Reference.of(
             times=self.times,
             stages=max(1, len(self.times) - 1),
             settings=Settings(),
-            report={"inputs": inputs},
+            report=report,
             placement=self.first.placement,
             run_id=self.run_id,
             name=title,
         )
-
-
-def parse_times(text: str) -> NDArray[np.float64] | None:
-    """Return times that a user wrote, None for an empty text.
-
-    Raises
-    ------
-    SettingsError
-        If they are no different fractions of the interval.
-    """
-    if not text.strip():
-        return None
-    from napari_latentdyn.core.methods import times_of
-
-    times = times_of(text)
-    if times is None:
-        raise SettingsError(
-            f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
-            f"“{text}” is none."
-        )
-    return times
 
 
 def true_frames(
@@ -220,7 +248,7 @@ def true_frames(
     """
     from napari_latentdyn.core.methods import place_truth
 
-    stack = np.asarray(layer.data[0] if layer.multiscale else layer.data, dtype=np.float32)
+    stack = _frames_of(layer, first, last)
     shape = first.array.shape
     if stack.ndim == len(shape):
         stack = stack[None]
@@ -229,9 +257,28 @@ def true_frames(
             f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
             f"{shape}: choose another layer of true frames."
         )
-    ends = (_channels_first(first.array), _channels_first(last.array))
+    ends = (_channels_first(first.known), _channels_first(last.known))
     frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)
     return place_truth(frames, times, ends, f"“{layer.name}”")
+
+
+def _frames_of(layer: Image, first: Snapshot, last: Snapshot) -> NDArray[np.float32]:
+    """Return the frames of a layer; those between the images, if both are frames of it."""
+    data = layer.data[0] if layer.multiscale else layer.data
+    backwards = False
+    moved = [n for n, (a, b) in enumerate(zip(first.index, last.index, strict=False)) if a != b]
+    if {first.layer_id, last.layer_id} == {str(layer.unique_id)} and len(moved) == 1:
+        (axis,) = moved
+        backwards = first.index[axis] > last.index[axis]
+        a, b = sorted((first.index[axis], last.index[axis]))
+        data = data[(*first.index[:axis], slice(a, b + 1), *first.index[axis + 1 :])]
+    rgb = is_rgb(layer)
+    frames = with_nan(*read_values(data, -1 if rgb else None)).astype(np.float32)
+    if backwards:
+        # Not every lazy array can be read backwards.
+        frames = frames[::-1]
+    # An image with transparency was copied without it.
+    return frames[..., : first.array.shape[-1]] if rgb else frames
 
 
 def _channels_first(image: NDArray[Any]) -> NDArray[np.float32]:

@@ -17,9 +17,10 @@ __all__ = ["CompareMethodsWidget"]
 class CompareMethodsWidget(Docked):
     """Let several methods make frames between two images, and see how good they are.
 
-    Object names: the choosers ``first_image``, ``last_image``, ``truth``, the
-    line ``truth_times``, the list ``methods``, ``frames``, ``grid``, ``errors``,
-    the buttons ``truth_file``, ``compare`` and ``cancel``, the ``table``, the
+    Object names: the choosers ``first_image``, ``last_image``, ``truth``, of the
+    frames of stacks ``first_frame``, ``last_frame``, the line ``truth_times``,
+    the list ``methods``, ``frames``, ``grid``, ``errors``, the buttons
+    ``truth_file``, ``add_result``, ``compare`` and ``cancel``, the ``table``, the
     ``measure`` of the ``plot``, and the ``status``.
 
     Parameters

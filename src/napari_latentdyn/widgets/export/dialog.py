@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QSize, Signal
-from qtpy.QtGui import QCloseEvent
 from qtpy.QtWidgets import (
     QDialog,
     QFileDialog,
@@ -47,7 +46,7 @@ class ExportDialog(QDialog):
         self.box = ExportBox()
         self.path = QLineEdit()
         self.path.setObjectName("export.path")
-        self.path.setToolTip(tooltip("File or folder to write; nothing is replaced unasked."))
+        self.path.setToolTip(tooltip("File or folder to write; you are asked before overwriting."))
         self.browse = QPushButton("Browse…")
         self.browse.setObjectName("export.browse")
         self.progress = QProgressBar()
@@ -65,7 +64,7 @@ class ExportDialog(QDialog):
         self.browse.clicked.connect(self._browse)
         self.write.clicked.connect(lambda: self.exportRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
-        self.done_button.clicked.connect(self.close)
+        self.done_button.clicked.connect(self.reject)
         self.box.formatChosen.connect(self._on_format)
         self.set_busy("")
 
@@ -115,17 +114,16 @@ class ExportDialog(QDialog):
     def ask_replace(self, path: Path) -> bool:
         """Ask whether what is there may be replaced."""
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = f"{path} is there already. Replace it?"
+        text = f"{path} already exists. Replace?"
         return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
 
-    def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Write no further."""
-        self.cancelRequested.emit()
-        super().closeEvent(event)
-
     def reject(self) -> None:
-        """Close by the key Escape."""
-        self.close()
+        """Write no further and close, by the key Escape, the button or the window's frame.
+
+        Qt closes a dialog by rejecting it, so that this is the one way out.
+        """
+        self.cancelRequested.emit()
+        super().reject()
 
     def sizeHint(self) -> QSize:
         """Take what a path needs to be read."""

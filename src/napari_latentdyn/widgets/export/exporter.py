@@ -184,7 +184,7 @@ class Exporter(QObject):
     def _say(self, outcome: tuple[Path, str | None] | None) -> None:
         if outcome is not None:
             written, note = outcome
-            self.dialog.show_status(f"Exported as {written}. {note or ''}".rstrip())
+            self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.dialog.set_busy(what, done, total)
