@@ -126,6 +126,8 @@ def _chosen(arguments: argparse.Namespace) -> list[tuple[Format, str]]:
     if arguments.output is None:
         raise UsageError("export needs -o PATH, the file to write, or a folder for several.")
     asked = [part for text in arguments.to for part in text.split(",") if part.strip()]
+    if arguments.to and not asked:
+        raise UsageError("--to takes the name of a format, such as mp4.")
     if not asked:
         try:
             return [find_format(Path(arguments.output).name)]

@@ -31,7 +31,7 @@ __all__ = [
 
 MakeError = Callable[[str], Exception]
 
-_LONGEST = 120
+_LONGEST = 200
 _TOO_LONG = "the name is too long"
 #: As long as the names of files and folders within a result together.
 _INNER = "x" * 48

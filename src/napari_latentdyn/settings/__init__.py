@@ -222,7 +222,8 @@ def parse_value(name: str, text: str) -> Any:
     if type(None) in kinds and text.lower() in ("none", "null", ""):
         return None
     if any(typing.get_origin(kind) is tuple for kind in kinds):
-        return tuple(part for part in text.strip("()[]").replace(",", " ").split())
+        # A text without any value is none of a list, and is refused as it stands.
+        return tuple(text.strip("()[]").replace(",", " ").split()) or text
     if any(typing.get_origin(k) is Literal and int in map(type, typing.get_args(k)) for k in kinds):
         return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text
     return text
