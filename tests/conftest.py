@@ -9,6 +9,8 @@ from pathlib import Path
 # Waiting OpenMP threads spin and slow everything else down on small machines. Has to be said
 # before anything imports PyTorch or NumPy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
+# Preferences and histories of folders of whoever runs the tests are neither read nor written.
+os.environ["NAPARI_CONFIG"] = ""
 
 import numpy as np
 import pytest

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,10 +22,32 @@ if TYPE_CHECKING:
     from napari_latentdyn.layers import LayerTuple
     from napari_latentdyn.widgets.end_chooser import EndChooser
 
-__all__ = ["LayerChoices", "update_layers"]
+__all__ = ["Chosen", "LayerChoices", "update_layers"]
 
 #: What changes the pixels of a layer or where they lie.
 _EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What is chosen at one end, and how it came about.
+
+    Attributes
+    ----------
+    key : str or None
+        Names the layer.
+    index : tuple of int
+        Position along each axis in front of the plane.
+    proposed, by_hand, spread : bool
+        Whether the layer was proposed, whether the user chose the frame, and
+        whether it was proposed because one stack is at both ends.
+    """
+
+    key: str | None
+    index: tuple[int, ...]
+    proposed: bool
+    by_hand: bool
+    spread: bool
 
 
 def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
@@ -121,6 +144,40 @@ class LayerChoices:
             return None
         a, b = self.frames
         return frame_key(str(first.unique_id), a), frame_key(str(last.unique_id), b)
+
+    @property
+    def chosen(self) -> tuple[Chosen, ...]:
+        """What `choose` takes."""
+        return tuple(
+            Chosen(
+                end.layer.value(),
+                end.index,
+                self._proposed.get(end) == end.layer.value(),
+                end in self._by_hand,
+                end in self._spread,
+            )
+            for end in self._ends
+        )
+
+    def choose(self, chosen: Sequence[Chosen]) -> None:
+        """Choose what was chosen before, as far as the layers are still there."""
+        known = {str(layer.unique_id): layer for layer in self._viewer.layers}
+        for end, earlier in zip(self._ends, chosen, strict=True):
+            layer = known.get(str(earlier.key))
+            if layer is None:
+                continue
+            _set_quietly(end, earlier.key)
+            self._framed[end] = str(earlier.key)
+            sizes = front_sizes(layer)
+            if len(sizes) == len(earlier.index):
+                end.show_frames(frame_axes(layer), clipped(earlier.index, sizes))
+            self._proposed.pop(end, None)
+            if earlier.proposed:
+                self._proposed[end] = str(earlier.key)
+            for ends, holds in ((self._by_hand, earlier.by_hand), (self._spread, earlier.spread)):
+                (ends.add if holds else ends.discard)(end)
+        self._sync_frames()
+        self._changed()
 
     def problem(self, settings: Settings) -> str:
         """Return one sentence on why the choice is no pair, or ``""``."""

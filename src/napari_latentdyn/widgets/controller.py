@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,28 +12,28 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
 from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
-from napari_latentdyn.errors import SettingsError, UserError
+from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.display import ProgressDisplay
+from napari_latentdyn.widgets.external_stop import ExternalStop
+from napari_latentdyn.widgets.form_memory import FormMemory
 from napari_latentdyn.widgets.jobs import Jobs
-from napari_latentdyn.widgets.learn_view import CUSTOM, LearnView
+from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.messages import Messages
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
+from napari_latentdyn.widgets.readiness import Readiness
 from napari_latentdyn.widgets.results import Result, Results
 from napari_latentdyn.widgets.runner import Leash, Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
     arrow_summary,
-    preset_of,
     preview_summary,
-    sentence,
     summary,
-    with_preset,
 )
 from napari_latentdyn.widgets.worker import Failure, Job, Outcome, describe
 
@@ -45,8 +44,6 @@ if TYPE_CHECKING:
 
 __all__ = ["LearnController"]
 
-#: Time after which a window that was to close is gone.
-_REVIVAL_MS = 700
 #: Pause between two new layers, in which the window draws the first.
 _BREATH_MS = 30
 _FROM_OUTSIDE = "The run was stopped from outside; nothing of it was kept."
@@ -83,19 +80,32 @@ class LearnController(QObject):
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
         self._runner.ended.connect(self._on_ended)
-        self._runner.quitting.connect(self._on_quitting)
-        self._kept = Results()
-        self._revival = QTimer(self)
-        self._revival.setSingleShot(True)
-        self._revival.timeout.connect(self._on_still_there)
+        self._external_stop = ExternalStop(
+            self._results,
+            view.isVisible,
+            partial(self.close, viewer_closes=True),
+            self._go_on,
+            self,
+        )
+        self._runner.quitting.connect(self._external_stop.on_quitting)
         self._advice = Advice(view)
         self._choices = LayerChoices(
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
         self._notes = PairNotes(view.pair_notes)
         self._jobs = Jobs(viewer, self._choices, self._results, fit)
+        self._readiness = Readiness(
+            view,
+            self._choices,
+            self._notes,
+            self._jobs,
+            self._advice,
+            self._messages,
+            lambda: self.state.running,
+        )
+        self._memory = FormMemory(self._viewer, view.form, self._choices)
         view.swapRequested.connect(self._choices.swap)
-        view.presetChosen.connect(self._on_preset)
+        view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
         view.previewRequested.connect(self.preview)
         view.trainRequested.connect(self.train)
@@ -103,6 +113,7 @@ class LearnController(QObject):
         view.cancelRequested.connect(self.cancel)
         view.saveRequested.connect(self._saving.ask_and_save)
         self.open()
+        self._memory.restore()
 
     # ------------------------------------------------------------ life cycle
 
@@ -132,6 +143,7 @@ class LearnController(QObject):
         if not self._open:
             return
         self._open = False
+        self._memory.keep()
         self._runner.kill(Runner.WAIT_SECONDS)
         self._saving.close()
         self._results.clear()
@@ -327,20 +339,10 @@ class LearnController(QObject):
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))
 
-    def _on_quitting(self) -> None:
-        self._kept = replace(self._results)
-        self.close(viewer_closes=True)
-        self._revival.start(_REVIVAL_MS)
-
-    def _on_still_there(self) -> None:
-        # napari ends the workers of the viewer that was in front when they began, which need not
-        # be this one.
-        kept, self._kept = self._kept, Results()
-        if self._view.isVisible():
-            self._results.shown, self._results.trained = kept.shown, kept.trained
-            self.open()
-            self._settle(State.CANCELLED)
-            self._messages.say(_FROM_OUTSIDE)
+    def _go_on(self) -> None:
+        self.open()
+        self._settle(State.CANCELLED)
+        self._messages.say(_FROM_OUTSIDE)
 
     def _on_images_changed(self) -> None:
         if not self.state.running:
@@ -348,37 +350,7 @@ class LearnController(QObject):
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 
-    def _on_preset(self, name: str) -> None:
-        if name != CUSTOM:
-            try:
-                settings = self._view.form.value()
-            except SettingsError:
-                settings = Settings()
-            self._view.form.set_value(with_preset(settings, name))
-        self._on_settings_changed()
-
     def _on_settings_changed(self) -> None:
         if self.state.running and not self._view.form.editor("output.preview").value():
             self._live.hide()
-        layers = self._choices.layers
-        settings: Settings | None = None
-        try:
-            settings = self._view.form.value()
-            problem = self._choices.problem(settings)
-            self._view.show_preset(preset_of(settings) or CUSTOM)
-        except SettingsError as error:
-            problem = sentence(str(error))
-            self._view.show_preset(CUSTOM)
-        ready = None if problem else settings
-        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        earlier = None if ready is None else self._jobs.to_continue(ready)
-        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
-        if self.state.running:
-            return
-        self._view.show_choice(
-            can_train=ready is not None,
-            can_continue=earlier is not None,
-            steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
-        )
-        # That nothing is chosen yet is no mistake.
-        self._messages.set_problem(problem, "info" if None in layers else "error")
+        self._readiness.update()

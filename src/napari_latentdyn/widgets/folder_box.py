@@ -7,9 +7,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_latentdyn.widgets.editors import ChoiceBox
+from napari_latentdyn.widgets.file_dialogs import ask_folder
 
 __all__ = ["FolderBox"]
 
@@ -62,16 +63,11 @@ class FolderBox(ChoiceBox):
     def _on_index(self, index: int) -> None:
         chosen = self.itemData(index)
         if chosen is None and index >= 0:
-            chosen = self._ask()
+            chosen = ask_folder(self, f"Choose {self._folder}")
         if chosen and chosen != self._value:
             self.setValue(chosen)
         else:
             self._show()
-
-    def _ask(self) -> str:
-        last = self.itemData(len(self._names))
-        beside = Path.home() if last is None else Path(last).parent
-        return QFileDialog.getExistingDirectory(self, f"Choose {self._folder}", str(beside))
 
     def _show(self) -> None:
         blocked = self.blockSignals(True)

@@ -129,6 +129,17 @@ class SettingsForm(QWidget):
         if changed:
             self.valueChanged.emit()
 
+    def snapshot(self) -> tuple[Settings, dict[str, Any]]:
+        """Return what `restore` takes: also values that do not fit together."""
+        return self._base, {name: editor.value() for name, editor in self._editors.items()}
+
+    def restore(self, snapshot: tuple[Settings, dict[str, Any]]) -> None:
+        """Show what a form showed when its snapshot was taken."""
+        base, values = snapshot
+        self.set_value(base)
+        for name, value in values.items():
+            self._editors[name].setValue(value)
+
     def _free_height(self, expanded: bool) -> None:
         # QCollapsible pins the height of its content; lines that wrap need more in a narrow window.
         if expanded:

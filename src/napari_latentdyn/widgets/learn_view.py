@@ -7,7 +7,6 @@ from typing import Literal
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QFileDialog,
     QFrame,
     QGridLayout,
     QHBoxLayout,
@@ -25,6 +24,7 @@ from qtpy.QtWidgets import (
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
+from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.loss_plot import LossPlot
@@ -206,8 +206,7 @@ class LearnView(QWidget):
         title = {"run": "Save the run folder", "frames": "Save the frames as OME-TIFF"}.get(
             kind, "Save the arrows as CSV"
         )
-        path, _ = QFileDialog.getSaveFileName(self, title, suggestion, _FILTERS[kind])
-        return str(path)
+        return ask_target(self, title, suggestion, _FILTERS[kind])
 
     def ask_replace(self, path: str) -> bool:
         """Ask whether an earlier run may be replaced."""

@@ -50,7 +50,6 @@ class Result:
         self._images = (job.first.key, job.last.key)
         self._inputs = job.inputs()
         self._placement = job.first.placement
-        self._folder = Path.home()
 
     @property
     def steps(self) -> int:
@@ -83,10 +82,10 @@ class Result:
             and learning_key(settings) == learning_key(self.settings)
         )
 
-    def suggested_path(self, kind: str) -> str:
-        """Return a name to save under, in the folder that was used last."""
+    def suggested_name(self, kind: str) -> str:
+        """Return a name to save under."""
         name = re.sub(r"[^\w.-]+", "_", self.name).strip("_.") or "dynamics"
-        return str(self._folder / f"{name}{_ENDS[kind]}{SUFFIXES[kind]}")
+        return f"{name}{_ENDS[kind]}{SUFFIXES[kind]}"
 
     def save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path:
         """Write a run folder, the frames, or the arrows.
@@ -125,7 +124,6 @@ class Result:
             raise RunFolderError(
                 f"{target} cannot be written: {error.strerror or error}."
             ) from None
-        self._folder = target.parent
         return target
 
     def _save_run(self, folder: Path, overwrite: bool) -> None:

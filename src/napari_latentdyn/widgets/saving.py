@@ -52,7 +52,7 @@ class Saving:
             return
         from napari_latentdyn.core.runfolder import is_run_folder
 
-        path = self._view.ask_path(kind, result.suggested_path(kind))
+        path = self._view.ask_path(kind, result.suggested_name(kind))
         if not path:
             return
         replace = kind == "run" and is_run_folder(path)

@@ -9,7 +9,6 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFileDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -32,6 +31,7 @@ from napari_latentdyn.widgets.compare.plot import TimePlot
 from napari_latentdyn.widgets.compare.rows import COLUMNS, MEASURES
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
+from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
 from napari_latentdyn.widgets.pair_notes import NotesLabel
@@ -198,12 +198,11 @@ class CompareView(QWidget):
 
     def ask_file(self) -> str:
         """Ask for a file of true frames; ``""`` if the user gave up."""
-        path, _ = QFileDialog.getOpenFileName(self, "True frames", "", "Images (*.tif *.tiff)")
-        return str(path)
+        return ask_file(self, "True frames", "Images (*.tif *.tiff *.nc *.png *.jpg)")
 
     def ask_folder(self) -> str:
         """Ask for a run folder; ``""`` if the user gave up."""
-        return str(QFileDialog.getExistingDirectory(self, "Add a run folder"))
+        return ask_folder(self, "Add a run folder")
 
     def minimumSizeHint(self) -> QSize:
         """Fit beside the canvas of a small screen."""

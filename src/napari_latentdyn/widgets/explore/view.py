@@ -7,7 +7,6 @@ from typing import Any
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QFileDialog,
     QFormLayout,
     QFrame,
     QHBoxLayout,
@@ -24,6 +23,7 @@ from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
+from napari_latentdyn.widgets.file_dialogs import ask_folder
 from napari_latentdyn.widgets.form import make_editor, tooltip
 from napari_latentdyn.widgets.labels import StatusLine, WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
@@ -159,7 +159,7 @@ class ExploreView(QWidget):
 
     def ask_folder(self) -> str:
         """Ask for a run folder; ``""`` if the user gave up."""
-        return str(QFileDialog.getExistingDirectory(self, "Open a run folder"))
+        return ask_folder(self, "Open a run folder")
 
     # ----------------------------------------------------------------- build
 

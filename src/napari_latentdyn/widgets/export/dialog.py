@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QDialog,
-    QFileDialog,
     QFormLayout,
     QHBoxLayout,
     QLineEdit,
@@ -20,6 +19,7 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.widgets.export.box import ExportBox
+from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
 from napari_latentdyn.widgets.palette import Palette
@@ -165,12 +165,7 @@ class ExportDialog(QDialog):
         form = self.form
         ends = " ".join(f"*{suffix}" for suffix in form.suffixes if suffix) or "*"
         # What is there already is asked about when it is about to be replaced.
-        path, _ = QFileDialog.getSaveFileName(
-            self,
-            f"Export as {form.title}",
-            self.path.text(),
-            f"{form.title} ({ends})",
-            options=QFileDialog.Option.DontConfirmOverwrite,
-        )
+        title, kinds = f"Export as {form.title}", f"{form.title} ({ends})"
+        path = ask_target(self, title, self.path.text(), kinds, confirm=False)
         if path:
-            self.path.setText(str(path))
+            self.path.setText(path)

@@ -17,6 +17,7 @@ from napari_latentdyn.export.registry import Format
 from napari_latentdyn.layers import find_layer
 from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
 from napari_latentdyn.widgets.export.dialog import ExportDialog
+from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.wording import sentence
@@ -45,7 +46,6 @@ class Exporter(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._subject: Subject | None = None
-        self._folder = Path.home()
         self._camera: CanvasCamera | None = None
         self._tasks = Tasks(self)
         self.dialog = ExportDialog(parent)
@@ -81,7 +81,7 @@ class Exporter(QObject):
     def _offer(self, subject: Subject) -> None:
         if self._subject is None or self._subject.run_id != subject.run_id:
             self._cancel()
-            self.dialog.offer(subject.name, self._folder / _file_name(subject))
+            self.dialog.offer(subject.name, last_folder() / _file_name(subject))
         self._subject = subject
 
     def _export(self) -> None:
@@ -108,7 +108,7 @@ class Exporter(QObject):
         if replace and not dialog.ask_replace(path):
             dialog.show_status(f"{path} was left as it is.")
             return
-        self._folder = path.parent
+        remember_folder(path)
         dialog.show_status(f"Writing {path}.")
         if is_of_canvas(form):
             self._film(subject, form, path, replace, options)

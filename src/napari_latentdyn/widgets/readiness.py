@@ -1,0 +1,96 @@
+"""What the images and settings chosen allow, and what the window says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.learn_view import CUSTOM
+from napari_latentdyn.widgets.wording import preset_of, sentence, with_preset
+
+if TYPE_CHECKING:
+    from napari_latentdyn.widgets.advice import Advice
+    from napari_latentdyn.widgets.choices import LayerChoices
+    from napari_latentdyn.widgets.jobs import Jobs
+    from napari_latentdyn.widgets.learn_view import LearnView
+    from napari_latentdyn.widgets.messages import Messages
+    from napari_latentdyn.widgets.pair_notes import PairNotes
+
+__all__ = ["Readiness"]
+
+
+class Readiness:
+    """Checks the images and settings chosen, and shows what can be started with them.
+
+    Parameters
+    ----------
+    view : LearnView
+        Its form has the settings, and its buttons follow.
+    choices : LayerChoices
+        The images chosen.
+    notes : PairNotes
+        What is said of the pair of images.
+    jobs : Jobs
+        Tells what a training would continue.
+    advice : Advice
+        The estimate of time and memory.
+    messages : Messages
+        Where a problem is said.
+    running : callable
+        Whether a job is at work, which keeps the buttons as they are.
+    """
+
+    def __init__(
+        self,
+        view: LearnView,
+        choices: LayerChoices,
+        notes: PairNotes,
+        jobs: Jobs,
+        advice: Advice,
+        messages: Messages,
+        running: Callable[[], bool],
+    ) -> None:
+        self._view = view
+        self._choices = choices
+        self._notes = notes
+        self._jobs = jobs
+        self._advice = advice
+        self._messages = messages
+        self._running = running
+
+    def take_preset(self, name: str) -> None:
+        """Set what a preset says, and keep all other settings."""
+        if name != CUSTOM:
+            try:
+                settings = self._view.form.value()
+            except SettingsError:
+                settings = Settings()
+            self._view.form.set_value(with_preset(settings, name))
+        self.update()
+
+    def update(self) -> None:
+        """Check again, after a change of anything."""
+        layers = self._choices.layers
+        settings: Settings | None = None
+        try:
+            settings = self._view.form.value()
+            problem = self._choices.problem(settings)
+            self._view.show_preset(preset_of(settings) or CUSTOM)
+        except SettingsError as error:
+            problem = sentence(str(error))
+            self._view.show_preset(CUSTOM)
+        ready = None if problem else settings
+        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
+        earlier = None if ready is None else self._jobs.to_continue(ready)
+        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
+        if self._running():
+            return
+        self._view.show_choice(
+            can_train=ready is not None,
+            can_continue=earlier is not None,
+            steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
+        )
+        # That nothing is chosen yet is no mistake.
+        self._messages.set_problem(problem, "info" if None in layers else "error")
