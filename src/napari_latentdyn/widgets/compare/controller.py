@@ -165,8 +165,12 @@ class CompareController(QObject):
         path = self._view.ask_file()
         if not path:
             return
+        from napari_latentdyn.io.image_reader import get_image_reader
+
+        # Read as the command line does, where the plugin has a reader for the file.
+        plugin = "napari" if get_image_reader(path) is None else "napari-latentdyn"
         try:
-            added = self._viewer.open(path, plugin="napari")
+            added = self._viewer.open(path, plugin=plugin)
         except Exception as error:  # noqa: BLE001 - any reader, any error
             self._fail(f"{path} cannot be opened: {error}")
             return
