@@ -48,7 +48,8 @@ def try_commands(random: Random, folder: Path, made: Path) -> str:
     text = told.getvalue()
     assert "Traceback" not in text, text
     if code == 0:
-        out.getvalue().encode("utf-8")
+        # Names that are no UTF-8 go back to the system as they came.
+        out.getvalue().encode("utf-8", "surrogateescape")
         return ""
     assert code == 2, f"exit code {code} of {argv}: {text[-300:]}"
     sentence = text.rstrip("\n").rpartition("\n")[2]

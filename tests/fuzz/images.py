@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from napari.layers import Layer
 from tests.fuzz.values import Random, mutate_bytes, pick, some_text
 
 from napari_latentdyn.core.images import read_image, read_mask, read_stack
+from napari_latentdyn.io.image_reader import get_image_reader
 
 __all__ = ["make_images", "try_images"]
 
@@ -85,6 +87,11 @@ def try_images(random: Random, folder: Path, made: Path) -> None:
             broken = broken.with_suffix(str(pick(random, _SUFFIXES)))
         broken.write_bytes(content)
     picked = str(pick(random, _PICKED)) if random.random() < 0.95 else f":{some_text(random)}"
+    if random.random() < 0.3:
+        reader = get_image_reader(str(broken))
+        for data, meta, layer_type in reader(str(broken)) if reader is not None else ():
+            Layer.create(data, meta, layer_type)
+        return
     read: Any = pick(random, (read_image, read_image, read_stack, read_mask))
     found = read(f"{broken}{picked}")
     array = found if isinstance(found, np.ndarray) else found.array

@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.archive import ArrayType, read_arrays
+from napari_latentdyn.core.ometiff import longest_segment
 from napari_latentdyn.core.paths import exists
 from napari_latentdyn.core.report import FIELDS, FRAMES, damaged
 from napari_latentdyn.errors import RunFolderError, UserError
@@ -105,7 +106,8 @@ def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
         if series.dtype.kind not in "biufc":
             raise ValueError(f"the pixels are of type {series.dtype}")
         # Without compression, all that is allocated is on the disk already.
-        if math.prod(found) * series.dtype.itemsize > file.stat().st_size:
+        claimed = max(math.prod(found) * series.dtype.itemsize, longest_segment(series))
+        if claimed > file.stat().st_size:
             raise ValueError("the image is compressed or longer than the file")
         if shape is not None and math.prod(shape) != math.prod(found):
             raise ValueError(f"the image has shape {found} instead of {tuple(shape)}")

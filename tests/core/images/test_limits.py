@@ -8,11 +8,13 @@ import numpy as np
 import pytest
 import rasterio
 import tifffile
+import xarray as xr
 
-from napari_latentdyn.core.images import read_image
+from napari_latentdyn.core.images import load, parse_source, read_image
 from napari_latentdyn.core.images.arrays import plain_array
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.errors import ImageFileError, PairError
+from napari_latentdyn.io.image_reader import get_image_reader
 
 
 def test_a_tiff_that_claims_gigabytes(tmp_path: Path) -> None:
@@ -24,6 +26,33 @@ def test_a_tiff_that_claims_gigabytes(tmp_path: Path) -> None:
     with pytest.raises(ImageFileError, match="claims an image of 4 GiB") as error:
         read_image(str(file))
     assert str(error.value).endswith(".")
+
+
+def test_a_strip_that_is_longer_than_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    tifffile.imwrite(file, np.ones((64, 64), np.float32), compression="zlib")
+    with tifffile.TiffFile(file, mode="r+") as tif:
+        tag = tif.pages.first.tags["StripByteCounts"]
+        tag.overwrite([2**31] * tag.count, dtype="I")
+    with pytest.raises(ImageFileError, match="cut off or damaged"):
+        read_image(str(file))
+
+
+def test_images_without_pixels(tmp_path: Path) -> None:
+    file = tmp_path / "a.nc"
+    empty = xr.DataArray(np.zeros((0, 4, 4)), dims=("t", "y", "x"), name="ice")
+    empty.to_netcdf(file, engine="netcdf4")
+    with pytest.raises(ImageFileError, match="without pixels"):
+        load(parse_source(str(file)))
+
+
+def test_a_damaged_netcdf_in_napari(tmp_path: Path) -> None:
+    file = tmp_path / "a.nc"
+    file.write_bytes(b"\x89HDF\r\n\x1a\n" + bytes(500))
+    reader = get_image_reader(str(file))
+    assert reader is not None
+    with pytest.raises(ImageFileError):
+        reader(str(file))
 
 
 def test_a_raster_that_claims_gigabytes(tmp_path: Path) -> None:

@@ -72,7 +72,7 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
     try:
         return PlainArray(np.asarray(image))
     except (ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120].rstrip(".")
         raise PairError(f"the {name} must be an array of numbers; got {reason}.") from None
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.images.cf import is_zarr, read_cf
+from napari_latentdyn.core.images.cf import image_variables, is_zarr, read_cf
 from napari_latentdyn.core.images.model import ImageFile, Stack
 from napari_latentdyn.core.images.picture import read_picture
 from napari_latentdyn.core.images.raster import DRIVERS, read_raster
@@ -18,8 +18,9 @@ from napari_latentdyn.core.images.tiff import read_tiff
 from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import ImageFileError, UserError
 
-__all__ = ["load", "read_image", "read_mask", "read_stack"]
+__all__ = ["load", "read_image", "read_mask", "read_stack", "variables_of"]
 
+_Read = TypeVar("_Read")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
@@ -145,10 +146,24 @@ def load(chosen: Selection) -> Stack:
     return _guarded(path, lambda: _load(path, magic, chosen.variable))
 
 
-def _guarded(path: Path, read: Callable[[], Stack]) -> Stack:
+def variables_of(path: Path) -> list[str]:
+    """Return the names of the variables of a NetCDF or Zarr data set that are images.
+
+    Raises
+    ------
+    ImageFileError
+        If it cannot be read.
+    """
+    return _guarded(path, lambda: image_variables(path))
+
+
+def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
     """Read a file, and answer what its decoder cannot do in one sentence."""
     try:
-        return read()
+        found = read()
+        if isinstance(found, Stack) and found.data.size == 0:
+            raise ImageFileError(f"{named(path)} holds an image without pixels.")
+        return found
     except UserError:
         raise
     except MemoryError:

@@ -16,6 +16,7 @@ from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.ome import OmeImage, ome_images
 from napari_latentdyn.core.images.raster import from_black, read_raster
 from napari_latentdyn.core.images.units import square_size
+from napari_latentdyn.core.ometiff import longest_segment
 from napari_latentdyn.errors import ImageFileError
 
 __all__ = ["read_tiff"]
@@ -107,6 +108,10 @@ def _one(path: Path, series: Any) -> Stack:
         if letters.count(name) != 1:
             raise ImageFileError(f"{path} has axes {letters}, in which no image is found.")
     check_claim(path, int(series.nbytes))
+    if longest_segment(series) > path.stat().st_size:
+        raise ImageFileError(
+            f"{path} is cut off or damaged: a part of its image is longer than the file."
+        )
     data: NDArray[Any] = series.asarray()
     if "S" in letters and "C" in letters:
         if data.shape[letters.index("C")] > 1 and data.shape[letters.index("S")] > 1:
