@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_latentdyn.arrows import full_vectors
 from napari_latentdyn.core.atomic import replace_file
+from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.io.images import full_resolution, write_image_file
 from napari_latentdyn.io.layerfolder import write_layer_folder
@@ -102,7 +103,7 @@ def write_layers(path: str, layer_data: list[LayerTuple]) -> list[str]:
 
 def with_extension(path: str, known: tuple[str, ...], default: str) -> Path:
     """Return an absolute path whose name ends in one of the extensions known, or in the default."""
-    target = Path(path).expanduser().absolute()
+    target = output_path(path, RunFolderError)
     if target.name.lower().endswith(known):
         return target
     return target.with_name(target.name + default)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -168,6 +170,26 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
     assert severity == "error"
     assert not list(tmp_path.glob("a*"))
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="names of POSIX systems")
+def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
+    _, dialog = exporting()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe.npz")
+    before = sorted(tmp_path.iterdir())
+    for name, says in (
+        ("x" * 252, "is too long"),
+        ("x" * 300, "is too long"),
+        ("loop/a", "lead in a circle"),
+        ("pipe.npz", "is a pipe"),
+        ("/", "is a folder"),
+        ("~nobody-has-this-name/a", "no home for"),
+    ):
+        target = name if name[0] in "/~" else tmp_path / name
+        text, severity = write(dialog, qtbot, "NumPy arrays", target)
+        assert (says in text, severity) == (True, "error"), text
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_tracers_that_were_carried_are_the_tracks(exporting, qtbot, tmp_path):

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_latentdyn.core.paths import output_path
+from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target
@@ -76,11 +78,19 @@ class ExportDialog(QDialog):
         return self.box.chosen
 
     def target(self) -> Path | None:
-        """Return the place to write to with the suffix of the format, None if there is none."""
+        """Return the place to write to with the suffix of the format, None if there is none.
+
+        Raises
+        ------
+        ExportError
+            If nothing can be written under this name.
+        """
         text = self.path.text().strip()
         if not text:
             return None
-        path = Path(text).expanduser()
+        path = output_path(text, ExportError)
+        if not path.name:
+            raise ExportError(f"{path} is a folder; choose a name in it.")
         form = self.form
         if form.suffix and not path.name.lower().endswith(form.suffixes):
             path = path.with_name(path.name + form.suffix)
