@@ -194,6 +194,9 @@ def _try(
 ) -> tuple[str, str]:
     from napari_latentdyn.errors import UserError
 
+    printed: list[str] = []
+    # What Python prints as "Exception ignored in" with a traceback.
+    sys.unraisablehook = lambda args: printed.append(f"{args.object}: {args.exc_value!r}")
     try:
         told = way(random, folder)
     except UserError as error:
@@ -204,6 +207,8 @@ def _try(
         own = [f"{Path(f.filename).name}:{f.lineno}" for f in where][-6:]
         text = str(error) if isinstance(error, AssertionError) else repr(error)
         return "failed", f"{text[:300]} at {' > '.join(own)}"
+    if printed:
+        return "failed", f"printed a traceback: {printed[0][:300]}"
     if not told:
         return "done", ""
     problem = _problem(str(told))

@@ -80,3 +80,19 @@ def test_masked_records_and_masks_that_are_none() -> None:
     for mask in ([[True], [True, False]], {"a": 1}, "mask", image[:2]):
         with pytest.raises(PairError, match="mask of the last image"):
             ImagePair.from_arrays(image, image[::-1], mask_last=mask)
+
+
+def test_messages_of_gdal_that_are_no_text(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "a.tif"
+    profile = {"driver": "GTiff", "count": 1, "dtype": "float32", "width": 20, "height": 20}
+    place = rasterio.Affine(10, 0, 0, 0, -10, 0)
+    with rasterio.open(file, "w", transform=place, **profile) as out:
+        out.write(np.ones((1, 20, 20), np.float32))
+        out.update_tags(STAGE="first")
+    content = file.read_bytes()
+    assert b"<Item name=" in content
+    file.write_bytes(content.replace(b"<Item name=", b"<Item \xbf    "))
+    read_image(str(file))
+    assert "Traceback" not in capfd.readouterr().err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -36,10 +37,33 @@ def opened(path: str | Path) -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings(), rasterio.Env():
+    with warnings.catch_warnings(), _undecoded(), rasterio.Env():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=DRIVERS.get(Path(path).suffix.lower(), "GTiff")) as file:
             yield file
+
+
+@contextmanager
+def _undecoded() -> Iterator[None]:
+    """Keep quiet about messages of GDAL that quote bytes of a file and are no UTF-8.
+
+    rasterio decodes them in a callback, from which Python can only print the error.
+    """
+    hooks = sys.excepthook, sys.unraisablehook
+
+    def excepthook(kind: Any, value: BaseException, trace: Any) -> None:
+        if not isinstance(value, UnicodeDecodeError):
+            hooks[0](kind, value, trace)
+
+    def unraisablehook(told: Any) -> None:
+        if not isinstance(told.exc_value, UnicodeDecodeError):
+            hooks[1](told)
+
+    sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
+    try:
+        yield
+    finally:
+        sys.excepthook, sys.unraisablehook = hooks
 
 
 def read_raster(path: Path, *, inverted: bool = False) -> Stack:
