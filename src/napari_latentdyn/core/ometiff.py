@@ -13,7 +13,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-__all__ = ["even_step", "length_unit", "longest_segment", "time_unit", "write_ome_tiff"]
+__all__ = ["even_step", "length_unit", "time_unit", "write_ome_tiff"]
 
 _LENGTHS = {
     "pixel": "pixel",
@@ -67,16 +67,6 @@ def length_unit(name: str) -> str | None:
 def time_unit(name: str) -> str | None:
     """Return the OME symbol of a unit of time such as ``hour``, or None if it has none."""
     return _TIMES.get(_singular(name))
-
-
-def longest_segment(series: tifffile.TiffPageSeries) -> int:
-    """Return the length in bytes of the longest strip or tile that a file says it holds.
-
-    Where a header is damaged, it can be longer than the file; tifffile then asks for
-    that much memory.
-    """
-    pages = (page for page in series.pages if page is not None)
-    return max((count for page in pages for count in page.databytecounts), default=0)
 
 
 def _singular(name: str) -> str:

@@ -13,9 +13,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.archive import ArrayType, read_arrays
-from napari_latentdyn.core.ometiff import longest_segment
 from napari_latentdyn.core.paths import exists
 from napari_latentdyn.core.report import FIELDS, FRAMES, damaged
+from napari_latentdyn.core.tiffcheck import check_pages, longest_segment
 from napari_latentdyn.errors import RunFolderError, UserError
 from napari_latentdyn.settings.text import shorten
 
@@ -100,6 +100,7 @@ def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
     Exception
         Of whatever kind the library raises, and ValueError if it is another image.
     """
+    check_pages(file)
     with tifffile.TiffFile(file) as tiff:
         series = tiff.series[0]
         found = tuple(series.shape)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ import xarray as xr
 from napari_latentdyn.core.images import load, parse_source, read_image
 from napari_latentdyn.core.images.arrays import plain_array
 from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.tiffcheck import check_pages
 from napari_latentdyn.errors import ImageFileError, PairError
 from napari_latentdyn.io.image_reader import get_image_reader
 
@@ -35,6 +37,27 @@ def test_a_strip_that_is_longer_than_the_file(tmp_path: Path) -> None:
         tag = tif.pages.first.tags["StripByteCounts"]
         tag.overwrite([2**31] * tag.count, dtype="I")
     with pytest.raises(ImageFileError, match="cut off or damaged"):
+        read_image(str(file))
+
+
+@pytest.mark.parametrize("options", [{}, {"bigtiff": True}, {"byteorder": ">"}])
+def test_pages_that_run_in_a_circle(tmp_path: Path, options: dict[str, Any]) -> None:
+    file = tmp_path / "a.tif"
+    with tifffile.TiffWriter(file, **options) as out:
+        for _ in range(3):
+            out.write(np.ones((20, 20), np.float32), contiguous=False, metadata=None)
+    check_pages(file)
+    assert read_image(f"{file}:2").array.shape == (20, 20)
+    with tifffile.TiffFile(file) as tif:
+        size = 8 if tif.is_bigtiff else 4
+        first, last = tif.pages[0].offset, tif.pages[2]
+        count = len(last.tags)
+        order = "big" if tif.byteorder == ">" else "little"
+    content = bytearray(file.read_bytes())
+    end = last.offset + (8 + 20 * count if size == 8 else 2 + 12 * count)
+    content[end : end + size] = first.to_bytes(size, order)
+    file.write_bytes(content)
+    with pytest.raises(ImageFileError, match="run in a circle"):
         read_image(str(file))
 
 

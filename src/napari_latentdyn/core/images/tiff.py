@@ -16,7 +16,7 @@ from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.ome import OmeImage, ome_images
 from napari_latentdyn.core.images.raster import from_black, read_raster
 from napari_latentdyn.core.images.units import square_size
-from napari_latentdyn.core.ometiff import longest_segment
+from napari_latentdyn.core.tiffcheck import check_pages, longest_segment
 from napari_latentdyn.errors import ImageFileError
 
 __all__ = ["read_tiff"]
@@ -40,6 +40,7 @@ def read_tiff(path: Path) -> Stack:
     ImageFileError
         If the file holds images of different sizes, or axes in which no image is found.
     """
+    check_pages(path)
     with tifffile.TiffFile(path) as tif:
         page = tif.pages.first
         series = [one for one in tif.series if not _kind(one) & (_REDUCED | _MASK)]
