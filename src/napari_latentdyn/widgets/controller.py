@@ -23,7 +23,7 @@ from napari_latentdyn.widgets.messages import Messages
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.results import Result, Results
-from napari_latentdyn.widgets.runner import Leash, Runner
+from napari_latentdyn.widgets.runner import Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
@@ -102,11 +102,6 @@ class LearnController(QObject):
         self.open()
 
     # ------------------------------------------------------------ life cycle
-
-    @property
-    def leash(self) -> Leash:
-        """What stops the job at work when the window goes."""
-        return self._runner.leash
 
     def open(self) -> None:
         """Begin to follow the viewer; does nothing if it does already."""
