@@ -27,7 +27,7 @@ from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.readiness import Readiness
 from napari_latentdyn.widgets.results import Result, Results
-from napari_latentdyn.widgets.runner import Leash, Runner
+from napari_latentdyn.widgets.runner import Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import (
@@ -118,9 +118,9 @@ class LearnController(QObject):
     # ------------------------------------------------------------ life cycle
 
     @property
-    def leash(self) -> Leash:
-        """What stops the job at work when the window goes."""
-        return self._runner.leash
+    def job(self) -> Job | None:
+        """The job that is running, None if there is none."""
+        return self._runner.job
 
     def open(self) -> None:
         """Begin to follow the viewer; does nothing if it does already."""

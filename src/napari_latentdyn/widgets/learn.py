@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from qtpy.QtCore import QCoreApplication
 
 from napari_latentdyn.widgets.controller import LearnController
 from napari_latentdyn.widgets.docked import Docked
 from napari_latentdyn.widgets.learn_view import LearnView
-from napari_latentdyn.widgets.runner import Leash
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -41,12 +37,6 @@ class LearnDynamicsWidget(Docked):
         self.view: LearnView = LearnView(self)
         self.fill("learn_dynamics", self.view)
         self.controller: LearnController = LearnController(napari_viewer, self.view, fit)
-        # The last resort: by then neither this object nor its view can be used.
-        kill = partial(_kill, self.controller.leash)
-        self.destroyed.connect(kill)
-        app = QCoreApplication.instance()
-        if app is not None:
-            app.aboutToQuit.connect(kill)
 
     def preview(self) -> None:
         """Show a first answer without training, as a press of the button does."""
@@ -69,7 +59,3 @@ class LearnDynamicsWidget(Docked):
             The folder, or None if it could not be written: the user was told why.
         """
         return self.controller.save_run(path, overwrite=overwrite)
-
-
-def _kill(leash: Leash, *_: Any) -> None:
-    leash.kill()
