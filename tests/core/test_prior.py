@@ -187,7 +187,7 @@ def test_a_missing_file_of_weights_is_said_so(
 ) -> None:
     monkeypatch.setattr(prior, "PRIOR_FILE", tmp_path / "none.safetensors")
     prior._read_prior.cache_clear()
-    with pytest.raises(SettingsError, match="missing from this installation"):
+    with pytest.raises(SettingsError, match="pretrained network are missing or damaged; install"):
         check_start(quick())
     prior._read_prior.cache_clear()
 

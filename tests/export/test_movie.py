@@ -78,7 +78,7 @@ def test_pictures_that_are_none(tmp_path):
     path = tmp_path / "a.mp4"
     two = [np.zeros((32, 32, 3), np.uint8), np.zeros((32, 34, 3), np.uint8)]
     for pictures, says in (
-        ([], "needs one picture"),
+        ([], "needs at least one picture"),
         (two, "of one size"),
         ([np.zeros((32, 32), np.uint8)], "height, width, 3"),
     ):
