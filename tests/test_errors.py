@@ -24,9 +24,30 @@ def test_what_is_readable_stays_as_it_is() -> None:
 
 def test_long_messages_are_cut_in_the_middle() -> None:
     text = str(PairError(f"there is no '{'x' * 100_000}'; give another."))
-    assert len(text) <= 800
+    assert len(text) <= 120
     assert text.startswith("there is no 'xxx")
-    assert text.endswith("; give another.")
+    assert text.endswith("xxx'; give another.")
+    assert len(str(PairError("x " * 100_000))) <= 800
+
+
+def test_only_what_is_quoted_is_cut() -> None:
+    for text in (
+        f"'a' {'is something else ' * 8}'b'.",
+        f"the user's {'word ' * 30}image's",
+        f"cannot read /{'a' * 200}/b.tif.",
+        f"('{'x' * 80}')",
+    ):
+        assert str(PairError(text)) == text
+    for text in (
+        "'{}' is no date.",
+        "no flag '--{}'; see",
+        "('{}').",
+        "{} is gone.",
+        "'it's {}' is",
+    ):
+        error = PairError(text.format("x" * 5000))
+        assert len(str(error)) <= 260
+        assert str(error)[-2:] == text[-2:]
 
 
 def test_values_in_messages_are_short() -> None:

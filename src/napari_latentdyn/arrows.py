@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["MAX_ARROWS", "Arrows", "make_arrows"]
+__all__ = ["MAX_ARROWS", "Arrows", "full_vectors", "make_arrows", "scale_note"]
 
 # napari copies all arrows of all times whenever the time slider moves.
 MAX_ARROWS = 100_000
 # Arrows across the longer side of the image that the eye can still tell apart.
 _ACROSS = 24
+#: Confidence below which an arrow is hidden.
+_DOUBTFUL = 0.2
 
 
 @dataclass(frozen=True)
@@ -25,16 +28,20 @@ class Arrows:
     ----------
     data : ndarray of float32
         (N, 2, 3) start and projection along (t, y, x); t is an integer, and its
-        projection 0.
+        projection 0. An arrow that would leave the image at its `length` is
+        shorter than the motion: see `full_vectors`.
     features : dict
         ``speed`` (N,) in pixels per stage, ``direction`` (N,) in degrees from the
-        right counter-clockwise on the screen, and ``stage`` (N,).
+        right counter-clockwise on the screen, and ``stage`` (N,); with a
+        confidence also ``confidence`` (N,).
     spacing : int
         Distance between the arrows in pixels.
     length : float
         Factor by which arrows are drawn longer than the motion of one stage.
     width : float
         Width of the arrows in pixels that goes with their spacing.
+    hidden : float
+        Part of all arrows that is left out because little shows their motion.
     """
 
     data: NDArray[np.float32]
@@ -42,12 +49,16 @@ class Arrows:
     spacing: int
     length: float
     width: float
+    hidden: float = 0.0
 
 
 def make_arrows(
     velocity: NDArray[np.float32],
     stages: NDArray[np.integer] | None = None,
     spacing: int | None = None,
+    *,
+    length: float | None = None,
+    confidence: NDArray[np.floating] | None = None,
 ) -> Arrows:
     """Thin advection fields to arrows.
 
@@ -62,6 +73,11 @@ def make_arrows(
     spacing : int, optional
         Distance between arrows in pixels. It is made larger where there would
         be more than `MAX_ARROWS` in all.
+    length : float, optional
+        Factor by which arrows are drawn longer; by default one that can be read.
+    confidence : ndarray, optional
+        (n, Y, X), how far the velocity is to be trusted, from 0 to 1. Arrows of
+        little confidence are left out.
 
     Returns
     -------
@@ -83,12 +99,52 @@ def make_arrows(
     flat = data.reshape(-1, 2, 3)
     finite = np.isfinite(flat).all(axis=(1, 2))
     flat, stage = flat[finite], stage[finite]
+    hidden, sure = 0.0, None
+    if confidence is not None:
+        sure = confidence[stage, flat[:, 0, 1].astype(int), flat[:, 0, 2].astype(int)]
+        kept = sure >= _DOUBTFUL
+        hidden = 1.0 - float(kept.mean()) if kept.size else 0.0
+        flat, stage, sure = flat[kept], stage[kept], sure[kept]
     speed = np.hypot(flat[:, 1, 1], flat[:, 1, 2])
     # Towards the right is 0, up the screen 90 degrees.
     direction = np.degrees(np.arctan2(-flat[:, 1, 1], flat[:, 1, 2]))
     features = {"speed": speed, "direction": direction, "stage": stage}
-    length = readable_length(speed, step)
-    return Arrows(np.ascontiguousarray(flat), features, step, length, max(0.5, step / 6))
+    if sure is not None:
+        features["confidence"] = sure.astype(np.float32)
+    length = length or readable_length(speed, step)
+    data = np.ascontiguousarray(flat)
+    data[:, 1] *= _room(data, length, (height, width))[:, None]
+    return Arrows(data, features, step, length, max(0.5, step / 6), hidden)
+
+
+def full_vectors(data: NDArray[Any], features: Mapping[str, Any] | None) -> NDArray[Any]:
+    """Return arrows with their whole motion, where they were shortened to stay in the image.
+
+    Parameters
+    ----------
+    data : ndarray
+        (N, 2, D) start and projection; the last axes are (y, x).
+    features : mapping or None
+        With ``speed`` and ``direction``, as `make_arrows` gives them; without
+        these the data are returned as they are.
+    """
+    if features is None or any(name not in features for name in ("speed", "direction")):
+        return data
+    speed = np.asarray(features["speed"], np.float64)
+    angle = np.radians(np.asarray(features["direction"], np.float64))
+    drawn = np.linalg.norm(np.asarray(data[:, 1, -2:], np.float64), axis=1)
+    short = drawn < speed * (1 - 1e-4)
+    if not short.any():
+        return data
+    full = np.array(data)
+    motion = np.stack([-speed * np.sin(angle), speed * np.cos(angle)], axis=1)
+    full[short, 1, -2:] = motion[short]
+    return full
+
+
+def scale_note(length: float) -> str:
+    """Say how much longer arrows are drawn than the motion of one stage."""
+    return f"arrows {length:g} x their length"
 
 
 def readable_length(speed: NDArray[np.floating], spacing: int) -> float:
@@ -108,6 +164,18 @@ def readable_length(speed: NDArray[np.floating], spacing: int) -> float:
     wanted = min(max(spacing / long, 0.01), 100.0)
     factors = [base * 10.0**power for power in range(-2, 3) for base in (1, 2, 5)]
     return min(factors[:13], key=lambda factor: abs(math.log(factor / wanted)))
+
+
+def _room(data: NDArray[np.float32], length: float, shape: tuple[int, int]) -> NDArray[np.float32]:
+    """Return the part of each arrow that lies in the image when drawn at a length, (N,)."""
+    part = np.ones(len(data), np.float32)
+    for axis, size in zip((1, 2), shape, strict=True):
+        start, way = data[:, 0, axis], length * data[:, 1, axis]
+        # The image ends half a pixel beyond the middle of its last one.
+        room = np.where(way > 0, size - 0.5 - start, start + 0.5)
+        with np.errstate(divide="ignore"):
+            part = np.minimum(part, np.where(way == 0, 1.0, room / np.abs(way)))
+    return part.astype(np.float32)
 
 
 def _enough(spacing: int, height: int, width: int, times: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 __all__ = [
@@ -24,6 +25,9 @@ __all__ = [
 ]
 
 _LONGEST = 800
+#: What a message quotes of the input of the user, and words without a blank, such as paths.
+_QUOTED = re.compile(r"(?:^|(?<=[\s(]))'([^']{81,})'(?=[\s.,;:?)]|$)")
+_WORD = re.compile(r"\S{241,}")
 #: Characters that end a line, steer a terminal or cannot be encoded.
 _UNREADABLE = {"Cc", "Cs", "Zl", "Zp"}
 #: Characters that turn the direction of all that follows.
@@ -40,13 +44,24 @@ def readable(text: str, longest: int = _LONGEST) -> str:
     longest : int
         Number of characters to keep at most.
     """
-    if len(text) > longest:
-        text = f"{text[: longest * 2 // 3]}…{text[len(text) - longest // 4 :]}"
+    text = _cut(text, longest)
     line = " ".join(text.split()) if any(letter in "\n\r\t\v\f" for letter in text) else text
     return "".join(
         "?" if unicodedata.category(letter) in _UNREADABLE or letter in _TURNING else letter
         for letter in line
     )
+
+
+def _cut(text: str, longest: int) -> str:
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest * 2 // 3]}…{text[len(text) - longest // 4 :]}"
+
+
+def _quoting_little(text: str) -> str:
+    """Cut what a message quotes, so that what it says of it can be seen."""
+    text = _QUOTED.sub(lambda found: f"'{_cut(found[1], 80)}'", text)
+    return _WORD.sub(lambda found: _cut(found[0], 240), text)
 
 
 class Stopped(Exception):
@@ -61,7 +76,7 @@ class UserError(Exception):
     """
 
     def __str__(self) -> str:
-        return readable(super().__str__())
+        return readable(_quoting_little(super().__str__()))
 
 
 class SettingsError(UserError, ValueError):

@@ -12,9 +12,16 @@ from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.contrast import contrast_limits
 from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.placement import Placement
-from napari_latentdyn.reference import METADATA_KEY, LayerTuple, Reference, arrow_layer
+from napari_latentdyn.reference import (
+    METADATA_KEY,
+    LayerTuple,
+    Reference,
+    arrow_confidence,
+    arrow_layer,
+)
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import Snapshot, snapshot
+from napari_latentdyn.timelabel import tell_time
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -108,9 +115,12 @@ def result_layers(
     if not is_rgb:
         looks["contrast_limits"] = contrast_limits(frames[[0, -1]])
         info["contrast_limits"] = list(looks["contrast_limits"])
+    trust = None
+    if settings.output.hide_doubtful:
+        trust = arrow_confidence(frames, times, len(velocity), confidence)
     layers = [
         shared.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks),
-        arrow_layer(shared, velocity, spacing=settings.output.arrow_spacing),
+        arrow_layer(shared, velocity, spacing=settings.output.arrow_spacing, confidence=trust),
     ]
     if latents is not None:
         layers.append(
@@ -188,6 +198,7 @@ def update_or_add(
         viewer.layers.insert(position, layer)
         done.append(layer)
     ease_slider(viewer)
+    tell_time(viewer)
     return done
 
 

@@ -10,12 +10,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import make_arrows
+from napari_latentdyn.core.texture import texture
 from napari_latentdyn.core.units import known_units
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.timeline import Timeline
 
-__all__ = ["METADATA_KEY", "LayerTuple", "Reference", "arrow_layer", "interval_of"]
+__all__ = [
+    "METADATA_KEY",
+    "LayerTuple",
+    "Reference",
+    "arrow_confidence",
+    "arrow_layer",
+    "interval_of",
+]
 
 LayerTuple = tuple[Any, dict[str, Any], str]
 METADATA_KEY = "latentdyn"
@@ -132,6 +140,7 @@ def arrow_layer(
     spacing: int | None = None,
     length: float | None = None,
     colour: Literal["speed", "direction"] = "speed",
+    confidence: NDArray[np.floating] | None = None,
 ) -> LayerTuple:
     """Return the arrows of all stages.
 
@@ -147,8 +156,13 @@ def arrow_layer(
         Factor by which arrows are longer than the motion of one stage.
     colour : {"speed", "direction"}
         What their colour tells; the direction goes round a cyclic colour map.
+    confidence : ndarray, shape (n, H, W), optional
+        How far the velocity is to be trusted; arrows of little confidence are
+        left out.
     """
-    arrows = make_arrows(velocity, reference.line.shown, spacing)
+    arrows = make_arrows(
+        velocity, reference.line.shown, spacing, length=length, confidence=confidence
+    )
     fastest = float(arrows.features["speed"].max(initial=0.0))
     limits = (0.0, fastest if fastest > 0 else 1.0)
     looks: dict[str, Any] = {"edge_color": colour} if len(arrows.data) else {"ndim": 3}
@@ -159,12 +173,13 @@ def arrow_layer(
         "motion",
         along="fields",
         info={
-            "arrow_length": length or arrows.length,
+            "arrow_length": arrows.length,
             "arrow_spacing": arrows.spacing,
+            "arrows_hidden": arrows.hidden,
             "speed_unit": "pixel per stage",
         },
         features=arrows.features,
-        length=length or arrows.length,
+        length=arrows.length,
         edge_width=arrows.width,
         edge_colormap="turbo" if colour == "speed" else "hsv",
         edge_contrast_limits=limits if colour == "speed" else (-180.0, 180.0),
@@ -172,6 +187,38 @@ def arrow_layer(
         opacity=0.9,
         **looks,
     )
+
+
+def arrow_confidence(
+    frames: NDArray[np.floating],
+    times: NDArray[np.floating],
+    stages: int,
+    confidence: NDArray[np.floating] | None = None,
+) -> NDArray[np.float32]:
+    """Return how far the velocity of each stage is to be trusted, (n, H, W), from 0 to 1.
+
+    Parameters
+    ----------
+    frames : ndarray, shape (T, H, W) or (T, C, H, W)
+        Where they show no texture, nothing shows their motion.
+    times : ndarray, shape (T,)
+        Of the frames, as fractions of the interval.
+    stages : int
+        Number n of fields.
+    confidence : ndarray, shape (T, H, W), optional
+        That of the frames: where members and ends do not agree, the motion is
+        doubtful, too.
+    """
+    known = np.asarray(times, np.float64)
+    found = []
+    for stage in range(stages):
+        # Arrows start where things are at the beginning of a stage.
+        start, end = (int(np.abs(known - at / stages).argmin()) for at in (stage, stage + 1))
+        seen = texture(frames[start])
+        if confidence is not None:
+            seen = seen * np.minimum(confidence[start], confidence[end])
+        found.append(seen)
+    return np.stack(found).astype(np.float32)
 
 
 def interval_of(report: Mapping[str, Any], settings: Settings) -> dict[str, Any] | None:

@@ -177,7 +177,7 @@ def snapshot(
     if any(size > 1 for size in sizes):
         notes.append(f"using {frame_text(layer, place)}")
     if layer.multiscale:
-        notes.append("the full resolution is used")
+        notes.append("using the full resolution")
     if rgb and plane.shape[-1] == 4:
         clear = plane[..., 3] == 0
         plane = np.ascontiguousarray(plane[..., :3])
@@ -185,7 +185,7 @@ def snapshot(
             missing = clear if missing is None else missing | clear
             notes.append("transparent pixels are missing")
         else:
-            notes.append("transparency is left out")
+            notes.append("ignoring transparency")
     return Snapshot(
         array=plane,
         channel_axis=-1 if rgb else None,

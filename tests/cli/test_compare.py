@@ -59,10 +59,39 @@ def test_compare_scores_the_methods_on_true_frames(call, pair, truth, tmp_path, 
         errors = tifffile.imread(tmp_path / "out" / f"{name}_error.ome.tif")
         true = tifffile.imread(truth[1])
         np.testing.assert_allclose(errors, np.abs(frames[1:-1] - true), atol=1e-3)
-    assert "3 true frames at 0.25, 0.5, 0.75 of the interval, evenly spaced" in answer.err
+    assert "3 true frames at 0.25, 0.5, 0.75 of the interval, assumed evenly spaced" in answer.err
     assert np.load(tmp_path / "out" / "flow_fields.npz")["velocity"].shape == (8, 2, 64, 64)
     assert np.load(tmp_path / "out" / "quick_fields.npz")["velocity"].shape == (2, 2, 64, 64)
     assert not (tmp_path / "out" / "dissolve_fields.npz").exists()
+
+
+def test_a_run_folder_is_compared_without_training_again(
+    call, pair, truth, tmp_path, tiny, monkeypatch
+):
+    run = tmp_path / "mine"
+    assert call("run", *pair, "-o", run, *tiny, "-q").code == 0
+
+    def fit(*_, **__):
+        raise AssertionError("nothing is trained")
+
+    monkeypatch.setattr("napari_latentdyn.core.fit.fit", fit)
+    flags = ("--truth", truth[1], "--result", run, "--interval", 8)
+    answer = call("compare", *pair, *flags, "-o", tmp_path / "out")
+    assert answer.code == 0, answer.err
+    assert "3 true frames at 2, 4, 6 hours, assumed evenly spaced" in answer.err
+    report = json.loads((tmp_path / "out" / "comparison.json").read_text())
+    assert list(report["methods"]) == ["result-mine", "dissolve", "flow"]
+    frames = tifffile.imread(tmp_path / "out" / "result-mine.ome.tif")
+    from napari_latentdyn import Dynamics
+
+    np.testing.assert_allclose(frames, Dynamics.load(run).frames(report["times"]), atol=1e-4)
+    other = call("compare", *pair[::-1], "--result", run, "-o", tmp_path / "other")
+    assert other.code == 1
+    assert "must be of these two images" in other.err
+    twice = call("compare", *pair, "--result", run, "--result", run, "-o", tmp_path / "third")
+    assert "got mine twice" in twice.sentence()
+    none = call("compare", *pair, "--result", tmp_path, "-o", tmp_path / "third")
+    assert none.code == 2
 
 
 def test_true_frames_with_and_without_ends_score_alike(call, pair, truth, tmp_path):
@@ -139,7 +168,7 @@ def test_compare_without_truth_makes_frames(call, pair, tmp_path):
         (("--methods", "dissolve", "--truth", "none.tif"), "there is no file"),
         (("--methods", "dissolve", "--truth", "small.tif"), "must agree"),
         (("--methods", "dissolve", "--truth-times", "0.5"), "give these with --truth"),
-        (("--truth", "small.tif", "--truth-times", "0.5,2"), "fractions of the interval"),
+        (("--truth", "small.tif", "--truth-times", "0.5,2"), "could not read the times"),
         (("--truth", "small.tif", "--truth-times", "0.5,0.5"), "different fractions"),
         (("--truth", "small.tif", "--truth-times", "half"), "--truth-times takes"),
         (("--truth", "first.tif"), "is the first image itself"),

@@ -7,6 +7,7 @@ import io
 import pytest
 
 from napari_latentdyn.cli.progress import ProgressLine, clock
+from napari_latentdyn.core.fit import Progress
 
 
 class Terminal(io.StringIO):
@@ -46,6 +47,17 @@ def test_a_terminal_is_not_flooded():
 
 def test_quiet_shows_notes_only():
     assert shown(io.StringIO(), quiet=True) == "done\n"
+
+
+def test_a_training_says_what_it_did():
+    stream = io.StringIO()
+    line = ProgressLine(stream, now=lambda: 0.0)
+    line.show(Progress("train", 5, 40, {"total": 0.25}, 3.0, None, "Training", 0.552, 0.6003))
+    text = "motion explains 60.0 % (55.2 % before training)  loss 0.25"
+    assert text in stream.getvalue()
+    stream = io.StringIO()
+    ProgressLine(stream, now=lambda: 0.0).show(Progress("train", 5, 40, {"total": 0.25}))
+    assert "explains" not in stream.getvalue()
 
 
 @pytest.mark.parametrize(

@@ -135,7 +135,7 @@ def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
         assert "give more than 6 with --steps" in sentence
     other = call("run", "--resume", tmp_path / "half", "--steps", 9, "--latent-channels", 3, "-q")
     assert other.code == 2
-    assert "start anew" in other.sentence()
+    assert "start again" in other.sentence()
     assert read_run(tmp_path / "half").report["steps"] == 6
 
 

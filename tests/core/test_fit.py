@@ -155,7 +155,7 @@ def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: Image
 def test_a_checkpoint_of_other_networks_is_refused(drifting: ImagePair) -> None:
     _, dynamics = finished(fit(drifting, small_settings()))
     other = small_settings(model__latent_channels=5)
-    with pytest.raises(FitError, match="start anew"):
+    with pytest.raises(FitError, match="start again"):
         finished(fit(drifting, other, resume=dynamics.checkpoint))
 
 
@@ -227,8 +227,33 @@ def test_a_loss_that_is_no_number_stops_the_fit(
     drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit_module, "total_loss", lambda terms, _: terms["match"] * float("nan"))
-    with pytest.raises(FitError, match="lower the learning rate"):
+    with pytest.raises(FitError, match=r"the loss became NaN after \d+ steps; lower the learning"):
         finished(fit(drifting, small_settings()))
+
+
+@pytest.mark.parametrize("steps", [1, 2])
+def test_a_last_step_that_breaks_the_networks_is_noticed(steps: int) -> None:
+    """Small images without the image in the latent state: frames were NaN almost everywhere."""
+    first, last = np.random.default_rng(0).normal(size=(2, 16, 31))
+    pair = ImagePair.from_arrays(first, last)
+    settings = small_settings(
+        model__image_in_latent=False,
+        model__initial_fields="zero",
+        model__unet_width=64,
+        model__encoder_width=64,
+        training__learning_rate=1.0,
+        training__steps=steps,
+    )
+    with pytest.raises(FitError, match="lower the learning rate"):
+        finished(fit(pair, settings))
+
+
+def test_broken_networks_are_refused_when_frames_are_drawn(drifting: ImagePair) -> None:
+    _, dynamics = finished(fit(drifting, small_settings(training__steps=1)))
+    with torch.no_grad():
+        next(dynamics.model.decoder.parameters()).fill_(torch.nan)
+    with pytest.raises(FitError, match="no numbers"):
+        dynamics.frames([0.5])
 
 
 def test_a_device_that_is_not_there_is_said(drifting: ImagePair) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal
 
 import numpy as np
@@ -16,9 +17,11 @@ from torch import Tensor
 
 from napari_latentdyn.core.fit import fit
 from napari_latentdyn.core.fit_pair import fit_pair
-from napari_latentdyn.core.limiter import limited, neighbour_bounds, within_range
+from napari_latentdyn.core.limiter import in_units, limited, neighbour_bounds
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.errors import FitError
 from napari_latentdyn.settings import Settings
 
 TIMES = [0.0, 0.2, 0.5, 0.8, 1.0]
@@ -105,15 +108,56 @@ def test_what_lies_within_is_not_changed() -> None:
     assert bool((limited(read, values, places)[within] == 0).all())
 
 
-def test_frames_are_limited_channel_by_channel_and_missing_pixels_stay() -> None:
-    first = np.stack([np.zeros((4, 4)), np.full((4, 4), 5.0)]).astype(np.float32)
-    frames = np.full((3, 2, 4, 4), 7.0, np.float32)
-    frames[1, :, 0, 0] = np.nan
-    kept = within_range(frames, first, first + np.float32(1.0))
-    assert np.nanmax(kept[:, 0]) == 1.0
-    assert np.nanmax(kept[:, 1]) == 6.0
-    assert np.isnan(kept[1, :, 0, 0]).all()
-    assert int(np.isnan(kept).sum()) == 2
+def two_channels() -> ImagePair:
+    at = moved((3.0, 2.0))
+    first, last = (np.stack([at(t), 5.0 + 0.01 * at(t)]) for t in (0, 1))
+    return ImagePair.from_arrays(first, last, channel_axis=0)
+
+
+def test_frames_are_limited_channel_by_channel() -> None:
+    pair = two_channels()
+    frames = np.full((2, 2, *pair.shape), 3.0, np.float32)
+    frames[1] = -3.0
+    kept = in_units(pair, frames, [0.0, 1.0], limiter=True)
+    for channel in range(2):
+        both = np.stack([pair.first[channel], pair.last[channel]])
+        assert (kept[0, channel] == both.max()).all()
+        assert (kept[1, channel] == both.min()).all()
+    free = in_units(pair, frames, [0.0, 1.0], limiter=False)
+    assert (free[0] > kept[0]).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_frames_that_are_no_numbers_are_refused(value: float) -> None:
+    pair = two_channels()
+    frames = np.zeros((1, 2, *pair.shape), np.float32)
+    frames[0, 1, 3, 4] = value
+    for limiter in (True, False):
+        with pytest.raises(FitError, match="no numbers: train again with a lower learning rate"):
+            in_units(pair, frames, [0.5], limiter=limiter)
+
+
+def test_a_place_that_is_no_number_gives_none() -> None:
+    values, places = noise(1, 1, 9, 9), pixel_grid(4, 4)
+    places[0, 0, 1, 1], places[0, 1, 2, 2] = torch.nan, torch.inf
+    read = sample(values, places, "spline", limiter=True)
+    assert bool(read[0, 0, 1, 1].isnan())
+    assert int(read.isnan().sum()) == 1
+
+
+@pytest.mark.parametrize("limiter", [True, False])
+@pytest.mark.parametrize("size", [2e-38, 1e-30, 1e20, 8e37, 3.4e38])
+def test_frames_of_a_huge_or_tiny_range_are_finite(
+    size: float, limiter: bool, tmp_path: Path
+) -> None:
+    signs = [np.where(discs(shift) > 0, size, -size) for shift in (0.0, 6.3)]
+    found = fit_pair(*signs, preset="quick", limiter=limiter, frames=1)
+    frames = found.frames()
+    assert np.isfinite(frames).all()
+    assert np.ptp(frames[0]) > size
+    saved = read_run(found.save(tmp_path / "run", frames=frames)).frames
+    assert np.isfinite(saved).all()
+    np.testing.assert_allclose(saved, frames, rtol=1e-5)
 
 
 def discs(shift: float) -> NDArray[np.float32]:

@@ -71,7 +71,9 @@ def test_members_that_are_all_the_same_change_nothing(motion: str) -> None:
 def test_what_was_learned_moves_all_members_alike() -> None:
     """Members that are wrong by the same amount as the fields were mended come out right."""
     at = moved((5.0, -3.0))
-    pair, chosen = ImagePair.from_arrays(at(0), at(1)), small_settings()
+    # The limiter cuts peaks between the pixels, which this comparison is about.
+    chosen = small_settings(physics__limiter=False)
+    pair = ImagePair.from_arrays(at(0), at(1))
     start = np.zeros((2, 2, 64, 64), np.float32)
     start[:, 0], start[:, 1] = 3.0, -4.0
     learned_fields = start_fields(Ensemble.equal(start), chosen)

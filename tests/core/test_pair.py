@@ -151,3 +151,18 @@ def test_arrays_and_back() -> None:
     assert again.multichannel
     assert pair.same_as(again)
     assert not pair.same_as(ImagePair.from_arrays(scene(), scene(1)))
+
+
+@pytest.mark.parametrize("size", [1e300, 1.7e308, 1e-300])
+def test_intensities_that_frames_cannot_hold_are_refused(size: float) -> None:
+    first, last = size * (np.random.default_rng(0).random((2, 16, 16)) - 0.5)
+    with pytest.raises(PairError, match=r"must lie between 1\.2e-38 and 3\.4e\+38; got"):
+        ImagePair.from_arrays(first, last)
+
+
+def test_missing_pixels_may_have_any_size() -> None:
+    first, last = np.random.default_rng(0).random((2, 16, 16))
+    first[3, 4] = last[5, 6] = 1e300
+    pair = ImagePair.from_arrays(first, last, ImageSettings(missing_value=1e300))
+    assert pair.first.max() < 1
+    assert int(pair.valid_first.sum()) == int(pair.valid_last.sum()) == 255

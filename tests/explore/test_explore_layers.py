@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from napari_latentdyn.explore import layers as making
+from napari_latentdyn.explore import tracers
 from napari_latentdyn.explore.options import ArrowOptions, MapOptions, StreamlineOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.placement import Placement
@@ -73,7 +74,7 @@ def test_strain_axes_lie_along_the_stretching() -> None:
 def test_tracers_turn_with_the_rotation_from_whenever_they_are_placed() -> None:
     subject = rotation(frames=17)
     middle = (SIZE - 1) / 2
-    (layer, lost) = making.tracer_layer(subject, [[middle, middle + 20]], 0.5)
+    (layer, lost) = tracers.tracer_layer(subject, [[middle, middle + 20]], 0.5)
     assert layer is not None
     assert lost == 0
     data, meta, kind = layer
@@ -87,7 +88,7 @@ def test_tracers_turn_with_the_rotation_from_whenever_they_are_placed() -> None:
 
 
 def test_tracers_outside_of_the_image_have_no_way() -> None:
-    assert making.tracer_layer(rotation(), [[-10.0, 5.0]]) == (None, 1)
+    assert tracers.tracer_layer(rotation(), [[-10.0, 5.0]]) == (None, 1)
 
 
 def test_streamlines_of_a_rotation_keep_their_distance_from_the_middle() -> None:
@@ -119,11 +120,11 @@ def test_arrows_tell_their_direction() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 64), (20, 300), (1, 50)])
 def test_grids_of_points_lie_within_the_image(shape: tuple[int, int]) -> None:
-    points = making.grid_points(shape)
+    points = tracers.grid_points(shape)
     assert len(points)
     assert (points >= 0).all()
     assert (points <= np.array(shape) - 1).all()
-    assert len(making.grid_points(shape, 10_000)) == 1
+    assert len(tracers.grid_points(shape, 10_000)) == 1
 
 
 def test_the_time_of_the_slider_is_a_fraction_of_the_interval() -> None:

@@ -27,7 +27,7 @@ def test_svg_and_pdf_keep_text_and_are_the_same_each_time(source, tmp_path):
         first = export(source, tmp_path / f"a.{end}").read_bytes()
         assert first == export(source, tmp_path / f"b.{end}").read_bytes()
     text = (tmp_path / "a.svg").read_text()
-    for word in ("first image", "last image", "stage 1 of 4", "stage 4 of 4", "km/h", "6 h"):
+    for word in ("first frame", "last frame", "stage 1 of 4", "stage 4 of 4", "km/h", "6 h"):
         assert f">{word}</text>" in text, word
     assert (tmp_path / "a.pdf").read_bytes().startswith(b"%PDF")
 

@@ -50,7 +50,7 @@ def test_written_once_and_then_refused(run_like, tmp_path, name):
         return {p: p.read_bytes() for p in files if p.is_file()}
 
     before = state()
-    with pytest.raises(ExportError, match="there already; choose another name") as caught:
+    with pytest.raises(ExportError, match="already exists; choose another name") as caught:
         form.write(run_like.at([0.0, 1.0]), path)
     assert str(caught.value).count(". ") == 0
     assert state() == before

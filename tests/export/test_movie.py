@@ -155,8 +155,8 @@ def test_options_that_cannot_be_met(source, tmp_path):
         ({"colormap": "grey-ish"}, "no colour map"),
         ({"limits": (3, 3)}, "lower and a higher"),
         ({"channel": 2}, "no channel 2"),
-        ({"width": 3}, "width of 3"),
-        ({"arrows": True, "spacing": 0}, "give 1 or more"),
+        ({"width": 3}, "movie width must be 16 to 8192 pixels; got 3"),
+        ({"arrows": True, "spacing": 0}, "must be at least 1 pixel; got 0"),
     ):
         with pytest.raises(ExportError, match=says):
             export(source, tmp_path / "a.mp4", **options)

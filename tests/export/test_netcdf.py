@@ -7,6 +7,7 @@ from dataclasses import replace
 import netCDF4
 import numpy as np
 import pytest
+import rasterio
 import xarray as xr
 
 from napari_latentdyn.errors import ExportError
@@ -148,3 +149,17 @@ def test_without_interval_velocities_are_per_interval(source, tmp_path):
         assert "per interval" in data.velocity_x.attrs["long_name"]
         np.testing.assert_allclose(data.velocity_x, source.velocity[:, 1] * 0.2 * 4, rtol=1e-6)
         np.testing.assert_allclose(data.time, source.times)
+
+
+@pytest.mark.parametrize("form", ["netcdf", "geotiff"])
+def test_reference_systems_that_cannot_be_read(geo_source, tmp_path, form):
+    geo = geo_source.report["inputs"]["first"]["geo"]
+    wkt = rasterio.crs.CRS.from_epsg(32633).to_wkt()
+    # pyproj reads the second, and cannot say it in CF.
+    for broken in ("LOCAL", wkt.replace("latitude_of_origin", "x").replace("Latitude of", "x")):
+        report = {"inputs": {"first": {"geo": geo | {"crs_wkt": broken}}}}
+        there = replace(geo_source, report=report)
+        if form == "netcdf" or broken == "LOCAL":
+            with pytest.raises(ExportError, match="reference system"):
+                export(there, tmp_path / "a", form)
+    assert not list(tmp_path.iterdir())

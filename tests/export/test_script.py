@@ -179,6 +179,11 @@ def test_the_run_folder_of_somebody_else(source, tmp_path, monkeypatch, capsys, 
     main = names_of(script.read_text(encoding="utf-8"))["main"]
     with pytest.raises(SystemExit, match=r"there is no file|is a folder"):
         main([])
+    # Before anything is read.
+    for output in ("x" * 256, "again.py/a", "a\0b", "again.py"):
+        with pytest.raises(SystemExit) as left:
+            main(["-o", output])
+        assert left.value.code == 2
     with pytest.raises(SystemExit) as left:
         main(["--help"])
     assert left.value.code == 0

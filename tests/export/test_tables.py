@@ -45,7 +45,7 @@ def test_every_pixel_but_missing_ones(source, tmp_path):
     velocity[0, :, :3] = np.nan
     table = read(export(replace(source, velocity=velocity), tmp_path / "a.csv", spacing=1))
     assert len(table["stage"]) == 4 * 24 * 36 - 3 * 36
-    with pytest.raises(ExportError, match="give 1 or more"):
+    with pytest.raises(ExportError, match="must be at least 1 pixel; got 0"):
         export(source, tmp_path / "b.csv", spacing=0)
 
 

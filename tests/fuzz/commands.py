@@ -12,14 +12,19 @@ from tests.fuzz.settings import some_name, some_settings_text
 from tests.fuzz.values import Random, pick, some_text
 
 from napari_latentdyn.cli import main
+from napari_latentdyn.cli.export import option_flags
 from napari_latentdyn.cli.flags import flag_of
+from napari_latentdyn.export.registry import FORMATS
 from napari_latentdyn.settings import iter_fields
 
 __all__ = ["try_commands"]
 
 _FLAGS = [flag for name, _ in iter_fields() if (flag := flag_of(name)) is not None]
 _FORMATS = ("csv", "npz", "script", "tracks", "ome-tiff", ".tif", ".nc", "mp4", "figure", "x", "")
-_EXPORT_FLAGS = ("--spacing", "--fps", "--shown", "--limits", "--colormap", "--scale", "--dpi")
+_EXPORT_FLAGS = {
+    form.name: [flag for flag, (_, takers) in option_flags().items() if form in takers]
+    for form in FORMATS
+}
 
 
 def try_commands(random: Random, folder: Path, made: Path) -> str:
@@ -43,7 +48,8 @@ def try_commands(random: Random, folder: Path, made: Path) -> str:
     text = told.getvalue()
     assert "Traceback" not in text, text
     if code == 0:
-        out.getvalue().encode("utf-8")
+        # Names that are no UTF-8 go back to the system as they came.
+        out.getvalue().encode("utf-8", "surrogateescape")
         return ""
     assert code == 2, f"exit code {code} of {argv}: {text[-300:]}"
     sentence = text.rstrip("\n").rpartition("\n")[2]
@@ -52,26 +58,28 @@ def try_commands(random: Random, folder: Path, made: Path) -> str:
 
 
 def _some_command(random: Random) -> list[str]:
-    what = int(random.integers(12))
+    what = int(random.integers(20))
     if what == 0:
         return [some_text(random) for _ in range(int(random.integers(4)))]
     if what == 1:
         return ["info", *_noise(random, 0.5)]
-    if what in (2, 3):
-        return ["export", _some_path(random), *_output(random), *_export_flags(random)]
-    if what == 4:
+    if what in (2, 3, 12, 13, 14):
+        run = "run" if random.random() < 0.8 else _some_path(random)
+        return ["export", run, *_output(random), *_export_flags(random)]
+    if what in (4, 15):
+        run = "run" if random.random() < 0.8 else _some_path(random)
         times = _flag(random, ("--times", "--frames", "--device", "-o"))
-        return ["apply", _some_path(random), *times, *_noise(random, 0.3)]
-    if what == 5:
+        return ["apply", run, *times, *_noise(random, 0.1)]
+    if what in (5, 16):
         return ["run", "--resume", _some_path(random), *_settings(random), *_noise(random, 0.3)]
-    if what == 6:
+    if what in (6, 17):
         methods = ["--methods", some_text(random)] if random.random() < 0.6 else []
         truth = ["--truth", _some_path(random)] if random.random() < 0.4 else []
         truth += ["--truth-times", some_text(random)] if random.random() < 0.3 else []
         images = _some_pair(random)
         return ["compare", *images, *_output(random), *methods, *truth, *_settings(random)]
     if what == 7:
-        return ["demo", "--no-view", *_output(random), "--preset", some_text(random)]
+        return ["demo", "--no-view", *_output(random), "--preset", f"x{some_text(random)}"]
     mask = ["--mask", _some_path(random), _some_path(random)] if random.random() < 0.2 else []
     file = ["--settings", _some_path(random, ("s.json",))] if random.random() < 0.3 else []
     preset = ["--preset", some_text(random)] if random.random() < 0.1 else []
@@ -113,14 +121,22 @@ def _output(random: Random) -> list[str]:
 
 
 def _export_flags(random: Random) -> list[str]:
-    form = ["--to", str(pick(random, _FORMATS))] if random.random() < 0.7 else []
-    return [*form, *_flag(random, (*_EXPORT_FLAGS, "--times", "--frames", "--device"))]
+    times = _flag(random, ("--times", "--frames", "--device"))
+    if random.random() < 0.3:
+        return ["--to", str(pick(random, _FORMATS)), *times]
+    name = str(pick(random, list(_EXPORT_FLAGS)))
+    known = _EXPORT_FLAGS[name] or ["--spacing"]
+    option = _flag(random, tuple(known))
+    if option and option[0] == "--limits":
+        option.append(str(pick(random, ("0", "1", "nan", "x"))))
+    return ["--to", name, *option, *(times if random.random() < 0.4 else [])]
 
 
 def _flag(random: Random, flags: tuple[str, ...]) -> list[str]:
     if random.random() < 0.3:
         return []
-    values = ("0.5", "0,0.5,1", "3", "-1", "0.2,nan", "cpu", "1e9", "2,", some_text(random))
+    values = ("0.5", "0,0.5,1", "3", "0", "-1", "0.2,nan", "cpu", "1e9", "2,", "999999999999")
+    values = (*values, some_text(random))
     return [str(pick(random, flags)), str(pick(random, values))]
 
 

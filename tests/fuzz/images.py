@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 import tifffile
+from napari.layers import Layer
 from tests.fuzz.values import Random, mutate_bytes, pick, some_text
 
 from napari_latentdyn.core.images import read_image, read_mask, read_stack
+from napari_latentdyn.io.image_reader import get_image_reader
 
 __all__ = ["make_images", "try_images"]
 
@@ -48,7 +50,7 @@ def make_images(folder: Path) -> None:
         imageio.imwrite(folder / f"colours.{suffix}", colours)
     imageio.imwrite(folder / "deep.png", stack[0, 0])
     profile = {"driver": "GTiff", "width": 24, "height": 20, "count": 2, "dtype": "float32"}
-    place = rasterio.transform.from_origin(400000, 7000000, 40, 40)
+    place = rasterio.Affine(40, 0, 400000, 0, -40, 7000000)
     with rasterio.open(
         folder / "place.tif", "w", **profile, crs="EPSG:32633", transform=place, nodata=-9999
     ) as file:
@@ -85,6 +87,11 @@ def try_images(random: Random, folder: Path, made: Path) -> None:
             broken = broken.with_suffix(str(pick(random, _SUFFIXES)))
         broken.write_bytes(content)
     picked = str(pick(random, _PICKED)) if random.random() < 0.95 else f":{some_text(random)}"
+    if random.random() < 0.3:
+        reader = get_image_reader(str(broken))
+        for data, meta, layer_type in reader(str(broken)) if reader is not None else ():
+            Layer.create(data, meta, layer_type)
+        return
     read: Any = pick(random, (read_image, read_image, read_stack, read_mask))
     found = read(f"{broken}{picked}")
     array = found if isinstance(found, np.ndarray) else found.array

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import resource
 import shutil
 import sys
@@ -84,6 +85,8 @@ def fuzz(
     queue = [(k, i) for k, share in chosen.items() for i in range(round(count * share / whole))]
     queue = [only] if only else queue
     outcome = Outcome()
+    # Every thread would reserve address space of its own, which is no memory.
+    os.environ["MALLOC_ARENA_MAX"] = "1"
     with tempfile.TemporaryDirectory(prefix="fuzz-") as place:
         child: _Child | None = None
         began = time.monotonic()
@@ -191,6 +194,9 @@ def _try(
 ) -> tuple[str, str]:
     from napari_latentdyn.errors import UserError
 
+    printed: list[str] = []
+    # What Python prints as "Exception ignored in" with a traceback.
+    sys.unraisablehook = lambda args: printed.append(f"{args.object}: {args.exc_value!r}")
     try:
         told = way(random, folder)
     except UserError as error:
@@ -201,6 +207,8 @@ def _try(
         own = [f"{Path(f.filename).name}:{f.lineno}" for f in where][-6:]
         text = str(error) if isinstance(error, AssertionError) else repr(error)
         return "failed", f"{text[:300]} at {' > '.join(own)}"
+    if printed:
+        return "failed", f"printed a traceback: {printed[0][:300]}"
     if not told:
         return "done", ""
     problem = _problem(str(told))
@@ -209,7 +217,7 @@ def _try(
 
 def _problem(sentence: str) -> str | None:
     """Return what is wrong with a sentence for the user."""
-    if "\n" in sentence or not sentence.endswith((".", "?")):
+    if "\n" in sentence or not sentence.endswith((".", "?")) or sentence.endswith(".."):
         return "not one sentence"
     if len(sentence) > _LONGEST:
         return f"{len(sentence)} letters long"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import subprocess
 import sys
 import textwrap
@@ -262,3 +263,22 @@ def test_integers_with_thousands_of_digits_have_no_traceback(tmp_path: Path, sav
         )
         (folder / "report.json").write_text(text)
         refusal(read_run, folder)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+@pytest.mark.parametrize("name", ["frames.ome.tif", "fields.npz", "settings.json", "report.json"])
+def test_a_file_that_has_no_end_is_not_waited_for(
+    tmp_path: Path, save: Save, name: str, kind: str
+) -> None:
+    folder = save(tmp_path / "run")
+    (folder / name).unlink()
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    if name != "report.json":
+        refit(folder)
+    assert contents_of(folder) == "run"
+    assert len(refusal(read_run, folder)) < 500

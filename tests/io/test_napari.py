@@ -20,6 +20,7 @@ from napari.errors import MultipleReaderError, ReaderPluginError
 from napari.layers import Layer, Vectors
 from qtpy.QtWidgets import QFileDialog
 
+from napari_latentdyn.arrows import full_vectors
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.io import images
 from napari_latentdyn.layers import METADATA_KEY, Placement, update_or_add
@@ -268,9 +269,11 @@ class TestVectors:
             rows = list(csv.DictReader(file))
         assert len(rows) == len(vectors.data)
         columns = {name: np.array([float(row[name]) for row in rows]) for name in rows[0]}
+        # The table has the whole motion, though arrows are drawn within the image.
+        whole = full_vectors(vectors.data, vectors.features)
         for axis, name in enumerate("tyx"):
             np.testing.assert_array_equal(np.float32(columns[name]), vectors.data[:, 0, axis])
-            np.testing.assert_array_equal(np.float32(columns[f"d{name}"]), vectors.data[:, 1, axis])
+            np.testing.assert_array_equal(np.float32(columns[f"d{name}"]), whole[:, 1, axis])
         np.testing.assert_array_equal(columns["stage"], vectors.features["stage"])
         np.testing.assert_allclose(
             columns["speed"], np.hypot(columns["dy"], columns["dx"]), rtol=1e-5
@@ -331,7 +334,7 @@ class TestFolders:
         arrows = opened.layers[1]
         assert (arrows.length, arrows.edge_width) == (vectors.length, vectors.edge_width)
         np.testing.assert_allclose(arrows.edge_color, vectors.edge_color, atol=1e-6)
-        assert list(arrows.features) == ["speed", "direction", "stage"]
+        assert list(arrows.features) == ["speed", "direction", "stage", "confidence"]
         again = opened.layers[3]
         assert (again.colormap.name, list(again.contrast_limits)) == ("magma", [0, 1])
         assert opened.layers[5].rgb

@@ -134,7 +134,7 @@ def test_colours() -> None:
     assert plain.note == ""
     stack = snapshot(Image(data, rgb=True), (2, 0, 0))
     np.testing.assert_array_equal(stack.array, data[2, ..., :3])
-    assert "transparency is left out" in stack.note
+    assert "ignoring transparency" in stack.note
     assert "frame 3 of 4" in stack.note
 
 

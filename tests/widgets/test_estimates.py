@@ -51,6 +51,7 @@ def test_a_short_run_tells_the_time_of_a_long_one(
     """93 s for 3 steps are not half an hour for 60: 80 s are matching, 10 s setting up."""
     _, panel = open_window(*images, fit=TimedFit())
     put(panel, {"model.initial_fields": "matched", "training.steps": 3})
+    put(panel, {"training.stop_early": False})
     estimate = control(panel, "estimate")
     qtbot.waitUntil(lambda: "guess" in estimate.toolTip())
     run(qtbot, panel)
@@ -59,6 +60,20 @@ def test_a_short_run_tells_the_time_of_a_long_one(
     least, longest = told(panel)
     assert 90 <= least < 80 + 60 < longest <= 240
     assert "earlier runs" in estimate.toolTip()
+
+
+def test_a_training_that_may_end_early_may_take_less(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images, fit=TimedFit())
+    put(panel, {"model.initial_fields": "matched", "training.steps": 40})
+    run(qtbot, panel)
+    put(panel, {"training.steps": 400, "training.seed": 1})
+    qtbot.waitUntil(lambda: told(panel)[1] > 400)
+    # A quarter of the steps is the least.
+    assert told(panel)[0] < 80 + 100
+    put(panel, {"training.stop_early": False})
+    qtbot.waitUntil(lambda: told(panel)[0] > 300)
 
 
 def test_a_training_that_goes_on_takes_only_what_is_left(

@@ -81,9 +81,11 @@ def test_a_preview_trains_nothing_and_says_what_comes_next(
     run(qtbot, panel, "preview")
     text, severity = status(panel)
     assert text.startswith("Preview ready (")
-    assert text.endswith("). Press Train to refine it.")
+    answer, _, arrows = text.rpartition(" Arrows ")
+    assert answer.endswith("). Press Train to refine it.")
     assert severity == "info"
-    assert all(is_one_sentence(f"{part}.") for part in text.removesuffix(".").split(". "))
+    assert all(is_one_sentence(f"{part}.") for part in answer.removesuffix(".").split(". "))
+    assert "x their length" in arrows
     (frames,), (fields,) = made(viewer, "frames"), made(viewer, "fields")
     assert frames.data.shape == (3, 48, 48), "as many stages as the form says"
     assert np.isfinite(frames.data).all()
@@ -232,7 +234,7 @@ def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
     qtbot.waitUntil(lambda: idle(panel), timeout=10_000)
     run(qtbot, panel, "preview")
     assert train_button(panel).text() == "Continue"
-    assert "Go on" in train_button(panel).toolTip()
+    assert "Continue the last training" in train_button(panel).toolTip()
     learned = control(panel, "loss_plot").points("match")[0]
     run(qtbot, panel)
     assert fake.calls[-1][2] == learned[-1]

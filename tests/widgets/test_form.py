@@ -15,7 +15,7 @@ from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.widgets.form import SettingsForm
-from napari_latentdyn.widgets.wording import common_name, preset_of, with_preset
+from napari_latentdyn.widgets.wording import about, common_name, preset_of, with_preset
 
 positive = st.floats(1e-12, 1.0)
 # Numbers below 1e-300 have more digits than a box of Qt keeps.
@@ -211,3 +211,24 @@ def _wheel(target: QWidget) -> QWheelEvent:
         Qt.ScrollPhase.NoScrollPhase,
         False,
     )
+
+
+def test_lists_show_plain_words_and_keep_the_values_of_files(qtbot: Any) -> None:
+    form = SettingsForm()
+    qtbot.addWidget(form)
+    box = form.editor("model.weighting")
+    assert box.currentText() == "by prediction of hidden blocks"
+    assert form.value().model.weighting == "held_out"
+    box.setCurrentText("all equal")
+    assert form.value().model.weighting == "equal"
+    assert [box.itemText(i) for i in range(box.count())] == [
+        "all equal",
+        "by prediction of hidden blocks",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.0, "under 1 s"), (0.9, "under 1 s"), (2, "about 2 s")]
+)
+def test_an_estimate_is_never_zero_seconds(seconds: float, text: str) -> None:
+    assert about(seconds).replace("\u00a0", " ") == text

@@ -6,6 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Generator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +64,42 @@ def test_training_shows_itself_and_ends(open_window: Open, images: Images, qtbot
     assert control(panel, "train", QPushButton).text() == "Train"
     assert names(viewer) == ["image 0", "image 1", "image frames", "image motion"]
     np.testing.assert_array_equal(viewer.layers["image frames"].data[0], images[0])
+
+
+def test_what_training_did_is_told_in_one_number(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    """The plot and the status line say what motion explains, before, meanwhile and after."""
+    said: list[str] = []
+
+    def scripted(pair: Any, settings: Any, **options: Any) -> Generator[Progress, None, Any]:
+        training = FakeFit(pause=0.05)(pair, settings, **options)
+        while True:
+            try:
+                done = next(training)
+            except StopIteration as end:
+                dynamics = end.value
+                break
+            now = 0.552 + 0.012 * done.step / done.total
+            said.append(status(panel)[0])
+            yield replace(done, agreement_before=0.552, agreement=now)
+        agreement = {"before": 0.552, "after": 0.564, "hidden": True}
+        dynamics.report["agreement"] = agreement
+        return dynamics
+
+    _, panel = open_window(*images, fit=scripted)
+    put(panel, {"training.steps": 20})
+    run(qtbot, panel)
+    assert re.search(r"step \d+ of 20; motion explains 5[56]\.\d % \(55\.2 % before", said[-1])
+    text = status(panel)[0]
+    assert text.startswith("Done: 20 steps in ")
+    assert "motion explains 56.4 % of the difference between the images" in text
+    assert "before training it was 55.2 %" in text
+    plot = control(panel, "loss_plot", LossPlot)
+    qtbot.waitUntil(lambda: len(plot.agreement.curve.getData()[0]) == 20)
+    assert plot.agreement.isVisibleTo(plot)
+    low, high = plot.agreement.getPlotItem().viewRange()[1]
+    assert 54.5 < low < 55.2 < 56.4 < high < 57.5, "a change by 1.2 % fills the axis"
 
 
 def test_a_training_that_no_longer_improves_is_done(
@@ -183,7 +220,7 @@ def test_continue_after_the_images_changed_begins_anew_and_says_so(
     viewer.layers["image 0"].data[5:9] = 77
     run(qtbot, panel)
     assert fake.calls[1][2] is None
-    assert "images had changed" in status(panel)[0]
+    assert "The images changed, so training restarted." in status(panel)[0]
 
 
 def test_a_second_training_is_refused_while_one_runs(
@@ -336,6 +373,30 @@ def test_a_preset_leaves_the_wish_for_confidence_alone(
     assert fit.calls[0][1].output.confidence is True
 
 
+def test_a_cancel_before_training_says_that_nothing_was_trained(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    _, panel = open_window(*images, fit=FakeFit(gate=threading.Event()))
+    press(qtbot, panel, "train")
+    press(qtbot, panel, "cancel")
+    assert status(panel)[0] == "Stopping… Nothing has been trained yet."
+    qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
+
+
+def test_two_images_are_ready_by_name_and_none_are_asked_for(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit())
+    assert status(panel) == (
+        "Ready: image 0 → image 1. Press Preview for a quick answer, or Train.",
+        "info",
+    )
+    viewer.layers["image 1"].name = "tuesday"
+    assert status(panel)[0].startswith("Ready: image 0 → tuesday. ")
+    viewer.layers.clear()
+    assert status(panel)[0].startswith("Choose the first image")
+
+
 def test_another_choice_forgets_what_was_said_of_the_last(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:
@@ -346,5 +407,36 @@ def test_another_choice_forgets_what_was_said_of_the_last(
     assert status(panel)[0].startswith("Done")
     choose(panel, "last_image", "image 2")
     text, severity = status(panel)
-    assert text == "Press Preview for a first answer, or Train to learn these two images."
+    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer, or Train."
     assert severity == "info"
+
+
+def test_arrows_without_texture_are_hidden_and_their_scale_is_told(
+    open_window: Open, qtbot: Any
+) -> None:
+    """Half of the scene drifts, the other half is flat: nothing tells whether that moves."""
+    first, last = (np.full((48, 96), 120, np.uint8) for _ in range(2))
+    random = np.random.default_rng(3)
+    wide = random.integers(0, 250, (60, 60)).astype(float)
+    for axis in (0, 1):
+        wide = sum(np.roll(wide, s, axis) for s in (-1, 0, 1)) / 3
+    first[:, :48], last[:, :48] = wide[4:52, 4:52], wide[2:50, 1:49]
+    viewer, panel = open_window(first, last)
+    run(qtbot, panel, "preview")
+    (arrows,) = made(viewer, "fields")
+    starts = arrows.data[:, 0, 1:]
+    assert 20 < starts[:, 1].max() < 60
+    told = re.search(r"Arrows ([\d.]+) x their length; (\d+) % hidden", status(panel)[0])
+    assert told is not None, status(panel)[0]
+    assert float(told[1]) == arrows.length
+    assert 35 < int(told[2]) < 55
+    heads = starts + arrows.length * arrows.data[:, 1, 1:]
+    assert heads.min() >= -0.5 - 1e-3
+    assert (heads.max(axis=0) <= np.array([47.5, 95.5]) + 1e-3).all()
+    # Who wants them all switches that off.
+    put(panel, {"output.hide_doubtful": False})
+    run(qtbot, panel, "preview")
+    (arrows,) = made(viewer, "fields")
+    assert arrows.data[:, 0, 2].max() > 90
+    assert "hidden" not in status(panel)[0]
+    assert f"Arrows {arrows.length:g} x their length." in status(panel)[0]

@@ -208,7 +208,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
     viewer.add_image(clear, name="clear", rgb=True)
     fake.gate = threading.Event()
     press(qtbot, panel, "train")
-    assert "transparency is left out" in status(panel)[0]
+    assert "ignoring transparency" in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     assert fake.calls[0][0].first.shape == fake.calls[0][0].last.shape == (3, 48, 48)

@@ -90,7 +90,7 @@ def test_disk_full_or_read_only(
     answer(elsewhere)
     save_as(panel, kind)
     assert elsewhere.exists()
-    assert status(panel) == (f"Saved as {elsewhere}.", "info")
+    assert status(panel) == (f"Saved to {elsewhere}.", "info")
 
 
 def test_what_is_there_is_replaced_only_after_a_yes(

@@ -15,6 +15,8 @@ from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QScrollArea
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
+    PLUGIN,
+    TINY,
     FakeFit,
     control,
     failed,
@@ -46,19 +48,40 @@ def begin_endless(qtbot: Any, panel: Any) -> None:
     qtbot.waitUntil(lambda: control(panel, "progress").value() >= 2, timeout=30_000)
 
 
+def close_dock(qtbot: Any, panel: Any) -> None:
+    close = panel.parent().titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
+    qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+
+
 def test_dock_closed_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
     viewer, panel = open_window(*images, fit=fake)
     begin_endless(qtbot, panel)
-    dock = panel.parent()
-    close = dock.titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
-    qtbot.mouseClick(close, Qt.MouseButton.LeftButton)
+    close_dock(qtbot, panel)
     qtbot.waitUntil(fake.done.is_set, timeout=5000)
     assert no_worker_left()
     qtbot.wait(300)
     assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
     for image, layer in zip(images, viewer.layers, strict=True):
         np.testing.assert_array_equal(layer.data, image)
+
+
+def test_viewer_closes_after_a_dock_was_closed_and_opened_again(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    """napari asks every worker that it ever started to quit."""
+    viewer, panel = open_window(*images, fit=FakeFit(), show=True)
+    run(qtbot, panel, "preview")
+    close_dock(qtbot, panel)
+    deleted = weakref.ref(panel)
+    del panel
+    qtbot.waitUntil(lambda: gc.collect() >= 0 and deleted() is None)
+    _, again = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    put(again, TINY)
+    run(qtbot, again, "preview")
+    # An error in a close event would abort the process, and fails this test.
+    viewer.close()
+    assert QThreadPool.globalInstance().waitForDone(5000)
 
 
 def test_another_viewer_that_closes_does_not_leave_this_one_stuck(
@@ -243,7 +266,7 @@ def test_small_screen(open_window: Open, images: Images, qtbot: Any) -> None:
         (MemoryError(), "smaller batch"),
         (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller batch"),
         (OutOfMemoryError("the memory of the GPU is too small."), "memory of the GPU"),
-        (FitError("the loss is no number any more: lower the learning rate."), "lower the"),
+        (FitError("the loss became NaN after 3 steps; lower the learning rate."), "lower the"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

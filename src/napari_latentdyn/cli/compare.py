@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -33,9 +34,11 @@ from napari_latentdyn.core.methods import (
     Truth,
     assess,
     describe_method,
+    describe_result,
     list_methods,
 )
 from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.runfolder import read_report
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.settings import Settings
 
@@ -47,17 +50,21 @@ def compare(arguments: argparse.Namespace) -> int:
     line = ProgressLine(quiet=arguments.quiet)
     methods = _chosen(arguments, line.note)
     settings = settings_from(arguments, Settings())
-    if arguments.truth_times is not None and arguments.truth is None:
+    images = settings.images
+    interval = (images.interval, images.interval_unit) if images.interval else None
+    given = arguments.truth is not None
+    if arguments.truth_times is not None and not given:
         raise UsageError("--truth-times are the times of true frames; give these with --truth.")
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
+    methods = [*(_result(folder, arguments.result) for folder in arguments.result), *methods]
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
     pair, files = read_pair(arguments, settings)
-    truth = read_truth(arguments.truth, moments, pair, settings) if arguments.truth else None
+    truth = read_truth(arguments.truth, moments, pair, settings) if given else None
     times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:
-        (line.note if truth.doubtful else line.tell)(truth.describe())
+        (line.note if truth.doubtful else line.tell)(truth.describe(interval))
 
-    source = Path(arguments.truth).name if arguments.truth else None
+    source = Path(arguments.truth).name if given else None
     comparison = Comparison(pair, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:
@@ -100,7 +107,10 @@ def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[
     MissingLibraryError
         If one that was asked for by its name needs a library that is missing.
     """
-    asked = [name.strip() for name in arguments.methods.split(",") if name.strip()]
+    given = arguments.methods
+    if given is None:
+        given = "dissolve,flow" if arguments.result else "dissolve,flow,standard"
+    asked = [name.strip() for name in given.split(",") if name.strip()]
     if not asked:
         raise UsageError("--methods takes the names of methods, such as dissolve,standard.")
     groups = {"all": [info.name for info in list_methods()], "baselines": list(BASELINES)}
@@ -114,6 +124,25 @@ def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[
         info.require()
         chosen.append(info)
     return chosen
+
+
+def _result(folder: str, folders: list[str]) -> MethodInfo:
+    """Return a run folder as a method, whose files are named after the folder.
+
+    Raises
+    ------
+    UsageError
+        If two folders have the same name.
+    RunFolderError
+        If it is no run folder.
+    """
+    from napari_latentdyn.core.dynamics import Dynamics
+
+    path = Path(folder).expanduser().absolute()
+    if [Path(one).expanduser().absolute().name for one in folders].count(path.name) > 1:
+        raise UsageError(f"--result takes run folders of different names; got {path.name} twice.")
+    read_report(path)
+    return describe_result(f"result-{path.name}", path.name, partial(Dynamics.load, path))
 
 
 def _one(

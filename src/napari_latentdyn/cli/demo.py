@@ -13,6 +13,8 @@ from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.runs import run_pair
 from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.paths import output_path
+from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.samples import (
     SEA_ICE_FILE,
@@ -32,7 +34,7 @@ def demo(arguments: argparse.Namespace) -> int:
         "images.interval_unit": SEA_ICE_INTERVAL["unit"],
     }
     settings = settings_from(arguments, given=interval)
-    folder = Path(arguments.output).expanduser().absolute()
+    folder = output_path(arguments.output, RunFolderError)
     if not arguments.overwrite and _is_done(folder, settings):
         sys.stderr.write("The demo has run before (--overwrite runs it again); its result is in:\n")
         sys.stdout.write(f"{folder}\n")

@@ -11,8 +11,9 @@ import numpy as np
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
-from napari_latentdyn.cli.output import check_place
+from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
+from napari_latentdyn.core.paths import check_writable, output_path
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.registry import FORMATS, Format, find_format
 from napari_latentdyn.export.source import Source
@@ -36,16 +37,17 @@ def option_flags() -> dict[str, tuple[Any, list[Format]]]:
 def export(arguments: argparse.Namespace) -> int:
     """Write a run in one or several formats."""
     chosen = _chosen(arguments)
+    output = output_path(arguments.output, UsageError)
     options = _options(arguments, [form for form, _ in chosen])
-    source = Source.from_run(arguments.folder)
+    source = Source.from_run(run_folder(arguments.folder))
     times = _times(arguments)
-    targets = _targets(arguments, chosen, source)
+    targets = _targets(arguments, output, chosen, source)
     for (form, _), target in zip(chosen, targets, strict=True):
         problem = form.problem(source)
         if problem is not None:
             raise UsageError(problem)
         check_free(target, overwrite=arguments.overwrite, is_ours=form.is_ours())
-        check_place(target)
+        check_writable(target, UsageError, folder=form.folder)
     if not source.report.get("frames_complete", True) and times is None:
         sys.stderr.write(
             "The run holds only the frames of the two ends; choose others with --times or "
@@ -124,6 +126,8 @@ def _chosen(arguments: argparse.Namespace) -> list[tuple[Format, str]]:
     if arguments.output is None:
         raise UsageError("export needs -o PATH, the file to write, or a folder for several.")
     asked = [part for text in arguments.to for part in text.split(",") if part.strip()]
+    if arguments.to and not asked:
+        raise UsageError("--to takes the name of a format, such as mp4.")
     if not asked:
         try:
             return [find_format(Path(arguments.output).name)]
@@ -146,7 +150,7 @@ def _options(arguments: argparse.Namespace, forms: list[Format]) -> dict[str, An
             continue
         if not any(form in takers for form in forms):
             named = ", ".join(form.name for form in takers)
-            raise UsageError(f"{flag} says nothing to {forms[0].name}; it is for {named}.")
+            raise UsageError(f"{forms[0].name} does not use {flag}; it is for {named}.")
         options[option.name] = _value(flag, option, given[option.name])
     return options
 
@@ -175,9 +179,10 @@ def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64
             between = int(arguments.frames)
         except ValueError:
             between = -1
-        if between < 0:
+        if not 0 <= between <= 10_000:
             raise UsageError(
-                f"--frames takes the number of frames in between, not '{arguments.frames}'."
+                "--frames takes the number of frames in between, up to 10000, not "
+                f"'{arguments.frames}'."
             )
         return np.linspace(0.0, 1.0, between + 2)
     if arguments.times is None:
@@ -195,10 +200,12 @@ def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def _targets(
-    arguments: argparse.Namespace, chosen: list[tuple[Format, str]], source: Source
+    arguments: argparse.Namespace,
+    output: Path,
+    chosen: list[tuple[Format, str]],
+    source: Source,
 ) -> list[Path]:
-    output = Path(arguments.output).expanduser().absolute()
-    if output.resolve() == Path(arguments.folder).expanduser().resolve():
+    if output.resolve() == source.folder:
         raise UsageError(
             f"{arguments.output} is the folder of the run itself; give -o the name of a file, or "
             "of another folder."

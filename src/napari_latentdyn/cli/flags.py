@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import argparse
 import typing
-from pathlib import Path
 from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.core.paths import input_folder
+from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.run import STARTS
 
@@ -19,6 +20,7 @@ _NAMES = {"patches.size": "--patch-size"}
 #: Settings of layers and of the window, which a run without a window seldom needs.
 _WINDOW_ONLY = {
     "output.arrow_spacing",
+    "output.hide_doubtful",
     "output.confidence",
     "output.keep_previous",
     "output.latents",
@@ -118,7 +120,7 @@ def settings_from(
     asked = [_from_flags(arguments), _from_assignments(arguments)]
     layers = list(asked)
     if base is None:
-        base = Settings.preset(arguments.preset) if arguments.preset else Settings()
+        base = Settings() if arguments.preset is None else Settings.preset(arguments.preset)
         if arguments.settings is not None:
             layers.insert(0, _named_in(Settings.from_json(arguments.settings)))
     changes: dict[str, Any] = dict(given or {})
@@ -132,13 +134,22 @@ def settings_from(
     source = settings.training.start_from
     if source not in STARTS:
         # The settings are written beside the run, and are read from other places, too.
-        whole = str(Path(source).expanduser().absolute())
-        settings = settings.updated({"training.start_from": whole})
+        settings = settings.updated({"training.start_from": _start(source)})
     if settings.images.interval is None and any("images.interval_unit" in said for said in asked):
         raise UsageError(
             "--interval-unit is the unit of the time between the images; give this with --interval."
         )
     return settings
+
+
+def _start(source: str) -> str:
+    def problem(sentence: str) -> SettingsError:
+        return SettingsError(
+            f"{sentence.rstrip('.')}; training.start_from takes prior, scratch, or the folder of a "
+            "run."
+        )
+
+    return str(input_folder(source, problem, what="the folder of a run").absolute())
 
 
 def _fitting_stride(base: Settings, changes: dict[str, Any]) -> dict[str, Any]:

@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_latentdyn.core.paths import check_writable, input_folder, named, output_path
 from napari_latentdyn.errors import RunFolderError
 
-__all__ = ["check_place", "check_target"]
+__all__ = ["check_target", "run_folder"]
+
+
+def run_folder(name: str) -> Path:
+    """Return the absolute path of a folder that is to be read.
+
+    Raises
+    ------
+    RunFolderError
+        If there is no such folder, or it cannot be read.
+    """
+    return input_folder(name, RunFolderError, what="the folder of a run").absolute()
 
 
 def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path], bool]) -> Path:
@@ -28,37 +39,19 @@ def check_target(folder: str | Path, *, overwrite: bool, is_ours: Callable[[Path
     RunFolderError
         If the folder is in use or cannot be written.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_path(folder, RunFolderError)
     if target.exists() and not target.is_dir():
-        raise RunFolderError(f"{target} is a file; choose the name of a new folder.")
-    if target.is_dir() and any(target.iterdir()):
+        raise RunFolderError(f"{named(target)} is a file; choose the name of a new folder.")
+    if target.is_dir() and any(input_folder(target, RunFolderError).iterdir()):
         if not is_ours(target):
             raise RunFolderError(
-                f"the folder {target} holds other things and is left as it is; choose a new or "
-                "empty folder."
+                f"the folder {named(target)} holds other things and is left as it is; choose a new "
+                "or empty folder."
             )
         if not overwrite:
             raise RunFolderError(
-                f"the folder {target} already holds results; choose another one or allow "
+                f"the folder {named(target)} already holds results; choose another one or allow "
                 "--overwrite."
             )
-    check_place(target)
+    check_writable(target, RunFolderError, folder=True)
     return target
-
-
-def check_place(target: Path) -> None:
-    """Try whether something can be written where `target` is to be.
-
-    Raises
-    ------
-    RunFolderError
-        If not.
-    """
-    above = next(parent for parent in target.resolve().parents if parent.exists())
-    try:
-        # Asking for permission is not enough: network drives answer yes and refuse to write.
-        Path(tempfile.mkdtemp(prefix=f".{target.name}.", dir=above)).rmdir()
-    except OSError as error:
-        raise RunFolderError(
-            f"the folder {above} cannot be written ({error.strerror}); choose another place."
-        ) from None

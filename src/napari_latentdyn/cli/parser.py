@@ -31,10 +31,10 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = Parser(
         prog="napari-latentdyn",
-        description="Learn what happened between two images of one scene.",
+        description="Find the motion between two images of one scene.",
         epilog="Results go to disk, progress to standard error. Exit codes: 0 the results are "
-        "complete, 1 the run failed, 2 wrong input, 130 interrupted and 143 terminated (what was "
-        "learned is kept).",
+        "complete, 1 the run failed, 2 wrong input, 130 interrupted and 143 terminated (the "
+        "training so far is kept).",
         allow_abbrev=False,
     )
     parser.add_argument("--version", action=_Version, help="show the version and leave")
@@ -147,9 +147,9 @@ def _add_run(commands: Any) -> None:
         "FIRST LAST -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
         "runs:run",
         "find the motion between two images and write a run folder",
-        "Ctrl-C stops the training, and what was learned is written and marked; "
-        "--resume goes on from there. While frames are drawn, Ctrl-C leaves it at those of the two "
-        "ends; apply makes the others.",
+        "Ctrl-C stops the training and saves the result so far, marked as stopped; --resume "
+        "continues it. During the computation of frames, Ctrl-C saves only those of the two ends; "
+        "apply computes the others.",
     )
     _add_pair(parser, optional=True)
     _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
@@ -205,11 +205,17 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--methods",
         metavar="A,B,..",
-        default="dissolve,flow,standard",
         help="dissolve (cross-dissolve), flow and dis (TV-L1 and DIS optical flow from both "
         "sides), advection (of the images themselves), transport and transport-entropic (optimal "
         "transport), quick, standard, accurate, paper (our presets); baselines takes all without "
-        "training, all takes all (default: %(default)s)",
+        "training, all takes all (default: dissolve,flow,standard; with --result dissolve,flow)",
+    )
+    parser.add_argument(
+        "--result",
+        metavar="RUN",
+        action="append",
+        default=[],
+        help="run folder of the same two images, compared without training again; may be repeated",
     )
     add_setting_flags(parser, presets=False)
 

@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from napari_latentdyn.core.evidence import agreement_note
+
 if TYPE_CHECKING:
     from napari_latentdyn.core.fit import Progress
 
@@ -50,6 +52,8 @@ class ProgressLine:
         """Show the progress of a fit."""
         loss = progress.losses.get("total")
         note = f"loss {loss:.4g}" if loss is not None else ""
+        if told := agreement_note(progress.agreement_before, progress.agreement):
+            note = f"{told}  {note}"
         if progress.phase == "prepare":
             note = progress.message
         self.step(progress.phase, progress.step, progress.total, note)

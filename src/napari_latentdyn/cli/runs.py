@@ -12,12 +12,13 @@ from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible, learn, write
-from napari_latentdyn.cli.output import check_target
+from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.core import runfolder
 from napari_latentdyn.core.images import ImageFile, read_image, read_mask
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.errors import PairError, Stopped
+from napari_latentdyn.core.paths import absolute
+from napari_latentdyn.errors import PairError, RunFolderError, Stopped
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings, parse_value
 
@@ -93,7 +94,7 @@ def run_pair(
 
 def apply(arguments: argparse.Namespace) -> int:
     """Make frames at other times from a run folder."""
-    source = Path(arguments.folder).expanduser().absolute()
+    source = run_folder(arguments.folder)
     report = runfolder.read_report(source)
     settings = runfolder.read_run(source).settings
     chosen = _asked(arguments)
@@ -200,7 +201,7 @@ def _resume(arguments: argparse.Namespace) -> int:
         raise UsageError(
             "--resume goes on with the settings of the run folder; change single ones with flags."
         )
-    source = Path(arguments.resume).expanduser().absolute()
+    source = run_folder(arguments.resume)
     report = runfolder.read_report(source)
     earlier = runfolder.read_run(source).settings
     settings = settings_from(arguments, earlier)
@@ -214,14 +215,16 @@ def _resume(arguments: argparse.Namespace) -> int:
         if settings.get(name) != earlier.get(name):
             raise UsageError(
                 f"{name} cannot change when a training goes on, because its initial fields were "
-                f"found with {earlier.get(name)}; leave it as it is, or run anew."
+                f"found with {earlier.get(name)}; keep it, or run again without --resume."
             )
     target, overwrite = _target_beside(source, arguments)
     from napari_latentdyn.core.dynamics import Dynamics
 
     dynamics = Dynamics.load(source)
     if dynamics.checkpoint is None:
-        raise UsageError(f"the run in {source} holds no state to go on from; run anew.")
+        raise UsageError(
+            f"the run in {source} holds no state to resume from; run again without --resume."
+        )
     return run_pair(
         dynamics.pair,
         settings,
@@ -236,7 +239,7 @@ def _resume(arguments: argparse.Namespace) -> int:
 
 def _target_beside(source: Path, arguments: argparse.Namespace) -> tuple[Path, bool]:
     """Return the folder to write, by default the one that was read, and whether it may go."""
-    output = source if arguments.output is None else Path(arguments.output).expanduser().absolute()
+    output = source if arguments.output is None else absolute(arguments.output, RunFolderError)
     overwrite = bool(arguments.overwrite) or output == source
     return check_target(output, overwrite=overwrite, is_ours=runfolder.is_run_folder), overwrite
 

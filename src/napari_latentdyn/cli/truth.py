@@ -25,8 +25,8 @@ def parse_times(text: str) -> NDArray[np.float64]:
     times = times_of(text)
     if times is None:
         raise UsageError(
-            f"--truth-times takes different fractions of the interval, such as 0.2,0.5, "
-            f"not '{text}'."
+            f"could not read the times '{text}'; --truth-times takes different fractions separated "
+            "by commas, e.g. 0.25,0.5."
         )
     return times
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.pace import patience
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window
 from napari_latentdyn.core.physics import inside, pixel_grid, sample
@@ -23,10 +24,8 @@ __all__ = ["Agreement", "Plateau", "hidden_blocks"]
 #: and the part of the blocks that is hidden.
 _BLOCK, _BLOCKS, _PART = 16, 8, 0.15
 _SEED = 0
-#: What counts as an improvement, and steps without one after which training stops at the earliest:
-#: from fields that carry the images onto each other already, and from nothing.
+#: What counts as an improvement.
 _IMPROVED = 1e-3
-_PATIENCE, _PATIENCE_FROM_NOTHING = 20, 200
 #: Patches on which the agreement is measured: the time of one or two steps of training.
 _PATCHES = 6
 #: Steps of training after which it is measured again.
@@ -151,17 +150,13 @@ class Plateau:
     """
 
     def __init__(self, settings: Settings, best: float | None, step: int) -> None:
-        training, model = settings.training, settings.model
-        self._looks = training.stop_early and model.image_in_latent
-        solved = model.initial_fields in ("flow", "matched", "extracted")
-        least = _PATIENCE if solved else _PATIENCE_FROM_NOTHING
-        self._patience = max(least, training.steps // 4)
+        self._patience = patience(settings)
         self._best = -math.inf if best is None else best
         self._since = step
 
     def reached(self, value: float | None, step: int) -> bool:
         """Return whether the agreement has not improved for long, given its value at a step."""
-        if not self._looks or value is None:
+        if self._patience is None or value is None:
             return False
         if value > self._best + _IMPROVED:
             self._best, self._since = value, step

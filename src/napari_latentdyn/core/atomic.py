@@ -10,7 +10,14 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from napari_latentdyn.core.paths import named, why
+
 __all__ = ["FilesIn", "replace_file", "replace_folder", "write_text"]
+
+#: Bytes of a name that are kept in the hidden name, which a user may have to find after a crash.
+_LONGEST_BEGINNING = 80
+#: The same of its end, by which libraries know the format.
+_LONGEST_END = 24
 
 
 class FilesIn:
@@ -61,10 +68,9 @@ def replace_folder(
         What `error` makes, if the disk is full or cannot be written. The old
         folder is then as it was, and nothing half-written is left.
     """
-    target = target.resolve()
-    unique = uuid.uuid4().hex[:8]
-    new = target.parent / f".{target.name}.{unique}.new"
-    old = target.parent / f".{target.name}.{unique}.old"
+    target = Path(os.path.realpath(target))
+    hidden = _hidden(target)
+    new, old = Path(f"{hidden}.new"), Path(f"{hidden}.old")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         new.mkdir()
@@ -101,8 +107,10 @@ def replace_file(target: Path, error: Callable[[str], Exception], what: str) -> 
         What `error` makes, if the disk is full or cannot be written. An old
         file is then as it was, and nothing half-written is left.
     """
-    target = target.resolve()
-    new = target.parent / f".{uuid.uuid4().hex[:8]}.{target.name}"
+    target = Path(os.path.realpath(target))
+    end = "".join(target.suffixes[-2:])
+    end = end if len(end) <= _LONGEST_END else target.suffix
+    new = Path(f"{_hidden(target)}{end if len(end) <= _LONGEST_END else ''}")
     try:
         yield new
         _to_disk(new)
@@ -112,6 +120,17 @@ def replace_file(target: Path, error: Callable[[str], Exception], what: str) -> 
     finally:
         with suppress(OSError):
             new.unlink(missing_ok=True)
+
+
+def _hidden(target: Path) -> Path:
+    """Return a hidden path beside the target, whose name begins as that of the target does.
+
+    It never is too long where the target is not, although more follows.
+    """
+    name = target.name
+    while len(os.fsencode(name)) > _LONGEST_BEGINNING:
+        name = name[:-1]
+    return target.parent / f".{name}.{uuid.uuid4().hex[:8]}"
 
 
 def _copy_unknown(source: Path, destination: Path, known: Collection[str]) -> None:
@@ -137,7 +156,13 @@ def _to_disk(path: Path) -> None:
 
 def _sentence(what: str, target: Path, reason: OSError) -> str:
     if reason.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)):
-        return f"cannot write {what} {target}: the disk is full; free some space and save again."
+        return (
+            f"cannot write {what} {named(target)}: the disk is full; free some space and save "
+            "again."
+        )
     if reason.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return f"cannot write {what} {target}: no permission to write there; choose another place."
-    return f"cannot write {what} {target}: {reason.strerror or reason}; choose another place."
+        return (
+            f"cannot write {what} {named(target)}: no permission to write there; choose another "
+            "place."
+        )
+    return f"cannot write {what} {named(target)}: {why(reason)}; choose another place."

@@ -89,7 +89,7 @@ class Checkpoint:
         if own != {name: value.shape for name, value in self.model.items()}:
             raise ResumeError(
                 "the training cannot go on, because the settings of the model or the channels of "
-                "the images differ from those it started with: start anew."
+                "the images differ from those it started with; start again."
             )
         moments = self._moments(optimiser)
         model.load_state_dict(self.model)
@@ -152,5 +152,5 @@ class Checkpoint:
 def _damaged(key: str) -> str:
     return (
         "the training cannot go on, because the state of its optimiser does not fit the networks "
-        f"('{shorten(key)}'): start anew."
+        f"('{shorten(key)}'): start again."
     )

@@ -67,7 +67,7 @@ def cuda_note() -> str:
     if torch.version.cuda is None:
         return (
             f"No GPU: the installed PyTorch {torch.__version__} is built without CUDA; see "
-            "Installation in the documentation for a build with it."
+            "Installation for a GPU build."
         )
     return "No GPU: PyTorch finds no CUDA device or no matching NVIDIA driver on this computer."
 

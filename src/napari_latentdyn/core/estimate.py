@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from napari_latentdyn.core.pace import patience
 from napari_latentdyn.core.patches import scan, tiles
 from napari_latentdyn.settings import Settings
 
@@ -164,7 +165,11 @@ def estimate(
             continue
         kind, place = _kind(phase, shape, channels, settings), _place(settings, device)
         low, high, known = (pace or Pace()).seconds(phase, expected[phase], kind, place)
-        least, longest = least + count * low, longest + count * high
+        longest += count * high
+        if phase == "step":
+            # Training ends before its last step where it no longer improves anything.
+            count = min(count, patience(settings) or count)
+        least += count * low
         measured &= known
     return Estimate(
         patches=len(windows),

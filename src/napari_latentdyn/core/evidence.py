@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["MotionEvidence", "agreement_sentence", "motion_sentence"]
+__all__ = ["MotionEvidence", "agreement_note", "agreement_sentence", "motion_sentence"]
 
 #: Error with motion over the error without it, up to which hidden blocks speak for motion where
 #: many places tell something, and how much lower it has to be for few of them: chosen on generated
@@ -88,6 +88,13 @@ def motion_sentence(report: Mapping[str, Any]) -> str:
         f"with motion (error {_percent(told['with_motion'])} of the intensity range) than "
         f"without ({_percent(told['without_motion'])}). Do not trust the arrows."
     )
+
+
+def agreement_note(before: float | None, now: float | None) -> str:
+    """Say in a few words what a training that goes on did, ``""`` where nothing was measured."""
+    if before is None or now is None:
+        return ""
+    return f"motion explains {_percent(now)} ({_percent(before)} before training)"
 
 
 def agreement_sentence(report: Mapping[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_latentdyn.core.agreement import Agreement, Plateau
 from napari_latentdyn.core.checkpoint import Checkpoint
@@ -119,7 +120,7 @@ def fit(
     ResumeError
         If the checkpoint does not fit.
     FitError
-        If the loss is no number any more.
+        If the loss became NaN or infinite.
 
     Examples
     --------
@@ -262,7 +263,7 @@ class _Fit:
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
-        halved = False
+        halved, first_step = False, self.step
         while self.step < training.steps and not self.converged and not self.should_stop():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
@@ -296,6 +297,9 @@ class _Fit:
                 *self.agreement,
             )
         self.agreement = judge.measured(model, self.step)
+        if self.step > first_step:
+            with torch.no_grad():  # No step follows that would notice what the last one made.
+                self._loss(model, sampler, chosen)
 
     def _one_step(
         self,
@@ -305,6 +309,16 @@ class _Fit:
         chosen: NDArray[np.int64],
     ) -> dict[str, float]:
         model.train()
+        total, losses = self._loss(model, sampler, chosen)
+        optimiser.zero_grad(set_to_none=True)
+        total.backward()
+        torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
+        optimiser.step()
+        return losses
+
+    def _loss(
+        self, model: LatentDynamics, sampler: PatchSampler, chosen: NDArray[np.int64]
+    ) -> tuple[Tensor, dict[str, float]]:
         batch = sampler.batch(chosen)
         terms = loss_terms(batch, model(batch), self.settings.training)
         total = total_loss(terms, self.settings.training)
@@ -312,14 +326,11 @@ class _Fit:
         losses |= {name: float(terms[name].detach()) for name in TERMS}
         if not np.isfinite(losses["total"]):
             raise FitError(
-                f"the loss is no number any more after {self.step} steps: lower the learning rate "
+                f"the loss became {'NaN' if np.isnan(losses['total']) else 'infinite'} after "
+                f"{self.step} steps; lower the learning rate "
                 f"(now {self.settings.training.learning_rate:g})."
             )
-        optimiser.zero_grad(set_to_none=True)
-        total.backward()
-        torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
-        optimiser.step()
-        return losses
+        return total, losses
 
     def _render(
         self, model: LatentDynamics, start: NDArray[np.float32]

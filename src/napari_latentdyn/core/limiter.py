@@ -6,13 +6,22 @@ quasi-monotone schemes*, 1992.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["limited", "neighbour_bounds", "within_range"]
+from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.errors import FitError
+
+__all__ = ["in_units", "limited", "neighbour_bounds"]
+
+#: Largest number of single precision.
+_LARGEST = np.finfo(np.float32).max
 
 
 def limited(read: Tensor, values: Tensor, positions: Tensor) -> Tensor:
@@ -62,29 +71,50 @@ def neighbour_bounds(values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]
     # At a corner, the extremes over it and its neighbours below, to the right and in between.
     padded = functional.pad(values, (0, 1, 0, 1), mode="replicate")
     extremes = functional.max_pool2d(torch.cat([-padded, padded], dim=1), 2, stride=1)
-    rows = positions[:, 0].clamp(0, height - 1).floor().long()
-    columns = positions[:, 1].clamp(0, width - 1).floor().long()
+    # A position that is no number gives a value that is none either, wherever it is looked up.
+    corners = positions.nan_to_num(0.0).floor().long()
+    rows, columns = corners[:, 0].clamp(0, height - 1), corners[:, 1].clamp(0, width - 1)
     places = (rows * width + columns).flatten(1)[:, None].expand(-1, extremes.shape[1], -1)
     found = extremes.flatten(2).gather(2, places).unflatten(2, positions.shape[-2:])
     low, high = found.chunk(2, dim=1)
     return -low, high
 
 
-def within_range(
-    frames: NDArray[np.float32], first: NDArray[np.float32], last: NDArray[np.float32]
-) -> NDArray[np.float32]:
-    """Limit frames to the least and the largest value of each channel in two images.
+def in_units(
+    pair: ImagePair, frames: NDArray[np.float32], times: Sequence[float], *, limiter: bool
+) -> NDArray[np.floating[Any]]:
+    """Bring decoded frames to the units of the images, within the range of both.
 
     Limited states stay within the images. The residual of the decoder and a change
     of brightness can still leave their range.
 
     Parameters
     ----------
+    pair : ImagePair
+        The images.
     frames : ndarray of float32, shape (T, C, H, W)
-        NaN stays NaN.
-    first, last : ndarray of float32, shape (C, H, W)
-        Images without NaN.
+        Normalised intensities.
+    times : sequence of float
+        Times of the frames.
+    limiter : bool
+        Keep each channel within its least and largest value in both images; otherwise
+        within what single precision can hold, in which frames are written.
+
+    Raises
+    ------
+    FitError
+        If a frame holds values that are no numbers: the networks do not work.
     """
-    least = np.minimum(first.min(axis=(1, 2)), last.min(axis=(1, 2)))
-    most = np.maximum(first.max(axis=(1, 2)), last.max(axis=(1, 2)))
-    return np.clip(frames, least[:, None, None], most[:, None, None])
+    if not np.isfinite(frames).all():
+        raise FitError(
+            "the networks return values that are no numbers: train again with a lower learning "
+            "rate."
+        )
+    with np.errstate(over="ignore"):
+        result = pair.denormalise(frames, times)
+    least, most = -_LARGEST, _LARGEST
+    if limiter:
+        ends = (pair.first, pair.last)
+        least = np.minimum(*(image.min(axis=(1, 2), keepdims=True) for image in ends))
+        most = np.maximum(*(image.max(axis=(1, 2), keepdims=True) for image in ends))
+    return np.asarray(np.clip(result, least, most))

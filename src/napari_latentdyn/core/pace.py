@@ -8,11 +8,28 @@ import numpy as np
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.settings import Settings
 
-__all__ = ["Stopwatch"]
+__all__ = ["Stopwatch", "patience"]
+
+#: Steps without improvement after which training stops at the earliest: from fields that carry
+#: the images onto each other already, and from nothing.
+_PATIENCE, _PATIENCE_FROM_NOTHING = 20, 200
 
 #: Shares of the steps that were faster and slower than the pace that is told.
 _FAST, _SLOW = 0.1, 0.9
+
+
+def patience(settings: Settings) -> int | None:
+    """Return after how many steps without improvement training stops; None if it does not.
+
+    It never does where a decoder has to be learned first.
+    """
+    training, model = settings.training, settings.model
+    if not (training.stop_early and model.image_in_latent):
+        return None
+    solved = model.initial_fields in ("flow", "matched", "extracted")
+    return max(_PATIENCE if solved else _PATIENCE_FROM_NOTHING, training.steps // 4)
 
 
 class Stopwatch:

@@ -124,11 +124,12 @@ class ImagePair:
         own_b = _own_mask(plain_b, axis_last, settings.channel)
         valid_a = _valid(a, settings.missing_value, mask_first, "first", own_a)
         valid_b = _valid(b, settings.missing_value, mask_last, "last", own_b)
-        for valid, name in ((valid_a, "first"), (valid_b, "last")):
+        for image, valid, name in ((a, valid_a, "first"), (b, valid_b, "last")):
             if not valid.any():
                 raise PairError(
                     f"the {name} image has no valid pixel: all are NaN, infinite or masked."
                 )
+            _check_size(image[:, valid], name)
         both = valid_a & valid_b
         if np.array_equal(valid_a, valid_b) and np.array_equal(a[:, both], b[:, both]):
             constant = all(np.ptp(channel[both]) == 0 for channel in a)
@@ -138,7 +139,8 @@ class ImagePair:
                 else "both images are the same: choose two images of different times."
             )
         if _single_keeps_digits(a, b, valid_a, valid_b):
-            a, b = a.astype(np.float32), b.astype(np.float32)
+            with np.errstate(over="ignore"):  # Of missing pixels.
+                a, b = a.astype(np.float32), b.astype(np.float32)
         low, high = _bounds(a, b, valid_a, valid_b, settings.normalisation)
         for image, valid, name in ((a, valid_a, "first"), (b, valid_b, "last")):
             if all(np.ptp(channel[valid]) == 0 for channel in image):
@@ -306,7 +308,9 @@ def _valid(
     present = np.isfinite(image)
     if missing_value is not None:
         # Values of single precision are compared as they were written.
-        present &= (image != missing_value) & (image != np.float64(np.float32(missing_value)))
+        with np.errstate(over="ignore"):
+            single = np.float64(np.float32(missing_value))
+        present &= (image != missing_value) & (image != single)
     valid: NDArray[np.bool_] = np.logical_and.reduce(present, axis=0)
     if own is not None:
         valid &= ~own
@@ -340,6 +344,18 @@ def _bounds(
         if a.dtype.type(high[c]) <= a.dtype.type(low[c]):
             high[c] = low[c] + max(1.0, abs(low[c]))
     return low.astype(a.dtype), high.astype(a.dtype)
+
+
+def _check_size(values: NDArray[np.float64], name: str) -> None:
+    """Refuse intensities that single precision, in which frames are written, cannot hold."""
+    single = np.finfo(np.float32)
+    least, most, largest = float(single.tiny), float(single.max), float(np.abs(values).max())
+    if largest > most or 0 < largest < least:
+        raise PairError(
+            f"the largest size of the intensities of the {name} image must lie between "
+            f"{least:.1e} and {most:.1e}; got {largest:.1e}: multiply both images by a number "
+            "first, or give the value of missing pixels."
+        )
 
 
 def _fill(image: NDArray[np.floating[Any]], valid: NDArray[np.bool_]) -> NDArray[np.floating[Any]]:

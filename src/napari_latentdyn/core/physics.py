@@ -74,7 +74,7 @@ def sample(
     return functional.grid_sample(
         values.expand(positions.shape[0], -1, -1, -1),
         # Plane by plane: interleaving them would take as long as reading.
-        torch.stack([columns, rows], dim=1).movedim(1, -1),
+        torch.stack([columns, rows], dim=1).movedim(1, -1).to(values.dtype),
         mode=interpolation,
         padding_mode="border",
         align_corners=True,

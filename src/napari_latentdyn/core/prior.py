@@ -182,7 +182,7 @@ def _read_prior() -> tuple[dict[str, Tensor], dict[str, Any]]:
             card = json.loads(file.metadata()["prior"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         raise SettingsError(
-            "the weights of the prior are missing from this installation or damaged: install "
-            "napari-latentdyn anew, or set training.start_from to scratch."
+            "the weights of the pretrained network are missing or damaged; install "
+            "napari-latentdyn again, or set training.start_from to scratch."
         ) from None
     return weights, card

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.fusion import Carried, agreement, fuse, is_seen, visibility
-from napari_latentdyn.core.limiter import within_range
+from napari_latentdyn.core.limiter import in_units
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.operators import patch_bounds
@@ -218,9 +218,7 @@ class Renderer:
             total[missing[:, None]] = 0.0
         if wanted != "frames":
             return total
-        result = self.pair.denormalise(total, times)
-        if self.model.settings.physics.limiter:
-            result = within_range(result, self.pair.first, self.pair.last)
+        result = in_units(self.pair, total, times, limiter=self.model.settings.physics.limiter)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result

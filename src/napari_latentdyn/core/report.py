@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
+from napari_latentdyn.core.paths import exists, input_folder, named
 from napari_latentdyn.core.schema import LayersReport, Report, RunReport, problem
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings.text import read_json, shown
@@ -78,17 +79,10 @@ def contents_of(folder: str | Path) -> str | None:
     try:
         data = read_json(path / REPORT)
     except (OSError, ValueError):
-        return RUN if _is_file(path / FRAMES) and _is_file(path / FIELDS) else None
+        return RUN if exists(path / FRAMES) and exists(path / FIELDS) else None
     if not isinstance(data, dict) or "format_version" not in data:
         return None
     return str(data.get("contents", RUN))
-
-
-def _is_file(path: Path) -> bool:
-    try:
-        return path.is_file()
-    except OSError:
-        return False
 
 
 def is_run_folder(folder: str | Path) -> bool:
@@ -104,22 +98,21 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
     RunFolderError
         If there is something in it; a run may be there with `overwrite`.
     """
-    try:
-        occupied = folder.exists() and (not folder.is_dir() or any(folder.iterdir()))
-    except OSError as error:
-        raise RunFolderError(f"cannot use the folder {folder}: {error.strerror}.") from None
-    if not occupied:
+    if not exists(folder):
         return
     if not folder.is_dir():
-        raise RunFolderError(f"{folder} is a file; choose the name of a new folder.")
+        raise RunFolderError(f"{named(folder)} is a file; choose the name of a new folder.")
+    if not any(input_folder(folder, RunFolderError).iterdir()):
+        return
     if not is_run_folder(folder):
         raise RunFolderError(
-            f"the folder {folder} holds other things and is left as it is; choose a new or empty "
-            "folder."
+            f"the folder {named(folder)} holds other things and is left as it is; choose a new or "
+            "empty folder."
         )
     if not overwrite:
         raise RunFolderError(
-            f"the folder {folder} already holds a run; choose another folder or allow overwriting."
+            f"the folder {named(folder)} already holds a run; choose another folder or allow "
+            "overwriting."
         )
 
 
@@ -153,13 +146,7 @@ def read_described(folder: str | Path, *, contents: str = RUN) -> Report:
 
 
 def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
-    path = Path(folder).expanduser()
-    try:
-        there = path.is_dir()
-    except OSError as error:
-        raise RunFolderError(f"cannot read the folder {path}: {error.strerror}.") from None
-    if not there:
-        raise RunFolderError(f"there is no folder {path}; give the folder of a run.")
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
     try:
         data = read_json(path / REPORT)
     except FileNotFoundError:

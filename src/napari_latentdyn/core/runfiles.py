@@ -13,7 +13,9 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.archive import ArrayType, read_arrays
+from napari_latentdyn.core.paths import exists
 from napari_latentdyn.core.report import FIELDS, FRAMES, damaged
+from napari_latentdyn.core.tiffcheck import check_pages, longest_segment
 from napari_latentdyn.errors import RunFolderError, UserError
 from napari_latentdyn.settings.text import shorten
 
@@ -57,6 +59,9 @@ _ARRAYS = {
 def reading(path: Path, name: str) -> Iterator[None]:
     """Turn whatever goes wrong in reading a file of a run folder into one sentence."""
     try:
+        # A pipe among the files would be waited for.
+        if exists(path / name) and not (path / name).is_file():
+            raise RunFolderError(damaged(path, name, "is no file"))
         yield
     except UserError:
         raise
@@ -95,13 +100,15 @@ def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
     Exception
         Of whatever kind the library raises, and ValueError if it is another image.
     """
+    check_pages(file)
     with tifffile.TiffFile(file) as tiff:
         series = tiff.series[0]
         found = tuple(series.shape)
         if series.dtype.kind not in "biufc":
             raise ValueError(f"the pixels are of type {series.dtype}")
         # Without compression, all that is allocated is on the disk already.
-        if math.prod(found) * series.dtype.itemsize > file.stat().st_size:
+        claimed = max(math.prod(found) * series.dtype.itemsize, longest_segment(series))
+        if claimed > file.stat().st_size:
             raise ValueError("the image is compressed or longer than the file")
         if shape is not None and math.prod(shape) != math.prod(found):
             raise ValueError(f"the image has shape {found} instead of {tuple(shape)}")

@@ -22,6 +22,7 @@ from safetensors.numpy import save as save_tensors
 from napari_latentdyn.core.atomic import FilesIn, replace_folder, write_text
 from napari_latentdyn.core.calibration import Calibration
 from napari_latentdyn.core.ometiff import write_ome_tiff
+from napari_latentdyn.core.paths import input_folder, output_path
 from napari_latentdyn.core.report import (
     FIELDS,
     FORMAT_VERSION,
@@ -177,7 +178,7 @@ def write_run(
         If the folder is in use for something else, the disk is full or cannot
         be written. What was there before is untouched.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_path(folder, RunFolderError)
     check_free(target, overwrite=overwrite)
     _check_shapes(frames, times, velocity, field_times)
     with replace_folder(target, FILES, RunFolderError, "the run folder") as files:
@@ -225,7 +226,7 @@ def read_run(folder: str | Path) -> RunFolder:
     RunFolderError
         If it is no run folder, is incomplete, or was written by a newer version.
     """
-    path = Path(folder).expanduser()
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
     report = read_report(path)
     try:
         settings = Settings.from_json(path / SETTINGS)
@@ -258,7 +259,7 @@ def read_model(folder: str | Path) -> tuple[dict[str, NDArray[Any]], dict[str, s
     RunFolderError
         If it is no run folder, is incomplete, or was written by a newer version.
     """
-    path = Path(folder).expanduser()
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
     read_report(path)
     with reading(path, MODEL), safe_open(path / MODEL, framework="numpy") as file:
         metadata = dict(file.metadata() or {})
@@ -278,7 +279,7 @@ def read_inputs(folder: str | Path) -> dict[str, NDArray[Any]]:
     RunFolderError
         If it is no run folder, is incomplete, or was written by a newer version.
     """
-    path = Path(folder).expanduser()
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
     report = read_report(path)
     return load_arrays(path, INPUTS, tuple(report.get("frames_shape") or ()))
 

@@ -69,7 +69,7 @@ def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
         for x, share_x in zip(places_x, column_shares, strict=True):
             read = functional.grid_sample(
                 table,
-                torch.stack([x, y], dim=1).movedim(1, -1),
+                torch.stack([x, y], dim=1).movedim(1, -1).to(table.dtype),
                 mode="bilinear",
                 padding_mode="border",
                 align_corners=True,

@@ -1,4 +1,4 @@
-"""Maps, strain axes, streamlines, tracers and latent states as napari layers."""
+"""Maps, strain axes, streamlines and latent states as napari layers."""
 
 from __future__ import annotations
 
@@ -7,34 +7,30 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.core.deformation import QUANTITIES, Deformation, deformation
 from napari_latentdyn.core.streamlines import streamlines
-from napari_latentdyn.core.trajectories import trajectories
 from napari_latentdyn.explore.options import ArrowOptions, MapOptions, StreamlineOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import contrast_limits
-from napari_latentdyn.reference import METADATA_KEY, LayerTuple, Reference, arrow_layer
+from napari_latentdyn.reference import LayerTuple, Reference, arrow_layer
 
 __all__ = [
     "arrows",
     "axes_layer",
     "deformation_of",
-    "grid_points",
     "latent_layers",
     "map_layer",
-    "points_layer",
     "reference_of",
     "streamline_layer",
-    "tracer_layer",
 ]
 
 #: Maps in which zero lies in the middle: both signs are told apart by colour.
 _SIGNED = ("divergence", "vorticity")
-#: Crosses and points across the longer side.
-_CROSSES, _POINTS = 24, 16
+#: Crosses across the longer side.
+_CROSSES = 24
 _RATES = ("divergence", "vorticity", "normal_strain", "shear_strain")
 #: Part of the values of a map that lie within its colours.
 _WITHIN = 99.0
@@ -53,14 +49,19 @@ def reference_of(subject: Subject) -> Reference:
     )
 
 
-def arrows(subject: Subject, options: ArrowOptions) -> LayerTuple:
-    """Return the arrows of all stages."""
+def arrows(
+    subject: Subject,
+    options: ArrowOptions,
+    confidence: NDArray[np.floating] | None = None,
+) -> LayerTuple:
+    """Return the arrows of all stages, without those of little confidence, (n, H, W)."""
     return arrow_layer(
         reference_of(subject),
         subject.velocity,
         spacing=options.spacing,
         length=options.length,
         colour=options.colour,
+        confidence=confidence if options.hide_doubtful else None,
     )
 
 
@@ -216,82 +217,6 @@ def streamline_layer(subject: Subject, options: StreamlineOptions) -> LayerTuple
         length=1.0,
         **looks,
     )
-
-
-def grid_points(shape: tuple[int, int], spacing: int | None = None) -> NDArray[np.float64]:
-    """Return points on a grid in the middle of an image, (P, 2), as (y, x) in pixels."""
-    step = spacing or max(1, math.ceil(max(shape) / _POINTS))
-    rows, columns = (np.arange((n - 1) % step / 2, n, step) for n in shape)
-    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
-
-
-def points_layer(subject: Subject, points: ArrayLike) -> LayerTuple:
-    """Return points to be carried, which the user may move, add to and take away."""
-    places = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    transform = subject.placement.layer_kwargs()
-    metadata = {METADATA_KEY: {"run_id": subject.run_id, "role": "tracer_points"}}
-    looks = {
-        "name": f"{subject.name} tracer points",
-        "size": max(3.0, max(subject.shape) / 90),
-        "face_color": "#ffd400",
-        "border_color": "black",
-        "symbol": "disc",
-        "ndim": 2,
-    }
-    return places, {**looks, **transform, "metadata": metadata}, "points"
-
-
-def tracer_layer(
-    subject: Subject, points: ArrayLike, start_time: float = 0.0
-) -> tuple[LayerTuple | None, int]:
-    """Return the ways of points over the frames, and how many of them leave the image.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is explored.
-    points : array_like, shape (P, 2)
-        Where they are at `start_time`, (y, x) in pixels.
-    start_time : float
-        As a fraction of the interval.
-
-    Returns
-    -------
-    layer : LayerTuple or None
-        Tracks; None if no point has a way, as where all lie outside.
-    lost : int
-        How many points are outside of the image at some time.
-    """
-    paths = trajectories(subject.velocity, points, subject.times, start_time)
-    known = np.isfinite(paths[..., 0])
-    number, frame = np.nonzero(known)
-    if not len(number):
-        return None, len(paths)
-    data = np.column_stack([number, frame, paths[number, frame]])
-    gone = np.zeros_like(paths[..., 0])
-    step = np.hypot(*np.moveaxis(np.diff(paths, axis=1), -1, 0))
-    gone[:, 1:] = np.cumsum(np.nan_to_num(step), axis=1)
-    scale = subject.calibration
-    looks: dict[str, Any] = {}
-    if scale.units[0] == scale.units[1] and scale.pixel_size[0] == scale.pixel_size[1]:
-        looks["features"] = {"distance": gone[number, frame] * scale.pixel_size[0]}
-    else:
-        looks["features"] = {"distance": gone[number, frame]}
-    layer = reference_of(subject).layer(
-        data,
-        "tracks",
-        "tracers",
-        "tracers",
-        features=looks["features"],
-        color_by="distance",
-        colormap="viridis",
-        tail_length=len(subject.times),
-        head_length=0,
-        tail_width=3,
-        # Added to bright images, lines would vanish.
-        blending="translucent_no_depth",
-    )
-    return layer, int((~known.all(axis=1)).sum())
 
 
 def latent_layers(subject: Subject, latents: NDArray[np.float32]) -> list[LayerTuple]:

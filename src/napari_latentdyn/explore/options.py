@@ -27,7 +27,7 @@ class FrameOptions(FrozenModel):
         le=400,
         title="Between the ends",
         description="Number of frames between the first and the last image, evenly spaced. They "
-        "are drawn anew from what was learned, also finer than the stages; nothing is trained.",
+        "are computed from the result and may be finer than its stages; nothing is trained.",
     )
 
 
@@ -47,13 +47,19 @@ class ArrowOptions(FrozenModel):
         gt=0,
         le=1000,
         title="Length",
-        description="Factor by which arrows are longer than the way of one stage; auto makes long "
+        description="Length of an arrow relative to the displacement in one stage; auto makes long "
         "arrows about as long as their spacing.",
+    )
+    hide_doubtful: bool = Field(
+        True,
+        title="Hide doubtful",
+        description="Leave out arrows where the frames show no texture that could tell motion "
+        "from rest, and where the confidence, if there is a layer of it, is low.",
     )
     colour: Literal["speed", "direction"] = Field(
         "speed",
         title="Colour",
-        description="What the colour of an arrow tells: how fast things move there, or where to.",
+        description="Whether the colour of an arrow shows speed or direction.",
     )
 
 
@@ -90,7 +96,7 @@ class StreamlineOptions(FrozenModel):
     shown: bool = Field(
         False,
         title="Streamlines",
-        description="Lines that are everywhere along the velocity of the stage shown.",
+        description="Lines tangent to the current velocity.",
     )
     density: float = Field(
         1.0,
@@ -109,7 +115,7 @@ class TracerOptions(FrozenModel):
         None,
         ge=1,
         le=10_000,
-        title="Grid",
+        title="Spacing",
         description="Distance between the points of a grid; auto is about 16 across the image.",
         json_schema_extra={"unit": "pixels"},
     )

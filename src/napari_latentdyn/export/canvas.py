@@ -114,6 +114,6 @@ def _size(source: Source, width: int | None) -> tuple[int, int]:
         factor_down = min(1.0, _LARGEST / longer)
         width = round(own * (factor if factor > 1 else factor_down))
     if not 16 <= width <= 8192:
-        raise ExportError(f"a width of {width} pixels is none for a movie; give 16 to 8192.")
+        raise ExportError(f"movie width must be 16 to 8192 pixels; got {width}.")
     rows = round(width * ratio)
     return max(2, width + width % 2), max(2, rows + rows % 2)

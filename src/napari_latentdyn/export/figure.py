@@ -1,4 +1,4 @@
-"""A figure for a paper: frames at some times, and below them the arrows in between."""
+"""A publication figure: selected frames, and below them the motion between them."""
 
 from __future__ import annotations
 
@@ -223,7 +223,8 @@ def _chosen(source: Source, shown: Sequence[float] | None) -> list[int]:
 
 
 def _end_of(time: float) -> str:
-    return {0.0: "first image", 1.0: "last image"}.get(time, "")
+    # Both ends are decoded frames, and not the images that were read.
+    return {0.0: "first frame", 1.0: "last frame"}.get(time, "")
 
 
 def _title(axes: Any, text: str, more: str = "") -> None:

@@ -31,7 +31,7 @@ def write_geotiff(
 
     Reference system and transform are those of the first input. Without them
     the file has no reference system, places are those of the layers, also of
-    turned ones, and y is negative downwards, so that a GIS shows it upright.
+    turned ones, and y decreases downwards, so that a GIS shows it upright.
 
     Parameters
     ----------
@@ -181,7 +181,9 @@ def _system(rasterio: Any, geo: Geo) -> Any:
     if not geo.crs_wkt:
         return None
     try:
-        return rasterio.crs.CRS.from_wkt(geo.crs_wkt)
+        # Within an environment GDAL logs what is wrong; outside it writes to standard error.
+        with rasterio.Env():
+            return rasterio.crs.CRS.from_wkt(geo.crs_wkt)
     except rasterio.errors.CRSError:
         raise ExportError(
             "the reference system in the report of the run cannot be read, so a GeoTIFF cannot be "

@@ -132,7 +132,7 @@ class Look:
         low, high = (float(value) for value in limits)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ExportError(
-                f"the limits {low:g} and {high:g} are none: give a lower and a higher value."
+                f"limits must be a lower and a higher value; got {low:g} and {high:g}."
             )
         return cls(source, colormap, (low, high), channel)
 
@@ -192,9 +192,9 @@ class ArrowGrid:
             If there are no fields, or the spacing is none.
         """
         if not source.stages:
-            raise ExportError("arrows need fields, and there are none; leave the arrows out.")
+            raise ExportError("arrows need fields, which this result lacks; leave the arrows out.")
         if spacing is not None and spacing < 1:
-            raise ExportError(f"a spacing of {spacing} pixels is none; give 1 or more.")
+            raise ExportError(f"arrow spacing must be at least 1 pixel; got {spacing}.")
         step = spacing or max(1, math.ceil(max(source.shape) / across))
         rows, columns = thinned(source.shape[0], step), thinned(source.shape[1], step)
         grid = cls(source, rows, columns, 1.0, 1.0)

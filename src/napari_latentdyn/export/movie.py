@@ -164,16 +164,16 @@ def write_movie(
     av = require("av", "export", "a movie")
     gif = Path(path).suffix.lower() == ".gif"
     if not gif and Path(path).suffix.lower() != ".mp4":
-        raise ExportError(f"{path} is no name of a movie; let it end in .mp4 or .gif.")
+        raise ExportError(f"the name of a movie must end in .mp4 or .gif; got {path}.")
     fastest = _FASTEST_GIF if gif else 240
     if not 0 < fps <= fastest:
-        raise ExportError(f"{fps:g} frames per second are none; give up to {fastest}.")
+        raise ExportError(f"frames per second must be above 0 and at most {fastest}; got {fps:g}.")
     steps = Steps(total or 0, on_progress, should_stop)
     with new_file(path, overwrite=overwrite, what="the movie", also=(av.FFmpegError,)) as file:
         iterator = iter(pictures)
         first = next(iterator, None)
         if first is None:
-            raise ExportError("a movie needs one picture at least; there is none.")
+            raise ExportError("a movie needs at least one picture; got 0.")
         checked = _checked(chain([first], iterator), first.shape, even=not gif)
         rate = Fraction(fps).limit_denominator(1001)
         encode = _encode_gif if gif else _encode_mp4

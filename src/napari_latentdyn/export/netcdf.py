@@ -238,7 +238,8 @@ def _grid_mapping(geo: Geo) -> dict[str, Any]:
     pyproj = require("pyproj", "geo", "netCDF with a reference system")
     try:
         attributes = dict(pyproj.CRS.from_wkt(geo.crs_wkt).to_cf())
-    except pyproj.exceptions.CRSError:
+    # Systems that CF cannot say end in whatever pyproj looked for in them.
+    except (pyproj.exceptions.CRSError, AttributeError, LookupError, TypeError, ValueError):
         raise ExportError(
             "the reference system of the run is not understood; export as GeoTIFF, which keeps "
             "it as it is."

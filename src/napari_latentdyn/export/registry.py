@@ -114,7 +114,7 @@ class Format:
                 f'pip install "napari-latentdyn[{self.extra}]".'
             )
         if source is not None and self.needs_fields and not source.stages:
-            return f"{self.title} needs fields, and there are none."
+            return f"{self.title} needs fields, which this result lacks."
         if source is not None and self.needs_run and source.settings is None:
             return f"{self.title} needs the settings of a run."
         return None
@@ -123,8 +123,8 @@ class Format:
         """Return what a user has to know of what is written, or None."""
         if "rasterio" in self.modules and source.geo is None:
             return (
-                "It has no reference system, because the first image had none; y is negative "
-                "downwards, as in maps."
+                "It has no reference system, because the first image had none; y decreases "
+                "downwards, as on maps."
             )
         return None
 
@@ -270,7 +270,7 @@ FORMATS: tuple[Format, ...] = (
         "Figure",
         (".png", ".svg", ".pdf"),
         "figure:write_figure",
-        about="Frames at some times and the arrows in between, for a paper.",
+        about="Publication figure: selected frames and the motion between them.",
         extra="export",
         modules=("matplotlib",),
         options=(

@@ -33,9 +33,9 @@ settings and seed give the same result on the same kind of computer.
 import argparse
 import json
 import sys
-from pathlib import Path
 
 from napari_latentdyn import {imports}
+from napari_latentdyn.core.paths import check_writable, output_path
 
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
@@ -92,11 +92,16 @@ def main(arguments=None):
     parser.add_argument("last", nargs="?", default=LAST, help="last image (%(default)s)")
     parser.add_argument("-o", "--output", default=OUTPUT, help="folder to write")
     chosen = parser.parse_args(arguments)
-    if Path(chosen.output).exists():
-        parser.error(f"{{chosen.output}} is there already; choose another folder with -o.")
+    try:
+        output = output_path(chosen.output, UserError)
+        check_writable(output, UserError, folder=True)
+    except UserError as error:
+        parser.error(str(error))
+    if output.exists():
+        parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
         dynamics = learn(read_pair(chosen.first, chosen.last))
-        print(dynamics.save(chosen.output, inputs=INPUTS, placement=PLACEMENT))
+        print(dynamics.save(output, inputs=INPUTS, placement=PLACEMENT))
     except UserError as error:
         sys.exit(str(error))
 
@@ -224,8 +229,7 @@ def script_text(source: Source) -> str:
         pair = _PAIR_OF_RUN
     else:
         raise ExportError(
-            "a script needs the files of both images or a run folder, and knows neither; save the "
-            "result as a run folder first."
+            "The script cannot locate the images. Save a run folder and open it first."
         )
     constants["INPUTS"] = _json(inputs)
     constants["PLACEMENT"] = _json(source.report.get("placement"))

@@ -233,12 +233,12 @@ def write_npz(
 
 def _check_fields(source: Source, what: str) -> None:
     if not source.stages:
-        raise ExportError(f"{what} needs fields, and there are none; export from a run folder.")
+        raise ExportError(f"{what} needs fields, which this result lacks; export a run folder.")
 
 
 def _grid(source: Source, spacing: int | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     if spacing is not None and spacing < 1:
-        raise ExportError(f"a spacing of {spacing} pixels is none; give 1 or more.")
+        raise ExportError(f"spacing must be at least 1 pixel; got {spacing}.")
     step = spacing or max(1, -(-max(source.shape) // _ACROSS))
     while spacing is None and source.stages * np.prod(source.shape) / step**2 > MAX_ARROWS:
         step += 1

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_latentdyn.core.atomic import replace_file, replace_folder
+from napari_latentdyn.core.paths import exists, input_folder, named, output_path, why
 from napari_latentdyn.errors import ExportError, ExportWriteError, Stopped
 
 __all__ = ["Steps", "check_free", "new_file", "new_folder", "require"]
@@ -94,19 +95,24 @@ def check_free(
     ExportError
         If it may not be written.
     """
-    target = Path(path).expanduser().absolute()
+    target = output_path(path, ExportError)
     folder = is_ours is not None
-    if not target.exists() or (folder and target.is_dir() and not any(target.iterdir())):
+    if not target.exists():
         return target
     if target.is_dir() != folder:
         kind, wanted = ("folder", "file") if target.is_dir() else ("file", "folder")
-        raise ExportError(f"{target} is a {kind}; choose another name for the {wanted}.")
+        raise ExportError(f"{named(target)} is a {kind}; choose another name for the {wanted}.")
+    if folder and not any(input_folder(target, ExportError).iterdir()):
+        return target
     if is_ours is not None and not is_ours(target):
         raise ExportError(
-            f"the folder {target} holds other things and is left as it is; choose another name."
+            f"the folder {named(target)} holds other things and is left as it is; choose another "
+            "name."
         )
     if not overwrite:
-        raise ExportError(f"{target} is there already; choose another name or allow overwriting.")
+        raise ExportError(
+            f"{named(target)} already exists; choose another name or allow overwriting."
+        )
     return target
 
 
@@ -166,7 +172,7 @@ def new_folder(
 @contextmanager
 def _parents(target: Path) -> Iterator[None]:
     """Make the folders above a target, and take them away again if nothing came into them."""
-    missing = [parent for parent in target.parents if not parent.exists()]
+    missing = [parent for parent in target.parents if not exists(parent)]
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -182,11 +188,14 @@ def _parents(target: Path) -> Iterator[None]:
 
 def _sentence(what: str, target: Path, error: Exception) -> str:
     if isinstance(error, OSError) and error.strerror:
-        reason = error.strerror
+        reason = why(error)
     else:
-        reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
-    disk = shutil.disk_usage(next(p for p in target.parents if p.exists()))
+        reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
+    disk = shutil.disk_usage(next(p for p in target.parents if exists(p)))
     # What is no disk has no room from the beginning.
     if disk.total and disk.free < 1 << 20:
-        return f"cannot write {what} {target}: the disk is full; free some space and export again."
-    return f"cannot write {what} {target}: {reason}; choose another place."
+        return (
+            f"cannot write {what} {named(target)}: the disk is full; free some space and export "
+            "again."
+        )
+    return f"cannot write {what} {named(target)}: {reason}; choose another place."

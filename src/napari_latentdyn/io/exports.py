@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_latentdyn.arrows import full_vectors
 from napari_latentdyn.core.atomic import replace_file
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export.netcdf import dataset, write_dataset
@@ -193,7 +194,7 @@ def write_vector_arrays(path: str, data: Any, meta: dict[str, Any]) -> list[str]
         If it cannot be written. A file that was there before is then as it was.
     """
     target = with_extension(path, (".npz",), ".npz")
-    vectors = np.asarray(data)
+    vectors = full_vectors(np.asarray(data), meta.get("features"))
     ndim = vectors.shape[-1]
     arrays: dict[str, Any] = {
         "vectors": vectors,
@@ -245,6 +246,7 @@ def _plane(meta: Mapping[str, Any], ndim: int) -> tuple[tuple[float, ...], ...]:
 
 
 def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
+    vectors = full_vectors(vectors, meta.get("features"))
     ndim = vectors.shape[-1]
     matrix = world_matrix(meta, ndim)
     starts = vectors[:, 0].astype(np.float64) @ matrix[:-1, :-1].T + matrix[:-1, -1]

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.images import Selection, Stack, load
-from napari_latentdyn.core.images.cf import image_variables
+from napari_latentdyn.core.images.files import variables_of
 from napari_latentdyn.core.ometiff import even_step
 from napari_latentdyn.core.units import parse_unit
 from napari_latentdyn.layers import LayerTuple
@@ -49,7 +49,7 @@ def read_images(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
         file = Path(one)
         variables: Sequence[str | None] = [None]
         if file.suffix.lower() in _CF_SUFFIXES:
-            variables = image_variables(file) or [None]
+            variables = variables_of(file) or [None]
         for variable in variables:
             stack = load(Selection(file, variable=variable)).squeezed()
             name = file.name.removesuffix(file.suffix).removesuffix(".ome")

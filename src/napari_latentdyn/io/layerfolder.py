@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from napari_latentdyn.core.atomic import replace_folder, write_text
+from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.core.report import read_described
 from napari_latentdyn.core.runfiles import read_pixels
 from napari_latentdyn.core.runfolder import (
@@ -65,7 +66,7 @@ def write_layer_folder(folder: Path, layers: Sequence[LayerTuple]) -> Path:
     RunFolderError
         If the folder holds something already, or cannot be written.
     """
-    target = Path(folder).expanduser().absolute()
+    target = output_path(folder, RunFolderError)
     check_free(target)
     entries: list[dict[str, Any]] = []
     names: set[str] = set()

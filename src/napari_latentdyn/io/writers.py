@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from napari_latentdyn.arrows import full_vectors
 from napari_latentdyn.core.atomic import replace_file
+from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.io.images import full_resolution, write_image_file
 from napari_latentdyn.io.layerfolder import write_layer_folder
@@ -71,7 +73,8 @@ def write_vectors(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
     """
     target = with_extension(path, (".csv",), ".csv")
     with replace_file(target, RunFolderError, "the table") as file:
-        write_vector_table(file, np.asarray(data), meta)
+        # A table tells the motion, also where its arrow was shortened to stay in the image.
+        write_vector_table(file, full_vectors(np.asarray(data), meta.get("features")), meta)
     return [str(target)]
 
 
@@ -100,7 +103,7 @@ def write_layers(path: str, layer_data: list[LayerTuple]) -> list[str]:
 
 def with_extension(path: str, known: tuple[str, ...], default: str) -> Path:
     """Return an absolute path whose name ends in one of the extensions known, or in the default."""
-    target = Path(path).expanduser().absolute()
+    target = output_path(path, RunFolderError)
     if target.name.lower().endswith(known):
         return target
     return target.with_name(target.name + default)

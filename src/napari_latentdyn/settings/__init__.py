@@ -8,6 +8,7 @@ needed.
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from pathlib import Path
@@ -16,6 +17,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
+from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
 from napari_latentdyn.settings.method import (
@@ -170,19 +172,23 @@ class Settings(FrozenModel):
             If the file cannot be read, is no JSON, or holds an unknown name or
             a value out of bounds.
         """
-        path = Path(source)
+        path = input_file(
+            source, lambda said: SettingsError(f"cannot read the settings file: {said}")
+        )
         try:
             data = read_json(path)
         except OSError as error:
             raise SettingsError(
-                f"cannot read the settings file {path}: {error.strerror}."
+                f"cannot read the settings file {named(path)}: {why(error)}."
             ) from None
         except ValueError as error:
-            raise SettingsError(f"the settings file {path} is not valid JSON: {error}.") from None
+            raise SettingsError(
+                f"the settings file {named(path)} is not valid JSON: {error}."
+            ) from None
         try:
             return cls.parse(data)
         except SettingsError as error:
-            raise SettingsError(f"in the settings file {path}: {error}") from None
+            raise SettingsError(f"in the settings file {named(path)}: {error}") from None
 
 
 def iter_fields() -> list[tuple[str, FieldInfo]]:
@@ -216,7 +222,8 @@ def parse_value(name: str, text: str) -> Any:
     if type(None) in kinds and text.lower() in ("none", "null", ""):
         return None
     if any(typing.get_origin(kind) is tuple for kind in kinds):
-        return tuple(part for part in text.strip("()[]").replace(",", " ").split())
+        # A text without any value is none of a list, and is refused as it stands.
+        return tuple(text.strip("()[]").replace(",", " ").split()) or text
     if any(typing.get_origin(k) is Literal and int in map(type, typing.get_args(k)) for k in kinds):
-        return int(text) if text.lstrip("-").isdigit() else text
+        return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text
     return text

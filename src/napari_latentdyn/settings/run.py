@@ -187,6 +187,13 @@ class OutputSettings(FrozenModel):
         "can be read and drawn smoothly.",
         json_schema_extra={"unit": "pixels", "advanced": True},
     )
+    hide_doubtful: bool = Field(
+        True,
+        title="Hide doubtful arrows",
+        description="Leave out arrows where the images show no texture that could tell motion "
+        "from rest, and where the confidence, if it is computed, is low.",
+        json_schema_extra={"advanced": True},
+    )
     latents: bool = Field(
         False,
         title="Latent states",

@@ -8,6 +8,7 @@ from typing import Any
 
 from pydantic_core import from_json
 
+from napari_latentdyn.core.paths import exists
 from napari_latentdyn.errors import readable
 
 __all__ = ["parse_json", "read_json", "shorten", "shown"]
@@ -39,8 +40,11 @@ def read_json(path: Path) -> Any:
     OSError
         If the file cannot be read.
     ValueError
-        If it is not valid JSON, or larger than 64 MiB.
+        If it is not valid JSON, larger than 64 MiB, or a pipe or a device, which
+        may have no end.
     """
+    if exists(path) and not path.is_file() and not path.is_dir():
+        raise ValueError("it is a pipe or a device")
     with path.open("rb") as file:
         text = file.read(_LARGEST + 1)
     if len(text) > _LARGEST:

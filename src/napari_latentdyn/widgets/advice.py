@@ -11,9 +11,9 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
-from napari_latentdyn.widgets.runner import make_worker
 from napari_latentdyn.widgets.wording import amount, sentence, time_span
 from napari_latentdyn.widgets.worker import Job, Outcome, look_for_devices
+from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -31,11 +31,12 @@ _GUESSED = "The time is a guess until a run on this computer has been timed."
 # Importing PyTorch keeps the interpreter busy: let the window appear first.
 _LOOK_DELAY_MS = 400
 _UPDATE_DELAY_MS = 120
-_WAIT_SECONDS = 5.0
 
 
 class _Look:
     """A look for devices, which can be called off as long as it has not begun."""
+
+    title = "Latent Dynamics: search for devices"
 
     def __init__(self) -> None:
         self._called_off = threading.Event()
@@ -50,15 +51,17 @@ class _Look:
         finally:
             self._ended.set()
 
-    def call_off(self) -> None:
-        """See to it that nothing is going on any more.
+    def cancel(self) -> None:
+        """Call the look off if it has not begun."""
+        self._called_off.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the thread.
 
         A thread begins only when the window comes round to it: a look that has
         not begun will not, and to wait for it would be in vain.
         """
-        self._called_off.set()
-        if self._began.is_set():
-            self._ended.wait(_WAIT_SECONDS)
+        return not self._began.is_set() or self._ended.wait(seconds)
 
 
 class Advice(QObject):
@@ -97,7 +100,8 @@ class Advice(QObject):
         self._layers = (None, None)
         if self._look is not None:
             self._looker.returned.disconnect(self._on_devices)
-            self._look.call_off()
+            self._look.cancel()
+            self._look.wait(WAIT_SECONDS)
             self._looker = self._look = None
 
     def update(
@@ -151,7 +155,7 @@ class Advice(QObject):
 
     def _look_for_devices(self) -> None:
         self._look = _Look()
-        self._looker = make_worker(self._look.call_off, self._look.run)
+        self._looker = make_worker(self._look, self._look.run)
         self._looker.returned.connect(self._on_devices)
         self._looker.start()
 

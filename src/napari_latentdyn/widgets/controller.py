@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
-from napari_latentdyn.core.evidence import motion_sentence
+from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -27,10 +27,14 @@ from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.readiness import Readiness
 from napari_latentdyn.widgets.results import Result, Results
-from napari_latentdyn.widgets.runner import Leash, Runner
+from napari_latentdyn.widgets.runner import Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
-from napari_latentdyn.widgets.wording import preview_summary, summary
+from napari_latentdyn.widgets.wording import (
+    arrow_summary,
+    preview_summary,
+    summary,
+)
 from napari_latentdyn.widgets.worker import Failure, Job, Outcome, describe
 
 if TYPE_CHECKING:
@@ -120,9 +124,9 @@ class LearnController(QObject):
     # ------------------------------------------------------------ life cycle
 
     @property
-    def leash(self) -> Leash:
-        """What stops the job at work when the window goes."""
-        return self._runner.leash
+    def job(self) -> Job | None:
+        """The job that is running, None if there is none."""
+        return self._runner.job
 
     def open(self) -> None:
         """Begin to follow the viewer; does nothing if it does already."""
@@ -185,11 +189,14 @@ class LearnController(QObject):
         elif self.state is State.RENDERING or job.stop.is_set():
             job.cancel()
             self._view.cancel.setEnabled(False)
-            self._messages.say("Stopping without rendering; what was learned is kept.")
+            self._messages.say("Stopping without frames; the training so far is kept.")
         else:
             job.stop.set()
+            matching = self.state is State.PREPARING and job.previous is None
             self._messages.say(
-                "Stopping after this step; press Cancel again to do without the frames."
+                "Stopping… Nothing has been trained yet."
+                if matching
+                else "Stopping after this step. Press Cancel again to skip the frames."
             )
         self.state = State.STOPPING
 
@@ -234,7 +241,7 @@ class LearnController(QObject):
         if job is None or job.abort.is_set():
             return
         if job.stop.is_set() and state is State.RENDERING:
-            text = "Stopped; drawing what was learned. Press Cancel again to do without the frames."
+            text = "Stopped; computing the frames. Press Cancel again to skip them."
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
             self._messages.say(text)
@@ -289,22 +296,32 @@ class LearnController(QObject):
         if job.is_preview:
             # What the user waited for is the frames.
             waited = time.monotonic() - self._began
-            said = preview_summary(waited, trained=self._view.continues)
-            self._messages.say(said, motion_sentence(result.dynamics.report))
+            text = preview_summary(waited, trained=self._view.continues)
+            self._messages.say(
+                f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report)
+            )
             return
         seconds = float(result.dynamics.report.get("seconds", 0.0))
-        self._messages.say(
-            summary(
-                result.steps,
-                planned,
-                seconds,
-                shown=result.can_be_saved,
-                anew=bool(job.previous_fingerprint) and not outcome.resumed,
-                can_continue=result.dynamics.checkpoint is not None,
-                converged=converged,
-            ),
-            motion_sentence(result.dynamics.report),
+        text = summary(
+            result.steps,
+            planned,
+            seconds,
+            shown=result.can_be_saved,
+            anew=bool(job.previous_fingerprint) and not outcome.resumed,
+            can_continue=result.dynamics.checkpoint is not None,
+            converged=converged,
+            effect=agreement_sentence(result.dynamics.report),
         )
+        self._messages.say(f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report))
+
+    def _arrows(self, job: Job) -> str:
+        """Say how long arrows are drawn, and that some are hidden."""
+        from napari_latentdyn.layers import METADATA_KEY, find_layer
+
+        layer = find_layer(self._viewer, job.run_id, "fields")
+        if layer is None:
+            return ""
+        return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
 
     def _settle(self, state: State) -> None:
         self.state = state
@@ -325,7 +342,7 @@ class LearnController(QObject):
 
     def _on_images_changed(self) -> None:
         if not self.state.running:
-            self._messages.forget()
+            self._messages.forget(*(layer.name if layer else "" for layer in self._choices.layers))
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 

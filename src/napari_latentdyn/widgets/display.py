@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import duration, sentence
 
@@ -43,7 +44,9 @@ class ProgressDisplay:
         """Show what came; return the state that it means, and what to say of it."""
         for event in events:
             if event.phase == "train":
-                self._view.loss_plot.add(event.step, event.losses)
+                self._view.loss_plot.add(
+                    event.step, event.losses, event.agreement, event.agreement_before
+                )
                 self._view.loss_plot.show()
         if preview is not None and self._view.form.editor("output.preview").value():
             self._preview.show(preview)
@@ -70,4 +73,7 @@ class ProgressDisplay:
         if done >= 2 and taken > 1:
             text += f" – {duration(taken / done * (event.total - event.step))} left"
         self._view.show_progress(event.step, event.total, text)
-        return State.TRAINING, f"{event.message}: step {event.step} of {event.total}."
+        told = agreement_note(event.agreement_before, event.agreement)
+        return State.TRAINING, (
+            f"{event.message}: step {event.step} of {event.total}{'; ' if told else ''}{told}."
+        )

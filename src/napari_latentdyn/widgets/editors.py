@@ -25,6 +25,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_latentdyn.widgets.eliding import ElidingComboBox
+
 __all__ = ["NARROW", "CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
 
 #: Style of a spin box that stands beside another control: napari makes spin boxes wide.
@@ -186,7 +188,7 @@ class FloatBox(QDoubleSpinBox):
             event.ignore()
 
 
-class ChoiceBox(QComboBox):
+class ChoiceBox(ElidingComboBox):
     """One of several values; the texts shown can be longer than the values."""
 
     edited = Signal()

@@ -16,6 +16,7 @@ from superqt import QCollapsible
 
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.settings.run import STARTS
+from napari_latentdyn.settings.words import WORDS
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
 from napari_latentdyn.widgets.folder_box import FolderBox
 
@@ -194,6 +195,7 @@ def make_editor(name: str, field: FieldInfo) -> Editor:
         editor = CheckBox(field.title or name)
     elif typing.get_origin(kind) is Literal:
         editor = ChoiceBox(typing.get_args(kind))
+        editor.set_texts(WORDS.get(name, {}))
     elif kind is int:
         low, high, _ = _bounds(field.metadata)
         editor = IntBox(low, high, optional=optional, special=special)

@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakSet
 
 from qtpy.compat import isalive
-from qtpy.QtCore import QCoreApplication
 
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.controller import LearnController
 from napari_latentdyn.widgets.docked import Docked
 from napari_latentdyn.widgets.learn_view import LearnView
-from napari_latentdyn.widgets.runner import Leash
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -60,12 +57,6 @@ class LearnDynamicsWidget(Docked):
         self.fill("learn_dynamics", self.view)
         # One that was taken over was hidden with its dock.
         self.view.show()
-        # The last resort: by then neither this object nor its view can be used.
-        self._kill = partial(_kill, self.controller.leash)
-        self.destroyed.connect(self._kill)
-        app = QCoreApplication.instance()
-        if app is not None:
-            app.aboutToQuit.connect(self._kill)
         _panels.add(self)
 
     def at_stake(self) -> Stake | None:
@@ -79,7 +70,6 @@ class LearnDynamicsWidget(Docked):
     def hand_over(self) -> tuple[LearnView, LearnController]:
         """Give view and controller to another panel; this one goes."""
         self.guard.release()
-        self.destroyed.disconnect(self._kill)
         _panels.discard(self)
         # Once the view is in the other one.
         self.deleteLater()
@@ -106,10 +96,6 @@ class LearnDynamicsWidget(Docked):
             The folder, or None if it could not be written: the user was told why.
         """
         return self.controller.saving.save("run", path, overwrite=overwrite)
-
-
-def _kill(leash: Leash, *_: Any) -> None:
-    leash.kill()
 
 
 def _without_dock(viewer: Viewer) -> LearnDynamicsWidget | None:

@@ -140,12 +140,12 @@ class LearnView(QWidget):
 
     def show_choice(self, *, can_train: bool, can_continue: bool, steps_left: int) -> None:
         """Show what a press of the train button would do."""
-        explained = "Learn the motion between the two images; the window stays usable."
+        explained = "Match the images and train the networks on them; the window stays usable."
         if can_continue:
             explained = (
-                "Go on from where the last training ended."
+                "Continue the last training."
                 if steps_left
-                else "Go back from the preview to what was trained; no step is left to do."
+                else "Go back from the preview to the trained result; no step is left to do."
             )
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"

@@ -8,8 +8,7 @@ from napari_latentdyn.widgets.wording import sentence
 __all__ = ["Messages"]
 
 WELCOME = (
-    "Choose two images of one scene, taken one after the other, and press Preview or Train. "
-    "File > Open Sample has examples."
+    "Choose two images of one scene, taken one after the other. File > Open Sample has examples."
 )
 
 
@@ -26,10 +25,10 @@ class Messages:
         self._last = (f"{text} {doubt}", "warning") if doubt else (text, "info")
         self._show()
 
-    def forget(self) -> None:
-        """Say nothing of what happened before: the choice is another one now."""
-        if self._last[0] != WELCOME:
-            self.say("Press Preview for a first answer, or Train to learn these two images.")
+    def forget(self, first: str = "", last: str = "") -> None:
+        """Drop the message about an earlier choice, and say that two named images are ready."""
+        ready = f"Ready: {first} → {last}. Press Preview for a quick answer, or Train."
+        self.say(ready if first and last else WELCOME)
 
     def report(self, text: str, severity: Severity = "error") -> None:
         """Show one line in the colour of its severity, and as a notification of napari."""

@@ -2,57 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_latentdyn.widgets.worker import Job, learn
+from napari_latentdyn.widgets.workers import WAIT_SECONDS, StopHandle, make_worker
 
-__all__ = ["Leash", "Runner", "make_worker"]
-
-
-def make_worker(on_quit: Callable[[], Any], function: Callable[..., Any], *args: Any) -> Any:
-    """Make a worker that calls `on_quit` when napari asks it to end.
-
-    napari asks all workers that it ever started when its window closes, and does
-    not wait for them; a thread that outlives the interpreter would crash it. A
-    worker that has ended calls nothing: its window may be deleted by then.
-    """
-    from napari.qt import threading
-
-    base: Any = threading.FunctionWorker
-    if inspect.isgeneratorfunction(function):
-        base = threading.GeneratorWorker
-
-    callbacks = [on_quit]
-
-    class Worker(base):
-        def quit(self) -> None:
-            # Not super().quit(): it would leave a generator hanging in its last yield.
-            while callbacks:
-                callbacks.pop()()
-
-    worker = threading.create_worker(function, *args, _worker_class=Worker)
-    worker.finished.connect(callbacks.clear)
-    return worker
-
-
-class Leash:
-    """Holds the job at work, for those who have to stop it when Qt has deleted all else."""
-
-    def __init__(self) -> None:
-        self.job: Job | None = None
-
-    def kill(self, seconds: float = 5.0) -> bool:
-        """Stop the job without any result; return whether its thread let go in time."""
-        job = self.job
-        if job is None:
-            return True
-        job.cancel()
-        return job.wait(seconds)
+__all__ = ["Runner"]
 
 
 class Runner(QObject):
@@ -73,11 +31,11 @@ class Runner(QObject):
     ended = Signal(object, object)
     quitting = Signal()
     INTERVAL_MS = 100
-    WAIT_SECONDS = 5.0
+    WAIT_SECONDS = WAIT_SECONDS
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self.leash = Leash()
+        self._handle: StopHandle[Job] = StopHandle(self, self._on_quit)
         self._worker: Any = None
         self._timer = QTimer(self)
         self._timer.setInterval(self.INTERVAL_MS)
@@ -86,12 +44,12 @@ class Runner(QObject):
     @property
     def job(self) -> Job | None:
         """The job at work, None if there is none."""
-        return self.leash.job
+        return self._handle.work
 
     def start(self, job: Job) -> None:
         """Start a job in a worker thread."""
-        self.leash.job = job
-        self._worker = make_worker(self._on_quit, learn, job)
+        self._handle.work = job
+        self._worker = make_worker(job, partial(learn, job), self._handle.stop)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
@@ -100,9 +58,7 @@ class Runner(QObject):
     def kill(self, seconds: float) -> bool:
         """Stop the job without any result; return whether its thread let go in time."""
         self._disconnect()
-        done = self.leash.kill(seconds)
-        self.leash.job = None
-        return done
+        return self._handle.kill(seconds)
 
     def _poll(self) -> None:
         if self.job is not None:
@@ -119,17 +75,13 @@ class Runner(QObject):
             self._end(None)
 
     def _on_quit(self) -> None:
-        if isalive(self):
-            self.quitting.emit()
-            self.kill(self.WAIT_SECONDS)
-        else:
-            # Qt deletes a dock with its window, before napari asks the workers.
-            self.leash.kill(self.WAIT_SECONDS)
+        self.quitting.emit()
+        self._disconnect()
 
     def _end(self, outcome: Any) -> None:
         job = self.job
         self._disconnect()
-        self.leash.job = None
+        self._handle.work = None
         self.ended.emit(job, outcome)
 
     def _disconnect(self) -> None:

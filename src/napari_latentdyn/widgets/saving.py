@@ -102,7 +102,7 @@ class Saving:
             self._messages.report(str(error))
             return None
         what = "The preview was saved" if result.is_preview else "Saved"
-        self._messages.say(f"{what} as {written}.")
+        self._messages.say(f"{what} to {written}.")
         return written
 
     def at_stake(self, job: Job | None) -> Stake | None:

@@ -6,14 +6,14 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
-from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_latentdyn.errors import Stopped
-from napari_latentdyn.widgets.runner import make_worker
 from napari_latentdyn.widgets.worker import describe
+from napari_latentdyn.widgets.workers import WAIT_SECONDS, StopHandle, make_worker
 
 __all__ = ["Task", "Tasks"]
 
@@ -39,12 +39,26 @@ class Task:
     function: Callable[[Task], Any]
     done: Callable[[Any], None]
     stop: threading.Event = field(default_factory=threading.Event)
+    started: threading.Event = field(default_factory=threading.Event)
     ended: threading.Event = field(default_factory=threading.Event)
     progress: tuple[int, int] = (0, 0)
 
     def report(self, done: int, total: int) -> None:
         """Tell how far it is; called by the worker."""
         self.progress = (done, total)
+
+    @property
+    def title(self) -> str:
+        """Name of the task in napari's dialogs."""
+        return f"Latent Dynamics: {self.what}"
+
+    def cancel(self) -> None:
+        """Do without the result."""
+        self.stop.set()
+
+    def wait(self, seconds: float) -> bool:
+        """Wait for the thread; a task that never began needs no waiting."""
+        return not self.started.is_set() or self.ended.wait(seconds)
 
 
 class Tasks(QObject):
@@ -62,10 +76,11 @@ class Tasks(QObject):
     changed = Signal(str, int, int)
     failed = Signal(str)
     INTERVAL_MS = 100
-    WAIT_SECONDS = 5.0
+    WAIT_SECONDS = WAIT_SECONDS
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._handle: StopHandle[Task] = StopHandle(self, self.close)
         self._waiting: dict[str, Task] = {}
         self._task: Task | None = None
         self._worker: Any = None
@@ -105,22 +120,22 @@ class Tasks(QObject):
 
     def close(self) -> None:
         """Do without everything, and wait for the thread."""
-        task, self._task = self._task, None
+        if not self.busy:
+            # A window can close once more, when Qt has deleted this object already.
+            return
         self._waiting.clear()
-        # Qt deletes a dock with its window, before napari asks the workers.
-        if isalive(self):
-            self._timer.stop()
-            self._disconnect()
-        if task is not None:
-            task.stop.set()
-            task.ended.wait(self.WAIT_SECONDS)
+        self._task = None
+        self._timer.stop()
+        self._disconnect()
+        self._handle.kill(self.WAIT_SECONDS)
 
     def _next(self) -> None:
         if self._task is not None or not self._waiting:
             return
         kind = next(iter(self._waiting))
         task = self._task = self._waiting.pop(kind)
-        self._worker = make_worker(self.close, _compute, task)
+        self._handle.work = task
+        self._worker = make_worker(task, partial(_compute, task), self._handle.stop)
         self._worker.returned.connect(self._on_returned)
         self._worker.finished.connect(self._on_finished)
         self._worker.start()
@@ -149,6 +164,7 @@ class Tasks(QObject):
 
     def _end(self) -> Task | None:
         task, self._task = self._task, None
+        self._handle.work = None
         self._timer.stop()
         self._disconnect()
         return task
@@ -166,6 +182,7 @@ class Tasks(QObject):
 
 
 def _compute(task: Task) -> tuple[str, Any]:
+    task.started.set()
     try:
         # What was chosen right after it makes it superfluous.
         time.sleep(0)

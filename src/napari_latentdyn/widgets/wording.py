@@ -8,6 +8,7 @@ from collections.abc import Callable
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.arrows import scale_note
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "amount",
+    "arrow_summary",
     "common_name",
     "duration",
     "learning_key",
@@ -44,6 +46,7 @@ _KEPT = (
     "output.frames",
     "output.times",
     "output.arrow_spacing",
+    "output.hide_doubtful",
     "output.latents",
     "output.confidence",
     "output.preview",
@@ -199,6 +202,7 @@ def summary(
     anew: bool,
     can_continue: bool,
     converged: bool = False,
+    effect: str = "",
 ) -> str:
     """Return what a training ended with, in one or two sentences.
 
@@ -216,11 +220,14 @@ def summary(
         Whether there is a checkpoint.
     converged : bool
         Whether training ended because it no longer improved anything.
+    effect : str
+        What training did, in a sentence.
     """
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
-    change = " The images had changed, so it began anew." if anew else ""
+    change = " The images changed, so training restarted." if anew else ""
+    change += f" {effect}" if effect else ""
     if converged:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return (
@@ -230,8 +237,8 @@ def summary(
     if done >= planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done: {done} steps in {duration(seconds)}.{change} {then}"
-    then = "What was learned is shown" if shown else "The frames were left out"
-    more = "; Continue goes on from here" if can_continue else ""
+    then = "The result so far is shown" if shown else "The frames were left out"
+    more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 
@@ -251,6 +258,24 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         else "Press Train to refine it."
     )
     return f"Preview ready ({_short(seconds)}). {then}"
+
+
+def arrow_summary(length: float, hidden: float) -> str:
+    """Return how arrows are drawn, as a sentence that follows others.
+
+    Parameters
+    ----------
+    length : float
+        Factor by which they are longer than the motion of one stage.
+    hidden : float
+        Part of them that is not drawn.
+    """
+    note = scale_note(length)
+    why = ""
+    if hidden > 0:
+        share = "some" if hidden < 0.005 else f"{round(100 * hidden)} %"
+        why = f"; {share} hidden where nothing shows the motion"
+    return f" {note[0].upper()}{note[1:]}{why}."
 
 
 def _short(seconds: float) -> str:

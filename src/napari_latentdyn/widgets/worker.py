@@ -141,6 +141,11 @@ class Job:
         return "preview" if self.is_preview else "training"
 
     @property
+    def title(self) -> str:
+        """Name of the job in napari's dialogs."""
+        return f"Latent Dynamics: {self.kind} of {self.first.name} and {self.last.name}"
+
+    @property
     def run_id(self) -> str:
         """The same for all runs on the same two images, which renew each other's results."""
         return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))

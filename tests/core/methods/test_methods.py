@@ -19,6 +19,7 @@ from napari_latentdyn.core.fit import Progress
 from napari_latentdyn.core.methods import (
     BASELINES,
     Interpolation,
+    assess,
     describe_method,
     find_method,
     list_methods,
@@ -63,6 +64,33 @@ def pair(drifting: Callable[[float], NDArray[np.uint8]]) -> ImagePair:
 
 
 # All alike ------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("offset", "factor"), [(3e8, 1e-2), (0.0, 1e36)])
+@pytest.mark.parametrize("name", [*BASELINES, "quick"])
+def test_images_in_double_precision_keep_their_digits(
+    name: str,
+    offset: float,
+    factor: float,
+    drifting: Callable[[float], NDArray[np.uint8]],
+) -> None:
+    """Small differences on a large height, and values near the end of single precision."""
+    plain, large = (
+        ImagePair.from_arrays(*(a + b * drifting(t) for t in (0.0, 1.0)))
+        for a, b in ((0.0, 1.0), (offset, factor))
+    )
+    assert large.first.dtype == np.float64
+    times = [0.0, 0.4, 1.0]
+    expected, made = (run(name, pair, times) for pair in (plain, large))
+    assert made.frames.dtype == np.float64
+    back = (made.frames - offset) / factor
+    # Transport begins with the least intensity; rounding decides between ways that cost alike.
+    assert np.median(np.abs(back - expected.frames)) < 0.5
+    assert np.isfinite(back).all()
+    known = made.frames[1:2]
+    found = assess(large, made, times, known, [0.4])
+    assert found.scores[0].psnr == np.inf
+    assert all(np.isfinite(e) for e in (found.end_error_on, found.end_error_back) if e is not None)
 
 
 @pytest.mark.parametrize("name", BASELINES)

@@ -3,75 +3,21 @@
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Callable
 from typing import Any
 
-import napari
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from napari.layers import Image
-from numpy.typing import NDArray
-from qtpy.QtWidgets import QLineEdit, QPushButton, QTableWidget
-from tests.widgets.helpers import PLUGIN, choose, control, entries
+from qtpy.QtWidgets import QLineEdit, QPushButton
+from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
+from tests.widgets.helpers import choose, control, entries
 
-from napari_latentdyn.core.methods import BASELINES
 from napari_latentdyn.errors import PairError, SettingsError
 from napari_latentdyn.snapshot import snapshot
-from napari_latentdyn.widgets.compare.request import parse_times, true_frames
-
-Make = Callable[..., tuple[napari.Viewer, Any]]
-
-
-def scene(time: float, side: int = 48) -> NDArray[np.float32]:
-    """A blob that moves right by 8 pixels over a gentle slope."""
-    rows, columns = np.mgrid[:side, :side].astype(np.float32)
-    blob = np.exp(-((rows - 24) ** 2 + (columns - 18 - 8 * time) ** 2) / 40)
-    return (100 * blob + 0.2 * rows).astype(np.float32)
-
-
-@pytest.fixture
-def window(make_napari_viewer: Callable[..., napari.Viewer]) -> Make:
-    def make(*, truth: bool = True) -> tuple[napari.Viewer, Any]:
-        viewer = make_napari_viewer()
-        viewer.add_image(scene(0), name="first", scale=(2, 2))
-        viewer.add_image(scene(1), name="last", scale=(2, 2))
-        if truth:
-            stack = np.stack([scene(t) for t in np.linspace(0, 1, 5)])
-            viewer.add_image(stack, name="truth", scale=(1, 2, 2))
-        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
-        return viewer, panel
-
-    return make
-
-
-def check(panel: Any, *names: str) -> None:
-    for name in (*BASELINES, "quick", "standard", "accurate", "paper"):
-        panel.view.choose_method(name, name in names)
-
-
-def press(qtbot: Any, panel: Any) -> None:
-    control(panel, "compare", QPushButton).click()
-    idle = control(panel, "cancel", QPushButton)
-    qtbot.waitUntil(lambda: not idle.isEnabled(), timeout=60_000)
-
-
-def cells(panel: Any) -> list[list[str]]:
-    table = control(panel, "table", QTableWidget)
-    return [
-        [table.item(row, column).text() for column in range(table.columnCount())]
-        for row in range(table.rowCount())
-    ]
-
-
-def made(viewer: Any) -> dict[str, Any]:
-    found = {}
-    for layer in viewer.layers:
-        role = layer.metadata.get("latentdyn", {}).get("role", "")
-        if role.startswith("compare_"):
-            found[role.removeprefix("compare_")] = layer
-    return found
+from napari_latentdyn.widgets.compare.request import true_frames
+from napari_latentdyn.widgets.compare.times import parse_times
 
 
 def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -> None:
@@ -92,12 +38,14 @@ def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -
     np.testing.assert_allclose(layers["dissolve_error"].data[2], expected, atol=1e-4)
     assert viewer.canvas.grid.enabled
     assert layers["flow"].name_overlay.visible
-    assert [layer.name for layer in viewer.layers if layer.visible] == [
-        "Cross-dissolve",
-        "TV-L1 optical flow",
-    ]
+    shown = ["True frames", "Cross-dissolve", "TV-L1 optical flow"]
+    assert [layer.name for layer in viewer.layers if layer.visible] == shown
     layers["flow"].contrast_limits = (0, 50)
     assert list(layers["dissolve"].contrast_limits) == [0, 50], "compared with one contrast"
+    assert list(layers["truth"].contrast_limits) == [0, 50]
+    true = [scene(t) for t in np.linspace(0, 1, 5)]
+    np.testing.assert_allclose(layers["truth"].data, true, atol=1e-4)
+    assert list(layers["truth"].scale) == list(layers["flow"].scale)
     curves = control(panel, "plot").curves
     assert list(curves) == ["Cross-dissolve", "TV-L1 optical flow"]
     assert curves["Cross-dissolve"][0].tolist() == [0.25, 0.5, 0.75]
@@ -105,7 +53,7 @@ def test_methods_are_measured_and_shown_side_by_side(window: Make, qtbot: Any) -
     assert len(control(panel, "plot").curves["Cross-dissolve"][1]) == 5
     assert "2 methods compared" in control(panel, "status").text()
     press(qtbot, panel)
-    assert len(made(viewer)) == 4, "a second time renews the layers"
+    assert len(made(viewer)) == 5, "a second time renews the layers"
     for layer in list(made(viewer).values()):
         viewer.layers.remove(layer)
     assert not viewer.canvas.grid.enabled, "nothing is left to stand side by side"
@@ -157,7 +105,7 @@ def test_what_is_assumed_of_true_frames_is_told(window: Make, qtbot: Any) -> Non
     check(panel, "flow")
     press(qtbot, panel)
     text = control(panel, "status").text()
-    assert "1 true frame at 0.5 of the interval, evenly spaced as no times are given." in text
+    assert "1 true frame at 0.5 of the interval, assumed evenly spaced (no times given)." in text
     assert "25 % of their pixels have no value and do not count." in text
     assert "bold" not in text, "there is nothing to be better than"
     assert "one scale" not in text
@@ -192,7 +140,7 @@ def test_lines_and_layers_go_together(window: Make, qtbot: Any) -> None:
     check(panel, "dissolve", "dis")
     press(qtbot, panel)
     assert [row[0] for row in cells(panel)] == ["dissolve", "flow", "dis"]
-    assert sum(layer.visible for layer in viewer.layers) == 3
+    assert sum(layer.visible for layer in viewer.layers) == 4, "three methods and the truth"
     viewer.layers.remove(made(viewer)["flow"])
     press(qtbot, panel)
     assert [row[0] for row in cells(panel)] == ["dissolve", "dis"]
@@ -276,6 +224,7 @@ def test_times_may_name_the_ends_of_a_stack(window: Make, qtbot: Any) -> None:
 
 def test_side_by_side_can_be_switched_off_and_on(window: Make, qtbot: Any) -> None:
     viewer, panel = window()
+    choose(panel, "truth", "none")
     check(panel, "dissolve", "flow")
     press(qtbot, panel)
     grid = control(panel, "grid")
@@ -298,7 +247,7 @@ def test_side_by_side_can_be_switched_off_and_on(window: Make, qtbot: Any) -> No
 
 
 def test_layers_of_another_pair_say_whose_they_are(window: Make, qtbot: Any) -> None:
-    viewer, panel = window()
+    viewer, panel = window(truth=False)
     check(panel, "dissolve")
     press(qtbot, panel)
     viewer.add_image(scene(0.5), name="later", scale=(2, 2))
@@ -348,7 +297,7 @@ def test_a_comparison_can_be_stopped_and_keeps_what_is_done(window: Make, qtbot:
     qtbot.waitUntil(lambda: len(cells(panel)) >= 1, timeout=30_000)
     control(panel, "cancel", QPushButton).click()
     qtbot.waitUntil(lambda: not control(panel, "cancel", QPushButton).isEnabled(), timeout=30_000)
-    assert control(panel, "status").text() == "Stopped; what was done is shown."
+    assert control(panel, "status").text() == "Stopped; finished methods are shown."
     assert "paper" not in made(viewer)
     assert "dissolve" in made(viewer)
 
@@ -362,7 +311,7 @@ def test_times_are_read_as_they_are_written(times: list[float]) -> None:
 
 @pytest.mark.parametrize("text", ["a", "-0.1", "0.5, 0.5", "2", "0.5; 0.6"])
 def test_times_that_are_none_are_refused(text: str) -> None:
-    with pytest.raises(SettingsError, match="fractions of the interval"):
+    with pytest.raises(SettingsError, match=r"Could not read “.*Enter fractions"):
         parse_times(text)
 
 

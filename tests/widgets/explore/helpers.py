@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def ready(panel: Any) -> bool:
 
 def told(panel: Any) -> tuple[str, str]:
     status = control(panel, "status")
-    return status.text(), status.property("severity")
+    return html.unescape(status.text()), status.property("severity")
 
 
 def press(panel: Any, name: str) -> None:

@@ -16,7 +16,7 @@ from tests.widgets.helpers import PLUGIN, control, made, run
 def test_without_a_result_there_is_nothing_to_press(explore: Explore) -> None:
     _, panel = explore()
     assert not control(panel, "draw_frames", QPushButton).isEnabled()
-    assert "Learn the dynamics" in told(panel)[0]
+    assert "Find the motion between two images first" in told(panel)[0]
 
 
 def test_frames_of_a_run_folder_are_drawn_as_finely_as_one_likes(
@@ -28,7 +28,7 @@ def test_frames_of_a_run_folder_are_drawn_as_finely_as_one_likes(
     press(panel, "draw_frames")
     qtbot.waitUntil(lambda: len(made(viewer, "frames")[0].data) == 32, timeout=30_000)
     qtbot.waitUntil(lambda: ready(panel))
-    assert "32 frames drawn" in told(panel)[0]
+    assert "32 frames computed" in told(panel)[0]
     (frames,) = made(viewer, "frames")
     assert tuple(frames.scale) == pytest.approx((12 / 31, 50.0, 50.0))
     assert [str(unit) for unit in frames.units] == ["hour", "meter", "meter"]
@@ -47,8 +47,10 @@ def test_maps_follow_what_is_chosen_and_go(
     drift = np.hypot(2, 3) * 50 / 12
     assert np.median(layer.data) == pytest.approx(drift, rel=0.05)
     scales = {entry.title: entry for entry in control(panel, "legend").scales}
-    assert scales["Speed"].unit == scales["Arrows: speed"].unit == "meter/hour"
-    assert drift < scales["Arrows: speed"].high < 1.3 * drift
+    length = made(viewer, "fields")[0].length
+    arrows = scales[f"Arrows {length:g} x their length: speed"]
+    assert scales["Speed"].unit == arrows.unit == "meter/hour"
+    assert drift < arrows.high < 1.3 * drift
     layers = viewer.layers
     assert layers.index(layer) < layers.index(made(viewer, "fields")[0])
     control(panel, "maps.kind").setCurrentText("vorticity")
@@ -74,6 +76,41 @@ def test_arrows_change_density_length_and_colour(
     qtbot.waitUntil(lambda: arrows.length == 2.0)
     assert tuple(arrows.edge_contrast_limits) == (-180.0, 180.0)
     assert np.ptp(arrows.edge_color, axis=0).max() < 0.5, "one drift has one colour"
+
+
+def test_the_legend_tells_how_long_arrows_are_drawn(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+
+    def titles() -> list[str]:
+        return [entry.title for entry in control(panel, "legend").scales]
+
+    control(panel, "arrows.length").setValue(7.0)
+    qtbot.waitUntil(lambda: "Arrows 7 x their length: speed" in titles())
+    # In the controls of the layer, too.
+    made(viewer, "fields")[0].length = 3
+    assert "Arrows 3 x their length: speed" in titles()
+
+
+def test_arrows_where_nothing_shows_the_motion_are_hidden_unless_they_are_wanted(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    hide = control(panel, "arrows.hide_doubtful")
+    assert hide.isChecked()
+    (frames,), (arrows,) = made(viewer, "frames"), made(viewer, "fields")
+    flat = np.asarray(frames.data).copy()
+    flat[:, :, 32:] = flat.mean()
+    frames.data = flat
+    hide.click()
+    qtbot.waitUntil(lambda: ready(panel) and arrows.data[:, 0, 2].max() > 50)
+    every = len(arrows.data)
+    hide.click()
+    qtbot.waitUntil(lambda: ready(panel) and made(viewer, "fields")[0].data[:, 0, 2].max() < 40)
+    (arrows,) = made(viewer, "fields")
+    assert 0.4 * every < len(arrows.data) < 0.65 * every
+    assert arrows.features["confidence"].min() >= 0.2
 
 
 def test_tracers_placed_at_the_slider_are_carried_back_and_forth(
@@ -156,7 +193,7 @@ def test_tracers_outside_of_the_image_are_told(
     press(panel, "carry")
     qtbot.waitUntil(lambda: bool(made(viewer, "tracers")) and ready(panel))
     text = told(panel)[0]
-    assert text.startswith("1 tracer carried. 2 outside of the image have no way.")
+    assert text.startswith("1 tracer carried. 2 outside of the image have no path.")
 
 
 def test_latent_channels_stand_side_by_side(
@@ -176,9 +213,9 @@ def test_latent_channels_stand_side_by_side(
     button = control(panel, "show_latents", QPushButton)
     assert button.text() == "Back to the frames"
     status = control(panel, "status")
-    assert status.text() == "4 channels side by side. Back to the frames ends this."
+    assert told(panel)[0] == '4 channels side by side. Press "Back to the frames" to return.'
     button.click()
-    assert status.text() == "The other layers are shown again."
+    assert status.text() == "Your layers are visible again."
     assert not viewer.canvas.grid.enabled
     assert (viewer.canvas.grid.stride, viewer.canvas.grid.shape) == (2, (1, 3))
     assert frames.visible

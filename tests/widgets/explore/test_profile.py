@@ -27,6 +27,7 @@ def test_a_profile_under_the_cursor_and_along_a_line(
     line.add([[10, 10], [10, 50]], shape_type="line")
     assert plot.image.isVisible()
     assert plot.image.image.shape[1] == 17
+    assert plot.plot.getPlotItem().getAxis("left").labelText == "Distance along line (m)"
     np.testing.assert_allclose(plot.image.image[0], frames.data[:, 10, 10], rtol=1e-5)
     assert "intensity" in plot.plot.getPlotItem().titleLabel.text
     # The plot follows what is shown.
@@ -51,7 +52,7 @@ def test_a_profile_under_the_cursor_and_along_a_line(
     assert plot.image.isVisible()
     viewer.layers.remove(line)
     qtbot.waitUntil(plot.isHidden)
-    assert control(panel, "status").text() == "The profile went with its line."
+    assert control(panel, "status").text() == "Line deleted; profile closed."
     cursor.setChecked(True)
     viewer.cursor.position = (6.0, 1000.0, 1500.0)
     assert not plot.isHidden()
@@ -67,7 +68,7 @@ def test_the_hint_to_draw_a_line_goes_with_the_line(
     press(panel, "draw_line")
     assert status.text().startswith("Draw a line in the image")
     made(viewer, "profile_line")[0].add([[10, 10], [10, 50]], shape_type="line")
-    assert status.text() == "The plot shows the values along the line, time by time."
+    assert status.text() == "Values along the line (up) over time (right)."
 
 
 def test_the_line_tool_stays_while_streamlines_come(

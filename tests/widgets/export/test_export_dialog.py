@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -170,6 +172,26 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
     assert (tmp_path / "file").read_text() == "mine"
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names of POSIX systems")
+def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
+    _, dialog = exporting()
+    (tmp_path / "loop").symlink_to("loop")
+    os.mkfifo(tmp_path / "pipe.npz")
+    before = sorted(tmp_path.iterdir())
+    for name, says in (
+        ("x" * 252, "is too long"),
+        ("x" * 300, "is too long"),
+        ("loop/a", "lead in a circle"),
+        ("pipe.npz", "is a pipe"),
+        ("/", "is a folder"),
+        ("~nobody-has-this-name/a", "no home for"),
+    ):
+        target = name if name[0] in "/~" else tmp_path / name
+        text, severity = write(dialog, qtbot, "NumPy arrays", target)
+        assert (says in text, severity) == (True, "error"), text
+    assert sorted(tmp_path.iterdir()) == before
+
+
 def test_tracers_that_were_carried_are_the_tracks(exporting, qtbot, tmp_path):
     viewer, dialog = exporting()
     panel = dialog.parent()
@@ -186,6 +208,8 @@ def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
     viewer, dialog = exporting()
     viewer.dims.set_current_step(0, 2)
     zoom = viewer.scene.camera.zoom
+    told = viewer.canvas.overlays.text
+    before = (told.text, told.position, told.visible)
     target = tmp_path / f"canvas.{end}"
     text, severity = write(dialog, qtbot, f"Movie of the canvas ({end.upper()})", target)
     assert severity == "info", text
@@ -200,7 +224,11 @@ def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
     # The window is as it was.
     assert viewer.dims.current_step[0] == 2
     assert viewer.scene.camera.zoom == zoom
-    assert not viewer.canvas.overlays.text.visible
+    told = viewer.canvas.overlays.text
+    assert (told.text, told.position, told.visible) == before
+    viewer.dims.set_current_step(0, 0)
+    assert told.text == "0 h", "it still follows the slider"
+    viewer.dims.set_current_step(0, 2)
     assert not viewer.canvas.overlays.scale_bar.visible
 
 
@@ -231,7 +259,7 @@ def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
     control(dialog, "export.zoom").setValue(zoom)
     text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
     assert severity == "error"
-    assert text.endswith("give 0.25 to 4.")
+    assert text == f"The zoom of a movie must be 0.25 to 4; got {zoom:g}."
 
 
 def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):
@@ -252,7 +280,7 @@ def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
     qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled)
     assert "nothing was written" in control(dialog, "export.status").text()
     assert not list(tmp_path.glob("film*"))
-    assert not viewer.canvas.overlays.text.visible
+    assert viewer.canvas.overlays.text.position == "top_right", "the window is as it was"
 
 
 def test_layers_that_go_while_filming_end_it_in_silence(exporting, qtbot, tmp_path):

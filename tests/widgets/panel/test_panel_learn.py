@@ -84,7 +84,7 @@ def test_a_second_cancel_leaves_the_frames_out_but_keeps_the_checkpoint(
     panel.wait_for(steered.training.is_set)
     panel.press("cancel")
     panel.wait_for(steered.rendering.is_set)
-    job = panel.widget.controller.leash.job
+    job = panel.widget.controller.job
     panel.press("cancel")
     begun = steered.frames_begun
     assert job.ended.wait(5)

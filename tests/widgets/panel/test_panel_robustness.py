@@ -80,7 +80,7 @@ def test_closing_while_frames_are_rendered(
     steered.seconds_per_frame = 0.3
     panel.press("train")
     panel.wait_for(steered.rendering.is_set)
-    job = panel.widget.controller.leash.job
+    job = panel.widget.controller.job
     viewer.window.remove_dock_widget(panel.widget)
     assert job.ended.is_set()
     assert "ice frames" not in [layer.name for layer in viewer.layers]
@@ -118,4 +118,4 @@ def test_no_thread_is_left_behind(panel: Panel, steered: SteeredFit) -> None:
     panel.train()
     panel.wait_for(lambda: not panel.running)
     assert threading.main_thread() not in steered.threads
-    assert panel.widget.controller.leash.job is None
+    assert panel.widget.controller.job is None

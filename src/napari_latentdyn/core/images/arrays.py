@@ -66,13 +66,13 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
         image = image.numpy()
     elif hasattr(image, "compute"):
         image = image.compute()
-    if isinstance(image, np.ma.MaskedArray):
+    if isinstance(image, np.ma.MaskedArray) and image.dtype.names is None:
         masked = np.ma.getmaskarray(image)
         return PlainArray(np.asarray(image.data), masked if masked.any() else None)
     try:
         return PlainArray(np.asarray(image))
     except (ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:120]
+        reason = " ".join(str(error).split())[:120].rstrip(".")
         raise PairError(f"the {name} must be an array of numbers; got {reason}.") from None
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from napari_latentdyn.core.images.limits import check_claim
 from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.units import square_size
 from napari_latentdyn.errors import ImageFileError
@@ -54,7 +55,9 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
                 if found
                 else f"{path} holds no variable with rows and columns."
             )
-        array = data[variable or found[0]].load()
+        array = data[variable or found[0]]
+        check_claim(path, int(array.nbytes))
+        array = array.load()
         stack = stack_of(array, str(path))
         return replace(stack, geo=_place(data, array, stack))
 

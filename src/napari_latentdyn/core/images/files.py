@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.images.cf import is_zarr, read_cf
+from napari_latentdyn.core.images.cf import image_variables, is_zarr, read_cf
 from napari_latentdyn.core.images.model import ImageFile, Stack
 from napari_latentdyn.core.images.picture import read_picture
 from napari_latentdyn.core.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.images.tiff import read_tiff
+from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import ImageFileError, UserError
 
-__all__ = ["load", "read_image", "read_mask", "read_stack"]
+__all__ = ["load", "read_image", "read_mask", "read_stack", "variables_of"]
 
+_Read = TypeVar("_Read")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
@@ -130,35 +133,49 @@ def load(chosen: Selection) -> Stack:
     ImageFileError
         If the file cannot be read.
     """
-    path = chosen.path
+    path = input_file(chosen.path, ImageFileError, folder=True)
+    if path.is_dir():
+        if is_zarr(path):
+            return _guarded(path, lambda: read_cf(path, chosen.variable))
+        raise ImageFileError(f"{named(path)} is a folder; give an image file.")
     try:
-        if path.is_dir():
-            if is_zarr(path):
-                return read_cf(path, chosen.variable)
-            raise ImageFileError(f"{path} is a folder; give an image file.")
-        if path.exists() and not path.is_file():
-            raise ImageFileError(f"{path} is not a regular file; save the image to a file first.")
         with path.open("rb") as file:
             magic = file.read(4)
-    except FileNotFoundError:
-        raise ImageFileError(f"there is no file {path}.") from None
-    except (OSError, ValueError, RuntimeError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ImageFileError(f"cannot read {str(path)[:200]}: {reason}.") from None
+    except OSError as error:
+        raise ImageFileError(f"cannot read {named(path)}: {why(error)}.") from None
+    return _guarded(path, lambda: _load(path, magic, chosen.variable))
+
+
+def variables_of(path: Path) -> list[str]:
+    """Return the names of the variables of a NetCDF or Zarr data set that are images.
+
+    Raises
+    ------
+    ImageFileError
+        If it cannot be read.
+    """
+    return _guarded(path, lambda: image_variables(path))
+
+
+def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
+    """Read a file, and answer what its decoder cannot do in one sentence."""
     try:
-        return _load(path, magic, chosen.variable)
+        found = read()
+        if isinstance(found, Stack) and found.data.size == 0:
+            raise ImageFileError(f"{named(path)} holds an image without pixels.")
+        return found
     except UserError:
         raise
     except MemoryError:
-        raise ImageFileError(f"{path} does not fit into the memory.") from None
+        raise ImageFileError(f"{named(path)} does not fit into the memory.") from None
     except ImportError as error:
         raise ImageFileError(
-            f"{path} needs the library {error.name}, which is missing: install it with pip."
+            f"{named(path)} needs the library {error.name}, which is missing: install it with pip."
         ) from None
     # Decoders raise errors of their own kinds for damaged files.
     except Exception as error:  # noqa: BLE001
         reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
-        raise ImageFileError(f"{path} cannot be read as an image: {reason}.") from None
+        raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None
 
 
 def _load(path: Path, magic: bytes, variable: str | None) -> Stack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.images.limits import check_claim
 from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.errors import ImageFileError
 
@@ -35,10 +37,33 @@ def opened(path: str | Path) -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings(), rasterio.Env():
+    with warnings.catch_warnings(), _undecoded(), rasterio.Env():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=DRIVERS.get(Path(path).suffix.lower(), "GTiff")) as file:
             yield file
+
+
+@contextmanager
+def _undecoded() -> Iterator[None]:
+    """Keep quiet about messages of GDAL that quote bytes of a file and are no UTF-8.
+
+    rasterio decodes them in a callback, from which Python can only print the error.
+    """
+    hooks = sys.excepthook, sys.unraisablehook
+
+    def excepthook(kind: Any, value: BaseException, trace: Any) -> None:
+        if not isinstance(value, UnicodeDecodeError):
+            hooks[0](kind, value, trace)
+
+    def unraisablehook(told: Any) -> None:
+        if not isinstance(told.exc_value, UnicodeDecodeError):
+            hooks[1](told)
+
+    sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
+    try:
+        yield
+    finally:
+        sys.excepthook, sys.unraisablehook = hooks
 
 
 def read_raster(path: Path, *, inverted: bool = False) -> Stack:
@@ -59,11 +84,11 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     with opened(path) as file:
         parts = list(file.subdatasets)
         if not parts:
-            return _read(file, inverted)
+            return _read(path, file, inverted)
     stacks = []
     for part in parts:
         with opened(part) as file:
-            stacks.append(_read(file, inverted))
+            stacks.append(_read(path, file, inverted))
     if any(stack.data.shape != stacks[0].data.shape for stack in stacks):
         raise ImageFileError(
             f"{path} holds images of different sizes; save the image to use as a file of its own."
@@ -85,13 +110,14 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     )
 
 
-def _read(file: Any, inverted: bool) -> Stack:
+def _read(path: Path, file: Any, inverted: bool) -> Stack:
     from rasterio.enums import ColorInterp
 
     colours = list(file.colorinterp)
     bands = [i + 1 for i, kind in enumerate(colours) if kind != ColorInterp.alpha]
     if not bands:
         bands = list(file.indexes)
+    check_claim(path, file.width * file.height * sum(np.dtype(t).itemsize for t in file.dtypes))
     data: NDArray[Any] = file.read(bands)
     valid = [np.asarray(file.read_masks(band)) > 0 for band in bands]
     notes: list[str] = []

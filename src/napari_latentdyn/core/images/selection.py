@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from napari_latentdyn.core.images.model import Stack
+from napari_latentdyn.core.paths import absolute, exists
 from napari_latentdyn.errors import ImageFileError
 
 __all__ = ["Selection", "axis_words", "parse_source", "select"]
@@ -47,11 +48,10 @@ def parse_source(source: str) -> Selection:
     ImageFileError
         If the name cannot be the name of a file.
     """
-    if "\0" in source:
-        raise ImageFileError("the name of a file must not contain a NUL byte; check the name.")
+    absolute(source, ImageFileError)
     picked = _PICKED.match(source)
     # A file may have such a name, and a drive of Windows ends in a colon.
-    if picked is None or _exists(Path(source)):
+    if picked is None or exists(source):
         return Selection(Path(source))
     path, index, named, variable = Path(picked["path"]), None, {}, None
     for part in picked["what"].split(","):
@@ -60,18 +60,11 @@ def parse_source(source: str) -> Selection:
             named[key.lower()] = int(value)
         elif not equals and re.fullmatch(r"-?\d{1,9}", key) and index is None:
             index = int(key)
-        elif not equals and key and variable is None and _exists(path):
+        elif not equals and key and variable is None and exists(path):
             variable = key
         else:
             return Selection(Path(source))
     return Selection(path, index, named, variable)
-
-
-def _exists(path: Path) -> bool:
-    try:
-        return path.exists()
-    except (OSError, ValueError):
-        return False
 
 
 def axis_words(stack: Stack) -> str:

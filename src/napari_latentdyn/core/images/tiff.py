@@ -11,10 +11,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.images.limits import check_claim
 from napari_latentdyn.core.images.model import Stack
 from napari_latentdyn.core.images.ome import OmeImage, ome_images
 from napari_latentdyn.core.images.raster import from_black, read_raster
 from napari_latentdyn.core.images.units import square_size
+from napari_latentdyn.core.tiffcheck import check_pages, longest_segment
 from napari_latentdyn.errors import ImageFileError
 
 __all__ = ["read_tiff"]
@@ -38,6 +40,7 @@ def read_tiff(path: Path) -> Stack:
     ImageFileError
         If the file holds images of different sizes, or axes in which no image is found.
     """
+    check_pages(path)
     with tifffile.TiffFile(path) as tif:
         page = tif.pages.first
         series = [one for one in tif.series if not _kind(one) & (_REDUCED | _MASK)]
@@ -105,6 +108,11 @@ def _one(path: Path, series: Any) -> Stack:
     for name in "YX":
         if letters.count(name) != 1:
             raise ImageFileError(f"{path} has axes {letters}, in which no image is found.")
+    check_claim(path, int(series.nbytes))
+    if longest_segment(series) > path.stat().st_size:
+        raise ImageFileError(
+            f"{path} is cut off or damaged: a part of its image is longer than the file."
+        )
     data: NDArray[Any] = series.asarray()
     if "S" in letters and "C" in letters:
         if data.shape[letters.index("C")] > 1 and data.shape[letters.index("S")] > 1:

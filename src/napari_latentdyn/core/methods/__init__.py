@@ -12,6 +12,7 @@ from napari_latentdyn.core.methods.quality import Assessment, assess
 from napari_latentdyn.core.methods.registry import (
     BASELINES,
     describe_method,
+    describe_result,
     find_method,
     list_methods,
 )
@@ -28,6 +29,7 @@ __all__ = [
     "Truth",
     "assess",
     "describe_method",
+    "describe_result",
     "find_method",
     "list_methods",
     "place_truth",

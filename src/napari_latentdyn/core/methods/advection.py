@@ -124,7 +124,7 @@ class AdvectedImages:
         mixed = (1 - time) * early + time * late
         ends = np.stack([first, last])
         low, high = (f(ends, axis=(0, 2, 3))[:, None, None] for f in (np.min, np.max))
-        return np.clip(mixed, low, high).astype(np.float32)
+        return np.clip(mixed, low, high).astype(ends.dtype)
 
     def velocity(self) -> NDArray[np.float32]:
         """Return the field of each stage, shape (n, 2, H, W), in pixels per stage.
@@ -235,7 +235,11 @@ def _read(values: Tensor, displacement: Tensor, mode: str = "bilinear") -> Tenso
     y = (rows + displacement[:, 0]) * (2 / (height - 1)) - 1
     x = (columns + displacement[:, 1]) * (2 / (width - 1)) - 1
     return functional.grid_sample(
-        values, torch.stack([x, y], -1), mode=mode, padding_mode="border", align_corners=True
+        values,
+        torch.stack([x, y], -1).to(values.dtype),
+        mode=mode,
+        padding_mode="border",
+        align_corners=True,
     )
 
 

@@ -25,7 +25,6 @@ def cross_dissolve(
     """
 
     def mixed(time: float) -> NDArray[np.float32]:
-        t = np.float32(time)
-        return (1 - t) * pair.first + t * pair.last
+        return (1 - time) * pair.first + time * pair.last
 
     return Interpolation(draw(pair, times, mixed, should_stop, on_progress))

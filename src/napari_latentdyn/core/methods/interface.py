@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Frames", "Interpolation", "Method", "MethodInfo", "OnProgress", "ShouldStop"]
 
-Frames = NDArray[np.float32]
+Frames = NDArray[np.floating[Any]]
 OnProgress = Callable[["Progress"], None]
 ShouldStop = Callable[[], bool]
 

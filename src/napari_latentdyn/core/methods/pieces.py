@@ -80,7 +80,7 @@ def draw(
 
     Returns
     -------
-    ndarray of float32, shape (T, C, H, W)
+    ndarray of the type of the images, shape (T, C, H, W)
 
     Raises
     ------
@@ -91,7 +91,7 @@ def draw(
     """
     if np.size(times) and not (np.min(times) >= 0 and np.max(times) <= 1):
         raise SettingsError("the times of frames are fractions of the interval, from 0 to 1.")
-    frames = np.empty((len(times), *pair.first.shape), np.float32)
+    frames = np.empty((len(times), *pair.first.shape), pair.first.dtype)
     for i, time in enumerate(map(float, times)):
         tell(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
         if time in (0.0, 1.0):

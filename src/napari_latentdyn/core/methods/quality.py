@@ -50,7 +50,7 @@ class Assessment:
         Times of the true frames; of length 0 if there are none.
     scores : tuple of Score
         One for each true frame.
-    errors : ndarray of float32, shape (K, C, H, W)
+    errors : ndarray of the type of the frames, shape (K, C, H, W)
         Absolute errors, NaN where a frame or the true one has no value.
     """
 
@@ -145,7 +145,8 @@ def assess(
             f"there are {len(known)} true frames and {len(moments)} times: give one for each."
         )
     index = [_index(at, float(moment)) for moment in moments]
-    made = [(frames[i], true.astype(np.float32)) for i, true in zip(index, known, strict=True)]
+    known = known.astype(pair.first.dtype)
+    made = [(frames[i], true) for i, true in zip(index, known, strict=True)]
     on, back, consistency = _along(pair, interpolation.velocity)
     return Assessment(
         times=at,
@@ -155,7 +156,7 @@ def assess(
         consistency_error=consistency,
         truth_times=moments,
         scores=tuple(score(pair, frame, true) for frame, true in made),
-        errors=np.stack([error_map(*two) for two in made]) if made else known.astype(np.float32),
+        errors=np.stack([error_map(*two) for two in made]) if made else known,
     )
 
 

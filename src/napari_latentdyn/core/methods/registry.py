@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.methods.advection import image_advection
 from napari_latentdyn.core.methods.dis import dis_flow
@@ -10,13 +11,16 @@ from napari_latentdyn.core.methods.dissolve import cross_dissolve
 from napari_latentdyn.core.methods.entropic import entropic_transport
 from napari_latentdyn.core.methods.flow import optical_flow
 from napari_latentdyn.core.methods.interface import Method, MethodInfo
-from napari_latentdyn.core.methods.learned import Learned
+from napari_latentdyn.core.methods.learned import Learned, Trained
 from napari_latentdyn.core.methods.transport import exact_transport
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings
 
-__all__ = ["BASELINES", "describe_method", "find_method", "list_methods"]
+if TYPE_CHECKING:
+    from napari_latentdyn.core.dynamics import Dynamics
+
+__all__ = ["BASELINES", "describe_method", "describe_result", "find_method", "list_methods"]
 
 #: Methods without training, by the name that a user gives.
 BASELINES: dict[str, MethodInfo] = {
@@ -96,6 +100,22 @@ def describe_method(name: str, changes: Callable[[Settings], Settings] | None = 
     settings = Settings.preset(name)
     learned = Learned(settings if changes is None else changes(settings))
     return MethodInfo(name, f"Learned dynamics, {name}", PRESETS[name].summary, learned)
+
+
+def describe_result(name: str, title: str, load: Callable[[], Dynamics]) -> MethodInfo:
+    """Return a result that is already there as a method; nothing is trained.
+
+    Parameters
+    ----------
+    name : str
+        Tells it apart from all other methods.
+    title : str
+        What a user reads.
+    load : callable
+        Returns the result; called when the method runs.
+    """
+    about = "A result that is already there: only its frames are computed, nothing is trained."
+    return MethodInfo(name, title, about, Trained(title, load))
 
 
 def find_method(name: str, changes: Callable[[Settings], Settings] | None = None) -> Method:

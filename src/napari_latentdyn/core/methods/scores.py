@@ -77,7 +77,7 @@ def error_map(frame: Frames, truth: Frames) -> Frames:
     """Return the absolute errors of a frame (C, H, W), NaN where either is not finite."""
     with np.errstate(invalid="ignore"):
         error = np.abs(frame.astype(np.float64) - truth)
-    return np.where(np.isfinite(error), error, np.nan).astype(np.float32)
+    return np.where(np.isfinite(error), error, np.nan).astype(frame.dtype)
 
 
 def value_range(pair: ImagePair) -> float:

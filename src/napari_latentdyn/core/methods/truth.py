@@ -59,13 +59,21 @@ class Truth:
         """Whether the user should hear what is compared with."""
         return self.assumed or self.doubtful
 
-    def describe(self) -> str:
-        """Return what is compared with, and what was assumed, in a sentence or two."""
-        said = [f"{time:.3g}" for time in self.times]
+    def describe(self, interval: tuple[float, str] | None = None) -> str:
+        """Return what is compared with, and what was assumed, in a sentence or two.
+
+        Parameters
+        ----------
+        interval : (float, str), optional
+            Time between the images and its unit, in which the times are told.
+        """
+        length, unit = interval or (1.0, "")
+        said = [f"{length * time:.3g}" for time in self.times]
         at = f"at {', '.join(said)}" if len(said) <= _NAMED else f"from {said[0]} to {said[-1]}"
+        of = f"{unit}s" if unit else "of the interval"
         some = _count(len(said), "true frame")
-        why = ", evenly spaced as no times are given" if self.assumed else ""
-        text = f"{some} {at} of the interval{why}."
+        why = ", assumed evenly spaced (no times given)" if self.assumed else ""
+        text = f"{some} {at} {of}{why}."
         if self.missing > 0:
             part = "Less than 1" if self.missing < 0.01 else f"{100 * self.missing:.0f}"
             text += f" {part} % of their pixels have no value and do not count."
@@ -78,10 +86,23 @@ class Truth:
         return text
 
 
-def times_of(text: str) -> NDArray[np.float64] | None:
-    """Return times that a user wrote, None if they are no different fractions of the interval."""
+def times_of(text: str, length: float = 1.0) -> NDArray[np.float64] | None:
+    """Return times that a user wrote as fractions of the interval.
+
+    Parameters
+    ----------
+    text : str
+        Numbers with commas between them, from 0 to `length`.
+    length : float
+        The interval in the unit of the numbers.
+
+    Returns
+    -------
+    ndarray or None
+        None if they are no different times within the interval.
+    """
     try:
-        times = np.array([float(part) for part in text.split(",") if part.strip()])
+        times = np.array([float(part) for part in text.split(",") if part.strip()]) / length
     except ValueError:
         return None
     fit = np.all((times >= 0) & (times <= 1)) and len(set(times.tolist())) == len(times)

@@ -92,7 +92,7 @@ class TwoSidedWarp:
         early = _moved(self._first, there, time)
         late = _moved(self._last, back, 1 - time)
         mixed = (share * early + rest * late) / (share + rest)
-        return np.clip(mixed, self._low, self._high).astype(np.float32)
+        return np.clip(mixed, self._low, self._high).astype(self._first.dtype)
 
     def velocity(self, time: float) -> Flow:
         """Return the velocity (2, H, W) at a time, in pixels per interval."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -14,8 +15,12 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import is_image
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
-from napari_latentdyn.widgets.compare.request import Outcome, Request, parse_times, true_frames
-from napari_latentdyn.widgets.compare.view import MEASURES, CompareView
+from napari_latentdyn.widgets.compare.offers import Offers, true_stack
+from napari_latentdyn.widgets.compare.request import TRUTH, Outcome, Request, true_frames
+from napari_latentdyn.widgets.compare.rows import MEASURES, curves_of, rows_of
+from napari_latentdyn.widgets.compare.times import interval_between, parse_times
+from napari_latentdyn.widgets.compare.view import CompareView
+from napari_latentdyn.widgets.facts import role_of
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
@@ -28,7 +33,6 @@ __all__ = ["CompareController"]
 
 #: What is checked at first: quick to run, and telling.
 _FIRST = ("dissolve", "flow", "quick")
-_NONE = "–"
 
 
 class CompareController(QObject):
@@ -51,6 +55,9 @@ class CompareController(QObject):
         self._request: Request | None = None
         self._cancelled = False
         self._layers = Arrangement(self._viewer)
+        self._offers = Offers(self._viewer)
+        #: The pair of layers for which the user chose true frames, or none.
+        self._truth_of: tuple[str, ...] | None = None
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
         self._tasks = Tasks(self)
@@ -61,9 +68,11 @@ class CompareController(QObject):
         view.compareRequested.connect(self.compare)
         view.cancelRequested.connect(self.cancel)
         view.truthFileRequested.connect(self._open_truth)
+        view.truthChosen.connect(self._on_truth)
+        view.resultRequested.connect(self._add_result)
         view.measureChosen.connect(self._plot)
         view.arrangeRequested.connect(self._arrange)
-        self._list_methods()
+        view.show_methods(self._offers.methods(), _FIRST)
         self.open()
 
     # ------------------------------------------------------------ life cycle
@@ -92,11 +101,9 @@ class CompareController(QObject):
 
     def compare(self) -> None:
         """Let every method that is checked make frames."""
-        from napari_latentdyn.core.methods import describe_method
-
-        names = self._view.chosen_methods()
         try:
-            if not names:
+            infos = [self._offers.describe(name) for name in self._view.chosen_methods()]
+            if not infos:
                 raise PairError("No method is chosen: check at least one.")
             request = self._asked()
         except UserError as error:
@@ -107,12 +114,12 @@ class CompareController(QObject):
         self._failed = []
         self._show_table()
         self._plot()
-        for name in names:
-            info = describe_method(name)
-            task = Task(
-                name, info.title, partial(_compute, request, info), partial(self._take, request)
-            )
-            self._tasks.run(task)
+        truth = request.true_layer(among_others=self._layers.any(other_than=request.run_id))
+        if truth is not None:
+            self._layers.show([truth])
+        for info in infos:
+            compute, take = partial(request.compute, info), partial(self._take, request)
+            self._tasks.run(Task(info.name, info.title, compute, take))
 
     def cancel(self) -> None:
         """Stop the method at work and do without the rest; what is done stays."""
@@ -126,22 +133,28 @@ class CompareController(QObject):
             self.outcomes = {}
         self._request = request
         self._drop_lost()
-        self._layers.mark_old(request.run_id, self.outcomes)
+        self._layers.mark_old(request.run_id, self._shown(request))
+
+    def _shown(self, request: Request) -> list[str]:
+        """Return whose layers are up to date: the true frames, if there are any, and methods."""
+        return [*([] if request.truth is None else [TRUTH]), *self.outcomes]
 
     def _asked(self) -> Request:
         problem = self._choices.problem(Settings())
         if problem:
             raise PairError(problem)
         early, late = self._choices.snapshots()
-        given = parse_times(self._view.truth_times.text())
+        interval = interval_between(*self._choices.layers)
+        given = parse_times(self._view.truth_times.text(), interval)
         layer = self._truth_layer()
         if layer is None:
             if given is not None:
                 raise PairError("Times of true frames need true frames: choose a layer of them.")
             times = np.linspace(0.0, 1.0, (self._view.frames.value() or 1) + 2)
-            return Request(early, late, times, choice=self._notes.key)
+            return Request(early, late, times, choice=self._notes.key, interval=interval)
         truth = true_frames(layer, early, late, given)
-        return Request(early, late, np.array([0.0, *truth.times, 1.0]), truth, self._notes.key)
+        moments = np.array([0.0, *truth.times, 1.0])
+        return Request(early, late, moments, truth, self._notes.key, interval)
 
     def _truth_layer(self) -> Any:
         key = self._view.truth.value()
@@ -152,13 +165,29 @@ class CompareController(QObject):
         path = self._view.ask_file()
         if not path:
             return
+        from napari_latentdyn.io.image_reader import get_image_reader
+
+        # Read as the command line does, where the plugin has a reader for the file.
+        plugin = "napari" if get_image_reader(path) is None else "napari-latentdyn"
         try:
-            added = self._viewer.open(path, plugin="napari")
+            added = self._viewer.open(path, plugin=plugin)
         except Exception as error:  # noqa: BLE001 - any reader, any error
             self._fail(f"{path} cannot be opened: {error}")
             return
         if added:
             self._view.truth.setValue(str(added[0].unique_id))
+
+    def _add_result(self) -> None:
+        folder = self._view.ask_folder()
+        if not folder:
+            return
+        try:
+            name = self._offers.add(folder)
+        except UserError as error:
+            self._fail(str(error))
+            return
+        self._offer_methods()
+        self._view.choose_method(name)
 
     # --------------------------------------------------------------- showing
 
@@ -188,8 +217,7 @@ class CompareController(QObject):
         self._drop_lost()
         self._arrange()
         if self._viewer.dims.ndim > 2:
-            steps = len(request.times)
-            self._viewer.dims.set_current_step(self._viewer.dims.ndim - 3, steps // 2)
+            self._viewer.dims.set_current_step(self._viewer.dims.ndim - 3, len(request.times) // 2)
         if self._failed:
             self._fail(" ".join(self._failed))
         else:
@@ -201,13 +229,13 @@ class CompareController(QObject):
             self._view.show_status("Check the methods and press Compare.")
             return
         text = f"{done} method{'s' * (done != 1)} compared. Move the time slider"
-        truth = None if self._request is None else self._request.truth
-        if truth is None:
+        request = self._request
+        if request is None or request.truth is None:
             text += "."
         else:
             text += "; bold is best." if done > 1 else "."
-            if truth.notable:
-                text += f" {truth.describe()}"
+            if request.truth.notable:
+                text += f" {request.truth.describe(request.interval)}"
         self._view.show_status(text)
 
     def _arrange(self) -> None:
@@ -217,7 +245,7 @@ class CompareController(QObject):
                 self._layers.end_grid()
                 self._viewer.reset_view()
         elif self._request is not None:
-            self._layers.side_by_side(self._request.run_id, self.outcomes)
+            self._layers.side_by_side(self._request.run_id, self._shown(self._request))
 
     def _drop_lost(self) -> None:
         """Do without lines whose layer the user deleted."""
@@ -229,26 +257,12 @@ class CompareController(QObject):
             self.outcomes = kept
             self._show_table()
             self._plot()
-            self._layers.mark_old(self._request.run_id, self.outcomes)
+            self._layers.mark_old(self._request.run_id, self._shown(self._request))
             if not self._tasks.busy:
                 self._say_done()
 
     def _show_table(self) -> None:
-        rows = []
-        for name, outcome in self.outcomes.items():
-            found = outcome.assessment
-            texts = [name]
-            for measure, form in (
-                ("psnr", "{:.2f}"),
-                ("ssim", "{:.3f}"),
-                ("gradient_error", "{:.3f}"),
-            ):
-                value = found.mean(measure)
-                texts.append(_NONE if value is None else form.format(value))
-            parts = (found.end_error, found.consistency_error, found.conservation_error)
-            texts += [_NONE if part is None else f"{100 * part:.1f}" for part in parts]
-            texts.append(f"{outcome.seconds:.{1 if outcome.seconds < 10 else 0}f}")
-            rows.append((outcome.info.title, texts))
+        rows = rows_of(self.outcomes)
         self._view.show_rows(rows)
         scored = any(o.assessment.scores for o in self.outcomes.values())
         self._view.measure.setVisible(bool(rows))
@@ -259,38 +273,40 @@ class CompareController(QObject):
 
     def _plot(self) -> None:
         measure = self._view.measure.value()
-        curves = {}
-        for outcome in self.outcomes.values():
-            found = outcome.assessment
-            if measure == "intensity_error":
-                values = 100 * found.intensity_error
-                curves[outcome.info.title] = (found.times, values)
-            elif found.scores and measure:
-                values = np.array([getattr(score, measure) for score in found.scores])
-                curves[outcome.info.title] = (found.truth_times, values)
-        self._view.plot.show_curves(curves, MEASURES.get(measure or "", ""))
+        known = None if self._request is None else self._request.interval
+        length, unit = known or (1.0, "")
+        curves = curves_of(self.outcomes, measure, length)
+        self._view.plot.show_curves(curves, MEASURES.get(measure or "", ""), unit)
 
     # --------------------------------------------------------------- changes
 
-    def _list_methods(self) -> None:
-        from napari_latentdyn.core.methods import list_methods
+    def _offer_methods(self) -> None:
+        self._view.show_methods(self._offers.methods(), self._view.chosen_methods())
 
-        self._view.show_methods(list_methods(), _FIRST)
+    def _on_truth(self) -> None:
+        self._truth_of = _ids(self._choices.layers)
 
     def _on_images(self, event: Any = None) -> None:
         first, last = self._choices.layers
         if not self._layers.any():
             # What comes next would stand beside the images instead of on them.
             self._layers.end_grid()
-        stacks = [
-            (str(layer.unique_id), layer.name)
+        others = [
+            layer
             for layer in self._viewer.layers
             # The frames between two frames of one stack are true frames.
             if is_image(layer) and (layer not in (first, last) or frame_axes(layer))
         ]
-        self._view.truth.set_items([(None, "none"), *stacks])
+        items = [(str(layer.unique_id), layer.name) for layer in others]
+        self._view.truth.set_items([(None, "none"), *items])
+        if self._truth_of != _ids((first, last)):
+            own = [layer for layer in others if not role_of(layer)]
+            stack = true_stack(own, first, last)
+            self._view.propose_truth(None if stack is None else str(stack.unique_id))
         if self._view.truth.value() is None:
-            self._view.truth.setCurrentIndex(0)
+            self._view.propose_truth(None)
+        self._view.show_unit(interval_between(first, last))
+        self._offer_methods()
         problem = self._choices.problem(Settings())
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
         if not self._tasks.busy:
@@ -305,12 +321,14 @@ class CompareController(QObject):
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self._view.set_busy(what, done, total)
         if what and not self._cancelled:
-            self._view.show_status(f"{what} is at work.")
+            # An acronym keeps its capitals.
+            lower = what[0].lower() + what[1:] if what[1:2].islower() else what
+            self._view.show_status(f"Running {lower}…")
         elif not what and self._cancelled:
             self._cancelled = False
             if self._request is not None and self.outcomes:
                 self._settle(self._request)
-            self._view.show_status("Stopped; what was done is shown.")
+            self._view.show_status("Stopped; finished methods are shown.")
 
     def _on_failed(self, text: str) -> None:
         self._failed.append(sentence(text))
@@ -328,8 +346,5 @@ class CompareController(QObject):
         show_error(text)
 
 
-def _compute(request: Request, info: Any, task: Task) -> Outcome:
-    def progress(event: Any) -> None:
-        task.report(int(event.step), int(event.total))
-
-    return request.run(info, task.stop.is_set, progress)
+def _ids(layers: Iterable[Any]) -> tuple[str, ...]:
+    return tuple("" if layer is None else str(layer.unique_id) for layer in layers)

@@ -58,8 +58,12 @@ class TimePlot(QWidget):
         self,
         curves: Mapping[str, tuple[NDArray[np.floating], NDArray[np.floating]]],
         measure: str,
+        unit: str = "",
     ) -> None:
-        """Show values over times, by the title of the method."""
+        """Show values over times, by the title of the method.
+
+        The times are in a unit, or fractions of the interval without one.
+        """
         self.curves = dict(curves)
         self.plot.clear()
         names = []
@@ -79,7 +83,8 @@ class TimePlot(QWidget):
         self.legend.setText(" &nbsp;".join(names))
         self.legend.setAlignment(Qt.AlignmentFlag.AlignCenter)
         axis = self.plot.getPlotItem().getAxis
-        axis("bottom").setLabel("time (fraction of the interval)", color=self._palette.text)
+        unit = unit or "fraction of the interval"
+        axis("bottom").setLabel(f"time ({unit})", color=self._palette.text)
         axis("left").setLabel(measure, color=self._palette.text)
         self.plot.enableAutoRange()
         self.setVisible(bool(self.curves))

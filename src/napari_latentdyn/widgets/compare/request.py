@@ -12,11 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.checks import value_oddities
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import PairError
 from napari_latentdyn.layers import image_data
 from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import is_rgb, read_values, with_nan
+from napari_latentdyn.widgets.compare.times import Interval
 from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
@@ -24,9 +25,12 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo, Truth
     from napari_latentdyn.snapshot import Snapshot
+    from napari_latentdyn.widgets.tasks import Task
 
-__all__ = ["Outcome", "Request", "parse_times", "true_frames"]
+__all__ = ["TRUTH", "Outcome", "Request", "true_frames"]
 
+#: Stands for the true frames among the names of methods.
+TRUTH = "truth"
 _RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
 
 
@@ -55,6 +59,8 @@ class Request:
         True frames; all of their times are among `times`.
     choice : Any
         Names what was chosen.
+    interval : (float, str) or None
+        Time between the images and its unit.
     """
 
     first: Snapshot
@@ -62,6 +68,7 @@ class Request:
     times: NDArray[np.float64]
     truth: Truth | None = None
     choice: Any = None
+    interval: Interval | None = None
 
     @property
     def run_id(self) -> str:
@@ -122,6 +129,14 @@ class Request:
         )
         return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
 
+    def compute(self, info: MethodInfo, task: Task) -> Outcome:
+        """Do the same as `run` for a task in the background."""
+
+        def progress(event: Any) -> None:
+            task.report(int(event.step), int(event.total))
+
+        return self.run(info, task.stop.is_set, progress)
+
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
     ) -> list[LayerTuple]:
@@ -129,33 +144,14 @@ class Request:
 
         Their names say which images they come from if they are `among_others`.
         """
-        name, title = outcome.info.name, outcome.info.title
-        if among_others:
-            title = f"{scene_name(self.first, self.last)}: {title}"
-        inputs = {
-            "first": {
-                "dtype": str(self.first.array.dtype),
-                "shape": list(self.first.array.shape),
-                "rgb": self.first.channel_axis is not None,
-            }
-        }
-        shared = self._reference(title, inputs)
-        frames = outcome.made.frames
-        frames = frames if frames.shape[1] > 1 else frames[:, 0]
-        image, rgb = image_data(frames, {"inputs": inputs}, None)
-        looks: dict[str, Any] = {"rgb": rgb}
-        if not rgb:
-            ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
-            finite = ends[np.isfinite(ends)]
-            looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
-        channels = int(not rgb and image.ndim == 4)
-        made = [shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)]
+        name, frames = outcome.info.name, outcome.made.frames
+        made = [self._frames(name, outcome.info.title, frames, among_others=among_others)]
         if errors and len(outcome.assessment.errors):
             # On the times of the frames: both ends have no true frame, and no error.
             maps = np.full((len(self.times), *frames.shape[-2:]), np.nan, np.float32)
             maps[1:-1] = outcome.assessment.errors.mean(axis=1)
             made.append(
-                shared.layer(
+                self._reference(self._title(outcome.info.title, among_others)).layer(
                     maps,
                     "image",
                     f"compare_{name}_error",
@@ -168,6 +164,45 @@ class Request:
             )
         return made
 
+    def true_layer(self, *, among_others: bool = False) -> LayerTuple | None:
+        """Return the true frames on the times of the methods, None if there are none.
+
+        Both ends are the images themselves.
+        """
+        if self.truth is None:
+            return None
+        ends = (_channels_first(image.known)[None] for image in (self.first, self.last))
+        first, last = ends
+        frames = np.concatenate([first, self.truth.frames, last])
+        return self._frames(TRUTH, "True frames", frames, among_others=among_others)
+
+    def _frames(
+        self, name: str, title: str, frames: NDArray[Any], *, among_others: bool
+    ) -> LayerTuple:
+        """Return frames (T, C, H, W) as a layer that looks like the images."""
+        frames = frames if frames.shape[1] > 1 else frames[:, 0]
+        image, rgb = image_data(frames, {"inputs": self._inputs()}, None)
+        looks: dict[str, Any] = {"rgb": rgb}
+        if not rgb:
+            ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
+            finite = ends[np.isfinite(ends)]
+            looks["contrast_limits"] = (float(finite.min()), float(finite.max()))
+        channels = int(not rgb and image.ndim == 4)
+        shared = self._reference(self._title(title, among_others))
+        return shared.layer(image, "image", f"compare_{name}", "", channels=channels, **looks)
+
+    def _title(self, title: str, among_others: bool) -> str:
+        return f"{scene_name(self.first, self.last)}: {title}" if among_others else title
+
+    def _inputs(self) -> dict[str, Any]:
+        return {
+            "first": {
+                "dtype": str(self.first.array.dtype),
+                "shape": list(self.first.array.shape),
+                "rgb": self.first.channel_axis is not None,
+            }
+        }
+
     @staticmethod
     def largest_error(outcome: Outcome) -> float:
         """Return the error that nearly all pixels of a method stay below; 1 if it has none."""
@@ -176,37 +211,19 @@ class Request:
         most = float(np.percentile(finite, 99)) if finite.size else 0.0
         return most if most > 0 else 1.0
 
-    def _reference(self, title: str, inputs: dict[str, Any]) -> Reference:
+    def _reference(self, title: str) -> Reference:
+        report: dict[str, Any] = {"inputs": self._inputs()}
+        if self.interval is not None:
+            report["interval"] = dict(zip(("value", "unit"), self.interval, strict=True))
         return Reference.of(
             times=self.times,
             stages=max(1, len(self.times) - 1),
             settings=Settings(),
-            report={"inputs": inputs},
+            report=report,
             placement=self.first.placement,
             run_id=self.run_id,
             name=title,
         )
-
-
-def parse_times(text: str) -> NDArray[np.float64] | None:
-    """Return times that a user wrote, None for an empty text.
-
-    Raises
-    ------
-    SettingsError
-        If they are no different fractions of the interval.
-    """
-    if not text.strip():
-        return None
-    from napari_latentdyn.core.methods import times_of
-
-    times = times_of(text)
-    if times is None:
-        raise SettingsError(
-            f"times of true frames are different fractions of the interval, such as 0.25, 0.5; "
-            f"“{text}” is none."
-        )
-    return times
 
 
 def true_frames(

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QHeaderView,
+    QLabel,
     QLineEdit,
     QListWidget,
     QListWidgetItem,
@@ -27,9 +28,10 @@ from qtpy.QtWidgets import (
 )
 
 from napari_latentdyn.widgets.compare.plot import TimePlot
+from napari_latentdyn.widgets.compare.rows import COLUMNS, MEASURES
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
-from napari_latentdyn.widgets.file_dialogs import ask_file
+from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
 from napari_latentdyn.widgets.pair_notes import NotesLabel
@@ -37,29 +39,12 @@ from napari_latentdyn.widgets.palette import DARK, Palette
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.methods import MethodInfo
+    from napari_latentdyn.widgets.compare.times import Interval
 
-__all__ = ["COLUMNS", "MEASURES", "CompareView"]
+__all__ = ["CompareView"]
 
-#: Titles of the columns and what they say.
-COLUMNS = {
-    "method": "What made the frames.",
-    "PSNR": "Peak signal-to-noise ratio at the true frames, in decibels: more is better.",
-    "SSIM": "Structural similarity to the true frames: 1 is equal.",
-    "grad": "Root mean square error of the size of the gradient: less is better.",
-    "ends": "What is left when an image is carried along the field to the other, in percent of "
-    "the range; methods without a field have none.",
-    "half": "Difference of both images carried half way, in percent of the range.",
-    "int.": "How far the total intensity leaves the straight line between its ends, in percent.",
-    "s": "Seconds.",
-}
 #: Beside the text of a cell, left and right together.
 _MARGINS = 8
-MEASURES = {
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
-    "gradient_error": "gradient RMSE",
-    "intensity_error": "intensity off (%)",
-}
 
 
 class CompareView(QWidget):
@@ -68,6 +53,8 @@ class CompareView(QWidget):
     compareRequested = Signal()
     cancelRequested = Signal()
     truthFileRequested = Signal()
+    truthChosen = Signal()
+    resultRequested = Signal()
     measureChosen = Signal()
     arrangeRequested = Signal()
     methodChosen = Signal(str)
@@ -78,9 +65,11 @@ class CompareView(QWidget):
         self.truth = ChoiceBox()
         self.truth_file = QPushButton("File…")
         self.truth_times = QLineEdit()
+        self.truth_times_label = QLabel("Times")
         self.frames = IntBox(1, 200)
         self.methods = QListWidget()
-        self.errors = CheckBox("Maps of errors")
+        self.add_result = QPushButton("Add a result…")
+        self.errors = CheckBox("Error maps")
         self.grid = CheckBox("Side by side")
         self.compare = QPushButton("Compare")
         self.cancel = QPushButton("Cancel")
@@ -90,6 +79,7 @@ class CompareView(QWidget):
         self.pair_notes = NotesLabel()
         self.progress = QProgressBar()
         self.status = StatusLine()
+        self._offered: list[tuple[str, str]] = []
         self._dress()
         self._lay_out()
         self.set_busy("")
@@ -98,7 +88,14 @@ class CompareView(QWidget):
     # ------------------------------------------------------------------ show
 
     def show_methods(self, infos: Sequence[MethodInfo], chosen: Sequence[str]) -> None:
-        """Offer methods; those that lack a library say what to install."""
+        """Offer methods; those that lack a library say what to install.
+
+        Nothing happens where the same methods are offered already.
+        """
+        offered = [(info.name, info.title) for info in infos]
+        if offered == self._offered:
+            return
+        self._offered = offered
         self.methods.clear()
         for info in infos:
             missing = info.missing()
@@ -157,13 +154,28 @@ class CompareView(QWidget):
         metrics = QFontMetrics(font)
         for column, texts in enumerate(zip(list(COLUMNS), *rows, strict=True)):
             if column:
-                widest = max(metrics.horizontalAdvance(text) for text in texts)
+                lines = [line for text in texts for line in text.split("\n")]
+                widest = max(metrics.horizontalAdvance(line) for line in lines)
                 self.table.setColumnWidth(column, widest + _MARGINS)
         self.table.resizeRowsToContents()
         header, side = self.table.horizontalHeader(), self.table.verticalHeader()
         assert header is not None
         assert side is not None
         self.table.setFixedHeight(header.sizeHint().height() + side.length() + 6)
+
+    def show_unit(self, interval: Interval | None) -> None:
+        """Let the times of true frames be told in the unit of the interval, if it is known."""
+        length, unit = interval or (1.0, "")
+        self.truth_times_label.setText(f"Times ({unit})" if unit else "Times")
+        some = ", ".join(f"{part * length:g}" for part in (0.25, 0.5))
+        what = f"in {unit}s after the first image" if unit else "as fractions of the interval"
+        self.truth_times.setToolTip(tooltip(f"Times of the true frames {what}, such as {some}."))
+
+    def propose_truth(self, key: str | None) -> None:
+        """Choose true frames for the user, which does not count as the user's choice."""
+        blocked = self.truth.blockSignals(True)
+        self.truth.setValue(key)
+        self.truth.blockSignals(blocked)
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
@@ -186,7 +198,11 @@ class CompareView(QWidget):
 
     def ask_file(self) -> str:
         """Ask for a file of true frames; ``""`` if the user gave up."""
-        return ask_file(self, "True frames", "Images (*.tif *.tiff)")
+        return ask_file(self, "True frames", "Images (*.tif *.tiff *.nc *.png *.jpg)")
+
+    def ask_folder(self) -> str:
+        """Ask for a run folder; ``""`` if the user gave up."""
+        return ask_folder(self, "Add a run folder")
 
     def minimumSizeHint(self) -> QSize:
         """Fit beside the canvas of a small screen."""
@@ -202,16 +218,22 @@ class CompareView(QWidget):
         for name in (
             *("truth", "truth_file", "truth_times", "frames"),
             *("methods", "errors", "grid", "compare", "cancel", "table", "measure", "plot"),
-            *("progress", "status"),
+            *("add_result", "progress", "status"),
         ):
             getattr(self, name).setObjectName(name)
         self.truth.setToolTip(
-            tooltip("Layer with true frames between the images: a stack, with both ends or not.")
+            tooltip(
+                "Layer with true frames between the images: a stack, with both ends or not. A "
+                "stack that begins and ends with the two images is proposed."
+            )
         )
         self.truth_file.setToolTip(tooltip("Open a file with true frames as a layer."))
         self.truth_times.setPlaceholderText("evenly spaced")
-        self.truth_times.setToolTip(
-            tooltip("Times of the true frames, as fractions of the interval, such as 0.25, 0.5.")
+        self.show_unit(None)
+        self.add_result.setToolTip(
+            tooltip(
+                "Add a run folder to the methods: its frames are computed and nothing is trained."
+            )
         )
         self.frames.setValue(7)
         self.frames.setToolTip(
@@ -225,6 +247,8 @@ class CompareView(QWidget):
         self.grid.setValue(True)
         self.methods.setSelectionMode(QAbstractItemView.SelectionMode.NoSelection)
         self.table.setHorizontalHeaderLabels(list(COLUMNS))
+        self.table.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.methods.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.table.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
@@ -245,6 +269,8 @@ class CompareView(QWidget):
         self.measure.hide()
         self.plot.hide()
         self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())
+        self.truth.edited.connect(self.truthChosen)
+        self.add_result.clicked.connect(lambda: self.resultRequested.emit())
         self.compare.clicked.connect(lambda: self.compareRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
         self.measure.edited.connect(self.measureChosen)
@@ -259,7 +285,7 @@ class CompareView(QWidget):
         form.addRow("First image", self.first_end)
         form.addRow("Last image", self.last_end)
         form.addRow("True frames", _row(self.truth, self.truth_file))
-        form.addRow("at times", self.truth_times)
+        form.addRow(self.truth_times_label, self.truth_times)
         form.addRow("Frames", self.frames)
         inside = QWidget()
         column = QVBoxLayout(inside)
@@ -267,6 +293,7 @@ class CompareView(QWidget):
         column.setSpacing(6)
         column.addLayout(form)
         column.addWidget(self.methods)
+        column.addWidget(self.add_result)
         column.addLayout(_row(self.grid, self.errors))
         column.addWidget(self.table)
         column.addWidget(self.measure)

@@ -20,8 +20,8 @@ class CompareMethodsWidget(Docked):
     Object names: the choosers ``first_image``, ``last_image``, ``truth``, of the
     frames of stacks ``first_frame``, ``last_frame``, the line ``truth_times``,
     the list ``methods``, ``frames``, ``grid``, ``errors``, the buttons
-    ``truth_file``, ``compare`` and ``cancel``, the ``table``, the ``measure`` of
-    the ``plot``, and the ``status``.
+    ``truth_file``, ``add_result``, ``compare`` and ``cancel``, the ``table``, the
+    ``measure`` of the ``plot``, and the ``status``.
 
     Parameters
     ----------

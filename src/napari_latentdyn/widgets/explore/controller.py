@@ -14,6 +14,7 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import result_layers
+from napari_latentdyn.timelabel import tell_time
 from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.latents import Latents
 from napari_latentdyn.widgets.explore.probe import Probe
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ExploreController"]
 
-_WELCOME = "Learn the dynamics of two images first, or open a run folder."
+_WELCOME = "Find the motion between two images first (Learn dynamics), or open a run folder."
 #: Pause after a change of an option, within which more may come.
 _SETTLE_MS = 250
 
@@ -119,6 +120,7 @@ class ExploreController(QObject):
             emitter.disconnect(self._on_layers)
         self._viewer.events.theme.disconnect(self._on_theme)
         self.probe.disconnect()
+        self.display.close()
         self.subject = None
 
     # --------------------------------------------------------------- actions
@@ -166,9 +168,9 @@ class ExploreController(QObject):
             for group in ("arrows", "maps", "streamlines"):
                 self._renew(group)
             self.tracers.renew()
-            self._say(f"{len(times)} frames drawn. Move the time slider.")
+            self._say(f"{len(times)} frames computed. Move the time slider.")
 
-        self._run("frames", "Drawing the frames", draw, show)
+        self._run("frames", "Computing frames", draw, show)
 
     # --------------------------------------------------------------- changes
 
@@ -223,7 +225,7 @@ class ExploreController(QObject):
             subject = None
         self._take(subject)
         self._choose_what_is_shown()
-        self._say(_WELCOME if subject is None else "Choose what to show; it follows at once.")
+        self._say(_WELCOME if subject is None else "Changes appear immediately.")
         self.display.explain()
 
     def _choose_what_is_shown(self) -> None:
@@ -244,6 +246,7 @@ class ExploreController(QObject):
     def _on_layers(self, event: Any = None) -> None:
         # Layers of a run folder that was dropped are added by napari itself.
         ease_slider(self._viewer)
+        tell_time(self._viewer)
         items = self._findings.items()
         known = {key for key, _ in items}
         chosen = self._view.result.value()

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from napari_latentdyn.arrows import scale_note
 from napari_latentdyn.explore import layers as making
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
+from napari_latentdyn.reference import arrow_confidence
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
 from napari_latentdyn.widgets.tasks import Task
@@ -59,6 +63,7 @@ class Display:
         self._changed = changed
         self._deformation: tuple[float, Deformation] | None = None
         self._subject: Subject | None = None
+        self._followed: Any = None
 
     @property
     def subject(self) -> Subject | None:
@@ -77,11 +82,32 @@ class Display:
         if subject is None:
             return
         if group == "arrows":
-            self.show([making.arrows(subject, options.arrows)])
+            self._renew_arrows(subject, options)
         elif group == "maps":
             self._renew_maps(subject, options)
         elif group == "streamlines":
             self._renew_streamlines(subject, options)
+
+    def _renew_arrows(self, subject: Subject, options: ExploreOptions) -> None:
+        shown = find_layer(self._viewer, self._run_id, "frames")
+        if shown is None or not options.arrows.hide_doubtful:
+            self._forget("arrows")
+            self.show([making.arrows(subject, options.arrows)])
+            return
+        frames = np.asarray(shown.data)
+        if shown.rgb:
+            frames = np.moveaxis(frames, -1, 1)
+        elif frames.ndim == 4:
+            frames = np.moveaxis(frames, 0, 1)
+        sure = find_layer(self._viewer, self._run_id, "confidence")
+        known = None if sure is None or len(sure.data) != len(frames) else np.asarray(sure.data)
+        times = np.asarray(shown.metadata[METADATA_KEY]["times"], np.float64)
+
+        def place(_: Task) -> list[LayerTuple]:
+            trust = arrow_confidence(frames, times, len(subject.velocity), known)
+            return [making.arrows(subject, options.arrows, trust)]
+
+        self._run("arrows", "Placing the arrows", place, self.show)
 
     def _renew_maps(self, subject: Subject, options: ExploreOptions) -> None:
         chosen = options.maps
@@ -119,7 +145,7 @@ class Display:
             return
         self._run(
             "streamlines",
-            "Drawing streamlines",
+            "Computing streamlines",
             lambda _: [making.streamline_layer(subject, options.streamlines)],
             self.show,
         )
@@ -179,6 +205,7 @@ class Display:
     def explain(self) -> None:
         """Tell in the legend what the colours of the layers mean."""
         scales = []
+        self._follow(find_layer(self._viewer, self._run_id, "fields"))
         for role in _COLOURED:
             layer = find_layer(self._viewer, self._run_id, role)
             if layer is None:
@@ -190,9 +217,29 @@ class Display:
             if limits is None:
                 continue
             title, unit, factor = self._meaning(role, info, limits)
+            if role == "fields":
+                note = scale_note(float(layer.length))
+                title = f"{note[0].upper()}{note[1:]}: {title}"
             low, high = (factor * float(limit) for limit in limits)
             scales.append(Scale(title, unit, low, high, colours.colors))
         self._view.legend.show_scales(scales)
+
+    def close(self) -> None:
+        """Let go of the layers."""
+        self._follow(None)
+
+    def _follow(self, layer: Any) -> None:
+        """Keep the legend true while the user changes the length of a layer of arrows."""
+        if layer is self._followed:
+            return
+        for known, connect in ((self._followed, False), (layer, True)):
+            if known is not None:
+                emitter = known.events.length
+                (emitter.connect if connect else emitter.disconnect)(self._on_length)
+        self._followed = layer
+
+    def _on_length(self, event: Any = None) -> None:
+        self.explain()
 
     @property
     def _run_id(self) -> str | None:
@@ -205,7 +252,7 @@ class Display:
         if role == "strain_axes":
             return "Strain axes: squeezing to stretching", str(info.get("unit", "")), 1.0
         if tuple(limits) == (-180.0, 180.0):
-            return "Arrows: direction, 90 is up", "degrees", 1.0
-        title = "Arrows" if role == "fields" else "Streamlines"
+            return "direction, 90 is up", "degrees", 1.0
+        title = "speed" if role == "fields" else "Streamlines: speed"
         factor, unit = (1.0, "") if self._subject is None else self._subject.pixel_per_stage
-        return f"{title}: speed", unit, factor
+        return title, unit, factor

@@ -62,7 +62,7 @@ class Latents:
         elif subject is not None:
             self._run(
                 "latents",
-                "Drawing the latent states",
+                "Computing latent states",
                 lambda task: _draw(subject, task),
                 self._enter,
             )
@@ -78,7 +78,7 @@ class Latents:
         for layer in self._viewer.layers:
             layer.visible = before.get(layer, layer.visible and not _is_channel(layer))
         self._viewer.reset_view()
-        self._view.show_status("The other layers are shown again.")
+        self._view.show_status("Your layers are visible again.")
 
     def drop(self) -> None:
         """Remove the channels, which are of other times than the frames that come."""
@@ -109,7 +109,7 @@ class Latents:
         self._grid = (grid.enabled, grid.stride, grid.shape)
         grid.enabled, grid.stride, grid.shape = True, 1, (-1, -1)
         self._viewer.reset_view()
-        self._view.show_status(f"{len(layers)} channels side by side. {_BACK} ends this.")
+        self._view.show_status(f'{len(layers)} channels side by side. Press "{_BACK}" to return.')
 
 
 def _draw(subject: Subject, task: Task) -> list[LayerTuple]:

@@ -82,7 +82,7 @@ class Probe:
             self._let_go()
             if not by_cursor:
                 self._view.profile.hide()
-                self._say("The profile went with its line.")
+                self._say("Line deleted; profile closed.")
         if self._shown() is None:
             self._view.profile.hide()
         elif not by_cursor:
@@ -141,7 +141,7 @@ class Probe:
             what=what,
         )
         if self._asked:
-            self._say("The plot shows the values along the line, time by time.")
+            self._say("Values along the line (up) over time (right).")
         self._on_time()
 
     def _on_time(self, event: Any = None) -> None:

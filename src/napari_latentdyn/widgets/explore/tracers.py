@@ -1,4 +1,4 @@
-"""Points that the user places, and their ways along the fields."""
+"""Points that the user places, and their paths along the motion."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_latentdyn.explore import layers as making
+from napari_latentdyn.explore import tracers as making
 from napari_latentdyn.explore.subject import Subject
 from napari_latentdyn.layers import find_layer
 from napari_latentdyn.widgets.explore.view import ExploreView
@@ -80,7 +80,8 @@ class Tracers:
             return
         if layer is None or not len(layer.data):
             self._view.show_status(
-                "There are no tracers yet: press Place points and click in the image, or Grid.",
+                "There are no tracers yet. Press Place points and click in the image, or press "
+                "Place grid.",
                 error=True,
             )
             return
@@ -99,7 +100,7 @@ class Tracers:
             layer.mode = "select"
             # They stay where they were placed, while the tracks go on.
             layer.visible = False
-            self._show([made])
+            self._show([made, making.head_layer(subject, made)])
             carried = len(np.unique(made[0][:, 0]))
             outside = len(points) - carried
             lost -= outside
@@ -109,7 +110,7 @@ class Tracers:
                 text += " the image."
             if outside:
                 has = "has" if outside == 1 else "have"
-                text += f" {outside} outside of the image {has} no way."
+                text += f" {outside} outside of the image {has} no path."
             self._view.show_status(f"{text} Move the time slider to play them.")
 
         self._run(

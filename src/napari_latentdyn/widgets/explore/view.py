@@ -32,13 +32,13 @@ __all__ = ["ExploreView"]
 
 #: Buttons by their object names: text and explanation.
 _BUTTONS = {
-    "draw_frames": ("Draw", "Draw these frames from what was learned."),
+    "draw_frames": ("Compute", "Compute these frames from the result."),
     "place_points": (
         "Place points",
         "Add a layer of points: click in the image to place tracers, drag to move them.",
     ),
-    "place_grid": ("Grid", "Place tracers on a grid; those that were placed before go."),
-    "carry": ("Carry", "Carry the tracers along the fields, and show their ways as tracks."),
+    "place_grid": ("Place grid", "Place tracers on a grid; the tracers placed before are removed."),
+    "carry": ("Carry", "Carry the tracers along the motion, and show their paths as tracks."),
     "draw_line": (
         "Draw a line",
         "Add a layer of lines: draw one in the image to see the values along it over time.",
@@ -106,7 +106,7 @@ class ExploreView(QWidget):
         self.progress.setObjectName("progress")
         self.cancel = QPushButton("Cancel")
         self.cancel.setObjectName("cancel")
-        self.cancel.setToolTip(tooltip("Stop what is being computed; nothing changes."))
+        self.cancel.setToolTip(tooltip("Stop the computation; nothing changes."))
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
         self.status = StatusLine()
         self.status.setObjectName("status")

@@ -13,6 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.registry import Format, Option
+from napari_latentdyn.timelabel import tells_time
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -29,8 +30,8 @@ _OPTIONS = (
     Option("scale_bar", bool, True, "Show a scale bar."),
 )
 _ABOUT = (
-    "The canvas as it is now, with all layers that are shown, one picture for each frame of the "
-    "result; leave it as it is until the movie is written."
+    "The canvas as it is now, with all visible layers, one picture for each frame of the result; "
+    "do not touch the window until the movie is saved."
 )
 
 #: Movies of what the window shows; they are written by `CanvasCamera` and `movie.write_movie`.
@@ -53,8 +54,7 @@ def check_zoom(zoom: float) -> None:
     """Raise `ExportError` if pictures cannot be taken at a zoom."""
     if not _SMALLEST_ZOOM <= zoom <= _LARGEST_ZOOM:
         raise ExportError(
-            f"a zoom of {zoom:g} is none for a movie of the canvas; give {_SMALLEST_ZOOM:g} to "
-            f"{_LARGEST_ZOOM:g}."
+            f"the zoom of a movie must be {_SMALLEST_ZOOM:g} to {_LARGEST_ZOOM:g}; got {zoom:g}."
         )
 
 
@@ -113,6 +113,8 @@ class CanvasCamera(QObject):
         overlays = self._viewer.canvas.overlays
         if self._texts:
             self._set(overlays.text, position="top_left", font_size=14, visible=True, text="")
+        elif tells_time(self._viewer):
+            self._set(overlays.text, visible=False)
         self._set(overlays.scale_bar, visible=self._scale_bar)
         point = self._viewer.dims.point
         self._restore.append(partial(self._go_back, point))

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_latentdyn.core.paths import output_path
+from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.registry import Format
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target
@@ -46,7 +48,7 @@ class ExportDialog(QDialog):
         self.box = ExportBox()
         self.path = QLineEdit()
         self.path.setObjectName("export.path")
-        self.path.setToolTip(tooltip("File or folder to write; nothing is replaced unasked."))
+        self.path.setToolTip(tooltip("File or folder to write; you are asked before overwriting."))
         self.browse = QPushButton("Browse…")
         self.browse.setObjectName("export.browse")
         self.progress = QProgressBar()
@@ -76,11 +78,19 @@ class ExportDialog(QDialog):
         return self.box.chosen
 
     def target(self) -> Path | None:
-        """Return the place to write to with the suffix of the format, None if there is none."""
+        """Return the place to write to with the suffix of the format, None if there is none.
+
+        Raises
+        ------
+        ExportError
+            If nothing can be written under this name.
+        """
         text = self.path.text().strip()
         if not text:
             return None
-        path = Path(text).expanduser()
+        path = output_path(text, ExportError)
+        if not path.name:
+            raise ExportError(f"{path} is a folder; choose a name in it.")
         form = self.form
         if form.suffix and not path.name.lower().endswith(form.suffixes):
             path = path.with_name(path.name + form.suffix)
@@ -114,7 +124,7 @@ class ExportDialog(QDialog):
     def ask_replace(self, path: Path) -> bool:
         """Ask whether what is there may be replaced."""
         yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = f"{path} is there already. Replace it?"
+        text = f"{path} already exists. Replace?"
         return bool(QMessageBox.question(self, "Replace it?", text, yes | no, no) == yes)
 
     def reject(self) -> None:

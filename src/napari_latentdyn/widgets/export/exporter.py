@@ -10,7 +10,8 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_latentdyn.errors import ExportError
+from napari_latentdyn.core.paths import exists
+from napari_latentdyn.errors import ExportError, UserError
 from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.export.registry import Format
@@ -91,20 +92,23 @@ class Exporter(QObject):
         if subject is None:
             self._fail("The result is there no more: choose another one in Explore dynamics.")
             return
-        form, path = dialog.form, dialog.target()
+        form, path = dialog.form, None
         problem = form.problem()
         options: dict[str, Any] = {}
         try:
+            path = dialog.target()
             options = dialog.box.options()
+        except UserError as error:
+            problem = str(error)
         except ValueError:
             problem = "An option takes numbers with commas between them, such as 0, 0.5, 1."
-        if path is None:
+        if path is None and problem is None:
             problem = "Say where to write: a file, or a folder for formats of several files."
         if problem is not None or path is None:
             self._fail(problem or "")
             return
         dialog.path.setText(str(path))
-        replace = path.exists()
+        replace = exists(path)
         if replace and not dialog.ask_replace(path):
             dialog.show_status(f"{path} was left as it is.")
             return
@@ -184,7 +188,7 @@ class Exporter(QObject):
     def _say(self, outcome: tuple[Path, str | None] | None) -> None:
         if outcome is not None:
             written, note = outcome
-            self.dialog.show_status(f"Exported as {written}. {note or ''}".rstrip())
+            self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.dialog.set_busy(what, done, total)

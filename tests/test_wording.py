@@ -1,0 +1,78 @@
+"""What users read: plain words, and none of the phrases that they stumbled over."""
+
+from __future__ import annotations
+
+import ast
+import re
+import typing
+from pathlib import Path
+
+import pytest
+
+from napari_latentdyn.explore.options import ExploreOptions
+from napari_latentdyn.settings import iter_fields
+from napari_latentdyn.settings.words import WORDS
+
+#: Phrases that users misread, with the plain ones in DESIGN's list of wordings.
+UNPLAIN = re.compile(
+    r"\banew\b|\bunasked\b|is none\b|are none\b|no number any more|says nothing to"
+    r"|is there already|is at work|what was learned|learned beforehand|as if they did not"
+    r"|everywhere along|ends this|follows at once|knows neither|compared as if|, the one shown"
+)
+
+
+def texts(path: Path) -> list[tuple[int, str]]:
+    """Return the texts of a module that may reach a user: all but its docstrings."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    docs = {
+        id(node.body[0].value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+        and node.body
+        and isinstance(node.body[0], ast.Expr)
+    }
+    return [
+        (node.lineno, node.value)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docs
+    ]
+
+
+def test_no_text_has_a_phrase_that_users_stumbled_over(root: Path) -> None:
+    source = root / "src" / "napari_latentdyn"
+    found = [
+        f"{path.relative_to(source)}:{line}: {text}"
+        for path in sorted(source.rglob("*.py"))
+        for line, text in texts(path)
+        if UNPLAIN.search(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def choices() -> dict[str, tuple[object, ...]]:
+    """Return the values of all lists of the windows, by the dotted name of the setting."""
+    fields = dict(iter_fields())
+    for group, outer in ExploreOptions.model_fields.items():
+        model = typing.cast("type[ExploreOptions]", outer.annotation)
+        fields |= {f"{group}.{name}": field for name, field in model.model_fields.items()}
+    return {
+        name: typing.get_args(field.annotation)
+        for name, field in fields.items()
+        if typing.get_origin(field.annotation) is typing.Literal
+    }
+
+
+def test_plain_words_are_those_of_settings_and_tell_values_apart() -> None:
+    known = choices()
+    for name, words in WORDS.items():
+        assert set(words) <= set(known[name]), name
+        shown = [words.get(str(value), str(value)) for value in known[name]]
+        assert len(set(shown)) == len(shown), name
+
+
+@pytest.mark.parametrize("name", sorted(choices()))
+def test_lists_show_words_and_no_names_of_the_code(name: str) -> None:
+    for value in choices()[name]:
+        shown = WORDS.get(name, {}).get(str(value), str(value))
+        assert "_" not in shown
+        assert shown not in ("follow", "local", "characteristics", "held_out", "euler", "total")
