@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 # Waiting OpenMP threads spin and slow everything else down on small machines. Has to be said
 # before anything imports PyTorch or NumPy.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 # Preferences and histories of folders of whoever runs the tests are neither read nor written.
-os.environ["NAPARI_CONFIG"] = ""
+os.environ["NAPARI_CONFIG"] = str(Path(tempfile.mkdtemp()) / "settings.yaml")
 
 import numpy as np
 import pytest
@@ -18,6 +20,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_preferences() -> Iterator[None]:
+    """Preferences of napari and of the plugin in a folder that goes with the tests."""
+    yield
+    shutil.rmtree(Path(os.environ["NAPARI_CONFIG"]).parent, ignore_errors=True)
 
 
 @pytest.fixture(scope="session")

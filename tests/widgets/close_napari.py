@@ -1,7 +1,9 @@
-"""Close napari in one state of the window: ``python close_napari.py STATE``.
+"""Close napari in one state of the window: ``python close_napari.py STATE [FOLDER]``.
 
 Run as a program of its own, because what goes wrong ends the interpreter. It
-prints ``closed`` when the event loop has ended.
+prints each question that it was asked, with what it answered, and ``closed``
+when the event loop has ended. What is not saved is discarded; with FOLDER, it is
+saved there.
 """
 
 from __future__ import annotations
@@ -15,7 +17,14 @@ import napari
 import numpy as np
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QDockWidget, QMainWindow, QPushButton
+from qtpy.QtWidgets import (
+    QApplication,
+    QDockWidget,
+    QFileDialog,
+    QMainWindow,
+    QMessageBox,
+    QPushButton,
+)
 from scipy import ndimage
 
 PLUGIN = "napari-latentdyn"
@@ -40,6 +49,18 @@ class Session:
         self.viewer.add_image(scene[4:68, 4:68], name="a")
         self.viewer.add_image(scene[6:70, 1:65], name="b")
         self.panel: Any = None
+        self.button = QMessageBox.StandardButton.Discard
+        self.answering = QTimer()
+        self.answering.timeout.connect(self.answer)
+        self.answering.start(50)
+
+    def answer(self) -> None:
+        """Answer a question, whether it keeps the program waiting or not."""
+        for box in QApplication.topLevelWidgets():
+            if isinstance(box, QMessageBox) and box.isVisible():
+                button = box.button(self.button) or box.button(QMessageBox.StandardButton.Discard)
+                print(f"{box.text()} {button.text()}", flush=True)
+                QTest.mouseClick(button, Qt.MouseButton.LeftButton)
 
     def open(self, name: str = "Learn dynamics") -> Any:
         _, panel = self.viewer.window.add_plugin_dock_widget(PLUGIN, name)
@@ -69,7 +90,9 @@ class Session:
         while not isinstance(parent, QDockWidget):
             parent = parent.parent()
         self.viewer.window.remove_dock_widget(parent)
-        QApplication.processEvents()
+        for _ in range(20):
+            QApplication.processEvents()
+            time.sleep(0.01)
 
 
 def never_used(s: Session) -> None:
@@ -108,6 +131,12 @@ def dock_closed_while_training(s: Session) -> None:
     s.close_dock()
 
 
+def dock_closed_and_training_kept(s: Session) -> None:
+    training(s)
+    s.button = QMessageBox.StandardButton.Ok
+    s.close_dock()
+
+
 def reopened(s: Session) -> None:
     dock_closed(s)
     s.open()
@@ -143,6 +172,7 @@ STATES = {
         trained,
         dock_closed,
         dock_closed_while_training,
+        dock_closed_and_training_kept,
         reopened,
         reopened_and_previewed,
         reopened_and_training,
@@ -152,8 +182,11 @@ STATES = {
 }
 
 
-def main(name: str) -> None:
+def main(name: str, folder: str = "") -> None:
     session = Session()
+    if folder:
+        session.button = QMessageBox.StandardButton.Save
+        QFileDialog.getSaveFileName = lambda *_, **__: (folder, "")
     STATES[name](session)
     window = next(w for w in QApplication.topLevelWidgets() if isinstance(w, QMainWindow))
     # In the event loop, which ends with its last window.
@@ -163,4 +196,4 @@ def main(name: str) -> None:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -9,22 +9,44 @@ from pathlib import Path
 import pytest
 from tests.widgets.close_napari import STATES
 
+from napari_latentdyn.core.runfolder import read_run
+
 # The others are run by hand, as they take a minute: python tests/widgets/close_napari.py STATE
-_IN_THE_SUITE = ("previewing", "dock_closed_while_training", "reopened_and_previewed")
+_IN_THE_SUITE = {
+    "previewing": [],
+    "dock_closed_and_training_kept": [
+        "The training of a → b is running. Keep running",
+        "The training of a → b is running. Stop and discard",
+    ],
+    "reopened_and_previewed": ["The preview of a → b has not been saved as a run folder. Discard"]
+    * 2,
+}
 
 
 @pytest.mark.parametrize("state", _IN_THE_SUITE)
 def test_napari_closes(state):
     assert state in STATES
+    assert close(state) == [*_IN_THE_SUITE[state], "closed"]
+
+
+def test_napari_saves_and_closes(tmp_path):
+    asked = close("previewed", str(tmp_path / "run"))
+    question = "The preview of a → b has not been saved as a run folder. Save…"
+    assert asked == [question, "closed"]
+    assert len(read_run(tmp_path / "run").frames) > 2
+
+
+def close(*arguments):
+    """Close napari in a program of its own, and return its questions, answers and end."""
     script = Path(__file__).with_name("close_napari.py")
     done = subprocess.run(
-        [sys.executable, "-X", "faulthandler", str(script), state],
+        [sys.executable, "-X", "faulthandler", str(script), *arguments],
         capture_output=True,
         text=True,
         timeout=240,
         check=False,
     )
     assert done.returncode == 0, done.stderr[-2000:]
-    assert done.stdout.endswith("closed\n")
     for word in ("Traceback", "RuntimeError", "core dumped", "Fatal"):
         assert word not in done.stderr, done.stderr[-2000:]
+    return done.stdout.splitlines()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,8 @@ def page() -> Iterator[Any]:
     from napari.settings import get_plugin_settings
 
     settings = get_plugin_settings(PLUGIN)
+    # napari saves at every change.
+    assert str(settings.config_path).startswith(tempfile.gettempdir())
     yield settings.learning
     settings.reset()
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
@@ -16,6 +15,7 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
+from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.external_stop import ExternalStop
 from napari_latentdyn.widgets.form_memory import FormMemory
@@ -60,6 +60,11 @@ class LearnController(QObject):
         What the user sees.
     fit : callable, optional
         Another one with the interface of `napari_latentdyn.core.fit.fit`.
+
+    Attributes
+    ----------
+    saving : Saving
+        Writes results.
     """
 
     def __init__(
@@ -74,7 +79,7 @@ class LearnController(QObject):
         self._live = Preview(self._viewer)
         self._messages = Messages(view)
         self._display = ProgressDisplay(view, self._live)
-        self._saving = Saving(view, self._messages, self._results, self._viewer)
+        self.saving = Saving(view, self._messages, self._results, self._viewer)
         self._open = False
         self._began = 0.0
         self._runner = Runner(self)
@@ -82,7 +87,8 @@ class LearnController(QObject):
         self._runner.ended.connect(self._on_ended)
         self._external_stop = ExternalStop(
             self._results,
-            view.isVisible,
+            # Also where another tab hides the view, or no dock shows it.
+            lambda: view.window().isVisible(),
             partial(self.close, viewer_closes=True),
             self._go_on,
             self,
@@ -111,7 +117,7 @@ class LearnController(QObject):
         view.trainRequested.connect(self.train)
         view.restartRequested.connect(self.restart)
         view.cancelRequested.connect(self.cancel)
-        view.saveRequested.connect(self._saving.ask_and_save)
+        view.saveRequested.connect(self.saving.ask_and_save)
         self.open()
         self._memory.restore()
 
@@ -145,13 +151,17 @@ class LearnController(QObject):
         self._open = False
         self._memory.keep()
         self._runner.kill(Runner.WAIT_SECONDS)
-        self._saving.close()
+        self.saving.close()
         self._results.clear()
         if not viewer_closes:
             self._settle(State.IDLE)
         self._advice.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
+
+    def at_stake(self) -> Stake | None:
+        """Return what `close` would lose, None for nothing."""
+        return self.saving.at_stake(self._runner.job)
 
     # --------------------------------------------------------------- actions
 
@@ -189,20 +199,6 @@ class LearnController(QObject):
                 else "Stopping after this step. Press Cancel again to skip the frames."
             )
         self.state = State.STOPPING
-
-    def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
-        """Write the last result as a run folder.
-
-        Returns
-        -------
-        Path or None
-            The folder, or None if it could not be written: the user was told why.
-        """
-        return self._saving.save("run", path, overwrite=overwrite)
-
-    def export(self, kind: str, path: str | Path) -> Path | None:
-        """Write the frames as OME-TIFF (`kind` "frames") or the arrows as CSV ("vectors")."""
-        return self._saving.save(kind, path)
 
     # --------------------------------------------------------------- running
 

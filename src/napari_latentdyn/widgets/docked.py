@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_latentdyn.widgets.closing import ClosingGuard, Stake
+
+if TYPE_CHECKING:
+    from napari.viewer import Viewer
 
 __all__ = ["Docked"]
 
@@ -26,19 +31,34 @@ class Docked(QWidget):
         What the user sees.
     controller
         What follows the viewer from `open` to `close`.
+    viewer : napari.Viewer
+        The viewer in whose window it is docked.
+    guard : ClosingGuard
+        Asks before something is lost because the dock or napari closes.
     """
 
     view: QWidget
     controller: _Controller
+    viewer: Viewer
+    guard: ClosingGuard
     _placed = False
 
     def fill(self, name: str, view: QWidget) -> None:
         """Take an object name, and show a view that fills the widget."""
         self.setObjectName(name)
+        self.guard = ClosingGuard(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(view)
+
+    def at_stake(self) -> Stake | None:
+        """Return what is lost when the controller closes, None for nothing."""
+        return None
+
+    def save_unsaved(self) -> bool:
+        """Save what is at stake; return whether nothing is unsaved any more."""
+        return True
 
     def sizeHint(self) -> QSize:
         """Take the size of the view."""
@@ -47,6 +67,7 @@ class Docked(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Go on after having been closed; take a tab beside other widgets of the plugin."""
         self.controller.open()
+        self.guard.follow()
         super().showEvent(event)
         if not self._placed:
             self._placed = True
@@ -66,7 +87,7 @@ class Docked(QWidget):
         done = super().event(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
-                self.controller.close()
+                self.guard.on_removed()
             else:
                 self.controller.open()
         return done
@@ -77,7 +98,7 @@ class Docked(QWidget):
         One below the other, they leave each other half of a small screen; napari
         does not yet read what a manifest says of tabs.
         """
-        dock = self._dock()
+        dock = self.dock()
         window = dock.parent() if dock is not None else None
         if dock is None or not isinstance(window, QMainWindow) or dock.isFloating():
             return
@@ -90,7 +111,8 @@ class Docked(QWidget):
                 dock.raise_()
                 return
 
-    def _dock(self) -> QDockWidget | None:
+    def dock(self) -> QDockWidget | None:
+        """Return the dock that it is in, None if it is in none."""
         parent = self.parent()
         while parent is not None and not isinstance(parent, QDockWidget):
             parent = parent.parent()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import learning_key, scene_name
+from napari_latentdyn.widgets.wording import learning_key, run_title, scene_name
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics import Dynamics
@@ -36,8 +36,12 @@ class Result:
         Settings of the run.
     name : str
         Name of the scene, for file names.
+    title : str
+        What to call it in sentences.
     is_preview : bool
         Whether nothing was to be learned from the images: it is never continued.
+    saved : bool
+        Whether it was written as a run folder.
     """
 
     def __init__(self, job: Job, outcome: Outcome) -> None:
@@ -45,7 +49,9 @@ class Result:
         self.fingerprint = outcome.fingerprint
         self.settings: Settings = job.settings
         self.name = scene_name(job.first, job.last)
+        self.title = run_title("preview" if job.is_preview else "result", job.first, job.last)
         self.is_preview = job.is_preview
+        self.saved = False
         self._rendered = outcome.rendered
         self._images = (job.first.key, job.last.key)
         self._inputs = job.inputs()
@@ -138,6 +144,7 @@ class Result:
             placement=self._placement.to_dict(),
             overwrite=overwrite,
         )
+        self.saved = True
 
     def _write_layer(self, kind: str, path: Path) -> None:
         from napari_latentdyn.io.writers import write_image, write_vectors
@@ -165,6 +172,11 @@ class Results:
     def can_be_saved(self) -> bool:
         """Whether there is anything to save."""
         return self.shown is not None and self.shown.can_be_saved
+
+    @property
+    def unsaved(self) -> Result | None:
+        """What is lost when the window closes: a training before a preview."""
+        return next((r for r in (self.trained, self.shown) if r is not None and not r.saved), None)
 
     @property
     def preview_shown(self) -> bool:

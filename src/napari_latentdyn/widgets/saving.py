@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.errors import UserError
+from napari_latentdyn.widgets.closing import Stake
+from napari_latentdyn.widgets.wording import run_title
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.results import Result, Results
+    from napari_latentdyn.widgets.worker import Job
 
 __all__ = ["Saving"]
 
@@ -42,22 +45,31 @@ class Saving:
         self._messages = messages
         self._results = results
 
-    def ask_and_save(self, kind: str) -> None:
-        """Ask for a place and write there, unless the user gives up."""
-        result = self._result()
+    def ask_and_save(self, kind: str, result: Result | None = None) -> bool:
+        """Ask for a place and write there; return False if it was not written.
+
+        Parameters
+        ----------
+        kind : {"run", "frames", "vectors", "export"}
+            What to write.
+        result : Result, optional
+            Another one than is shown.
+        """
+        result = result or self._result()
         if result is None:
-            return
+            return False
         if kind == "export":
             self._export(result)
-            return
+            return False
         from napari_latentdyn.core.runfolder import is_run_folder
 
         path = self._view.ask_path(kind, result.suggested_name(kind))
         if not path:
-            return
+            return False
         replace = kind == "run" and is_run_folder(path)
-        if not replace or self._view.ask_replace(path):
-            self.save(kind, path, overwrite=replace)
+        if replace and not self._view.ask_replace(path):
+            return False
+        return self._write(result, kind, path, overwrite=replace) is not None
 
     def save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
         """Write a run folder, the frames, or the arrows.
@@ -79,6 +91,11 @@ class Saving:
         result = self._result()
         if result is None:
             return None
+        return self._write(result, kind, path, overwrite=overwrite)
+
+    def _write(
+        self, result: Result, kind: str, path: str | Path, *, overwrite: bool
+    ) -> Path | None:
         try:
             written = result.save(kind, path, overwrite=overwrite)
         except UserError as error:
@@ -87,6 +104,28 @@ class Saving:
         what = "The preview was saved" if result.is_preview else "Saved"
         self._messages.say(f"{what} to {written}.")
         return written
+
+    def at_stake(self, job: Job | None) -> Stake | None:
+        """Return what is lost when nothing of a job at work and of the results is kept.
+
+        A preview at work is nothing: it changes nothing until it is there.
+        """
+        result = self._results.unsaved
+        if job is not None and job.is_preview:
+            job = None
+        if job is None and result is None:
+            return None
+        return Stake(
+            "" if job is None else run_title(job.kind, job.first, job.last),
+            "" if result is None else result.title,
+            result is not None and result.can_be_saved,
+            (id(job), id(result)),
+        )
+
+    def save_unsaved(self) -> bool:
+        """Ask where to save what has not been saved; return whether it is."""
+        result = self._results.unsaved
+        return result is None or self.ask_and_save("run", result)
 
     def close(self) -> None:
         """Stop what is exported."""

@@ -23,6 +23,7 @@ __all__ = [
     "learning_key",
     "preset_of",
     "preview_summary",
+    "run_title",
     "scene_name",
     "sentence",
     "summary",
@@ -32,6 +33,7 @@ __all__ = [
 ]
 
 _JOIN = "\u00a0"
+_LONGEST_NAME = 40
 # A preset says how to learn; what the user said of the images and the computer stays.
 _KEPT = (
     "images.channel",
@@ -167,6 +169,15 @@ def titles(first: Snapshot, last: Snapshot) -> tuple[str, str]:
         for image in (first, last)
     )
     return one, other
+
+
+def run_title(kind: str, first: Snapshot, last: Snapshot) -> str:
+    """Return what to call a run or its result, such as "the training of a → b"."""
+    one, other = (
+        name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+        for name in titles(first, last)
+    )
+    return f"the {kind} of {one} → {other}"
 
 
 def sentence(text: str) -> str:

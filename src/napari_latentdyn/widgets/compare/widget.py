@@ -31,6 +31,7 @@ class CompareMethodsWidget(Docked):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        self.viewer = napari_viewer
         self.view: CompareView = CompareView(self)
         self.fill("compare_methods", self.view)
         self.controller: CompareController = CompareController(napari_viewer, self.view)

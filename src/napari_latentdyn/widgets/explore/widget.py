@@ -33,6 +33,7 @@ class ExploreDynamicsWidget(Docked):
 
     def __init__(self, napari_viewer: Viewer) -> None:
         super().__init__()
+        self.viewer = napari_viewer
         self.view: ExploreView = ExploreView(self)
         self.fill("explore_dynamics", self.view)
         self.controller: ExploreController = ExploreController(napari_viewer, self.view)
