@@ -11,7 +11,8 @@ from tests.core.helpers import finished
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.snapshot import Snapshot
-from napari_latentdyn.widgets.worker import Job, Outcome, learn
+from napari_latentdyn.widgets.job import Job, Outcome
+from napari_latentdyn.widgets.worker import learn
 
 
 def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray[Any]]) -> None:

@@ -11,8 +11,9 @@ from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.job import Job, Outcome
 from napari_latentdyn.widgets.wording import amount, sentence, time_span
-from napari_latentdyn.widgets.worker import Job, Outcome, look_for_devices
+from napari_latentdyn.widgets.worker import look_for_devices
 from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn import shelf
-from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.evidence import motion_sentence
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.advice import Advice
@@ -19,9 +19,11 @@ from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.external_stop import ExternalStop
 from napari_latentdyn.widgets.form_memory import FormMemory
+from napari_latentdyn.widgets.job import Failure, Job, Outcome
 from napari_latentdyn.widgets.jobs import Jobs
 from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.messages import Messages
+from napari_latentdyn.widgets.outcome_text import arrow_text, outcome_text
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
@@ -30,12 +32,7 @@ from napari_latentdyn.widgets.results import Result, Results
 from napari_latentdyn.widgets.runner import Runner
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
-from napari_latentdyn.widgets.wording import (
-    arrow_summary,
-    preview_summary,
-    summary,
-)
-from napari_latentdyn.widgets.worker import Failure, Job, Outcome, describe
+from napari_latentdyn.widgets.worker import describe
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -293,35 +290,12 @@ class LearnController(QObject):
             self.state = State.FAILED
             self._messages.report(outcome.problem)
             return
-        if job.is_preview:
-            # What the user waited for is the frames.
-            waited = time.monotonic() - self._began
-            text = preview_summary(waited, trained=self._view.continues)
-            self._messages.say(
-                f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report)
-            )
-            return
-        seconds = float(result.dynamics.report.get("seconds", 0.0))
-        text = summary(
-            result.steps,
-            planned,
-            seconds,
-            shown=result.can_be_saved,
-            anew=bool(job.previous_fingerprint) and not outcome.resumed,
-            can_continue=result.dynamics.checkpoint is not None,
-            converged=converged,
-            effect=agreement_sentence(result.dynamics.report),
-        )
-        self._messages.say(f"{text}{self._arrows(job)}", motion_sentence(result.dynamics.report))
-
-    def _arrows(self, job: Job) -> str:
-        """Say how long arrows are drawn, and that some are hidden."""
-        from napari_latentdyn.layers import METADATA_KEY, find_layer
-
-        layer = find_layer(self._viewer, job.run_id, "fields")
-        if layer is None:
-            return ""
-        return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
+        # What the user of a preview waited for is the frames.
+        waited = time.monotonic() - self._began
+        text = outcome_text(
+            job, outcome, result, waited=waited, trained=self._view.continues
+        ) + arrow_text(self._viewer, job.run_id)
+        self._messages.say(text, motion_sentence(result.dynamics.report))
 
     def _settle(self, state: State) -> None:
         self.state = state

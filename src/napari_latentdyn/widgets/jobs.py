@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.widgets.choices import LayerChoices
-from napari_latentdyn.widgets.worker import Job
+from napari_latentdyn.widgets.job import Job
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

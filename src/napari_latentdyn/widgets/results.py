@@ -15,7 +15,7 @@ from napari_latentdyn.widgets.wording import learning_key, run_title, scene_name
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics import Dynamics
     from napari_latentdyn.layers import LayerTuple
-    from napari_latentdyn.widgets.worker import Job, Outcome
+    from napari_latentdyn.widgets.job import Job, Outcome
 
 __all__ = ["Result", "Results"]
 

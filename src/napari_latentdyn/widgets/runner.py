@@ -7,7 +7,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_latentdyn.widgets.worker import Job, learn
+from napari_latentdyn.widgets.job import Job
+from napari_latentdyn.widgets.worker import learn
 from napari_latentdyn.widgets.workers import WAIT_SECONDS, StopHandle, make_worker
 
 __all__ = ["Runner"]

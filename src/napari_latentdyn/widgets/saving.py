@@ -13,10 +13,10 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_latentdyn.widgets.export.exporter import Exporter
+    from napari_latentdyn.widgets.job import Job
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.results import Result, Results
-    from napari_latentdyn.widgets.worker import Job
 
 __all__ = ["Saving"]
 
