@@ -40,13 +40,18 @@ def remember_folder(path: str | Path) -> None:
 
 
 def ask_target(
-    parent: QWidget, title: str, suggestion: str | Path, filters: str, *, confirm: bool = True
+    parent: QWidget | None,
+    title: str,
+    suggestion: str | Path,
+    filters: str,
+    *,
+    confirm: bool = True,
 ) -> str:
     """Ask for a file or folder to write.
 
     Parameters
     ----------
-    parent : QWidget
+    parent : QWidget or None
         What the dialog belongs to.
     title : str
         Title of the dialog.
@@ -69,7 +74,7 @@ def ask_target(
     return _remembered(path)
 
 
-def ask_file(parent: QWidget, title: str, filters: str) -> str:
+def ask_file(parent: QWidget | None, title: str, filters: str) -> str:
     """Ask for a file to read; ``""`` if the user gave up."""
     path, _ = QFileDialog.getOpenFileName(parent, title, str(last_folder()), filters)
     return _remembered(path)
