@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.pair import ImagePair
     from napari_latentdyn.placement import Placement
 
-__all__ = ["Described", "check_pixel_sizes", "place_oddities", "value_oddities"]
+__all__ = ["Described", "check_grids", "place_oddities", "value_oddities"]
 
 _SAME_SIZE = 0.01
 _SAME_SPAN = 10.0
@@ -54,14 +54,15 @@ class Described:
     notes: Sequence[str] = field(default=())
 
 
-def check_pixel_sizes(first: Described, last: Described) -> None:
-    """Check that the pixels of both images are of one size, where the sizes can be compared.
+def check_grids(first: Described, last: Described) -> None:
+    """Check that the pixels of both images have one size and one order, where both are known.
 
     Raises
     ------
     PairError
-        If they differ by more than 1 %.
+        If the sizes differ by more than 1 %, or one image is upside down on the map.
     """
+    _check_order(first, last)
     if first.pixel_size is None or last.pixel_size is None:
         return
     if first.units is None or last.units is None:
@@ -74,6 +75,23 @@ def check_pixel_sizes(first: Described, last: Described) -> None:
             raise PairError(
                 f"the pixels of {first.name} measure {_text(first)} and those of {last.name} "
                 f"{_text(last)}: resample the images to the same grid first."
+            )
+
+
+def _check_order(first: Described, last: Described) -> None:
+    """Check that rows and columns of both images run the same way on the map."""
+    if not first.geo or not last.geo:
+        return
+    a, b = first.geo["transform"], last.geo["transform"]
+    if any(value != 0 for value in (a[1], a[3], b[1], b[3])):
+        return
+    for k, place in ((4, "south"), (0, "east")):
+        if a[k] * b[k] < 0:
+            # Rows usually run from north to south, and columns from west to east.
+            odd = first if (a[k] > 0) == (k == 4) else last
+            raise PairError(
+                f"{odd.name} is flipped on the map: it begins in the {place}, and the other image "
+                "does not; flip it to the orientation of the other image first."
             )
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.images.arrays import mask_of_bands, plain_array
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.frames import clipped, frame_text, front_sizes, shown_index
-from napari_latentdyn.georeference import geo_of_layer
+from napari_latentdyn.georeference import geo_of_layer, missing_of_layer
 from napari_latentdyn.placement import Placement
 
 if TYPE_CHECKING:
@@ -173,6 +173,9 @@ def snapshot(
     place = shown_index(layer, current_step) if index is None else clipped(index, sizes)
     rgb = is_rgb(layer)
     plane, missing = read_values(data[place] if place else data, -1 if rgb else None)
+    gaps = missing_of_layer(layer)
+    if gaps is not None:
+        missing = gaps if missing is None else missing | gaps
     notes = []
     if any(size > 1 for size in sizes):
         notes.append(f"using {frame_text(layer, place)}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import tifffile
 
 
@@ -34,3 +35,18 @@ def test_what_is_odd_about_the_images_is_said(call, pair, tmp_path, drifting, ti
         answer = call("run", pair[0], tmp_path / f"{name}.tif", "-o", tmp_path / name, *tiny)
         assert answer.code == 0
         assert "are the units the same?" in answer.err.splitlines()[0]
+
+
+def test_an_image_that_is_upside_down_on_the_map_is_refused(call, tmp_path, drifting, tiny):
+    rasterio = pytest.importorskip("rasterio")
+    for name, e, f in (("a", -10.0, 8e6), ("b", -10.0, 8e6), ("south", 10.0, 8e6 - 640)):
+        place = {"crs": "EPSG:3413", "transform": rasterio.Affine(10, 0, 5e5, 0, e, f)}
+        shape = {"height": 64, "width": 64, "count": 1, "dtype": "uint8"}
+        path = tmp_path / f"{name}.tif"
+        with rasterio.open(path, "w", driver="GTiff", **shape, **place) as file:
+            file.write(drifting(float(name != "a"))[None])
+    first = tmp_path / "a.tif"
+    answer = call("run", first, tmp_path / "south.tif", "-o", tmp_path / "out", *tiny)
+    assert answer.code == 2
+    assert "south.tif is flipped on the map: it begins in the south" in answer.sentence()
+    assert call("run", first, tmp_path / "b.tif", "-o", tmp_path / "out", *tiny).code == 0

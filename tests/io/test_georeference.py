@@ -93,3 +93,15 @@ def test_velocities_have_units_of_the_file_unless_the_layer_has_its_own(
     assert found.pixel_size == size
     assert found.units == units
     assert (found.interval, found.interval_unit) == (6.0, "hour")
+
+
+def test_nodata_of_a_file_that_napari_opened(tmp_path):
+    data = np.arange(12 * 18, dtype=np.int16).reshape(1, 12, 18)
+    shape = {"height": 12, "width": 18, "count": 1, "dtype": "int16", "nodata": 7}
+    place = {"crs": "EPSG:3413", "transform": rasterio.Affine(*TRANSFORM)}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape, **place) as file:
+        file.write(data)
+    taken = snapshot(opened(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(taken.missing, data[0] == 7)
+    assert np.isnan(taken.known).sum() == 1
+    assert snapshot(opened(geotiff(tmp_path / "b.tif"))).missing is None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from napari_latentdyn.checks import Described, check_pixel_sizes, place_oddities, value_oddities
+from napari_latentdyn.checks import Described, check_grids, place_oddities, value_oddities
 from napari_latentdyn.core.images import ImageFile
 from napari_latentdyn.core.pair import ImagePair
 
@@ -17,7 +17,7 @@ def check_files(first: ImageFile, last: ImageFile) -> None:
     PairError
         If the sizes of their pixels differ.
     """
-    check_pixel_sizes(_described(first), _described(last))
+    check_grids(_described(first), _described(last))
 
 
 def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:

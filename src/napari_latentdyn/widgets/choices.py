@@ -263,6 +263,11 @@ class LayerChoices:
             for end in mine:
                 _set_quietly(end, None)
                 self._framed.pop(end, None)
+        for end in mine:
+            # Labels were proposed while there was no image.
+            if end.layer.value() is not None and end.layer.value() not in keys:
+                _set_quietly(end, None)
+                self._framed.pop(end, None)
         for end, other in (self._ends, self._ends[::-1]):
             free = [key for key in keys if key != other.layer.value()]
             if not free:

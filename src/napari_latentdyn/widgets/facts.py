@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.checks import check_pixel_sizes
+from napari_latentdyn.checks import check_grids
 from napari_latentdyn.core.pair import MIN_SIDE
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.frames import frame_axes, frame_text
@@ -94,7 +94,7 @@ def pair_problem(
             f"{b.channels}: choose one channel, or convert one of the images."
         )
     try:
-        check_pixel_sizes(*map(describe_layer, (first, last), frames))
+        check_grids(*map(describe_layer, (first, last), frames))
     except PairError as error:
         return sentence(str(error))
     return ""
