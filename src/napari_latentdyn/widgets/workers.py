@@ -62,8 +62,9 @@ class StopHandle(Generic[W]):
     def __init__(self, owner: QObject, on_stop: Callable[[], Any] | None = None) -> None:
         self.work: W | None = None
         self._on_stop = None if on_stop is None else weakref.WeakMethod(on_stop)
-        # A partial: PyQt keeps no reference to the object of a bound method.
-        owner.destroyed.connect(functools.partial(_lose_owner, self))
+        # PyQt keeps no reference to the object of a bound method; a worker at work does. Not a
+        # partial: the garbage collector may have emptied it when it deletes the owner.
+        owner.destroyed.connect(self.lose_owner)
 
     def kill(self, seconds: float = WAIT_SECONDS) -> bool:
         """Stop the work without a result; return whether its thread ended in time."""
@@ -85,10 +86,6 @@ class StopHandle(Generic[W]):
         self._on_stop = None
         if self.work is not None:
             self.work.cancel()
-
-
-def _lose_owner(handle: StopHandle[Any], *_: Any) -> None:
-    handle.lose_owner()
 
 
 class _Request:
