@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -35,7 +36,9 @@ __all__ = [
     "Snapshot",
     "contrast_limits",
     "find_layer",
+    "mark_saved",
     "result_layers",
+    "saved_folder",
     "snapshot",
     "update_or_add",
 ]
@@ -208,6 +211,18 @@ def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Lay
         if layer.metadata[METADATA_KEY].get("role") == role:
             return layer
     return None
+
+
+def mark_saved(viewer: ViewerModel, run_id: str, folder: Path) -> None:
+    """Let the layers of a run know the run folder that it was saved to."""
+    for layer in _of_run(viewer, run_id):
+        layer.metadata[METADATA_KEY]["folder"] = str(folder)
+
+
+def saved_folder(viewer: ViewerModel, run_id: str) -> Path | None:
+    """Return the run folder that a run was saved to or opened from, None if there is none."""
+    folders = (layer.metadata[METADATA_KEY].get("folder") for layer in _of_run(viewer, run_id))
+    return next((Path(folder) for folder in folders if folder), None)
 
 
 def _of_run(viewer: ViewerModel, run_id: str | None) -> Iterator[Layer]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
@@ -23,7 +24,22 @@ from qtpy.QtWidgets import (
     QStackedWidget,
 )
 from tests.widgets.conftest import Images, Open
-from tests.widgets.helpers import PLUGIN, FakeFit, choose, chosen, control, press, put, run
+from tests.widgets.helpers import (
+    PLUGIN,
+    FakeFit,
+    choose,
+    chosen,
+    control,
+    idle,
+    press,
+    put,
+    run,
+    status,
+)
+
+from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.reference import METADATA_KEY
+from napari_latentdyn.settings import Settings
 
 Viewers = Callable[..., napari.Viewer]
 
@@ -81,11 +97,78 @@ def test_a_dock_that_is_opened_again_shows_the_form_as_it_was_left(
     assert control(open_learn(other), "training.seed").value() == 0, "another viewer"
 
 
+def a_run(folder: Path, **changes: Any) -> Path:
+    """Write a run folder of three frames with other settings than the default."""
+    frames = np.random.default_rng(0).random((3, 20, 20)).astype(np.float32)
+    return write_run(
+        folder,
+        frames=frames,
+        times=np.array([0, 0.5, 1]),
+        velocity=np.zeros((2, 2, 20, 20), np.float32),
+        field_times=np.array([0, 0.5]),
+        settings=Settings.preset("quick").updated(changes),
+        report={},
+        tensors={"weight": np.zeros(2, np.float32)},
+        tensor_metadata={},
+        inputs={"first": frames[0], "last": frames[-1]},
+    )
+
+
+def test_a_run_that_is_opened_again_brings_its_settings(
+    make_napari_viewer: Viewers, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    one = {"model.stages": 2, "training.seed": 11, "images.interval": 6.0}
+    viewer = make_napari_viewer(show=True)
+    for name, image in zip("ab", images, strict=True):
+        viewer.add_image(image, name=name)
+    panel = open_learn(viewer)
+    viewer.open(str(a_run(tmp_path / "one", **one)), plugin=PLUGIN)
+    assert {name: control(panel, name).value() for name in one} == one
+    assert control(panel, "training.steps").value() == 0, "as the preset quick"
+    assert status(panel) == ("The form shows the settings of the run one.", "info")
+    assert chosen(panel) == ("a", "b")
+
+    # What the user changed since then is kept; a run that was opened meanwhile is newer.
+    put(panel, {"training.seed": 12})
+    close_dock(qtbot, panel)
+    panel = open_learn(viewer)
+    assert control(panel, "training.seed").value() == 12
+    close_dock(qtbot, panel)
+    viewer.open(str(a_run(tmp_path / "two", **{"training.seed": 13})), plugin=PLUGIN)
+    panel = open_learn(viewer)
+    assert control(panel, "training.seed").value() == 13
+    assert status(panel)[0] == "The form shows the settings of the run two."
+
+
+def test_a_run_that_is_opened_while_one_trains_leaves_the_form_alone(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    fit = FakeFit(pause=0.02)
+    viewer, panel = open_window(*images, fit=fit)
+    before = control(panel, "training.seed").value()
+    press(qtbot, panel, "train")
+    qtbot.waitUntil(lambda: bool(fit.calls))
+    viewer.open(str(a_run(tmp_path / "run", **{"training.seed": 11})), plugin=PLUGIN)
+    assert control(panel, "training.seed").value() == before
+    press(qtbot, panel, "cancel")
+    qtbot.waitUntil(lambda: idle(panel))
+
+
+def test_metadata_that_are_no_settings_leave_the_form_alone(
+    make_napari_viewer: Viewers, images: Images
+) -> None:
+    viewer = make_napari_viewer(show=True)
+    panel = open_learn(viewer)
+    before = panel.view.form.value()
+    for settings in (None, 3, {"model": {"stages": -1}}, {"unknown": 1}, "x" * 2000):
+        mark = {"role": "frames", "run_id": "x", "folder": "/run", "settings": settings}
+        viewer.add_image(images[0], metadata={METADATA_KEY: mark})
+    assert panel.view.form.value() == before
+
+
 def test_frames_of_a_stack_are_kept_with_the_form(
     make_napari_viewer: Viewers, images: Images, qtbot: Any
 ) -> None:
-    import numpy as np
-
     viewer = make_napari_viewer(show=True)
     viewer.add_image(np.stack([images[0]] * 6), name="stack")
     panel = open_learn(viewer)

@@ -45,6 +45,8 @@ class Subject:
         ``interval`` and ``inputs`` are used.
     placement : Placement
         Where the images lie.
+    folder : Path or None
+        The run folder that it was saved to or opened from.
     """
 
     run_id: str
@@ -54,8 +56,8 @@ class Subject:
     settings: Settings
     report: Mapping[str, Any]
     placement: Placement
+    folder: Path | None = None
     _dynamics: list[Dynamics] = field(default_factory=list, repr=False)
-    _folder: Path | None = None
 
     @classmethod
     def from_run(cls, folder: str | Path, run_id: str) -> Self:
@@ -75,7 +77,7 @@ class Subject:
             run.settings,
             run.report,
             Placement.from_dict(run.report.get("placement")),
-            _folder=Path(folder),
+            Path(folder).resolve(),
         )
 
     @classmethod
@@ -90,6 +92,7 @@ class Subject:
             dynamics.settings,
             report,
             Placement.from_dict(info.get("placement")),
+            Path(info["folder"]) if info.get("folder") else None,
             [dynamics],
         )
 
@@ -202,6 +205,6 @@ class Subject:
         if not self._dynamics:
             from napari_latentdyn.core.dynamics import Dynamics
 
-            assert self._folder is not None
-            self._dynamics.append(Dynamics.load(self._folder))
+            assert self.folder is not None
+            self._dynamics.append(Dynamics.load(self.folder))
         return self._dynamics[0]

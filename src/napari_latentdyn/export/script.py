@@ -228,9 +228,7 @@ def script_text(source: Source) -> str:
         imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
         pair = _PAIR_OF_RUN
     else:
-        raise ExportError(
-            "The script cannot locate the images. Save a run folder and open it first."
-        )
+        raise ExportError("The script cannot locate the images. Save a run folder first.")
     constants["INPUTS"] = _json(inputs)
     constants["PLACEMENT"] = _json(source.report.get("placement"))
     preset, changes = changes_from_preset(source.settings)

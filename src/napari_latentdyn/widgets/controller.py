@@ -28,6 +28,7 @@ from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.readiness import Readiness
+from napari_latentdyn.widgets.reopened import OpenedRun, ReopenedRuns
 from napari_latentdyn.widgets.results import Result, Results
 from napari_latentdyn.widgets.runner import Runner
 from napari_latentdyn.widgets.saving import Saving
@@ -79,6 +80,7 @@ class LearnController(QObject):
         self.saving = Saving(view, self._messages, self._results, self._viewer)
         self._open = False
         self._began = 0.0
+        self._chosen: Any = None
         self._runner = Runner(self)
         self._runner.polled.connect(self._on_polled)
         self._runner.ended.connect(self._on_ended)
@@ -107,6 +109,7 @@ class LearnController(QObject):
             lambda: self.state.running,
         )
         self._memory = FormMemory(self._viewer, view.form, self._choices)
+        self._reopened = ReopenedRuns(self._viewer, self._on_run_opened)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -116,7 +119,7 @@ class LearnController(QObject):
         view.cancelRequested.connect(self.cancel)
         view.saveRequested.connect(self.saving.ask_and_save)
         self.open()
-        self._memory.restore()
+        self._tell_settings(self._memory.restore())
 
     # ------------------------------------------------------------ life cycle
 
@@ -133,6 +136,7 @@ class LearnController(QObject):
         self._viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._choices.connect()
+        self._reopened.connect()
         self._advice.start()
 
     def close(self, *, viewer_closes: bool = False) -> None:
@@ -155,6 +159,7 @@ class LearnController(QObject):
         self._advice.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
+        self._reopened.disconnect()
 
     def at_stake(self) -> Stake | None:
         """Return what `close` would lose, None for nothing."""
@@ -309,14 +314,27 @@ class LearnController(QObject):
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))
 
+    def _on_run_opened(self, run: OpenedRun) -> None:
+        if not self.state.running:
+            self._view.form.set_value(run.settings)
+            self._tell_settings(run)
+
+    def _tell_settings(self, run: OpenedRun | None) -> None:
+        if run is not None:
+            self._messages.say(f"The form shows the settings of the run {run.name}.")
+
     def _go_on(self) -> None:
         self.open()
         self._settle(State.CANCELLED)
         self._messages.say(_FROM_OUTSIDE)
 
     def _on_images_changed(self) -> None:
-        if not self.state.running:
-            self._messages.forget(*(layer.name if layer else "" for layer in self._choices.layers))
+        names = tuple(layer.name if layer else "" for layer in self._choices.layers)
+        chosen = (names, self._choices.pixels)
+        # Other layers come and go, and a message about this choice is still true.
+        if not self.state.running and chosen != self._chosen:
+            self._chosen = chosen
+            self._messages.forget(*names)
         self._advice.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 

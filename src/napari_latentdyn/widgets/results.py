@@ -38,10 +38,12 @@ class Result:
         Name of the scene, for file names.
     title : str
         What to call it in sentences.
+    run_id : str
+        That of its layers.
     is_preview : bool
         Whether nothing was to be learned from the images: it is never continued.
-    saved : bool
-        Whether it was written as a run folder.
+    folder : Path or None
+        The run folder that it was written to last.
     """
 
     def __init__(self, job: Job, outcome: Outcome) -> None:
@@ -51,7 +53,8 @@ class Result:
         self.name = scene_name(job.first, job.last)
         self.title = run_title("preview" if job.is_preview else "result", job.first, job.last)
         self.is_preview = job.is_preview
-        self.saved = False
+        self.folder: Path | None = None
+        self.run_id = job.run_id
         self._rendered = outcome.rendered
         self._images = (job.first.key, job.last.key)
         self._inputs = job.inputs()
@@ -144,7 +147,7 @@ class Result:
             placement=self._placement.to_dict(),
             overwrite=overwrite,
         )
-        self.saved = True
+        self.folder = folder.resolve()
 
     def _write_layer(self, kind: str, path: Path) -> None:
         from napari_latentdyn.io.writers import write_image, write_vectors
@@ -176,7 +179,9 @@ class Results:
     @property
     def unsaved(self) -> Result | None:
         """What is lost when the window closes: a training before a preview."""
-        return next((r for r in (self.trained, self.shown) if r is not None and not r.saved), None)
+        return next(
+            (r for r in (self.trained, self.shown) if r is not None and r.folder is None), None
+        )
 
     @property
     def preview_shown(self) -> bool:

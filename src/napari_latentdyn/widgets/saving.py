@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.errors import UserError
+from napari_latentdyn.layers import mark_saved
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.wording import run_title
 
@@ -101,6 +102,8 @@ class Saving:
         except UserError as error:
             self._messages.report(str(error))
             return None
+        if kind == "run":
+            mark_saved(self._viewer, result.run_id, written.resolve())
         what = "The preview was saved" if result.is_preview else "Saved"
         self._messages.say(f"{what} to {written}.")
         return written
@@ -140,7 +143,7 @@ class Saving:
         if self._exporter is None:
             self._exporter = Exporter(self._viewer, self._view)
         _, meta, _ = result.layers[0]
-        info = meta["metadata"][METADATA_KEY]
+        info = {**meta["metadata"][METADATA_KEY], "folder": result.folder}
         self._exporter.show(Subject.from_dynamics(result.dynamics, info, result.name))
 
     def _result(self) -> Result | None:

@@ -360,3 +360,41 @@ def test_a_geotiff_that_was_opened_in_napari_stays_one(
         np.testing.assert_allclose(
             file.read(), made(viewer, "frames")[0].data.astype(np.float32), rtol=1e-6
         )
+
+
+def test_a_run_that_was_opened_gives_a_script_that_reads_it(exporting, qtbot, tmp_path, folder):
+    _, dialog = exporting()
+    text, severity = write(dialog, qtbot, "Python script", tmp_path / "again.py")
+    assert severity == "info", text
+    assert f"RUN = {str(folder)!a}" in (tmp_path / "again.py").read_text()
+
+
+@pytest.mark.parametrize("window", ["learn", "explore"])
+def test_a_result_gives_a_script_once_it_is_saved(
+    open_window: Open,
+    images: Images,
+    qtbot: Any,
+    tmp_path: Path,
+    window: str,
+) -> None:
+    viewer, panel = open_window(*images)
+    run(qtbot, panel, "preview")
+    if window == "learn":
+        panel.findChild(QAction, "save_export").trigger()
+        dialog = panel.findChild(QDialog, "export_dialog")
+    else:
+        _, explore = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+        qtbot.waitUntil(control(explore, "export", QPushButton).isEnabled)
+        control(explore, "export", QPushButton).click()
+        dialog = explore.findChild(QDialog, "export_dialog")
+    target = tmp_path / "again.py"
+    text, severity = write(dialog, qtbot, "Python script", target)
+    assert (severity, text) == (
+        "error",
+        "The script cannot locate the images. Save a run folder first.",
+    )
+    # The dialog stays open meanwhile.
+    assert panel.save_run(tmp_path / "run") == tmp_path / "run"
+    text, severity = write(dialog, qtbot, "Python script", target)
+    assert severity == "info", text
+    assert f"RUN = {str(tmp_path / 'run')!a}" in target.read_text()

@@ -15,7 +15,7 @@ from napari_latentdyn.errors import ExportError, UserError
 from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.export.registry import Format
-from napari_latentdyn.layers import find_layer
+from napari_latentdyn.layers import find_layer, saved_folder
 from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
@@ -123,9 +123,11 @@ class Exporter(QObject):
         self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
     ) -> None:
         frames, tracks = self._frames(subject), self._tracks(subject)
+        # It may have been saved since it was chosen.
+        folder = subject.folder or saved_folder(self._viewer, subject.run_id)
 
         def write(task: Task) -> tuple[Path, str | None]:
-            source = _source(subject, frames, tracks, task)
+            source = _source(subject, frames, tracks, folder, task)
             written = form.write(
                 source,
                 path,
@@ -227,7 +229,7 @@ def _file_name(subject: Subject) -> str:
     return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
 
 
-def _source(subject: Subject, frames: Any, tracks: Any, task: Task) -> Source:
+def _source(subject: Subject, frames: Any, tracks: Any, folder: Path | None, task: Task) -> Source:
     from napari_latentdyn.export import Source
 
     if frames is None:
@@ -243,4 +245,5 @@ def _source(subject: Subject, frames: Any, tracks: Any, task: Task) -> Source:
         interval=subject.interval,
         name=subject.name,
         tracks=tracks,
+        folder=folder,
     )
