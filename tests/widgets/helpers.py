@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
+from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QWidget
 
 from napari_latentdyn.core.fit import Progress
 from napari_latentdyn.core.pair import ImagePair
@@ -128,6 +128,29 @@ def idle(panel: QWidget) -> bool:
     """Whether nothing is running and a training could be started."""
     train, cancel = (control(panel, name, QPushButton) for name in ("train", "cancel"))
     return bool(train.isEnabled() and not cancel.isEnabled())
+
+
+def question() -> QMessageBox | None:
+    """Return the question that is shown."""
+    found = [
+        widget
+        for widget in QApplication.topLevelWidgets()
+        if isinstance(widget, QMessageBox) and widget.isVisible()
+    ]
+    assert len(found) < 2
+    return found[0] if found else None
+
+
+def answer(qtbot: Any, button: QMessageBox.StandardButton) -> str:
+    """Press a button of the question, and return what it asked."""
+    qtbot.waitUntil(lambda: question() is not None)
+    box = question()
+    assert box is not None
+    text = box.text()
+    qtbot.mouseClick(box.button(button), Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: question() is None)
+    QApplication.processEvents()
+    return text
 
 
 def run(qtbot: Any, panel: QWidget, button: str = "train", timeout: int = 60_000) -> None:

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import (
-    QApplication,
     QDockWidget,
     QFileDialog,
     QMainWindow,
@@ -16,34 +15,23 @@ from qtpy.QtWidgets import (
     QPushButton,
 )
 from tests.widgets.conftest import Images, Open
-from tests.widgets.helpers import PLUGIN, FakeFit, control, idle, made, press, put, run, status
+from tests.widgets.helpers import (
+    PLUGIN,
+    FakeFit,
+    answer,
+    control,
+    idle,
+    made,
+    press,
+    put,
+    question,
+    run,
+    status,
+)
 
 from napari_latentdyn.core.runfolder import read_run
 
 Button = QMessageBox.StandardButton
-
-
-def question() -> QMessageBox | None:
-    """The question that is shown."""
-    found = [
-        widget
-        for widget in QApplication.topLevelWidgets()
-        if isinstance(widget, QMessageBox) and widget.isVisible()
-    ]
-    assert len(found) < 2
-    return found[0] if found else None
-
-
-def answer(qtbot: Any, button: Button) -> str:
-    """Press a button of the question, and return what it asked."""
-    qtbot.waitUntil(lambda: question() is not None)
-    box = question()
-    assert box is not None
-    text = box.text()
-    qtbot.mouseClick(box.button(button), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: question() is None)
-    QApplication.processEvents()
-    return text
 
 
 def close_dock(qtbot: Any, panel: Any) -> None:

@@ -12,12 +12,13 @@ import numpy as np
 import pytest
 import torch
 from qtpy.QtCore import Qt, QThreadPool, QTimer
-from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QScrollArea
+from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QScrollArea
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     PLUGIN,
     TINY,
     FakeFit,
+    answer,
     control,
     failed,
     idle,
@@ -73,6 +74,7 @@ def test_viewer_closes_after_a_dock_was_closed_and_opened_again(
     viewer, panel = open_window(*images, fit=FakeFit(), show=True)
     run(qtbot, panel, "preview")
     close_dock(qtbot, panel)
+    answer(qtbot, QMessageBox.StandardButton.Discard)
     deleted = weakref.ref(panel)
     del panel
     qtbot.waitUntil(lambda: gc.collect() >= 0 and deleted() is None)
