@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.arrows import MAX_ARROWS
 from napari_latentdyn.contrast import contrast_limits
-from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.placement import Placement
 from napari_latentdyn.reference import (
     METADATA_KEY,
@@ -200,7 +199,6 @@ def update_or_add(
             position = len(viewer.layers)
         viewer.layers.insert(position, layer)
         done.append(layer)
-    ease_slider(viewer)
     tell_time(viewer)
     return done
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
-from napari_latentdyn.drawing import ease_slider
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.explore.subject import Subject
@@ -245,7 +244,6 @@ class ExploreController(QObject):
 
     def _on_layers(self, event: Any = None) -> None:
         # Layers of a run folder that was dropped are added by napari itself.
-        ease_slider(self._viewer)
         tell_time(self._viewer)
         items = self._findings.items()
         known = {key for key, _ in items}
