@@ -9,7 +9,7 @@ from napari_latentdyn.core.extraction import enlarge, halve
 from napari_latentdyn.core.fusion import Carried, fuse, visibility
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
-from napari_latentdyn.core.physics import pixel_grid
+from napari_latentdyn.core.sampling import pixel_grid
 from training.feed import TIMES, Example
 
 __all__ = ["field_loss", "frame_loss", "in_between", "start_near", "whole"]
@@ -88,10 +88,7 @@ def in_between(
     grid = pixel_grid(*first.shape[-2:], device=first.device).expand(len(first), -1, -1, -1)
     with torch.no_grad():
         fields = stage_fields(velocity, _STAGES, model.settings.physics.motion)
-        ends = [
-            model.physics.trace_back(fields, grid, time),
-            model.physics.trace_on(fields, grid, time),
-        ]
+        ends = [model.transport.paths.trace(end, fields, grid, time) for end in (0, 1)]
         valid = torch.ones_like(first, dtype=torch.bool)
         seen = [model.seen(valid, places) * visibility(places) for places in ends]
     states = [
@@ -101,7 +98,7 @@ def in_between(
         Carried(state, sure, share)
         for state, sure, share in zip(states, seen, (1 - time, time), strict=True)
     ]
-    return model.decode(fuse([carried], [1.0]))
+    return model.decode(fuse([carried], [1.0], model.transport.equation))
 
 
 def frame_loss(

@@ -22,7 +22,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "free timing": {"model.timing": "free", **_SCRATCH},
     "trained everywhere": {"training.keep_better": False},
     "no image in the state": {"model.image_in_latent": False, **_SCRATCH},
-    "first end only": {"physics.ends": "first"},
+    "advection without source": {"physics.equation": "advection"},
     "one level": {"model.levels": 1},
     "first differences": {"training.smoothness": "first"},
     "squared data term": {"training.data_term": "square"},

@@ -100,12 +100,13 @@ def total_displacement(fields: NDArray[np.float32], physics: Any) -> NDArray[np.
     """
     import torch
 
-    from napari_latentdyn.core.physics import Advection, pixel_grid
+    from napari_latentdyn.core.characteristics import Characteristics
+    from napari_latentdyn.core.sampling import pixel_grid
 
     stages = torch.from_numpy(np.ascontiguousarray(fields, dtype=np.float32))[None]
     grid = pixel_grid(*stages.shape[-2:])
     with torch.no_grad():
-        moved = Advection(physics).trace_on(stages, grid, 0.0) - grid
+        moved = Characteristics(physics.departure).trace(1, stages, grid, 0.0) - grid
     return np.asarray(moved[0].numpy(), dtype=np.float32)
 
 

@@ -8,8 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_latentdyn.core.fusion import UNSEEN, Carried, agreement, fuse, is_seen, visibility
-from napari_latentdyn.core.physics import pixel_grid
+from napari_latentdyn.core import fusion
+from napari_latentdyn.core.fusion import UNSEEN, Carried, agreement, is_seen, visibility
+from napari_latentdyn.core.sampling import pixel_grid
+from napari_latentdyn.equations import EQUATIONS
 
 SIDE = 24
 INNER = (..., slice(4, -4), slice(4, -4))
@@ -22,6 +24,10 @@ def noise(channels: int = 2, seed: int = 0) -> Tensor:
 
 def level(value: float, channels: int = 1) -> Tensor:
     return torch.full((1, channels, SIDE, SIDE), value)
+
+
+def fuse(members: list[list[Carried]], shares: list[float | Tensor]) -> Tensor:
+    return fusion.fuse(members, shares, EQUATIONS["source"])
 
 
 def both(first: Tensor, last: Tensor, time: float = 0.5) -> list[Carried]:

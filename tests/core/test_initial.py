@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, spin, texture, turning
 
+from napari_latentdyn.core.characteristics import Characteristics
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.initial import (
     common_drift,
@@ -19,8 +20,8 @@ from napari_latentdyn.core.initial import (
     steady_field,
 )
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import Advection, pixel_grid, sample
-from napari_latentdyn.settings import PhysicsSettings, Settings
+from napari_latentdyn.core.sampling import pixel_grid, sample
+from napari_latentdyn.settings import Settings
 
 
 def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
@@ -109,7 +110,7 @@ def test_a_steady_field_integrates_to_the_displacement() -> None:
     straight = (displacement(angle) - displacement(-angle)) / 2
     assert np.abs(velocity - truth)[inner].max() < 0.5 * np.abs(straight - truth)[inner].max()
     stages = torch.from_numpy(velocity)[None, None].expand(-1, 8, -1, -1, -1) / 8
-    reached = Advection(PhysicsSettings()).trace_on(stages, grid, 0.0) - grid
+    reached = Characteristics().trace_on(stages, grid, 0.0) - grid
     assert np.abs(reached[0].numpy() - displacement(angle))[inner].max() < 0.1
 
 
@@ -154,7 +155,7 @@ def test_start_fields_of_a_rotation_carry_one_end_to_the_other() -> None:
     for motion in ("local", "inertial"):
         chosen = Settings().updated({"model.stages": 6, "physics.motion": motion})
         fields = torch.from_numpy(start_fields(Ensemble.equal(velocities), chosen))[None]
-        places = Advection(PhysicsSettings()).trace_back(fields, grid, 0.5)
+        places = Characteristics().trace_back(fields, grid, 0.5)
         first = torch.from_numpy(at(0)).float()[None, None]
         middle = sample(first, places, "spline")[0, 0].numpy()
         errors[motion] = np.abs(middle - at(0.5))[12:-12, 12:-12].max()

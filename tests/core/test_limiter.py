@@ -19,8 +19,8 @@ from napari_latentdyn.core.fit import fit
 from napari_latentdyn.core.fit_pair import fit_pair
 from napari_latentdyn.core.limiter import in_units, limited, neighbour_bounds
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import pixel_grid, sample
 from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.sampling import pixel_grid, sample
 from napari_latentdyn.errors import FitError
 from napari_latentdyn.settings import Settings
 

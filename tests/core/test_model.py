@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from napari_latentdyn.core.losses import loss_terms, misfit, roughness, total_loss, unsteadiness
 from napari_latentdyn.core.model import Batch, LatentDynamics
-from napari_latentdyn.core.physics import pixel_grid
+from napari_latentdyn.core.sampling import pixel_grid
 from napari_latentdyn.settings import Settings
 
 STAGES = 3

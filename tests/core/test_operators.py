@@ -18,7 +18,7 @@ from napari_latentdyn.core.operators import (
     second_differences_adjoint,
     smooth,
 )
-from napari_latentdyn.core.physics import pixel_grid
+from napari_latentdyn.core.sampling import pixel_grid
 
 UNIT = st.floats(-1, 1, width=32)
 SIZES = st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(3, 14), st.integers(3, 14))

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.dynamics import Dynamics, frame_times
@@ -20,6 +23,8 @@ from napari_latentdyn.core.render import Renderer
 from napari_latentdyn.core.spline import MARGIN
 from napari_latentdyn.errors import OutOfMemoryError, RunFolderError, SettingsError, Stopped
 from napari_latentdyn.settings import Settings
+
+Array = NDArray[np.floating[Any]]
 
 
 @pytest.fixture(scope="module")
@@ -118,13 +123,66 @@ def test_latent_states_hold_the_image(learned: Dynamics) -> None:
 
 
 def test_one_sided_states_start_from_the_first_image_only(learned: Dynamics) -> None:
-    one = dynamics_with(learned, physics__ends="first", output__window=1024)
+    one = dynamics_with(learned, physics__equation="advection", output__window=1024)
     last = one.frames([1.0])[0]
     pair = ImagePair.from_arrays(learned.pair.first[0], np.roll(learned.pair.last[0], 7))
     other = Dynamics(pair, one.settings, one.model, one.fields, one.report, one.ensemble)
     scale = float((pair.high - pair.low)[0] / (one.pair.high - one.pair.low)[0])
     assert scale == pytest.approx(1.0)
     np.testing.assert_allclose(other.frames([1.0])[0], last, rtol=1e-4)
+
+
+def converging(side: int, stretch: float) -> tuple[Callable[[float], Array], Array]:
+    """A density over a uniform ground that converges on the centre, and its fields of 4 stages."""
+    rows, columns = np.mgrid[:side, :side] - (side - 1) / 2
+
+    def density(time: float) -> Array:
+        grown = np.exp(-stretch * time)
+        spots = [
+            np.exp(-((grown * rows - y) ** 2 + (grown * columns - x) ** 2) / (2 * 5.0**2))
+            for y, x in ((-12, -8), (10, -14), (6, 12))
+        ]
+        return np.asarray(grown**2 * (10.0 + 40.0 * np.sum(spots, axis=0)))
+
+    fields = np.stack([stretch * rows, stretch * columns])[None] / 4
+    return density, np.repeat(fields, 4, axis=0).astype(np.float32)
+
+
+@pytest.mark.parametrize("normalisation", ["pair", "percentile"])
+@pytest.mark.parametrize("transport", ["stages", "characteristics"])
+def test_a_density_grows_where_the_flow_converges(transport: str, normalisation: str) -> None:
+    density, fields = converging(80, -0.3)
+    pair = ImagePair.from_arrays(density(0), density(1))
+    times = [0.0, 0.25, 0.5, 1.0]
+    truth = np.stack([density(time) for time in times])
+    error = {}
+    for equation in ("continuity", "advection"):
+        chosen = small_settings(
+            model__stages=4,
+            images__normalisation=normalisation,
+            physics__equation=equation,
+            physics__transport=transport,
+            output__window=48,
+        )
+        torch.manual_seed(0)
+        frames = Renderer(LatentDynamics(1, chosen), pair).frames(fields, times)[:, 0]
+        error[equation] = np.abs(frames - truth).max() / truth.max()
+    assert error["continuity"] < (0.01 if transport == "characteristics" else 0.02)
+    assert error["advection"] > 0.2
+
+
+def test_a_density_may_exceed_both_images_in_between() -> None:
+    """What converges and parts again is densest half way, which no limiter may cut."""
+    density, fields = converging(80, -0.3)
+    fields[2:] *= -1
+    again = density(0).copy()
+    again[0, 0] += 0.1  # Equal images are refused.
+    pair = ImagePair.from_arrays(density(0), again)
+    chosen = small_settings(model__stages=4, physics__equation="continuity")
+    torch.manual_seed(0)
+    frames = Renderer(LatentDynamics(1, chosen), pair).frames(fields, [0.0, 0.5, 1.0])[:, 0]
+    assert frames[1].max() == pytest.approx(np.exp(0.3) * density(0).max(), rel=0.02)
+    np.testing.assert_allclose(frames[0], density(0), atol=0.3)
 
 
 def test_rendering_stops_when_asked(learned: Dynamics) -> None:

@@ -52,6 +52,7 @@ def test_paper_has_none_of_our_additions() -> None:
             "model.levels",
             "model.initial_fields",
             "model.members",
+            "physics.equation",
             "physics.transport",
             "physics.motion",
             "physics.interpolation",
@@ -59,7 +60,6 @@ def test_paper_has_none_of_our_additions() -> None:
             "physics.visibility",
             "physics.departure",
             "physics.border",
-            "physics.ends",
             "training.data_term",
             "training.smoothness",
             "training.stop_early",
@@ -71,6 +71,7 @@ def test_paper_has_none_of_our_additions() -> None:
         "model.levels": 1,
         "model.initial_fields": "zero",
         "model.members": 1,
+        "physics.equation": "advection",
         "physics.transport": "stages",
         "physics.motion": "steady",
         "physics.interpolation": "bilinear",
@@ -78,7 +79,6 @@ def test_paper_has_none_of_our_additions() -> None:
         "physics.visibility": False,
         "physics.departure": "euler",
         "physics.border": "clamp",
-        "physics.ends": "first",
         "training.data_term": "square",
         "training.smoothness": "first",
         "training.stop_early": False,
@@ -139,6 +139,26 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         Settings.from_json(broken)
 
 
+@pytest.mark.parametrize(("former", "present"), [("first", "advection"), ("both", "source")])
+def test_former_names_are_read_with_one_line(
+    former: str, present: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = tmp_path / "settings.json"
+    file.write_text(json.dumps({"physics": {"ends": former, "border": "clamp"}}))
+    settings = Settings.from_json(file)
+    assert settings.physics.equation == present
+    assert settings.physics.border == "clamp"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"physics.ends is now physics.equation; '{former}' was read as '{present}'."
+    ]
+
+
+@pytest.mark.parametrize("former", ["middle", 3, None, ["first"]])
+def test_former_names_with_unknown_values_are_refused(former: object) -> None:
+    with pytest.raises(SettingsError, match="no setting 'ends'"):
+        Settings.parse({"physics": {"ends": former}})
+
+
 @pytest.mark.parametrize(
     ("name", "text", "value"),
     [
@@ -149,7 +169,7 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         ("output.frames", "none", None),
         ("output.times", "0.25 0.5", (0.25, 0.5)),
         ("model.image_in_latent", "false", False),
-        ("physics.ends", "first", "first"),
+        ("physics.equation", "continuity", "continuity"),
         ("images.channel", "2", 2),
     ],
 )

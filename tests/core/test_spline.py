@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.sampling import pixel_grid, sample
 from napari_latentdyn.core.spline import MARGIN, coefficients, spline_sample
 
 Kernel = Literal["bilinear", "bicubic", "spline"]

@@ -13,10 +13,9 @@ from hypothesis.extra.numpy import arrays
 from scipy.integrate import solve_ivp
 from tests.core.helpers import spin
 
-from napari_latentdyn.core.physics import Advection
+from napari_latentdyn.core.characteristics import Characteristics
 from napari_latentdyn.core.trajectories import trajectories
 from napari_latentdyn.errors import DerivedError, SettingsError
-from napari_latentdyn.settings import PhysicsSettings
 
 SIZE, CENTRE = 128, 63.5
 STAGES = 64
@@ -117,8 +116,8 @@ def test_tracers_go_where_frames_carry_what_is_seen():
     points = np.stack(np.mgrid[16:80:8, 16:80:8], axis=-1).reshape(-1, 2).astype(float)
     paths = trajectories(fields, points, [1.0], 0.25)[:, 0]
     there = torch.from_numpy(points.T.reshape(1, 2, 1, -1)).float()
-    advection = Advection(PhysicsSettings(departure="midpoint"))
-    on = advection.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
+    paths = Characteristics()
+    on = paths.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
     assert distance(paths, points).max() > 5
     assert distance(paths, on.numpy().reshape(2, -1).T).max() < 0.1
 

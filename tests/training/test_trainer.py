@@ -91,7 +91,7 @@ def test_turned_and_reversed_scenes_keep_the_truth_of_their_velocity() -> None:
         example = next(feed)
         first, last = example.frames[:, :1], example.frames[:, -1:]
         from napari_latentdyn.core.motion import pixel_ends
-        from napari_latentdyn.core.physics import sample
+        from napari_latentdyn.core.sampling import sample
 
         apart = []
         for sign in (1.0, -1.0):

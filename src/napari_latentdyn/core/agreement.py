@@ -14,8 +14,8 @@ from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pace import patience
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window
-from napari_latentdyn.core.physics import inside, pixel_grid, sample
 from napari_latentdyn.core.sampler import PatchSampler
+from napari_latentdyn.core.sampling import inside, pixel_grid, sample
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Agreement", "Plateau", "hidden_blocks"]
@@ -115,19 +115,21 @@ class Agreement:
         moved, still = [0.0, 0.0], [0.0, 0.0]
         for number, window in enumerate(self._windows):
             batch = self._sampler.batch(np.array([number]))
+            images, zero = (batch.first, batch.last), (batch.zero_first, batch.zero_last)
             fields = batch.start
             if trained:
-                fields = model.extract(batch.first, batch.last, batch.start)
+                fields = model.extract(*images, batch.start)
                 if self._keep_better:
-                    fields = model.keep_better(batch.first, batch.last, batch.start, fields)
+                    fields = model.keep_better(*images, batch.start, fields, zero)
             hidden = torch.from_numpy(self._blocks[window.slices])[None, None].to(self._device)
             grid = pixel_grid(window.height, window.width, device=self._device)
-            origins = model.physics.trace_back(fields, grid, 0.5)
-            goals = model.physics.trace_on(fields, grid, 0.5)
             valid = (batch.valid_first & hidden, batch.valid_last)
-            images = (batch.first, batch.last)
-            for sums, places in ((moved, (origins, goals)), (still, (grid, grid))):
-                squares, number_of = _apart(images, valid, places)
+            carried = model.transport.half_way(images, fields, "spline", zero)
+            for sums, (pictures, places) in (
+                (moved, carried),
+                (still, (images, (grid, grid))),
+            ):
+                squares, number_of = _apart(pictures, valid, places)
                 sums[0] += squares
                 sums[1] += number_of
         if moved[1] == 0 or still[0] <= _EQUAL**2 * still[1]:
@@ -166,12 +168,12 @@ class Plateau:
 def _apart(
     images: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor], places: tuple[Tensor, Tensor]
 ) -> tuple[float, int]:
-    """Return the sum of squared differences of two images read at places, and their number.
+    """Return the sum of squared differences of two carried images, and their number.
 
     Places count that both images show.
     """
     shape = (images[0].shape[-2], images[0].shape[-1])
-    first, last = (sample(i, p, "spline") for i, p in zip(images, places, strict=True))
+    first, last = images
     counted = inside(places[0], shape) & inside(places[1], shape)
     for mask, where in zip(valid, places, strict=True):
         counted &= sample(mask.float(), where, "nearest") > 0.5

@@ -15,7 +15,7 @@ from napari_latentdyn.core.matching.pyramid import match_one, scaled
 from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import sample
+from napari_latentdyn.core.sampling import sample
 
 __all__ = ["follow_brightness"]
 

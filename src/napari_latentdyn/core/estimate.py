@@ -9,6 +9,7 @@ from typing import Any, Literal
 
 from napari_latentdyn.core.pace import patience
 from napari_latentdyn.core.patches import scan, tiles
+from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Estimate", "Pace", "estimate", "expected_seconds"]
@@ -236,7 +237,7 @@ def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding
         frames = len({0.0, *output.times, 1.0})
     pixels = sum(w.height * w.width for w in tiles(shape, output.window, output.overlap))
     carrying = _CPU_CARRYING if device == "cpu" else _GPU_CARRYING
-    carrying *= 2 if settings.physics.ends == "both" else 1
+    carrying *= len(EQUATIONS[settings.physics.equation].ends)
     several = model.members if settings.physics.transport == "characteristics" else model.stages
     times = 1 + output.latents + output.confidence
     return frames * pixels * (times * several * carrying + decoding)
@@ -267,9 +268,9 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float, float]:
     finest = 0.25**model.coarsening
     pyramid = finest * sum(0.25**level for level in range(model.levels))
     encodings = 2 + (2 if both else 1) * pyramid
-    decodings = each * (4 if settings.physics.ends == "both" else 3)
-    both_ways = 2 if settings.physics.ends == "both" else 1
-    tracing = both_ways * model.stages * 3
+    ends = len(EQUATIONS[settings.physics.equation].ends)
+    decodings = each * (2 + ends)
+    tracing = ends * model.stages * 3
     latent = model.latent_channels + (channels if kept else 0)
     carried = latent * (model.stages if settings.physics.transport == "stages" else 1)
     return (
@@ -278,7 +279,7 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float, float]:
         + pyramid * extractor_values
         + decodings * decoder_values
         + tracing * 8
-        + both_ways * 4 * carried,
+        + ends * 4 * carried,
         each * decoder,
     )
 

@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from napari_latentdyn.core.motion import pixel_ends
 from napari_latentdyn.core.networks import UNet
-from napari_latentdyn.core.physics import sample
+from napari_latentdyn.core.sampling import sample
 from napari_latentdyn.settings import ModelSettings, PhysicsSettings
 
 __all__ = ["FieldExtraction", "correlation", "enlarge", "halve"]

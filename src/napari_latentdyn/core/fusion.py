@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.operators import area_ratio, smooth
+from napari_latentdyn.equations import Equation
 
 __all__ = ["Carried", "agreement", "fuse", "is_seen", "visibility"]
 
@@ -67,7 +68,9 @@ def visibility(places: Tensor) -> Tensor:
     return smooth(area_ratio(places).clamp(0.0, 1.0), 1.0)
 
 
-def fuse(members: list[list[Carried]], shares: Sequence[float | Tensor]) -> Tensor:
+def fuse(
+    members: list[list[Carried]], shares: Sequence[float | Tensor], equation: Equation
+) -> Tensor:
     """Mean over the members of what each makes of its ends, shape (1, c, h, w).
 
     Parameters
@@ -76,15 +79,17 @@ def fuse(members: list[list[Carried]], shares: Sequence[float | Tensor]) -> Tens
         What each member carries from each end.
     shares : sequence of float, or of Tensor of shape (1, 1, h, w)
         How much each member counts; not zero for all.
+    equation : Equation
+        Says how the ends of one member are blended.
     """
     total: Tensor | None = None
     every = sum(shares)
     for ends, share in zip(members, shares, strict=True):
         weights = [end.weight for end in ends]
-        whole = share / (every * sum(weights[1:], weights[0]))
-        for end, weight in zip(ends, weights, strict=True):
-            part = end.state * (weight * whole)
-            total = part if total is None else total.add_(part)
+        whole = sum(weights[1:], weights[0])
+        state = equation.blend([end.state for end in ends], [w / whole for w in weights])
+        part = state.mul_(share / every)
+        total = part if total is None else total.add_(part)
     assert total is not None
     return total
 

@@ -12,15 +12,16 @@ from skimage.registration import optical_flow_tvl1, phase_cross_correlation
 from skimage.transform import resize
 
 from napari_latentdyn.core.brightness import follow_brightness
+from napari_latentdyn.core.characteristics import Characteristics
 from napari_latentdyn.core.ensemble import Ensemble
 from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.physics import Advection, pixel_grid
 from napari_latentdyn.core.prior import prior_velocity
 from napari_latentdyn.core.relay import relay
-from napari_latentdyn.settings import PhysicsSettings, Settings
+from napari_latentdyn.core.sampling import pixel_grid
+from napari_latentdyn.settings import Settings
 
 __all__ = ["common_drift", "initial_velocities", "start_fields", "steady_field"]
 
@@ -225,15 +226,15 @@ def steady_field(there: Field, back: Field, iterations: int = 3) -> Field:
     ndarray of float32, shape (2, H, W)
         Pixels per interval.
     """
-    physics = Advection(PhysicsSettings())
+    paths = Characteristics()
     target_on = torch.from_numpy(there.astype(np.float32))[None]
     target_back = torch.from_numpy(back.astype(np.float32))[None]
     velocity = (target_on - target_back) / 2
     grid = pixel_grid(*there.shape[-2:])
     for _ in range(iterations):
         stages = (velocity / _STEADY_STAGES)[:, None].expand(-1, _STEADY_STAGES, -1, -1, -1)
-        missed_on = target_on - (physics.trace_on(stages, grid, 0.0) - grid)
-        missed_back = target_back - (physics.trace_back(stages, grid, 1.0) - grid)
+        missed_on = target_on - (paths.trace(1, stages, grid, 0.0) - grid)
+        missed_back = target_back - (paths.trace(0, stages, grid, 1.0) - grid)
         correction = (missed_on - missed_back) / 2
         # Occlusions and cracks cannot be met by a steady field: do not chase them.
         velocity = velocity + correction.clamp(-2.0, 2.0)

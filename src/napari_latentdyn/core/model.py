@@ -10,10 +10,13 @@ from torch import Tensor, nn
 from napari_latentdyn.core.extraction import FieldExtraction
 from napari_latentdyn.core.networks import CONTRAST_REACH, Encoder, UNet, local_contrast
 from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.physics import Advection, inside, pixel_grid, sample
+from napari_latentdyn.core.sampling import inside, pixel_grid, sample
+from napari_latentdyn.core.transport import Transport
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Batch", "LatentDynamics", "Prediction"]
+
+Zero = tuple[Tensor | float, Tensor | float]
 
 #: Standard deviation in pixels of the neighbourhood in which trained fields are judged, the part
 #: of the initial difference that has to be left at most, and the difference that counts at most.
@@ -34,6 +37,8 @@ class Batch:
         False where a pixel is missing.
     start : Tensor, shape (B, n, 2, H, W)
         Initial fields, in pixels per stage.
+    zero_first, zero_last : Tensor or float
+        Normalised value of zero intensity in both images, (B, C, 1, 1).
     """
 
     first: Tensor
@@ -41,6 +46,8 @@ class Batch:
     valid_first: Tensor
     valid_last: Tensor
     start: Tensor
+    zero_first: Tensor | float = 0.0
+    zero_last: Tensor | float = 0.0
 
 
 @dataclass
@@ -65,7 +72,7 @@ class Prediction:
 
 
 class LatentDynamics(nn.Module):
-    """Encoder E, field extraction F, advection and decoder D, wired as in equation 3.
+    """Encoder E, field extraction F, transport and decoder D, wired as in equation 3.
 
     Parameters
     ----------
@@ -81,8 +88,8 @@ class LatentDynamics(nn.Module):
         self.settings = settings
         self.channels = channels
         self.stages = model.stages
-        self.physics = Advection(settings.physics)
         self._keeps_image = model.image_in_latent
+        self.transport = Transport(settings.physics, channels if self._keeps_image else None)
         # With the image in the latent state the networks are the same for every channel: E sees
         # their mean, and D adds to each what it finds from it and from the learned channels.
         seen = 1 if self._keeps_image else channels
@@ -156,6 +163,47 @@ class LatentDynamics(nn.Module):
         image = sample(state[:, : self.channels], places, kernel, origin, limiter=limiter)
         return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
 
+    def carry(
+        self,
+        state: Tensor,
+        fields: Tensor,
+        end: int,
+        time: float,
+        places: Tensor,
+        zero: Tensor | float = 0.0,
+        origin: tuple[int, int] = (0, 0),
+    ) -> Tensor:
+        """Carry the latent state of an observation to a time.
+
+        Parameters
+        ----------
+        state : Tensor, shape (B, c, H, W)
+            Latent state of the observation.
+        fields : Tensor, shape (B, n, 2, H, W)
+            Velocity of each stage in pixels per stage, at the pixels of the state.
+        end : int
+            0 for the first observation, 1 for the last one.
+        time : float
+            Fraction of the interval in [0, 1].
+        places : Tensor, shape (B, 2, h, w)
+            Where the paths of the pixels meet the observation; not used where the
+            state is carried stage by stage, which gives all its pixels.
+        zero : Tensor or float
+            Normalised value of zero intensity, (B, C, 1, 1).
+        origin : (int, int)
+            Position of the state's first pixel.
+
+        Returns
+        -------
+        Tensor, shape (B, c, h, w)
+        """
+        # Without the image in it, a latent state has a zero of its own.
+        zero = zero if self._keeps_image else 0.0
+        if self.settings.physics.transport == "stages":
+            return self.transport.by_stages(state, fields, end, time, zero)
+        read = self.read(state, places, origin)
+        return self.transport.along(read, places, time - end, zero)
+
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:
         """Equation 3b: the advection fields of a pair.
 
@@ -180,7 +228,14 @@ class LatentDynamics(nn.Module):
             first, last = (image.mean(dim=1, keepdim=True) for image in (first, last))
         return self.extractor.levels(first, last, start, self.encode)
 
-    def keep_better(self, first: Tensor, last: Tensor, start: Tensor, fields: Tensor) -> Tensor:
+    def keep_better(
+        self,
+        first: Tensor,
+        last: Tensor,
+        start: Tensor,
+        fields: Tensor,
+        zero: Zero = (0.0, 0.0),
+    ) -> Tensor:
         """Go back to the initial fields wherever the trained ones do not meet better half way.
 
         Fitting one scene can worsen a place while it improves others; what the
@@ -192,24 +247,24 @@ class LatentDynamics(nn.Module):
             Normalised images.
         start, fields : Tensor, shape (B, n, 2, H, W)
             Initial and trained fields in pixels per stage.
+        zero : pair of Tensor or float
+            Normalised value of zero intensity in both images, (B, C, 1, 1).
 
         Returns
         -------
         Tensor, shape (B, n, 2, H, W)
             A smooth mixture of both.
         """
-        before, after = (self._apart(first, last, f) for f in (start, fields))
+        before, after = (self._apart(first, last, f, zero) for f in (start, fields))
         share = smooth((after < _CLEARLY * before).to(fields.dtype), _GUARD_REACH)
         # Where nothing speaks for a change, none is made: also between two places that improved.
         share = ((share - 0.5) * 2).clamp(0.0, 1.0)
         return start + share[:, None] * (fields - start)
 
-    def _apart(self, first: Tensor, last: Tensor, fields: Tensor) -> Tensor:
+    def _apart(self, first: Tensor, last: Tensor, fields: Tensor, zero: Zero) -> Tensor:
         """Return how far both images carried half way are apart, (B, 1, H, W)."""
-        grid = pixel_grid(*first.shape[-2:], device=first.device).expand(len(first), -1, -1, -1)
         kernel = self.settings.physics.interpolation
-        a = sample(first, self.physics.trace_back(fields, grid, 0.5), kernel)
-        b = sample(last, self.physics.trace_on(fields, grid, 0.5), kernel)
+        (a, b), _ = self.transport.half_way((first, last), fields, kernel, zero)
         difference = (a - b).abs().clamp(max=_FORGIVEN).mean(dim=1, keepdim=True)
         return smooth(difference, _GUARD_REACH)
 
@@ -217,28 +272,19 @@ class LatentDynamics(nn.Module):
         """Carry a batch from end to end."""
         first, last = self.encode(batch.first), self.encode(batch.last)
         fields = self.extract(batch.first, batch.last, batch.start)
-        physics = self.settings.physics
         shape = (first.shape[-2], first.shape[-1])
         grid = pixel_grid(*shape, device=first.device).expand(len(first), -1, -1, -1)
 
         states, targets, weights = [first, last], [], []
-        origins = self.physics.trace_back(fields, grid, 1.0)
-        states.append(
-            self.read(first, origins)
-            if physics.transport == "characteristics"
-            else self.physics.carry(first, fields, 1.0)
-        )
-        targets.append(batch.last)
-        weights.append(batch.valid_last & self.seen(batch.valid_first, origins))
-        if physics.ends == "both":
-            goals = self.physics.trace_on(fields, grid, 0.0)
-            states.append(
-                self.read(last, goals)
-                if physics.transport == "characteristics"
-                else self.physics.carry_back(last, fields, 0.0)
-            )
-            targets.append(batch.first)
-            weights.append(batch.valid_first & self.seen(batch.valid_last, goals))
+        images = (batch.first, batch.last)
+        valid = (batch.valid_first, batch.valid_last)
+        zero = (batch.zero_first, batch.zero_last)
+        for end in self.transport.equation.ends:
+            other, time = 1 - end, 1.0 - end
+            places = self.transport.paths.trace(end, fields, grid, time)
+            states.append(self.carry((first, last)[end], fields, end, time, places, zero[end]))
+            targets.append(images[other])
+            weights.append(valid[other] & self.seen(valid[end], places))
         decoded = self.decode(torch.cat(states)).split(len(first))
         return Prediction(
             fields=fields,

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.operators import gradient, smooth
-from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.sampling import pixel_grid, sample
 
 __all__ = ["Motion", "acceleration", "ends", "pixel_ends", "stage_fields"]
 

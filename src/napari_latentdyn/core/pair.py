@@ -201,6 +201,15 @@ class ImagePair:
             frames = frames * (1 + (gain - 1) * t) + offset * t
         return frames * (self.high - self.low)[:, None, None] + self.low[:, None, None]
 
+    @property
+    def zeros(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Values of zero intensity in both normalised images, each of shape (C,)."""
+        first = (-self.low / (self.high - self.low)).astype(np.float32)
+        if self.brightness is None:
+            return first, first
+        gain, offset = self.brightness.T
+        return first, ((first - offset) / gain).astype(np.float32)
+
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> ImagePair:
         """Return the pair with a change of brightness, shape (C, 2), or without one."""
         return replace(self, brightness=brightness)

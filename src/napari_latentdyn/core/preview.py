@@ -15,8 +15,8 @@ from napari_latentdyn.core.fusion import UNSEEN
 from napari_latentdyn.core.model import LatentDynamics
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, scan
-from napari_latentdyn.core.physics import inside, pixel_grid, sample
 from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.core.sampling import inside
 from napari_latentdyn.errors import Stopped
 from napari_latentdyn.settings import Settings
 
@@ -97,15 +97,15 @@ class Preview:
     def _carried_in(self, window: Window) -> NDArray[np.float32]:
         area = self._pair.crop(window)
         fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
-        grid = pixel_grid(window.height, window.width)
-        physics = self._model.physics
-        places = physics.trace_back(fields, grid, 0.5), physics.trace_on(fields, grid, 0.5)
-        states, seen = [], []
-        for image, where in zip(area.normalised(), places, strict=True):
-            states.append(sample(torch.from_numpy(image)[None], where))
-            # What comes from beyond the border is taken from the other image.
-            seen.append(inside(where, (window.height, window.width)).float() + UNSEEN)
-        mean = (states[0] * seen[0] + states[1] * seen[1]) / (seen[0] + seen[1])
+        first, last = (torch.from_numpy(image)[None] for image in area.normalised())
+        zero = tuple(torch.from_numpy(value)[None, :, None, None] for value in area.zeros)
+        carried, places = self._model.transport.half_way(
+            (first, last), fields, "bilinear", (zero[0], zero[1])
+        )
+        # What comes from beyond the border is taken from the other image.
+        shape = (window.height, window.width)
+        seen = [inside(where, shape).float() + UNSEEN for where in places]
+        mean = (carried[0] * seen[0] + carried[1] * seen[1]) / (seen[0] + seen[1])
         return mean[0].numpy()
 
 

@@ -20,7 +20,7 @@ from napari_latentdyn.core.motion import stage_fields
 from napari_latentdyn.core.operators import patch_bounds
 from napari_latentdyn.core.pair import ImagePair
 from napari_latentdyn.core.patches import Window, blend_weights, tiles
-from napari_latentdyn.core.physics import pixel_grid, sample
+from napari_latentdyn.core.sampling import pixel_grid, sample
 from napari_latentdyn.core.spline import MARGIN
 from napari_latentdyn.core.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
@@ -83,6 +83,9 @@ class Renderer:
         output = model.settings.output
         self.windows = tiles(pair.shape, output.window, output.overlap)
         self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
+        self._zeros = tuple(
+            torch.from_numpy(zero)[None, :, None, None].to(self.device) for zero in pair.zeros
+        )
         self._valid = tuple(
             torch.from_numpy(valid)[None, None].to(self.device)
             for valid in (pair.valid_first, pair.valid_last)
@@ -116,7 +119,9 @@ class Renderer:
             initial = torch.from_numpy(start[(..., *window.slices)])[None]
             found = self.model.extract(first, last, initial.to(self.device))
             if self.model.settings.training.keep_better:
-                found = self.model.keep_better(first, last, initial.to(self.device), found)
+                found = self.model.keep_better(
+                    first, last, initial.to(self.device), found, self._zero(low, span)
+                )
             fields = found[0].cpu().numpy()
             share = blend_weights(window, self.pair.shape)
             total[(..., *window.slices)] += fields * share
@@ -204,7 +209,7 @@ class Renderer:
                 if wanted == "confidence":
                     state = agreement(carried, shares, self._compared)
                 else:
-                    state = fuse(carried, shares)
+                    state = fuse(carried, shares, self.model.transport.equation)
                 if wanted == "frames":
                     state = self.model.decode(state) * span + low
                 total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
@@ -218,7 +223,8 @@ class Renderer:
             total[missing[:, None]] = 0.0
         if wanted != "frames":
             return total
-        result = in_units(self.pair, total, times, limiter=self.model.settings.physics.limiter)
+        limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
+        result = in_units(self.pair, total, times, limiter=limiter)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
@@ -253,7 +259,7 @@ class Renderer:
             start = stage_fields(one[None], self.model.stages, physics.motion)
             fields = start + learned
             if judge:
-                fields = self.model.keep_better(first, last, start, fields)
+                fields = self.model.keep_better(first, last, start, fields, self._zero(low, span))
             members.append(_Fields(fields, (box.y, box.x), share))
         if self._ensemble.still > _NEGLIGIBLE:
             still = torch.zeros_like(learned)
@@ -271,28 +277,25 @@ class Renderer:
 
         What lies beyond the border is not missing: the border stands for it.
         """
-        physics, settings = self.model.physics, self.model.settings.physics
+        transport, settings = self.model.transport, self.model.settings.physics
+        at = transport.equation.shares(time)
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
         shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
         carried: list[list[Carried]] = []
         for fields in members:
             offset = grid.new_tensor(fields.origin).view(1, 2, 1, 1)
             ends = []
-            for end in (0, 1) if settings.ends == "both" else (0,):
-                share = (1.0 - time, time)[end] if settings.ends == "both" else 1.0
+            for end, share in enumerate(at):
                 if share == 0.0:
                     continue
-                trace = physics.trace_back if end == 0 else physics.trace_on
                 places = grid
                 if fields.moves:
-                    places = trace(fields.velocity, grid - offset, time) + offset
+                    paths = transport.paths
+                    places = paths.trace(end, fields.velocity, grid - offset, time) + offset
                 here = states.near(end, places)
-                if not fields.moves:
-                    state = here.at(window)
-                elif settings.transport == "characteristics":
-                    state = self.model.read(here.state, places, here.origin)
-                else:
-                    state = self._carried(end, window, fields.velocity, time, here)
+                state = here.at(window)
+                if fields.moves:
+                    state = self._carried(end, window, fields.velocity, time, here, places)
                 there = self.model.seen(self._valid[end], places)
                 if fields.moves:
                     # What stands still in both images is no sign that one of them shows a place.
@@ -324,21 +327,35 @@ class Renderer:
         return weight.clamp(0.0, 1.0)
 
     def _carried(
-        self, end: int, window: Window, velocity: Tensor, time: float, here: States
+        self,
+        end: int,
+        window: Window,
+        velocity: Tensor,
+        time: float,
+        here: States,
+        places: Tensor,
     ) -> Tensor:
+        """Return the latent state of an end, carried to a time in a window."""
+        low, span = self._bounds(window)
+        zero = self._zero(low, span)[end]
+        if self.model.settings.physics.transport == "characteristics":
+            return self.model.carry(here.state, velocity, end, time, places, zero, here.origin)
         y, x = here.origin
         height, width = here.state.shape[-2:]
         local = velocity[..., y : y + height, x : x + width]
-        carry = self.model.physics.carry if end == 0 else self.model.physics.carry_back
-        state = carry(here.state, local, time)
-        top, left = window.y - y, window.x - x
-        return state[..., top : top + window.height, left : left + window.width]
+        state = self.model.carry(here.state, local, end, time, places, zero)
+        return States(state, here.origin).at(window)
 
     def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
         if self._per_patch:
             return patch_bounds(*(self._crop(image, window) for image in self._images))
         zero = torch.zeros(1, 1, 1, 1, device=self.device)
         return zero, zero + 1
+
+    def _zero(self, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values of zero intensity in both images as the networks see them."""
+        first, last = self._zeros
+        return (first - low) / span, (last - low) / span
 
     def _crop(self, values: Tensor, window: Window) -> Tensor:
         return values[(..., *window.slices)].to(self.device)

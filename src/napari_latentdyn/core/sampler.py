@@ -54,19 +54,26 @@ class PatchSampler:
         self._valid_first = torch.from_numpy(valid_first)[None]
         self._valid_last = torch.from_numpy(pair.valid_last)[None]
         self._start = torch.from_numpy(start)
+        self._zeros = tuple(
+            torch.from_numpy(zero)[None, :, None, None].to(device) for zero in pair.zeros
+        )
 
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
         """Return the patches of these numbers."""
         first, last = self._cut(self._first, chosen), self._cut(self._last, chosen)
+        zero_first, zero_last = self._zeros
         if self._per_patch:
             low, span = patch_bounds(first, last)
             first, last = (first - low) / span, (last - low) / span
+            zero_first, zero_last = (zero_first - low) / span, (zero_last - low) / span
         return Batch(
             first=first,
             last=last,
             valid_first=self._cut(self._valid_first, chosen),
             valid_last=self._cut(self._valid_last, chosen),
             start=self._cut(self._start, chosen),
+            zero_first=zero_first,
+            zero_last=zero_last,
         )
 
     def _cut(self, values: Tensor, chosen: NDArray[np.int64]) -> Tensor:

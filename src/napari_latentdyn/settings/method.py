@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
+from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.settings.base import FrozenModel
+from napari_latentdyn.settings.renamed import with_present_names
 
 __all__ = ["ImageSettings", "ModelSettings", "PatchSettings", "PhysicsSettings"]
 
@@ -246,8 +248,15 @@ class ModelSettings(FrozenModel):
 
 
 class PhysicsSettings(FrozenModel):
-    """How the latent state is advected (HLG equations 3c, 5 and 6)."""
+    """The equation that the latent state follows, and how it is solved (HLG 3c, 5 and 6)."""
 
+    equation: Literal[tuple(EQUATIONS)] = Field(  # type: ignore[valid-type]
+        "source",
+        title="Equation",
+        description="What happens to a value while it moves. "
+        + " ".join(f"{e.title.capitalize()} ({e.name}): {e.choose}" for e in EQUATIONS.values()),
+        json_schema_extra={"advanced": True},
+    )
     transport: Literal["stages", "characteristics"] = Field(
         "characteristics",
         title="Transport",
@@ -294,14 +303,6 @@ class PhysicsSettings(FrozenModel):
         "or is left out of the loss and filled from the end that saw it (exclude).",
         json_schema_extra={"advanced": True},
     )
-    ends: Literal["first", "both"] = Field(
-        "both",
-        title="Ends",
-        description="Carry the latent state forward from the first image only, as in the paper, or "
-        "also backward from the last along the same fields, blended by time: both images are "
-        "then met, as far as the decoder gives them back.",
-        json_schema_extra={"advanced": True},
-    )
     visibility: bool = Field(
         True,
         title="Visibility",
@@ -309,3 +310,8 @@ class PhysicsSettings(FrozenModel):
         "water in a crack before it opened.",
         json_schema_extra={"advanced": True},
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_names(cls, data: Any) -> Any:
+        return with_present_names("physics", data)

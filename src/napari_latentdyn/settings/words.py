@@ -5,6 +5,8 @@ Files and flags keep the short values; a value without words is shown as it is.
 
 from __future__ import annotations
 
+from napari_latentdyn.equations import EQUATIONS
+
 __all__ = ["WORDS"]
 
 #: By the dotted name of the setting and by value.
@@ -26,6 +28,7 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "model.refinement": {"short": "short matching", "full": "full matching"},
     "model.weighting": {"equal": "all equal", "held_out": "by prediction of hidden blocks"},
+    "physics.equation": {name: equation.title for name, equation in EQUATIONS.items()},
     "physics.transport": {
         "stages": "interpolate at every stage",
         "characteristics": "interpolate once",
@@ -38,7 +41,6 @@ WORDS: dict[str, dict[str, str]] = {
     "physics.interpolation": {"spline": "cubic B-spline"},
     "physics.departure": {"euler": "first order (Euler)", "midpoint": "second order (midpoint)"},
     "physics.border": {"clamp": "repeat the border", "exclude": "leave out inflow"},
-    "physics.ends": {"first": "first image", "both": "both images"},
     "training.data_term": {"square": "squared difference", "robust": "robust to outliers"},
     "training.smoothness": {"first": "first differences", "second": "second differences"},
     "maps.kind": {"shear": "maximum shear", "total": "total deformation"},

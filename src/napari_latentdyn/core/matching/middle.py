@@ -8,7 +8,7 @@ from torch import Tensor
 from napari_latentdyn.core.ensemble import centre
 from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.physics import inside, sample
+from napari_latentdyn.core.sampling import inside, sample
 
 __all__ = ["middle_velocity"]
 

@@ -21,8 +21,8 @@ from napari_latentdyn.core.matching.middle import middle_velocity
 from napari_latentdyn.core.matching.solver import FULL, SHORT, Effort, refine
 from napari_latentdyn.core.motion import Motion, pixel_ends
 from napari_latentdyn.core.operators import resize, smooth
-from napari_latentdyn.core.physics import sample
 from napari_latentdyn.core.relay import relay
+from napari_latentdyn.core.sampling import sample
 
 __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 

@@ -193,11 +193,10 @@ def _along(
         return None, None, None
     import torch
 
-    from napari_latentdyn.core.physics import Advection, pixel_grid
-    from napari_latentdyn.settings import PhysicsSettings
+    from napari_latentdyn.core.characteristics import Characteristics
+    from napari_latentdyn.core.sampling import pixel_grid
 
-    physics = Advection(PhysicsSettings())
-    physics.ITERATIONS = _ITERATIONS
+    paths = Characteristics(iterations=_ITERATIONS)
     fields = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
     grid = pixel_grid(*pair.shape)
     first = (pair.first, pair.valid_first)
@@ -213,9 +212,9 @@ def _along(
         return float(np.sqrt(np.mean((a[:, seen] - b[:, seen]) ** 2))) / span
 
     return (
-        left(physics.trace_back(fields, grid, 1.0), grid),
-        left(grid, physics.trace_on(fields, grid, 0.0)),
-        left(physics.trace_back(fields, grid, 0.5), physics.trace_on(fields, grid, 0.5)),
+        left(paths.trace(0, fields, grid, 1.0), grid),
+        left(grid, paths.trace(1, fields, grid, 0.0)),
+        left(paths.trace(0, fields, grid, 0.5), paths.trace(1, fields, grid, 0.5)),
     )
 
 
@@ -225,7 +224,7 @@ def _read(
     """Read an image (C, H, W) at places, and say where it shows them."""
     import torch
 
-    from napari_latentdyn.core.physics import inside, sample
+    from napari_latentdyn.core.sampling import inside, sample
 
     shown = sample(torch.from_numpy(valid.astype(np.float32))[None, None], places) > _VALID
     seen = (shown & inside(places, (image.shape[1], image.shape[2])))[0, 0].numpy()

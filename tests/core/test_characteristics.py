@@ -1,4 +1,4 @@
-"""Advection against motions whose exact solution is known."""
+"""Paths of points against motions whose exact solution is known."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_latentdyn.core.physics import Advection, inside, pixel_grid, sample
-from napari_latentdyn.settings import PhysicsSettings
+from napari_latentdyn.core.characteristics import Characteristics
+from napari_latentdyn.core.sampling import pixel_grid
 
 SIDE = 65
 CENTRE = (SIDE - 1) / 2
 
 
-def advection(departure: Literal["euler", "midpoint"] = "midpoint") -> Advection:
-    return Advection(PhysicsSettings(departure=departure))
+def paths(departure: Literal["euler", "midpoint"] = "midpoint") -> Characteristics:
+    return Characteristics(departure)
 
 
 def constant(dy: float, dx: float, stages: int) -> Tensor:
@@ -49,7 +49,7 @@ def disc_points() -> Tensor:
 
 def error_of_rotation(departure: Literal["euler", "midpoint"], stages: int) -> float:
     points = disc_points()
-    found = advection(departure).trace_back(rotation(0.5, stages), points, 1.0)
+    found = paths(departure).trace_back(rotation(0.5, stages), points, 1.0)
     return float((found - turned(points, -0.5)).norm(dim=1).max())
 
 
@@ -64,7 +64,7 @@ def error_of_rotation(departure: Literal["euler", "midpoint"], stages: int) -> f
 def test_constant_velocity_moves_all_points_alike_at_any_time(
     dy: float, dx: float, stages: int, time: float, departure: Literal["euler", "midpoint"]
 ) -> None:
-    physics, fields = advection(departure), constant(dy, dx, stages)
+    physics, fields = paths(departure), constant(dy, dx, stages)
     grid = pixel_grid(SIDE, SIDE)
     move = torch.tensor([dy, dx]).view(1, 2, 1, 1)
     back = physics.trace_back(fields, grid, time)
@@ -85,7 +85,7 @@ def test_rotation_is_second_order_with_midpoint_and_first_order_with_euler() -> 
 @pytest.mark.parametrize("stages", [32, 64, 128])
 def test_tracers_close_their_circle_as_well_as_the_order_promises(stages: int) -> None:
     points = disc_points()
-    back = advection().trace_back(rotation(2 * math.pi, stages), points, 1.0)
+    back = paths().trace_back(rotation(2 * math.pi, stages), points, 1.0)
     # The explicit midpoint rule turns by x - x^3 / 6 instead of x in a stage.
     promised = 28.0 * stages * (2 * math.pi / stages) ** 3 / 6
     assert float((back - points).norm(dim=1).max()) < 1.1 * promised
@@ -93,7 +93,7 @@ def test_tracers_close_their_circle_as_well_as_the_order_promises(stages: int) -
 
 def test_there_and_back_is_the_identity() -> None:
     points, fields = disc_points(), rotation(0.6, 8)
-    physics = advection()
+    physics = paths()
     again = physics.trace_on(fields, physics.trace_back(fields, points, 1.0), 0.0)
     assert float((again - points).norm(dim=1).max()) < 0.01
 
@@ -102,7 +102,7 @@ def test_there_and_back_is_the_identity() -> None:
 @given(time=st.floats(0.0, 1.0))
 def test_a_partial_step_lies_on_the_way(time: float) -> None:
     points = disc_points()
-    found = advection().trace_back(rotation(0.4, 4), points, time)
+    found = paths().trace_back(rotation(0.4, 4), points, time)
     assert float((found - turned(points, -0.4 * time)).norm(dim=1).max()) < 0.05
 
 
@@ -112,81 +112,12 @@ def test_strain_grows_exponentially() -> None:
     field = torch.stack([rate * rows, -rate * columns], dim=1) / stages
     fields = field[:, None].expand(-1, stages, -1, -1, -1)
     start = torch.tensor([[[[CENTRE + 10.0]], [[CENTRE + 20.0]]]])
-    end = advection().trace_on(fields, start, 0.0) - CENTRE
+    end = paths().trace_on(fields, start, 0.0) - CENTRE
     assert float(end[0, 0]) == pytest.approx(10 * math.exp(rate), rel=1e-3)
     assert float(end[0, 1]) == pytest.approx(20 * math.exp(-rate), rel=1e-3)
-
-
-def gaussian(dy: float = 0.0, dx: float = 0.0, sigma: float = 3.0) -> Tensor:
-    rows, columns = (pixel_grid(SIDE, SIDE) - CENTRE).unbind(dim=1)
-    return torch.exp(-((rows - dy) ** 2 + (columns - dx) ** 2) / (2 * sigma**2))[:, None]
-
-
-def test_stages_carry_a_bump_to_where_it_belongs_but_blur_it() -> None:
-    fields = constant(8.4, -6.3, 6)
-    physics = Advection(PhysicsSettings(interpolation="bilinear"))
-    carried = physics.carry(gaussian(), fields, 1.0)
-    assert float((carried - gaussian(8.4, -6.3)).abs().max()) < 0.15
-    assert float(carried.max()) < 0.95
-    grid = pixel_grid(SIDE, SIDE)
-    once = sample(gaussian(), physics.trace_back(fields, grid, 1.0), "bicubic")
-    assert float((once - gaussian(8.4, -6.3)).abs().max()) < 0.02
-
-
-def test_carrying_back_undoes_carrying_on() -> None:
-    fields = constant(6.0, -4.0, 2)
-    physics = advection()
-    again = physics.carry_back(physics.carry(gaussian(), fields, 1.0), fields, 0.0)
-    assert float((again - gaussian()).abs().max()) < 1e-3
-
-
-@pytest.mark.parametrize("time", [0.0, 0.3, 0.5, 1.0])
-def test_stages_and_characteristics_agree_on_smooth_states(time: float) -> None:
-    fields, state = rotation(0.5, 5), gaussian(4.0, 7.0, sigma=6.0)
-    physics = advection()
-    carried = physics.carry(state, fields, time)
-    grid = pixel_grid(SIDE, SIDE)
-    once = sample(state, physics.trace_back(fields, grid, time), "bicubic")
-    assert float((carried - once)[..., 8:-8, 8:-8].abs().max()) < 0.05
-
-
-def test_what_flows_in_repeats_the_border() -> None:
-    state = pixel_grid(SIDE, SIDE)[:, 1:]
-    moved = advection().carry(state, constant(0.0, 10.0, 2), 1.0)
-    # A spline is filtered before it is read: zero to the rounding of values up to 64.
-    assert float(moved[..., :10].abs().max()) < 1e-5
-    torch.testing.assert_close(moved[..., 10:], state[..., :-10], atol=1e-4, rtol=0)
-
-
-def test_inside_knows_the_border() -> None:
-    rows = torch.tensor([-0.6, -0.4, 4.0, SIDE - 0.6, SIDE - 0.4])
-    positions = torch.stack([rows, torch.full_like(rows, 3.0)])[None, :, None]
-    assert inside(positions, (SIDE, SIDE))[0, 0, 0].tolist() == [False, True, True, True, False]
-
-
-@settings(max_examples=25, deadline=None)
-@given(
-    st.integers(2, 12),
-    st.integers(2, 12),
-    st.sampled_from(["bilinear", "bicubic", "spline", "nearest"]),
-)
-def test_reading_at_the_pixels_returns_the_pixels(
-    height: int, width: int, interpolation: Literal["bilinear", "bicubic", "spline", "nearest"]
-) -> None:
-    values = torch.randn(1, 3, height, width, generator=torch.Generator().manual_seed(0))
-    read = sample(values, pixel_grid(height, width), interpolation)
-    torch.testing.assert_close(read, values, atol=1e-4, rtol=1e-4)
-
-
-def test_reading_a_window_counts_from_its_origin() -> None:
-    values = torch.randn(1, 2, 20, 30, generator=torch.Generator().manual_seed(0))
-    positions = pixel_grid(5, 6, y=8, x=11) + 0.3
-    whole = sample(values, positions, "bicubic")
-    part = sample(values[..., 4:18, 6:25], positions, "bicubic", (4, 6))
-    torch.testing.assert_close(part, whole, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("time", [-0.1, 1.1])
 def test_times_outside_of_the_interval_are_refused(time: float) -> None:
     with pytest.raises(ValueError, match="outside"):
-        advection().trace_back(constant(1, 1, 2), pixel_grid(4, 4), time)
+        paths().trace_back(constant(1, 1, 2), pixel_grid(4, 4), time)

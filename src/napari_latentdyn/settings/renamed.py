@@ -1,0 +1,40 @@
+"""Names that settings had before, in files that users may have."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+__all__ = ["with_present_names"]
+
+#: By group and former name: the present name, and the present value of each former one.
+_RENAMED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "physics": {"ends": ("equation", {"first": "advection", "both": "source"})},
+}
+
+_log = logging.getLogger("napari_latentdyn")
+
+
+def with_present_names(group: str, data: Any) -> Any:
+    """Return the settings of a group with their present names, and log each that was renamed.
+
+    Parameters
+    ----------
+    group : str
+        Name of the group.
+    data : object
+        The settings as a file has them; returned as they are if they are no mapping.
+    """
+    if not isinstance(data, dict):
+        return data
+    for former, (name, values) in _RENAMED.get(group, {}).items():
+        given = data.get(former)
+        if former not in data or name in data or not isinstance(given, str) or given not in values:
+            continue
+        data = {key: value for key, value in data.items() if key != former}
+        data[name] = values[given]
+        _log.warning(
+            "%s.%s is now %s.%s; '%s' was read as '%s'.",
+            *(group, former, group, name, given, values[given]),
+        )
+    return data
