@@ -23,12 +23,12 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_latentdyn import samples
-from napari_latentdyn.core.dynamics import Dynamics
-from napari_latentdyn.core.fit import fit
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.render import Renderer
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.rendering.renderer import Renderer
+from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer import samples
 
 SEQUENCES = ("syn_translation_land", "syn_rotation", "syn_crack_opening")
 

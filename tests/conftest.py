@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 # Waiting OpenMP threads spin and slow everything else down on small machines. Has to be said
 # before anything imports PyTorch or NumPy.
@@ -18,6 +19,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
+
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.runfolder.folder import write_run
+from napari_latentdyn.settings import Settings
 
 ROOT = Path(__file__).parents[1]
 
@@ -47,3 +52,49 @@ def drifting() -> Callable[[float], NDArray[np.uint8]]:
         return np.clip(np.rint(moved[8:72, 8:72]), 0, 255).astype(np.uint8)
 
     return at
+
+
+def run_arrays(
+    stages: int = 3, times: int = 4, shape: tuple[int, int] = (12, 16), channels: int = 0
+) -> dict[str, Any]:
+    """Arrays of a small run, by their names in `write_run` and `result_layers`."""
+    random = np.random.default_rng(stages + times + channels)
+    planes = (times, channels, *shape) if channels else (times, *shape)
+    return {
+        "frames": random.normal(size=planes).astype(np.float32),
+        "times": np.linspace(0, 1, times),
+        "velocity": random.normal(size=(stages, 2, *shape)).astype(np.float32),
+        "field_times": np.arange(stages) / stages,
+        "settings": Settings(),
+        "report": {
+            "steps": 5,
+            "losses": {"total": np.float32(0.5), "space": float("nan")},
+            "interval": {"value": 6.0, "unit": "hour"},
+            "placement": Placement(scale=(10.0, 20.0), units=("meter", "meter")).to_dict(),
+        },
+    }
+
+
+@pytest.fixture(scope="session")
+def make_run() -> Callable[..., dict[str, Any]]:
+    return run_arrays
+
+
+@pytest.fixture
+def run() -> dict[str, Any]:
+    return run_arrays()
+
+
+@pytest.fixture
+def save() -> Callable[..., Path]:
+    """Write a small run folder; keywords replace what is in it."""
+
+    def write(folder: Path, **changes: Any) -> Path:
+        model = {
+            "tensors": {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)},
+            "tensor_metadata": {"channels": "1"},
+            "inputs": {"first": np.zeros((1, 12, 16), np.float32), "multichannel": np.array(False)},
+        }
+        return write_run(folder, **{**run_arrays(), **model, **changes})
+
+    return write

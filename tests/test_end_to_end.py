@@ -12,7 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QSpinBox, QWidget
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
 
 PLUGIN = "napari-latentdyn"
 

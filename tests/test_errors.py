@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from napari_latentdyn.core.calibration import Calibration
+from napari_latentdyn.core.geometry.calibration import Calibration
 from napari_latentdyn.errors import CalibrationError, MissingLibraryError, PairError, readable
 from napari_latentdyn.settings import Settings, SettingsError
 from napari_latentdyn.settings.text import shown

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from napari_latentdyn.explore.options import ExploreOptions
 from napari_latentdyn.settings import iter_fields
 from napari_latentdyn.settings.words import WORDS
+from napari_latentdyn.viewer.explore.options import ExploreOptions
 
 #: Phrases that users misread, with the plain ones in DESIGN's list of wordings.
 UNPLAIN = re.compile(

@@ -9,7 +9,7 @@ from typing import Any
 
 from safetensors import safe_open
 
-from napari_latentdyn.core.prior import PRIOR_FILE
+from napari_latentdyn.core.training.prior import PRIOR_FILE
 
 __all__ = ["main", "tables"]
 

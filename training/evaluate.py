@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.networks.model import LatentDynamics
 from training.feed import TIMES, scene_of
 from training.losses import in_between, whole
 from training.scenes import photometry

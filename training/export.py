@@ -11,7 +11,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 
-from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.settings import Settings
 from training.evaluate import Figures
 from training.plan import Plan

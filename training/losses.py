@@ -5,11 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.extraction import enlarge, halve
-from napari_latentdyn.core.fusion import Carried, fuse, visibility
-from napari_latentdyn.core.model import LatentDynamics
-from napari_latentdyn.core.motion import stage_fields
-from napari_latentdyn.core.sampling import pixel_grid
+from napari_latentdyn.core.networks.extraction import enlarge, halve
+from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.sampling import pixel_grid
+from napari_latentdyn.core.rendering.fusion import Carried, fuse, visibility
 from training.feed import TIMES, Example
 
 __all__ = ["field_loss", "frame_loss", "in_between", "start_near", "whole"]

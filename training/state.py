@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.errors import ResumeError
 from training.plan import Plan
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import torch
 
-from napari_latentdyn.core.device import resolve, use_threads
-from napari_latentdyn.core.model import LatentDynamics
+from napari_latentdyn.core.networks.device import resolve, use_threads
+from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
 from training.feed import TIMES, Example, batches

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from benchmarks.accuracy.outcome import Image, Outcome
 
-from napari_latentdyn.core.methods.advection import AdvectedImages
+from napari_latentdyn.core.baselines.advection import AdvectedImages
 
 __all__ = ["two_sided_advection"]
 

@@ -94,7 +94,7 @@ def stored_cases(folder: Path, wanted: Wanted = lambda name: True) -> list[Case]
 
 def generated_cases(wanted: Wanted = lambda name: True) -> list[Case]:
     """Return the scenes that the package generates itself."""
-    from napari_latentdyn import samples
+    from napari_latentdyn.viewer import samples
 
     cases = []
     for kind in ("translation_land", "rotation_cracks", "new_cracks"):

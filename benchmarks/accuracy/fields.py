@@ -100,8 +100,8 @@ def total_displacement(fields: NDArray[np.float32], physics: Any) -> NDArray[np.
     """
     import torch
 
-    from napari_latentdyn.core.characteristics import Characteristics
-    from napari_latentdyn.core.sampling import pixel_grid
+    from napari_latentdyn.core.physics.characteristics import Characteristics
+    from napari_latentdyn.core.physics.sampling import pixel_grid
 
     stages = torch.from_numpy(np.ascontiguousarray(fields, dtype=np.float32))[None]
     grid = pixel_grid(*stages.shape[-2:])

@@ -8,7 +8,7 @@ import numpy as np
 from benchmarks.accuracy.outcome import Image, Outcome
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.methods.warping import Flow, FlowEstimator, TwoSidedWarp
+from napari_latentdyn.core.baselines.warping import Flow, FlowEstimator, TwoSidedWarp
 
 __all__ = ["between", "flow_outcome"]
 

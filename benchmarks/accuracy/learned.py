@@ -10,8 +10,8 @@ from benchmarks.accuracy.fields import total_displacement
 from benchmarks.accuracy.outcome import Image, Outcome
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.fit import fit
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.training.fit import fit
 
 __all__ = ["learned"]
 

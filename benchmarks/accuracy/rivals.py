@@ -10,9 +10,9 @@ import numpy as np
 from benchmarks.accuracy import flows
 from benchmarks.accuracy.outcome import Image, Outcome
 
-from napari_latentdyn.core.methods.dis import dis, dis_tuned
-from napari_latentdyn.core.methods.flow import tvl1
-from napari_latentdyn.core.methods.warping import FlowEstimator
+from napari_latentdyn.core.baselines.dis import dis, dis_tuned
+from napari_latentdyn.core.baselines.flow import tvl1
+from napari_latentdyn.core.baselines.warping import FlowEstimator
 
 __all__ = ["RIVALS", "Rival", "cross_dissolve", "hold"]
 

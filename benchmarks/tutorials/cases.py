@@ -10,7 +10,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-from napari_latentdyn import scenes
+from napari_latentdyn.viewer import scenes
 
 __all__ = ["CASES", "METHODS", "PAGES", "Case", "read_case"]
 

@@ -21,10 +21,10 @@ from benchmarks.tutorials.measures import (
 from benchmarks.tutorials.runs import Made
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.methods import Interpolation, assess
-from napari_latentdyn.core.methods.dis import dis_tuned
-from napari_latentdyn.core.methods.scores import score
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.baselines import Interpolation, assess
+from napari_latentdyn.core.baselines.dis import dis_tuned
+from napari_latentdyn.core.baselines.scores import score
+from napari_latentdyn.core.observations.pair import ImagePair
 
 __all__ = ["Figures", "measure", "tracers"]
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.trajectories import trajectories
+from napari_latentdyn.core.dynamics.trajectories import trajectories
 
 __all__ = [
     "carried",

@@ -17,11 +17,11 @@ from benchmarks.accuracy.worker import peak_memory
 from benchmarks.tutorials.cases import read_case
 from benchmarks.tutorials.onesided import one_sided_advection
 
-from napari_latentdyn.core.device import use_threads
-from napari_latentdyn.core.methods import Interpolation, find_method
-from napari_latentdyn.core.methods.learned import Learned
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.core.baselines import Interpolation, find_method
+from napari_latentdyn.core.baselines.learned import Learned
+from napari_latentdyn.core.networks.device import use_threads
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.settings.presets import PRESETS
 
 __all__ = ["main"]
 

@@ -8,8 +8,8 @@ import typing
 from typing import Any, Literal
 
 from napari_latentdyn.cli.flags import flag_of
-from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings, iter_fields
+from napari_latentdyn.settings.presets import PRESETS
 
 _MARKER = "<!-- settings -->"
 

@@ -15,12 +15,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.deformation import Deformation
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import Progress, fit
-    from napari_latentdyn.core.fit_pair import fit_pair
-    from napari_latentdyn.core.images import read_image, read_mask
-    from napari_latentdyn.core.pair import ImagePair
+    from napari_latentdyn.core.dynamics.deformation import Deformation
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.observations.images import read_image, read_mask
+    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.training.fit import Progress, fit
+    from napari_latentdyn.core.training.fit_pair import fit_pair
     from napari_latentdyn.errors import UserError
     from napari_latentdyn.settings import Settings
 
@@ -41,16 +41,16 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Deformation": "napari_latentdyn.core.deformation",
-    "Dynamics": "napari_latentdyn.core.dynamics",
-    "ImagePair": "napari_latentdyn.core.pair",
-    "Progress": "napari_latentdyn.core.fit",
+    "Deformation": "napari_latentdyn.core.dynamics.deformation",
+    "Dynamics": "napari_latentdyn.core.dynamics.result",
+    "ImagePair": "napari_latentdyn.core.observations.pair",
+    "Progress": "napari_latentdyn.core.training.fit",
     "Settings": "napari_latentdyn.settings",
     "UserError": "napari_latentdyn.errors",
-    "fit": "napari_latentdyn.core.fit",
-    "fit_pair": "napari_latentdyn.core.fit_pair",
-    "read_image": "napari_latentdyn.core.images",
-    "read_mask": "napari_latentdyn.core.images",
+    "fit": "napari_latentdyn.core.training.fit",
+    "fit_pair": "napari_latentdyn.core.training.fit_pair",
+    "read_image": "napari_latentdyn.core.observations.images",
+    "read_mask": "napari_latentdyn.core.observations.images",
 }
 
 

@@ -13,8 +13,8 @@ import pytest
 import tifffile
 from skimage.io import imread
 
-from napari_latentdyn.core.methods import BASELINES, list_methods, score
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.baselines import BASELINES, list_methods, score
+from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.errors import FitError, Stopped
 
 
@@ -74,7 +74,7 @@ def test_a_run_folder_is_compared_without_training_again(
     def fit(*_, **__):
         raise AssertionError("nothing is trained")
 
-    monkeypatch.setattr("napari_latentdyn.core.fit.fit", fit)
+    monkeypatch.setattr("napari_latentdyn.core.training.fit.fit", fit)
     flags = ("--truth", truth[1], "--result", run, "--interval", 8)
     answer = call("compare", *pair, *flags, "-o", tmp_path / "out")
     assert answer.code == 0, answer.err

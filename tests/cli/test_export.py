@@ -14,7 +14,7 @@ import pytest
 import rasterio
 import tifffile
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
 
 WKT = 'PROJCS["WGS 84 / NSIDC Sea Ice Polar Stereographic North"'
 TRANSFORM = rasterio.Affine(100, 0, 500000, 0, -100, -1200000)

@@ -10,7 +10,7 @@ import tifffile
 from skimage.io import imsave
 
 from napari_latentdyn.cli.errors import ImageFileError
-from napari_latentdyn.core.images import read_image, read_mask, read_stack
+from napari_latentdyn.core.observations.images import read_image, read_mask, read_stack
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOUR = np.stack([GREY // 4, GREY // 5, GREY // 6], axis=-1).astype(np.uint8)

@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
@@ -93,7 +93,7 @@ def test_sigterm_in_the_training_keeps_what_was_learned(pair, tmp_path, tiny):
 @pytest.fixture
 def pressed_while_drawing(monkeypatch):
     """Press Ctrl-C at a piece of the frames, counted from 1; return a list of pieces drawn."""
-    from napari_latentdyn.core.render import Renderer
+    from napari_latentdyn.core.rendering.renderer import Renderer
 
     carry, drawn, moments = Renderer._carry, [], []
 
@@ -151,7 +151,7 @@ def test_ctrl_c_twice_while_drawing_writes_nothing(
 def test_ctrl_c_in_the_training_and_then_while_drawing(
     call, pair, tmp_path, tiny, pressed_while_drawing, monkeypatch
 ):
-    from napari_latentdyn.core.fit import _Fit
+    from napari_latentdyn.core.training.fit import _Fit
 
     one_step = _Fit._one_step
 

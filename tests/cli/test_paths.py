@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_latentdyn.core.runfolder import read_run, write_run
+from napari_latentdyn.core.runfolder.folder import read_run, write_run
 from napari_latentdyn.settings import Settings
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="names of POSIX systems")
@@ -96,10 +96,10 @@ def no_work(monkeypatch):
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("napari_latentdyn.core.fit.fit", work)
+    monkeypatch.setattr("napari_latentdyn.core.training.fit.fit", work)
     monkeypatch.setattr("napari_latentdyn.cli.runs.learn", work)
     monkeypatch.setattr("napari_latentdyn.cli.compare._one", work)
-    monkeypatch.setattr("napari_latentdyn.core.dynamics.Dynamics.load", work)
+    monkeypatch.setattr("napari_latentdyn.core.dynamics.result.Dynamics.load", work)
     monkeypatch.setattr("napari_latentdyn.export.tables.np.savez_compressed", work)
 
 

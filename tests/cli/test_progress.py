@@ -7,7 +7,7 @@ import io
 import pytest
 
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.fit import Progress
+from napari_latentdyn.core.training.fit import Progress
 
 
 class Terminal(io.StringIO):

@@ -14,8 +14,8 @@ import pytest
 import tifffile
 import torch
 
-from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.matching.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.runfolder.folder import read_run
 
 ASKED = ("--set", "output.confidence=true")
 
@@ -256,7 +256,9 @@ def test_a_device_that_is_not_there_is_wrong_input(call, pair, tmp_path, tiny, m
 
 
 def test_a_training_that_fails_returns_1(call, pair, tmp_path, tiny, monkeypatch):
-    monkeypatch.setattr("napari_latentdyn.core.fit.total_loss", lambda *_: torch.tensor(np.nan))
+    monkeypatch.setattr(
+        "napari_latentdyn.core.training.fit.total_loss", lambda *_: torch.tensor(np.nan)
+    )
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
     assert answer.code == 1
     assert "lower the learning rate" in answer.sentence()
@@ -316,7 +318,7 @@ def test_noise_is_said_to_show_no_motion_also_when_quiet(call, pair, tmp_path):
 
 
 def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):
-    from napari_latentdyn.core import runfolder
+    from napari_latentdyn.core.runfolder import folder as runfolder
 
     def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))

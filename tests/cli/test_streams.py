@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_latentdyn.cli import main
-from napari_latentdyn.core.runfolder import read_run, write_run
+from napari_latentdyn.core.runfolder.folder import read_run, write_run
 from napari_latentdyn.settings import Settings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from tests.core.helpers import moved
 
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.observations.pair import ImagePair
 
 
 @pytest.fixture(scope="session")

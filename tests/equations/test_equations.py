@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from napari_latentdyn.core.sampling import pixel_grid, sample
-from napari_latentdyn.core.transport import Transport
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.settings import PhysicsSettings
 

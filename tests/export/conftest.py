@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.export import Source
-from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
 
 HEIGHT, WIDTH, STAGES = 24, 36, 4

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 import rasterio
 
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.registry import find_format
-from napari_latentdyn.placement import Placement
 
 
 def test_frames_as_bands(geo_source, tmp_path):

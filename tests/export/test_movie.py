@@ -9,12 +9,12 @@ import av
 import numpy as np
 import pytest
 
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.canvas import paint
 from napari_latentdyn.export.look import ArrowGrid, Bar, time_text
 from napari_latentdyn.export.movie import write_movie
-from napari_latentdyn.placement import Placement
 
 
 def decoded(path):

@@ -10,9 +10,9 @@ import pytest
 import rasterio
 import xarray as xr
 
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
-from napari_latentdyn.placement import Placement
 
 
 def test_values_axes_and_units(source, tmp_path):

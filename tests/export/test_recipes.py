@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.export import FORMATS, Source, export
 
 PAGE = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.script import script_text

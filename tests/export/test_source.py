@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_latentdyn.core.geometry.geo import Geo
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import Source
-from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.export.paths import grid_tracks, thinned
-from napari_latentdyn.placement import Placement
 
 
 def test_places_and_velocities_in_units(source):

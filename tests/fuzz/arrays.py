@@ -9,9 +9,9 @@ import numpy as np
 from tests.fuzz.settings import some_changes
 from tests.fuzz.values import WILD_NUMBERS, Random, pick, some_text, some_value
 
-from napari_latentdyn.core.calibration import Calibration
-from napari_latentdyn.core.fit_pair import fit_pair
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.errors import Stopped
 from napari_latentdyn.settings import Settings
 

@@ -31,12 +31,12 @@ def make_folders(folder: Path) -> None:
     from rasterio.crs import CRS
 
     from napari_latentdyn.cli import main
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import fit
-    from napari_latentdyn.core.pair import ImagePair
-    from napari_latentdyn.io.layerfolder import write_layer_folder
-    from napari_latentdyn.io.reader import read_folder
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.training.fit import fit
     from napari_latentdyn.settings import Settings
+    from napari_latentdyn.viewer.layerfolder import write_layer_folder
+    from napari_latentdyn.viewer.reader import read_folder
 
     random = np.random.default_rng(0)
     first = random.normal(size=SHAPE).astype(np.float32)
@@ -263,7 +263,7 @@ def _agree(folder: Path) -> None:
 
 
 def _read(folder: Path) -> None:
-    from napari_latentdyn.core.runfolder import contents_of, read_inputs, read_model
+    from napari_latentdyn.core.runfolder.folder import contents_of, read_inputs, read_model
 
     assert contents_of(folder) is None or isinstance(contents_of(folder), str)
     read_model(folder)
@@ -274,7 +274,7 @@ def _layers(folder: Path) -> None:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
-    from napari_latentdyn.io.reader import get_reader
+    from napari_latentdyn.viewer.reader import get_reader
 
     reader = get_reader(str(folder))
     viewer = ViewerModel()
@@ -283,7 +283,7 @@ def _layers(folder: Path) -> None:
 
 
 def _compute(folder: Path) -> None:
-    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
     dynamics = Dynamics.load(folder)
     frames = dynamics.frames([0.5])
@@ -292,8 +292,8 @@ def _compute(folder: Path) -> None:
 
 
 def _go_on(folder: Path) -> None:
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import fit
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.training.fit import fit
 
     dynamics = Dynamics.load(folder)
     changes = {"training.steps": min(dynamics.report.get("steps", 0), 10**6) + 1}
@@ -306,7 +306,7 @@ def _go_on(folder: Path) -> None:
 
 
 def _start(folder: Path) -> None:
-    from napari_latentdyn.core.prior import check_start
+    from napari_latentdyn.core.training.prior import check_start
     from napari_latentdyn.settings import Settings
 
     check_start(Settings().updated({"training.start_from": str(folder)}))

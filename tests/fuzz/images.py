@@ -12,8 +12,8 @@ import tifffile
 from napari.layers import Layer
 from tests.fuzz.values import Random, mutate_bytes, pick, some_text
 
-from napari_latentdyn.core.images import read_image, read_mask, read_stack
-from napari_latentdyn.io.image_reader import get_image_reader
+from napari_latentdyn.core.observations.images import read_image, read_mask, read_stack
+from napari_latentdyn.viewer.image_reader import get_image_reader
 
 __all__ = ["make_images", "try_images"]
 

@@ -17,8 +17,8 @@ from training.losses import field_loss, start_near
 from training.plan import Plan
 from training.train import new_state, rate, train
 
-from napari_latentdyn.core.fit import fit
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.settings import Settings
 
 TINY = {
@@ -90,8 +90,8 @@ def test_turned_and_reversed_scenes_keep_the_truth_of_their_velocity() -> None:
     for _ in range(6):
         example = next(feed)
         first, last = example.frames[:, :1], example.frames[:, -1:]
-        from napari_latentdyn.core.motion import pixel_ends
-        from napari_latentdyn.core.sampling import sample
+        from napari_latentdyn.core.physics.motion import pixel_ends
+        from napari_latentdyn.core.physics.sampling import sample
 
         apart = []
         for sign in (1.0, -1.0):
@@ -179,7 +179,7 @@ def test_the_command_writes_weights_that_fits_start_from(
     assert "old" not in text
     assert "| optimiser steps | 2 |" in text
 
-    from napari_latentdyn.core import prior
+    from napari_latentdyn.core.training import prior
 
     prior._read_prior.cache_clear()
     monkeypatch.setattr(prior, "PRIOR_FILE", path)

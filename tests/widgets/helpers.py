@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QWidget
 
-from napari_latentdyn.core.fit import Progress
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder.folder import write_run
+from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.settings import Settings
 
 PLUGIN = "napari-latentdyn"

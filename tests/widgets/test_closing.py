@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.widgets.close_napari import STATES
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
 
 # The others are run by hand, as they take a minute: python tests/widgets/close_napari.py STATE
 _IN_THE_SUITE = {

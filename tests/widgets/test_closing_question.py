@@ -29,7 +29,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
 
 Button = QMessageBox.StandardButton
 

@@ -10,7 +10,7 @@ import pytest
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import FakeFit, control, press, put, run
 
-from napari_latentdyn.core.fit import Progress
+from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.widgets.wording import time_span
 
 _UNITS = {"s": 1, "min": 60, "h": 3600}

@@ -31,9 +31,9 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.fit import Progress, fit
-from napari_latentdyn.core.prior import check_start
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.training.fit import Progress, fit
+from napari_latentdyn.core.training.prior import check_start
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.wording import sentence

@@ -12,8 +12,8 @@ from qtpy.QtGui import QWheelEvent
 from qtpy.QtWidgets import QApplication, QWidget
 
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings, iter_fields
+from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.widgets.form import SettingsForm
 from napari_latentdyn.widgets.wording import common_name, preset_of, time_span, with_preset
 

@@ -37,9 +37,9 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder import write_run
-from napari_latentdyn.reference import METADATA_KEY
+from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.reference import METADATA_KEY
 
 Viewers = Callable[..., napari.Viewer]
 

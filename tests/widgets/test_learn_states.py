@@ -28,8 +28,8 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.fit import Progress, fit
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
 PREVIEW = "live preview"

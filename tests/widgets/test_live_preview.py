@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QProgressBar
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import FakeFit, control, idle, made, press, put, run, status
 
-from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.training.fit import Progress, fit
 
 PREVIEW = "live preview"
 MATCHED = {

@@ -31,7 +31,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.training.fit import Progress, fit
 
 
 def colours(image: np.ndarray) -> np.ndarray:

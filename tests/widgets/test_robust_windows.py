@@ -29,7 +29,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.fit import Progress, fit
+from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.errors import FitError, OutOfMemoryError
 from napari_latentdyn.widgets.loss_plot import LossPlot
 

@@ -25,8 +25,8 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.presets import PRESETS
 from napari_latentdyn.settings import Settings, iter_fields
+from napari_latentdyn.settings.presets import PRESETS
 
 SHOWN = [
     (name, field)

@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.core.helpers import finished
 
-from napari_latentdyn.placement import Placement
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import Snapshot
+from napari_latentdyn.viewer.snapshot import Snapshot
 from napari_latentdyn.widgets.job import Job, Outcome
 from napari_latentdyn.widgets.worker import learn
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from napari_latentdyn.checks import Described, check_grids, place_oddities, value_oddities
-from napari_latentdyn.core.images import ImageFile
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.geometry.checks import (
+    Described,
+    check_grids,
+    place_oddities,
+    value_oddities,
+)
+from napari_latentdyn.core.observations.images import ImageFile
+from napari_latentdyn.core.observations.pair import ImagePair
 
 __all__ = ["check_files", "oddities"]
 

@@ -28,7 +28,7 @@ from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.cli.runs import read_pair
 from napari_latentdyn.cli.truth import parse_times, read_truth
-from napari_latentdyn.core.methods import (
+from napari_latentdyn.core.baselines import (
     BASELINES,
     MethodInfo,
     Truth,
@@ -37,8 +37,8 @@ from napari_latentdyn.core.methods import (
     describe_result,
     list_methods,
 )
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.runfolder import read_report
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder.folder import read_report
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.settings import Settings
 
@@ -136,7 +136,7 @@ def _result(folder: str, folders: list[str]) -> MethodInfo:
     RunFolderError
         If it is no run folder.
     """
-    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
     path = Path(folder).expanduser().absolute()
     if [Path(one).expanduser().absolute().name for one in folders].count(path.name) > 1:
@@ -154,7 +154,7 @@ def _one(
     should_stop: Callable[[], bool],
 ) -> Result:
     # Imported before the clock starts: the seconds that takes are no method's.
-    import napari_latentdyn.core.fit  # noqa: F401
+    import napari_latentdyn.core.training.fit  # noqa: F401
 
     began = time.perf_counter()
     made = info.method(pair, times, should_stop=should_stop, on_progress=line.show)
@@ -165,6 +165,6 @@ def _one(
 
 
 def _frame_times(settings: Settings) -> NDArray[np.float64]:
-    from napari_latentdyn.core.dynamics import frame_times
+    from napari_latentdyn.core.dynamics.result import frame_times
 
     return frame_times(settings)

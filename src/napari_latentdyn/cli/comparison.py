@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.plot import plot_over_time
 from napari_latentdyn.cli.runs import report_of
-from napari_latentdyn.core.atomic import replace_folder, write_text
-from napari_latentdyn.core.images import ImageFile
-from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo
-from napari_latentdyn.core.ometiff import write_ome_tiff
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.runfolder import plain_json
+from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo
+from napari_latentdyn.core.observations.images import ImageFile
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder.folder import plain_json
+from napari_latentdyn.files.atomic import replace_folder, write_text
+from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.settings.text import read_json
 
 __all__ = ["Comparison", "Result", "is_comparison", "table", "write_comparison"]

@@ -11,18 +11,18 @@ from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.runs import run_pair
-from napari_latentdyn.core import runfolder
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.paths import output_path
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder import folder as runfolder
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.placement import Placement
-from napari_latentdyn.samples import (
+from napari_latentdyn.files.paths import output_path
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.samples import (
     SEA_ICE_FILE,
     SEA_ICE_INTERVAL,
     SEA_ICE_PIXEL_SIZE,
     sea_ice_pair,
 )
-from napari_latentdyn.settings import Settings
 
 __all__ = ["demo"]
 

@@ -13,11 +13,11 @@ from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.paths import check_writable, output_path
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.registry import FORMATS, Format, find_format
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import check_free
+from napari_latentdyn.files.paths import check_writable, output_path
 
 __all__ = ["OPTION", "export", "option_flags"]
 
@@ -243,4 +243,4 @@ def _named(name: str, form: Format, suffix: str) -> str:
 
 def _import_model(source: Source, times: np.ndarray[Any, np.dtype[np.float64]]) -> None:
     if not all(np.isclose(source.times, time, rtol=0, atol=1e-6).any() for time in times):
-        import napari_latentdyn.core.dynamics  # noqa: F401
+        import napari_latentdyn.core.dynamics.result  # noqa: F401

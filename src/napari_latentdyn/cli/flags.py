@@ -7,8 +7,8 @@ import typing
 from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.core.paths import input_folder
 from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.run import STARTS
 
@@ -52,7 +52,7 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) 
         "A preset is changed by the settings file, this by the flags, and these by --set.",
     )
     if presets:
-        from napari_latentdyn.presets import PRESETS
+        from napari_latentdyn.settings.presets import PRESETS
 
         general.add_argument(
             "--preset",

@@ -31,8 +31,8 @@ def info(arguments: argparse.Namespace) -> int:
     """Print the versions and devices."""
     del arguments
     from napari_latentdyn import __version__
-    from napari_latentdyn.core.device import cuda_note, list_devices
-    from napari_latentdyn.core.methods import list_methods
+    from napari_latentdyn.core.baselines import list_methods
+    from napari_latentdyn.core.networks.device import cuda_note, list_devices
 
     rows = [
         ("napari-latentdyn", __version__),

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.matching.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import RunFolderError, Stopped
+from napari_latentdyn.generators import drain
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_latentdyn.core.checkpoint import Checkpoint
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import Progress
-    from napari_latentdyn.core.pair import ImagePair
+    from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.observations.pair import ImagePair
     from napari_latentdyn.settings import Settings
 
 __all__ = ["Interrupt", "interruptible", "learn", "write"]
@@ -89,7 +89,7 @@ def learn(
     FitError
         If the training fails.
     """
-    from napari_latentdyn.core.fit import fit
+    from napari_latentdyn.core.training.fit import fit
 
     # Nobody looks at a preview here; the result keeps the settings as they were given.
     fitting = fit(
@@ -98,7 +98,7 @@ def learn(
         should_stop=should_stop,
         resume=resume,
     )
-    dynamics = _drained(fitting, line.show)
+    dynamics = drain(fitting, line.show)
     dynamics.settings = settings
     return dynamics
 
@@ -180,12 +180,3 @@ def _drawn(
     except Stopped:
         line.close()
     return ends, dynamics.frames(ends, on_frame=show), len(times) == len(ends)
-
-
-def _drained(fitting: Any, show: Callable[[Progress], None]) -> Dynamics:
-    while True:
-        try:
-            show(next(fitting))
-        except StopIteration as end:
-            dynamics: Dynamics = end.value
-            return dynamics

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_latentdyn.core.paths import check_writable, input_folder, named, output_path
 from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.files.paths import check_writable, input_folder, named, output_path
 
 __all__ = ["check_target", "run_folder"]
 

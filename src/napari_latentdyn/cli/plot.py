@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_latentdyn.core.methods import Assessment, MethodInfo
+from napari_latentdyn.core.baselines import Assessment, MethodInfo
 
 __all__ = ["plot_over_time"]
 

@@ -7,10 +7,10 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from napari_latentdyn.core.evidence import agreement_note
+from napari_latentdyn.core.matching.evidence import agreement_note
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.core.training.fit import Progress
 
 __all__ = ["ProgressLine", "clock"]
 

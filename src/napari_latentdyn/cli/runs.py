@@ -14,12 +14,12 @@ from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core import runfolder
-from napari_latentdyn.core.images import ImageFile, read_image, read_mask
-from napari_latentdyn.core.pair import ImagePair
-from napari_latentdyn.core.paths import absolute
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.observations.images import ImageFile, read_image, read_mask
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder import folder as runfolder
 from napari_latentdyn.errors import PairError, RunFolderError, Stopped
-from napari_latentdyn.placement import Placement
+from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
 
 __all__ = ["apply", "placement_of", "read_pair", "report_of", "run"]
@@ -67,7 +67,7 @@ def run_pair(
 ) -> int:
     """Fit a pair, write the run folder, print where it is, return the exit code."""
     # Imported before Ctrl-C is taken over: it takes seconds, and may be interrupted at once.
-    import napari_latentdyn.core.fit  # noqa: F401
+    import napari_latentdyn.core.training.fit  # noqa: F401
 
     line = ProgressLine(quiet=quiet)
     with interruptible(line) as interrupt:
@@ -108,7 +108,7 @@ def apply(arguments: argparse.Namespace) -> int:
     computing = (
         settings.updated({"training.device": arguments.device}) if arguments.device else settings
     )
-    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
     dynamics = Dynamics.load(source)
     dynamics.settings = computing
@@ -218,7 +218,7 @@ def _resume(arguments: argparse.Namespace) -> int:
                 f"found with {earlier.get(name)}; keep it, or run again without --resume."
             )
     target, overwrite = _target_beside(source, arguments)
-    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
     dynamics = Dynamics.load(source)
     if dynamics.checkpoint is None:

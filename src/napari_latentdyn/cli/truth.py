@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.core.images import read_stack
-from napari_latentdyn.core.methods import Truth, place_truth, times_of
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.baselines import Truth, place_truth, times_of
+from napari_latentdyn.core.observations.images import read_stack
+from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.settings import Settings
 
 __all__ = ["parse_times", "read_truth"]

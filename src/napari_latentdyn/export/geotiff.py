@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geo import Geo
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.export.look import time_text
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file, new_folder, require

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.arrows import readable_length
-from napari_latentdyn.contrast import contrast_limits
+from napari_latentdyn.core.dynamics.arrows import readable_length
+from napari_latentdyn.core.geometry.symbols import time_symbol
 from napari_latentdyn.errors import ExportError
+from napari_latentdyn.export.contrast import contrast_limits
 from napari_latentdyn.export.paths import thinned
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import require
-from napari_latentdyn.export.units import time_symbol
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_latentdyn.core.geometry.geo import Geo
+from napari_latentdyn.core.geometry.symbols import udunits
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.geo import Geo
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file, require
-from napari_latentdyn.export.units import udunits
 
 if TYPE_CHECKING:
     import xarray

@@ -15,11 +15,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.ometiff import even_step
+from napari_latentdyn.core.geometry.symbols import ngff_unit
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_folder, require
-from napari_latentdyn.export.units import ngff_unit
+from napari_latentdyn.files.ometiff import even_step
 
 __all__ = ["is_zarr", "write_ome_zarr"]
 

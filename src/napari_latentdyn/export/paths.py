@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.trajectories import trajectories
+from napari_latentdyn.core.dynamics.trajectories import trajectories
 
 __all__ = ["grid_tracks", "thinned"]
 

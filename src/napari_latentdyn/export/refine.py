@@ -47,7 +47,7 @@ def with_times(
     near = np.abs(source.times[:, None] - wanted).min(axis=0)
     if source.folder is None or np.all(near <= 1e-6):
         return source.at(wanted)
-    from napari_latentdyn.core.dynamics import Dynamics
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
     dynamics = Dynamics.load(source.folder)
     if device is not None:

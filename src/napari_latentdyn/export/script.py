@@ -13,13 +13,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.core.atomic import write_text
-from napari_latentdyn.core.report import plain_json
+from napari_latentdyn.core.runfolder.report import plain_json
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
-from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.files.atomic import write_text
 from napari_latentdyn.settings import Settings, iter_fields
+from napari_latentdyn.settings.presets import PRESETS
 
 __all__ = ["changes_from_preset", "script_text", "write_script"]
 
@@ -35,7 +35,7 @@ import json
 import sys
 
 from napari_latentdyn import {imports}
-from napari_latentdyn.core.paths import check_writable, output_path
+from napari_latentdyn.files.paths import check_writable, output_path
 
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
@@ -68,7 +68,7 @@ def dropped_onto():
 
 
 def show(viewer, dynamics):
-    from napari_latentdyn.layers import Placement, result_layers, update_or_add
+    from napari_latentdyn.viewer.layers import Placement, result_layers, update_or_add
 
     update_or_add(
         viewer,

@@ -10,11 +10,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.runfolder import read_run
+from napari_latentdyn.core.geometry.geo import Geo
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.symbols import length_symbol, time_symbol
+from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.geo import Geo
-from napari_latentdyn.export.units import length_symbol, time_symbol
-from napari_latentdyn.placement import Placement
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Source"]

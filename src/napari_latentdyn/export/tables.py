@@ -11,13 +11,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.arrows import MAX_ARROWS
-from napari_latentdyn.core.runfolder import plain_json
+from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.geometry.symbols import in_names
+from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.paths import grid_tracks, thinned
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
-from napari_latentdyn.export.units import in_names
 
 __all__ = ["write_csv", "write_npz", "write_tracks"]
 

@@ -9,9 +9,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from napari_latentdyn.core.atomic import replace_file, replace_folder
-from napari_latentdyn.core.paths import exists, input_folder, named, output_path, why
 from napari_latentdyn.errors import ExportError, ExportWriteError, Stopped
+from napari_latentdyn.files.atomic import replace_file, replace_folder
+from napari_latentdyn.files.paths import exists, input_folder, named, output_path, why
 
 __all__ = ["Steps", "check_free", "new_file", "new_folder", "require"]
 

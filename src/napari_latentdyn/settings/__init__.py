@@ -17,8 +17,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, Field
 from pydantic.fields import FieldInfo
 
-from napari_latentdyn.core.paths import input_file, named, why
 from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.files.paths import input_file, named, why
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
 from napari_latentdyn.settings.method import (
     ImageSettings,
@@ -77,7 +77,7 @@ class Settings(FrozenModel):
         SettingsError
             If there is no such preset.
         """
-        from napari_latentdyn.presets import PRESETS
+        from napari_latentdyn.settings.presets import PRESETS
 
         if name not in PRESETS:
             raise SettingsError(unknown(name, list(PRESETS), "preset"))

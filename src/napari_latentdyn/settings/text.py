@@ -8,8 +8,8 @@ from typing import Any
 
 from pydantic_core import from_json
 
-from napari_latentdyn.core.paths import exists
 from napari_latentdyn.errors import readable
+from napari_latentdyn.files.paths import exists
 
 __all__ = ["parse_json", "read_json", "shorten", "shown"]
 

@@ -19,8 +19,8 @@ from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_latentdyn.core.device import Device
-    from napari_latentdyn.core.estimate import Pace
+    from napari_latentdyn.core.networks.device import Device
+    from napari_latentdyn.core.training.estimate import Pace
     from napari_latentdyn.widgets.learn_view import LearnView
 
 __all__ = ["INTERVAL_KEY", "Advice"]
@@ -120,7 +120,7 @@ class Advice(QObject):
 
     def learn_pace(self, job: Job, outcome: Outcome) -> None:
         """Remember how long each phase of a run took, for the next estimate."""
-        from napari_latentdyn.core.estimate import Pace
+        from napari_latentdyn.core.training.estimate import Pace
 
         pair, report = outcome.dynamics.pair, outcome.dynamics.report
         watch = job.mailbox.watch
@@ -187,7 +187,7 @@ class Advice(QObject):
     # -------------------------------------------------------------- estimate
 
     def _write(self) -> None:
-        from napari_latentdyn.core.estimate import estimate
+        from napari_latentdyn.core.training.estimate import estimate
 
         first, last = self._layers
         settings = self._settings

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.checks import place_oddities
-from napari_latentdyn.frames import clipped, frame_axes, front_sizes, shown_index
+from napari_latentdyn.core.geometry.checks import place_oddities
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import Snapshot, frame_key, is_image, snapshot
+from napari_latentdyn.viewer.frames import clipped, frame_axes, front_sizes, shown_index
+from napari_latentdyn.viewer.snapshot import Snapshot, frame_key, is_image, snapshot
 from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
 from napari_latentdyn.widgets.pair_notes import describe_layer
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_latentdyn.layers import LayerTuple
+    from napari_latentdyn.viewer.layers import LayerTuple
     from napari_latentdyn.widgets.end_chooser import EndChooser
 
 __all__ = ["Chosen", "LayerChoices", "update_layers"]
@@ -52,7 +52,7 @@ class Chosen:
 
 def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
     """Show results, and go to their first frame."""
-    from napari_latentdyn.layers import update_or_add
+    from napari_latentdyn.viewer.layers import update_or_add
 
     update_or_add(viewer, layers, keep=keep)
     # Time stands right before (y, x) in all results.

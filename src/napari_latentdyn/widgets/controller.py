@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_latentdyn import shelf
-from napari_latentdyn.core.evidence import motion_sentence
+from napari_latentdyn.core.matching.evidence import motion_sentence
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer import cache as shelf
 from napari_latentdyn.widgets.advice import Advice
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.closing import Stake
@@ -38,7 +38,7 @@ from napari_latentdyn.widgets.worker import describe
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.layers import LayerTuple
+    from napari_latentdyn.viewer.layers import LayerTuple
 
 __all__ = ["LearnController"]
 
@@ -57,7 +57,7 @@ class LearnController(QObject):
     view : LearnView
         What the user sees.
     fit : callable, optional
-        Another one with the interface of `napari_latentdyn.core.fit.fit`.
+        Another one with the interface of `napari_latentdyn.core.training.fit.fit`.
 
     Attributes
     ----------

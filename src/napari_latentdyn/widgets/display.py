@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.evidence import agreement_note
+from napari_latentdyn.core.matching.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import duration, sentence
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.core.training.fit import Progress
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.preview import Preview
 

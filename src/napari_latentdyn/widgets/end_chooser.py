@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_latentdyn.frames import FrameAxis
+from napari_latentdyn.viewer.frames import FrameAxis
 from napari_latentdyn.widgets.editors import NARROW, ChoiceBox, IntBox
 from napari_latentdyn.widgets.form import tooltip
 

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.checks import check_grids
-from napari_latentdyn.core.pair import MIN_SIDE
+from napari_latentdyn.core.geometry.checks import check_grids
+from napari_latentdyn.core.observations.pair import MIN_SIDE
 from napari_latentdyn.errors import PairError
-from napari_latentdyn.frames import frame_axes, frame_text
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import is_rgb
+from napari_latentdyn.viewer.frames import frame_axes, frame_text
+from napari_latentdyn.viewer.snapshot import is_rgb
 from napari_latentdyn.widgets.pair_notes import describe_layer
 from napari_latentdyn.widgets.wording import sentence
 

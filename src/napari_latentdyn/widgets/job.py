@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.pace import Stopwatch
+from napari_latentdyn.core.training.pace import Stopwatch
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import Progress
-    from napari_latentdyn.layers import LayerTuple, Snapshot
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.training.fit import Progress
     from napari_latentdyn.settings import Settings
+    from napari_latentdyn.viewer.layers import LayerTuple, Snapshot
     from napari_latentdyn.widgets.results import Result
 
 __all__ = ["Failure", "Job", "Mailbox", "Outcome", "Rendered"]

@@ -30,7 +30,7 @@ class Jobs:
     results : Results
         What can be gone on from.
     fit : callable, optional
-        Another one with the interface of `napari_latentdyn.core.fit.fit`.
+        Another one with the interface of `napari_latentdyn.core.training.fit.fit`.
     """
 
     def __init__(
@@ -81,7 +81,7 @@ class Jobs:
 
     def _on_display(self, job: Job) -> Result | None:
         """Return the result of the same layers whose frames are in the viewer."""
-        from napari_latentdyn.layers import find_layer
+        from napari_latentdyn.viewer.layers import find_layer
 
         shown = self._results.shown
         if shown is None or not shown.is_of((job.first.key, job.last.key)):

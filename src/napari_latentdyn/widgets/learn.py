@@ -39,7 +39,7 @@ class LearnDynamicsWidget(Docked):
     napari_viewer : napari.viewer.Viewer
         The viewer whose layers are used.
     fit : callable, optional
-        Another one with the interface of `napari_latentdyn.core.fit.fit`.
+        Another one with the interface of `napari_latentdyn.core.training.fit.fit`.
     """
 
     view: LearnView

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.file_dialogs import ask_target

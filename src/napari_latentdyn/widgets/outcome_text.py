@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_latentdyn.core.evidence import agreement_sentence
+from napari_latentdyn.core.matching.evidence import agreement_sentence
 from napari_latentdyn.widgets.wording import arrow_summary, preview_summary, summary
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def outcome_text(
 
 def arrow_text(viewer: Viewer, run_id: str) -> str:
     """Return how long the arrows of a run are drawn, and that some are hidden."""
-    from napari_latentdyn.layers import METADATA_KEY, find_layer
+    from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer
 
     layer = find_layer(viewer, run_id, "fields")
     if layer is None:

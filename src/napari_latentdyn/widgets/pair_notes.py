@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtWidgets import QWidget
 
-from napari_latentdyn.checks import Described
-from napari_latentdyn.georeference import geo_of_layer
-from napari_latentdyn.placement import Placement
+from napari_latentdyn.core.geometry.checks import Described
+from napari_latentdyn.core.geometry.georeference import geo_of_layer
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.snapshot import is_rgb
+from napari_latentdyn.viewer.snapshot import is_rgb
 
 if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_latentdyn.layers import Placement
+    from napari_latentdyn.viewer.layers import Placement
 
 __all__ = ["Preview"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.reference import METADATA_KEY
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.reference import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -13,8 +13,8 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.wording import learning_key, run_title, scene_name
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.layers import LayerTuple
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.viewer.layers import LayerTuple
     from napari_latentdyn.widgets.job import Job, Outcome
 
 __all__ = ["Result", "Results"]
@@ -150,7 +150,7 @@ class Result:
         self.folder = folder.resolve()
 
     def _write_layer(self, kind: str, path: Path) -> None:
-        from napari_latentdyn.io.writers import write_image, write_vectors
+        from napari_latentdyn.viewer.writers import write_image, write_vectors
 
         data, meta, _ = next(layer for layer in self.layers if layer[2] == kind)
         (write_image if kind == "image" else write_vectors)(str(path), data, meta)

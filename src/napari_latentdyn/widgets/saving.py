@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.errors import UserError
-from napari_latentdyn.layers import mark_saved
+from napari_latentdyn.viewer.layers import mark_saved
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.wording import run_title
 
@@ -62,7 +62,7 @@ class Saving:
         if kind == "export":
             self._export(result)
             return False
-        from napari_latentdyn.core.runfolder import is_run_folder
+        from napari_latentdyn.core.runfolder.folder import is_run_folder
 
         path = self._view.ask_path(kind, result.suggested_name(kind))
         if not path:
@@ -136,8 +136,8 @@ class Saving:
             self._exporter.close()
 
     def _export(self, result: Result) -> None:
-        from napari_latentdyn.explore.subject import Subject
-        from napari_latentdyn.reference import METADATA_KEY
+        from napari_latentdyn.viewer.explore.subject import Subject
+        from napari_latentdyn.viewer.reference import METADATA_KEY
         from napari_latentdyn.widgets.export.exporter import Exporter
 
         if self._exporter is None:

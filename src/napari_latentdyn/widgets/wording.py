@@ -8,12 +8,12 @@ from collections.abc import Callable
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.arrows import scale_note
-from napari_latentdyn.presets import PRESETS
+from napari_latentdyn.core.dynamics.arrows import scale_note
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.presets import PRESETS
 
 if TYPE_CHECKING:
-    from napari_latentdyn.snapshot import Snapshot
+    from napari_latentdyn.viewer.snapshot import Snapshot
 
 __all__ = [
     "amount",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.checks import value_oddities
+from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.errors import Stopped, UserError
-from napari_latentdyn.widgets.job import Failure, Job, Mailbox, Outcome, Rendered
+from napari_latentdyn.generators import mapped
+from napari_latentdyn.widgets.job import Failure, Job, Outcome, Rendered
 from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.device import Device
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.fit import Progress
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.networks.device import Device
 
 __all__ = ["describe", "fingerprint", "learn", "look_for_devices"]
 
@@ -58,7 +58,7 @@ def learn(job: Job) -> Generator[None, None, Outcome | Failure]:
 def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     if job.abort.is_set():
         return Failure(f"The {job.kind} was cancelled before it began.", cancelled=True)
-    from napari_latentdyn.core.pair import ImagePair
+    from napari_latentdyn.core.observations.pair import ImagePair
 
     pair_settings = job.settings.images
     pair = ImagePair.from_arrays(
@@ -79,16 +79,16 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     if job.previous is not None and job.previous_fingerprint == mark:
         resume = job.previous.checkpoint
     if job.shown is not None and job.shown.fingerprint == mark:
-        from napari_latentdyn.core.preview import agreement_of
+        from napari_latentdyn.core.training.preview import agreement_of
 
         known = agreement_of(pair, np.asarray(job.shown.dynamics.fields), job.settings)
         job.mailbox.least = max(0.0, (known or 0.0) - _AS_GOOD)
     yield
-    from napari_latentdyn.core.fit import fit
+    from napari_latentdyn.core.training.fit import fit
 
     generator = (job.fit or fit)(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
     try:
-        dynamics = yield from _drain(generator, job.mailbox)
+        dynamics = yield from mapped(generator, job.mailbox.post, pause=_YIELD_SECONDS)
     except Stopped:
         if job.is_preview:
             return Failure(_NO_PREVIEW, cancelled=True)
@@ -117,23 +117,8 @@ def _without_frames(
     return Outcome(dynamics, mark, None, resumed, problem)
 
 
-def _drain(
-    generator: Generator[Progress, None, Dynamics], mailbox: Mailbox
-) -> Generator[None, None, Dynamics]:
-    yielded = 0.0
-    while True:
-        try:
-            mailbox.post(next(generator))
-        except StopIteration as end:
-            return end.value
-        now = time.monotonic()
-        if now - yielded > _YIELD_SECONDS:
-            yielded = now
-            yield
-
-
 def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
-    from napari_latentdyn.layers import result_layers
+    from napari_latentdyn.viewer.layers import result_layers
 
     began = time.perf_counter()
     times = np.asarray(dynamics.times(), dtype=float)
@@ -198,11 +183,11 @@ def fingerprint(*arrays: NDArray[Any]) -> str:
 def look_for_devices() -> tuple[list[Device], str]:
     """List the devices, and say why a GPU is not used; imports PyTorch."""
     try:
-        from napari_latentdyn.core.device import cuda_note, list_devices, warm_up
+        from napari_latentdyn.core.networks.device import cuda_note, list_devices, warm_up
 
         # What a training imports comes along: libraries that load hold the interpreter, which a
         # window that waits for its user bears better than one that shows a training.
-        importlib.import_module("napari_latentdyn.core.fit")
+        importlib.import_module("napari_latentdyn.core.training.fit")
         warm_up()
         return list_devices(), cuda_note()
     except (ImportError, OSError, RuntimeError) as error:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from qtpy.QtWidgets import QPushButton, QTableWidget
 from tests.widgets.helpers import control
 
-from napari_latentdyn.core.methods import BASELINES
+from napari_latentdyn.core.baselines import BASELINES
 
 Make = Callable[..., tuple[napari.Viewer, Any]]
 

@@ -15,7 +15,7 @@ from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
 from tests.widgets.helpers import choose, control, entries
 
 from napari_latentdyn.errors import PairError, SettingsError
-from napari_latentdyn.snapshot import snapshot
+from napari_latentdyn.viewer.snapshot import snapshot
 from napari_latentdyn.widgets.compare.request import true_frames
 from napari_latentdyn.widgets.compare.times import parse_times
 

@@ -14,8 +14,8 @@ from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
 from tests.widgets.explore.helpers import drift
 from tests.widgets.helpers import PLUGIN, choose, control
 
-from napari_latentdyn import shelf
-from napari_latentdyn.samples import INTERVAL_KEY
+from napari_latentdyn.viewer import cache as shelf
+from napari_latentdyn.viewer.samples import INTERVAL_KEY
 
 
 @pytest.fixture(scope="module")
@@ -48,7 +48,7 @@ def forbid_training(monkeypatch: pytest.MonkeyPatch) -> None:
     def fit(*_: Any, **__: Any) -> None:
         raise AssertionError("nothing is trained")
 
-    monkeypatch.setattr("napari_latentdyn.core.fit.fit", fit)
+    monkeypatch.setattr("napari_latentdyn.core.training.fit.fit", fit)
 
 
 def test_the_true_frames_of_a_sample_are_proposed(

@@ -10,9 +10,9 @@ from napari.components import ViewerModel
 from tests.widgets.explore.helpers import Explore, opened
 from tests.widgets.helpers import made
 
-from napari_latentdyn.layers import result_layers, update_or_add
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.timelabel import tell_time
+from napari_latentdyn.viewer.layers import result_layers, update_or_add
+from napari_latentdyn.viewer.timelabel import tell_time
 
 
 def label(viewer: Any) -> str:

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox, QPus
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import PLUGIN, control, made, run
 
-from napari_latentdyn.core.runfolder import write_run
+from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.settings import Settings
 
 FRAMES, SIDE = 5, 40

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
-from napari_latentdyn.core.fit import Progress
-from napari_latentdyn.core.pair import ImagePair
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.learn import LearnDynamicsWidget
 

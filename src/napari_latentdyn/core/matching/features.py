@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.operators import smooth
+from napari_latentdyn.core.physics.operators import smooth
 
 __all__ = ["RECIPES", "Recipe", "features"]
 

@@ -16,9 +16,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.motion import Motion, pixel_ends
-from napari_latentdyn.core.operators import resize, smooth
-from napari_latentdyn.core.sampling import inside, pixel_grid, sample
+from napari_latentdyn.core.physics.motion import Motion, pixel_ends
+from napari_latentdyn.core.physics.operators import resize, smooth
+from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
 
 __all__ = ["FOLDS", "HoldOut"]
 

@@ -7,7 +7,7 @@ from functools import cached_property
 
 from torch import Tensor
 
-from napari_latentdyn.core.sampling import inside, sample
+from napari_latentdyn.core.physics.sampling import inside, sample
 
 __all__ = ["Level"]
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.ensemble import centre
-from napari_latentdyn.core.motion import Motion, pixel_ends
-from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.sampling import inside, sample
+from napari_latentdyn.core.matching.ensemble import centre
+from napari_latentdyn.core.physics.motion import Motion, pixel_ends
+from napari_latentdyn.core.physics.operators import smooth
+from napari_latentdyn.core.physics.sampling import inside, sample
 
 __all__ = ["middle_velocity"]
 

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.matching.grid import gathered
 from napari_latentdyn.core.matching.small import SMALL, solve_small
-from napari_latentdyn.core.operators import second_differences, second_differences_adjoint
+from napari_latentdyn.core.physics.operators import second_differences, second_differences_adjoint
 
 __all__ = ["TOLERANCE", "Problem"]
 

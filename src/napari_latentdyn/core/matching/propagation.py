@@ -13,9 +13,9 @@ from torch import Tensor
 from torch.nn import functional
 
 from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.motion import ends
-from napari_latentdyn.core.operators import smooth
-from napari_latentdyn.core.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.motion import ends
+from napari_latentdyn.core.physics.operators import smooth
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["propagate"]
 

@@ -12,17 +12,17 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_latentdyn.core.ensemble import Ensemble, held_out_weights
-from napari_latentdyn.core.evidence import MotionEvidence
+from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
+from napari_latentdyn.core.matching.evidence import MotionEvidence
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.middle import middle_velocity
 from napari_latentdyn.core.matching.solver import FULL, SHORT, Effort, refine
-from napari_latentdyn.core.motion import Motion, pixel_ends
-from napari_latentdyn.core.operators import resize, smooth
-from napari_latentdyn.core.relay import relay
-from napari_latentdyn.core.sampling import sample
+from napari_latentdyn.core.physics.motion import Motion, pixel_ends
+from napari_latentdyn.core.physics.operators import resize, smooth
+from napari_latentdyn.core.physics.sampling import sample
+from napari_latentdyn.generators import mapped
 
 __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
@@ -107,16 +107,16 @@ def match_members(
     least = 0.0 if given is None else _SHORT_FROM if short else _FULL_FROM
     if short and given is not None:
         common = _Member(tensors, masks, RECIPES[0], motion, None)
-        given = yield from relay(common.seed([given], least), _first)
+        given = yield from mapped(common.seed([given], least), _first)
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
         velocity = drift if given is None else given
         if given is not None and not short:
             seeking = member.seed([given, drift], least)
-            velocity = yield from relay(seeking, partial(_numbered, number))
+            velocity = yield from mapped(seeking, partial(_numbered, number))
         searching = member.run(velocity, member.shapes(above=least), SHORT if short else FULL)
-        velocity = yield from relay(searching, partial(_numbered, number))
+        velocity = yield from mapped(searching, partial(_numbered, number))
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
     velocities = np.stack(found)
@@ -155,9 +155,9 @@ def match_one(
     shape = (images[0].shape[-2], images[0].shape[-1])
     member = _Member(images, masks, recipe, motion, None)
     if start.ndim == 3:
-        return relay(member.run(start[None], [shape], SHORT), _nothing)
+        return mapped(member.run(start[None], [shape], SHORT), _nothing)
     drift = start.view(1, 2, 1, 1).expand(1, 2, *shape)
-    return relay(member.run(drift, member.shapes(), FULL), _nothing)
+    return mapped(member.run(drift, member.shapes(), FULL), _nothing)
 
 
 def _nothing(_: float) -> None:
@@ -232,9 +232,9 @@ class _Member:
             part = sum(work[:number]) / sum(work)
             velocity = scaled(velocity, size)
             if number == judged:
-                yield from relay(self._judged(velocity, size, effort), _always(part))
+                yield from mapped(self._judged(velocity, size, effort), _always(part))
                 part += FOLDS * pixels[number] / sum(work)
-            velocity = yield from relay(self._refined(velocity, size, effort), _always(part))
+            velocity = yield from mapped(self._refined(velocity, size, effort), _always(part))
         return velocity
 
     @torch.no_grad()
@@ -259,7 +259,7 @@ class _Member:
             best = starts[0]
             for number, start in enumerate(starts):
                 shapes = self.shapes(0.0 if number else _PRIOR_FROM, part) or self.shapes(0.0, part)
-                found = yield from relay(self.run(start, shapes, FULL), _never)
+                found = yield from mapped(self.run(start, shapes, FULL), _never)
                 best = self._better(best, found)
             return best
         finally:

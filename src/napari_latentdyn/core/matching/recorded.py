@@ -12,8 +12,8 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.device import is_out_of_memory
 from napari_latentdyn.core.matching.problem import TOLERANCE, Problem
+from napari_latentdyn.core.networks.device import is_out_of_memory
 
 __all__ = ["Recorded", "Solver"]
 

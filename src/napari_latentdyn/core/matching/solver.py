@@ -23,9 +23,9 @@ from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.problem import Problem
 from napari_latentdyn.core.matching.propagation import propagate
 from napari_latentdyn.core.matching.recorded import Solver
-from napari_latentdyn.core.motion import Motion, acceleration, ends
-from napari_latentdyn.core.operators import gradient
-from napari_latentdyn.core.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.motion import Motion, acceleration, ends
+from napari_latentdyn.core.physics.operators import gradient
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["FULL", "SHORT", "Effort", "refine"]
 

@@ -6,12 +6,12 @@ import weakref
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
+from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, update_or_add
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.reference import LayerTuple
+    from napari_latentdyn.viewer.reference import LayerTuple
 
 __all__ = ["ROLE", "Arrangement"]
 

@@ -10,9 +10,9 @@ import numpy as np
 from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import PairError, UserError
-from napari_latentdyn.frames import frame_axes
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import is_image
+from napari_latentdyn.viewer.frames import frame_axes
+from napari_latentdyn.viewer.snapshot import is_image
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.offers import Offers, true_stack
@@ -165,7 +165,7 @@ class CompareController(QObject):
         path = self._view.ask_file()
         if not path:
             return
-        from napari_latentdyn.io.image_reader import get_image_reader
+        from napari_latentdyn.viewer.image_reader import get_image_reader
 
         # Read as the command line does, where the plugin has a reader for the file.
         plugin = "napari" if get_image_reader(path) is None else "napari-latentdyn"

@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_latentdyn.core.dynamics import Dynamics
-    from napari_latentdyn.core.methods import MethodInfo
+    from napari_latentdyn.core.baselines import MethodInfo
+    from napari_latentdyn.core.dynamics.result import Dynamics
 
 __all__ = ["Offers", "true_stack"]
 
@@ -41,7 +41,7 @@ class Offers:
 
     def methods(self) -> list[MethodInfo]:
         """Return all methods, results first: they take the least time."""
-        from napari_latentdyn.core.methods import list_methods
+        from napari_latentdyn.core.baselines import list_methods
 
         return [*self._results(), *list_methods()]
 
@@ -53,7 +53,7 @@ class Offers:
         SettingsError
             If there is none.
         """
-        from napari_latentdyn.core.methods import describe_method
+        from napari_latentdyn.core.baselines import describe_method
 
         for info in self._results():
             if info.name == name:
@@ -71,7 +71,7 @@ class Offers:
         return f"{_RESULT}{self._findings.open(folder)}"
 
     def _results(self) -> list[MethodInfo]:
-        from napari_latentdyn.core.methods import describe_result
+        from napari_latentdyn.core.baselines import describe_result
 
         return [
             describe_result(

@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.checks import value_oddities
+from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.errors import PairError
-from napari_latentdyn.layers import image_data
-from napari_latentdyn.reference import LayerTuple, Reference
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.snapshot import is_rgb, read_values, with_nan
+from napari_latentdyn.viewer.layers import image_data
+from napari_latentdyn.viewer.reference import LayerTuple, Reference
+from napari_latentdyn.viewer.snapshot import is_rgb, read_values, with_nan
 from napari_latentdyn.widgets.compare.times import Interval
 from napari_latentdyn.widgets.wording import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
-    from napari_latentdyn.core.methods import Assessment, Interpolation, MethodInfo, Truth
-    from napari_latentdyn.snapshot import Snapshot
+    from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo, Truth
+    from napari_latentdyn.viewer.snapshot import Snapshot
     from napari_latentdyn.widgets.tasks import Task
 
 __all__ = ["TRUTH", "Outcome", "Request", "true_frames"]
@@ -106,9 +106,9 @@ class Request:
             If the images are no pair, or the method cannot do it.
         """
         # Imported before the clock starts: the seconds that takes are no method's.
-        import napari_latentdyn.core.fit  # noqa: F401
-        from napari_latentdyn.core.methods import assess
-        from napari_latentdyn.core.pair import ImagePair
+        import napari_latentdyn.core.training.fit  # noqa: F401
+        from napari_latentdyn.core.baselines import assess
+        from napari_latentdyn.core.observations.pair import ImagePair
 
         info.require()
         pair = ImagePair.from_arrays(
@@ -246,7 +246,7 @@ def true_frames(
     PairError
         If the frames do not fit the images, or another number of times is given.
     """
-    from napari_latentdyn.core.methods import place_truth
+    from napari_latentdyn.core.baselines import place_truth
 
     stack = _frames_of(layer, first, last)
     shape = first.array.shape

@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import SettingsError, UserError
-from napari_latentdyn.samples import INTERVAL_KEY
 from napari_latentdyn.settings import ImageSettings
+from napari_latentdyn.viewer.samples import INTERVAL_KEY
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -50,7 +50,7 @@ def parse_times(text: str, interval: Interval | None = None) -> NDArray[np.float
     """
     if not text.strip():
         return None
-    from napari_latentdyn.core.methods import times_of
+    from napari_latentdyn.core.baselines import times_of
 
     length, unit = interval or (1.0, "")
     times = times_of(text, length)

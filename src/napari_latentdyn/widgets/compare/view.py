@@ -38,7 +38,7 @@ from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.methods import MethodInfo
+    from napari_latentdyn.core.baselines import MethodInfo
     from napari_latentdyn.widgets.compare.times import Interval
 
 __all__ = ["CompareView"]

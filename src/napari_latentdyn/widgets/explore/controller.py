@@ -10,10 +10,10 @@ import numpy as np
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import UserError
-from napari_latentdyn.explore.options import ExploreOptions
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import result_layers
-from napari_latentdyn.timelabel import tell_time
+from napari_latentdyn.viewer.explore.options import ExploreOptions
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import result_layers
+from napari_latentdyn.viewer.timelabel import tell_time
 from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.latents import Latents
 from napari_latentdyn.widgets.explore.probe import Probe

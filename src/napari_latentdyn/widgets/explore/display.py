@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_latentdyn.arrows import scale_note
-from napari_latentdyn.explore import layers as making
-from napari_latentdyn.explore.options import ExploreOptions
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import METADATA_KEY, find_layer, update_or_add
-from napari_latentdyn.reference import arrow_confidence
+from napari_latentdyn.core.dynamics.arrows import scale_note
+from napari_latentdyn.viewer.explore import layers as making
+from napari_latentdyn.viewer.explore.options import ExploreOptions
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, update_or_add
+from napari_latentdyn.viewer.reference import arrow_confidence
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
 from napari_latentdyn.widgets.tasks import Task
@@ -20,8 +20,8 @@ from napari_latentdyn.widgets.tasks import Task
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.core.deformation import Deformation
-    from napari_latentdyn.reference import LayerTuple
+    from napari_latentdyn.core.dynamics.deformation import Deformation
+    from napari_latentdyn.viewer.reference import LayerTuple
 
 __all__ = ["Display"]
 

@@ -6,15 +6,15 @@ import weakref
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.explore import layers as making
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import METADATA_KEY
+from napari_latentdyn.viewer.explore import layers as making
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import METADATA_KEY
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.reference import LayerTuple
+    from napari_latentdyn.viewer.reference import LayerTuple
     from napari_latentdyn.widgets.tasks import Task
 
 __all__ = ["Latents"]

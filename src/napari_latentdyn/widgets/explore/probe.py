@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_latentdyn.core.probes import at_points, line_points, profile
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import METADATA_KEY, find_layer
+from napari_latentdyn.core.dynamics.probes import at_points, line_points, profile
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:

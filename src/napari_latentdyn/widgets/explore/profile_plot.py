@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_latentdyn.export.units import length_symbol
+from napari_latentdyn.core.geometry.symbols import length_symbol
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ProfilePlot"]

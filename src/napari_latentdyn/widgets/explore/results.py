@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn import shelf
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import METADATA_KEY
+from napari_latentdyn.viewer import cache as shelf
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_latentdyn.explore import tracers as making
-from napari_latentdyn.explore.subject import Subject
-from napari_latentdyn.layers import find_layer
+from napari_latentdyn.viewer.explore import tracers as making
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import find_layer
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:

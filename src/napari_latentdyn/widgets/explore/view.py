@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_latentdyn.explore.options import ExploreOptions
+from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot

@@ -13,7 +13,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.registry import Format, Option
-from napari_latentdyn.timelabel import tells_time
+from napari_latentdyn.viewer.timelabel import tells_time
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

@@ -17,9 +17,9 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_latentdyn.core.paths import output_path
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.registry import Format
+from napari_latentdyn.files.paths import output_path
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import tooltip

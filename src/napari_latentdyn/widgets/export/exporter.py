@@ -10,12 +10,12 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
-from napari_latentdyn.core.paths import exists
 from napari_latentdyn.errors import ExportError, UserError
 from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.export.registry import Format
-from napari_latentdyn.layers import find_layer, saved_folder
+from napari_latentdyn.files.paths import exists
+from napari_latentdyn.viewer.layers import find_layer, saved_folder
 from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
@@ -26,8 +26,8 @@ from napari_latentdyn.widgets.wording import sentence
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.explore.subject import Subject
     from napari_latentdyn.export import Source
+    from napari_latentdyn.viewer.explore.subject import Subject
 
 __all__ = ["Exporter"]
 

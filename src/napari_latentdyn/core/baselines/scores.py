@@ -1,0 +1,102 @@
+"""How close a frame is to the true one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_latentdyn.core.baselines.interface import Frames
+from napari_latentdyn.core.observations.pair import ImagePair
+
+__all__ = ["Score", "error_map", "score", "value_range"]
+
+#: Standard deviation in pixels of the Gaussian whose derivative is the gradient.
+_GRADIENT_SIGMA = 0.7
+
+
+@dataclass(frozen=True)
+class Score:
+    """How close a frame is to the true one.
+
+    Attributes
+    ----------
+    psnr : float
+        Peak signal-to-noise ratio in dB, on the range of the two images.
+    ssim : float
+        Structural similarity.
+    gradient_error : float
+        Root mean square error of the size of the gradient, as a part of the
+        range of the two images, per pixel.
+    """
+
+    psnr: float
+    ssim: float
+    gradient_error: float
+
+
+def score(pair: ImagePair, frame: Frames, truth: Frames) -> Score:
+    """Compare a frame with the true one.
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images between which the frame lies; their range is the peak.
+    frame, truth : ndarray, shape (C, H, W)
+        Pixels that are not finite in either are left out.
+    """
+    from skimage.metrics import structural_similarity
+
+    valid: NDArray[np.bool_] = np.logical_and(
+        np.isfinite(frame).all(axis=0), np.isfinite(truth).all(axis=0)
+    )
+    span = value_range(pair)
+    if not valid.any():
+        return Score(float("nan"), float("nan"), float("nan"))
+    error = float(np.mean((frame[:, valid].astype(np.float64) - truth[:, valid]) ** 2))
+    psnr = float("inf") if error == 0 else 10 * np.log10(span**2 / error)
+    similarity = structural_similarity(
+        np.where(valid, frame, 0).astype(np.float64),
+        np.where(valid, truth, 0).astype(np.float64),
+        data_range=span,
+        channel_axis=0,
+        full=True,
+    )[1]
+    slopes = _slope(truth, valid)[:, valid] - _slope(frame, valid)[:, valid]
+    return Score(
+        float(psnr),
+        float(similarity[:, valid].mean()),
+        float(np.sqrt(np.mean(slopes**2))) / span,
+    )
+
+
+def error_map(frame: Frames, truth: Frames) -> Frames:
+    """Return the absolute errors of a frame (C, H, W), NaN where either is not finite."""
+    with np.errstate(invalid="ignore"):
+        error = np.abs(frame.astype(np.float64) - truth)
+    return np.where(np.isfinite(error), error, np.nan).astype(frame.dtype)
+
+
+def value_range(pair: ImagePair) -> float:
+    """Return the range of the valid pixels of both images, all channels together."""
+    values = np.concatenate(
+        [pair.first[:, pair.valid_first].ravel(), pair.last[:, pair.valid_last].ravel()]
+    )
+    return float(np.ptp(values))
+
+
+def _slope(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return the size of the gradient (C, H, W); what is not valid has the nearest valid value."""
+    if not valid.all():
+        near = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
+        image = image[:, near[0], near[1]]
+    sigma = (0, _GRADIENT_SIGMA, _GRADIENT_SIGMA)
+    rows, columns = (
+        ndimage.gaussian_filter(image.astype(np.float64), sigma, order=order)
+        for order in ((0, 1, 0), (0, 0, 1))
+    )
+    slope: NDArray[np.float64] = np.hypot(rows, columns)
+    return slope

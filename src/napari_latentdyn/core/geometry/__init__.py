@@ -1,0 +1,1 @@
+"""Where pixels lie: scale, units, place, reference system."""

@@ -1,0 +1,1 @@
+"""Encoder, field extraction, decoder, and how they are wired."""

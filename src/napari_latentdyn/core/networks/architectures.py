@@ -1,0 +1,159 @@
+"""The two kinds of network: a plain convolutional encoder and a U-net (HLG section 3).
+
+Numbers of channels are not given in the paper; ours are settings.
+"""
+
+from __future__ import annotations
+
+import itertools
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from napari_latentdyn.core.physics.operators import smooth
+
+__all__ = ["CONTRAST_REACH", "Encoder", "UNet", "local_contrast"]
+
+_SLOPE = 0.2
+#: Standard deviation in pixels of the neighbourhood of the local contrast, how far away an image
+#: pixel can lie and still change it, and the contrast below which texture counts as noise.
+_CONTRAST_SIGMA = 2.0
+CONTRAST_REACH = 12
+_NOISE = 0.03
+
+
+class Encoder(nn.Module):
+    """The encoder E of equation 3a: image to latent state of the same height and width.
+
+    Six hidden convolutions with LeakyReLU, no pooling, no dense layer: a
+    latent pixel sees only its neighbourhood.
+
+    Parameters
+    ----------
+    channels : int
+        Channels of the image.
+    latent : int
+        Channels of the latent state.
+    width : int
+        Channels of the hidden layers.
+    kernel : int
+        Side of the kernels, 3 or 5.
+    """
+
+    HIDDEN_LAYERS = 6
+
+    def __init__(self, channels: int, latent: int, width: int, kernel: int) -> None:
+        super().__init__()
+        sizes = [channels] + [width] * self.HIDDEN_LAYERS
+        self.hidden = nn.ModuleList(
+            _convolution(i, o, kernel) for i, o in itertools.pairwise(sizes)
+        )
+        self.output = _convolution(width, latent, kernel)
+
+    @property
+    def reach(self) -> int:
+        """How many pixels away an image pixel can lie and still be seen."""
+        kernel: int = self.output.kernel_size[0]
+        return (self.HIDDEN_LAYERS + 1) * (kernel // 2)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Encode images (B, C, H, W) to latent states (B, c, H, W)."""
+        for layer in self.hidden:
+            image = functional.leaky_relu(layer(image), _SLOPE)
+        state: Tensor = self.output(image)
+        return state
+
+
+class UNet(nn.Module):
+    """The U-net of F and D (equations 3b and 3d).
+
+    Three down- and three up-sampling stages with two hidden convolutions each,
+    max-pooling down and resize-convolution up, which leaves no chessboard
+    pattern. Skip connections are joined by resizing what comes from below, so
+    that any height and width will do.
+
+    Parameters
+    ----------
+    inputs, outputs : int
+        Channels in and out.
+    width : int
+        Channels at full resolution.
+    zero_output : bool
+        Start with an output of zero everywhere.
+    growth : int
+        Factor by which the channels grow at each down-sampling.
+    """
+
+    STAGES = 3
+
+    def __init__(
+        self,
+        inputs: int,
+        outputs: int,
+        width: int,
+        *,
+        zero_output: bool = False,
+        growth: int = 2,
+    ) -> None:
+        super().__init__()
+        widths = [width * growth**i for i in range(self.STAGES + 1)]
+        self.down = nn.ModuleList(
+            _Pair(i, o) for i, o in itertools.pairwise([inputs, *widths[:-1]])
+        )
+        self.bottom = _Pair(widths[-2], widths[-1])
+        self.resize = nn.ModuleList(
+            _convolution(o, i, 3) for i, o in reversed(list(itertools.pairwise(widths)))
+        )
+        self.up = nn.ModuleList(_Pair(2 * w, w) for w in reversed(widths[:-1]))
+        self.output = _convolution(width, outputs, 3)
+        if zero_output:
+            nn.init.zeros_(self.output.weight)
+            assert self.output.bias is not None
+            nn.init.zeros_(self.output.bias)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H, W)."""
+        skips = []
+        for stage in self.down:
+            x = stage(x)
+            skips.append(x)
+            x = functional.max_pool2d(x, 2, ceil_mode=True)
+        x = self.bottom(x)
+        for resize, stage in zip(self.resize, self.up, strict=True):
+            skip = skips.pop()
+            x = functional.interpolate(
+                x, size=skip.shape[-2:], mode="bilinear", align_corners=False
+            )
+            x = functional.leaky_relu(resize(x), _SLOPE)
+            x = stage(torch.cat([x, skip], dim=1))
+        result: Tensor = self.output(x)
+        return result
+
+
+class _Pair(nn.Module):
+    """Two hidden convolutions."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        self.first = _convolution(inputs, outputs, 3)
+        self.second = _convolution(outputs, outputs, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = functional.leaky_relu(self.first(x), _SLOPE)
+        return functional.leaky_relu(self.second(x), _SLOPE)
+
+
+def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
+    # Zeros around the image would be seen as a dark frame; the border's own value is not.
+    layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="replicate")
+    nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def local_contrast(image: Tensor) -> Tensor:
+    """Return what is left of images without local brightness and contrast, (B, C, H, W)."""
+    detail = image - smooth(image, _CONTRAST_SIGMA)
+    return detail / torch.sqrt(smooth(detail**2, _CONTRAST_SIGMA) + _NOISE**2)

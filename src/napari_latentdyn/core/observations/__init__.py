@@ -1,0 +1,1 @@
+"""The images, checked and normalised, and how their files are read."""

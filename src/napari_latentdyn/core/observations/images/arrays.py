@@ -1,0 +1,119 @@
+"""Arrays of other libraries as NumPy arrays, with their masks and coordinates."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.observations.images.cf import stack_of
+from napari_latentdyn.errors import ImageFileError, PairError
+
+__all__ = ["PlainArray", "mask_of_bands", "plain_array"]
+
+
+@dataclass(frozen=True)
+class PlainArray:
+    """An image as a NumPy array.
+
+    Attributes
+    ----------
+    values : ndarray
+        (H, W), or 3-D with a channel axis.
+    masked : ndarray of bool or None
+        The shape of `values`; True where a value is missing.
+    channel_axis : int or None
+        Axis of the channels, where the array names its axes.
+    pixel_size, unit
+        Height and width of a pixel and their unit, where the array has
+        coordinates with units.
+    """
+
+    values: NDArray[Any]
+    masked: NDArray[np.bool_] | None = None
+    channel_axis: int | None = None
+    pixel_size: tuple[float, float] | None = None
+    unit: str | None = None
+
+
+def plain_array(image: Any, name: str = "image") -> PlainArray:
+    """Return an array of NumPy, dask, xarray or PyTorch with its mask and coordinates.
+
+    Parameters
+    ----------
+    image : array_like
+        The image. Masked arrays keep their mask; of an ``xarray.DataArray`` the
+        fill value, scale and offset of its attributes count.
+    name : str
+        What the image is called in messages.
+
+    Raises
+    ------
+    PairError
+        If it is no array of numbers.
+    """
+    xarray = sys.modules.get("xarray")
+    if xarray is not None and isinstance(image, xarray.DataArray):
+        return _labelled(image, name)
+    if hasattr(image, "detach"):
+        image = image.detach().cpu()
+        image = image.resolve_conj().resolve_neg() if hasattr(image, "resolve_conj") else image
+        kind = str(image.dtype)
+        image = image.float() if kind == "torch.bfloat16" else image
+        image = image.numpy()
+    elif hasattr(image, "compute"):
+        image = image.compute()
+    if isinstance(image, np.ma.MaskedArray) and image.dtype.names is None:
+        masked = np.ma.getmaskarray(image)
+        return PlainArray(np.asarray(image.data), masked if masked.any() else None)
+    try:
+        return PlainArray(np.asarray(image))
+    except (ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:120].rstrip(".")
+        raise PairError(f"the {name} must be an array of numbers; got {reason}.") from None
+
+
+def mask_of_bands(masked: NDArray[np.bool_], axis: int | None, real: bool) -> NDArray[np.bool_]:
+    """Return where a pixel of an image with channels is missing, shape (H, W).
+
+    Parameters
+    ----------
+    masked : ndarray of bool
+        Where values are missing.
+    axis : int or None
+        Axis of the channels.
+    real : bool
+        Whether the values are real numbers. Of integers a pixel is missing where
+        all bands are: in colours a value such as 0 marks it, which one band alone
+        can have. Of real numbers one band that is missing leaves nothing to follow.
+    """
+    if axis is None:
+        return masked
+    return np.asarray(masked.any(axis=axis) if real else masked.all(axis=axis))
+
+
+def _labelled(array: Any, name: str) -> PlainArray:
+    import xarray
+
+    if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
+        label = str(array.name or "image")
+        array = xarray.decode_cf(array.to_dataset(name=label), decode_times=False)[label]
+    try:
+        stack = stack_of(array, f"the {name}").squeezed()
+    except ImageFileError as error:
+        raise PairError(str(error)) from None
+    if stack.leading:
+        raise PairError(
+            f"the {name} has the dimensions {', '.join(map(str, array.dims))}; choose one image, "
+            f"such as array.isel({array.dims[0]}=0)."
+        )
+    inner = plain_array(array.data, name)
+    masked = inner.masked
+    if masked is not None:
+        marked = xarray.DataArray(masked, dims=array.dims)
+        masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
+    axis = stack.axes.index("C") if "C" in stack.axes else None
+    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit)

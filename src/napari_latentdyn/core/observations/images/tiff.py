@@ -1,0 +1,239 @@
+"""TIFF, OME-TIFF and ImageJ TIFF, through tifffile and imagecodecs."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.observations.images.limits import check_claim
+from napari_latentdyn.core.observations.images.model import Stack
+from napari_latentdyn.core.observations.images.ome import OmeImage, ome_images
+from napari_latentdyn.core.observations.images.raster import from_black, read_raster
+from napari_latentdyn.core.observations.images.units import square_size
+from napari_latentdyn.errors import ImageFileError
+from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
+
+__all__ = ["read_tiff"]
+
+_ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
+_PHOTOMETRIC = tifffile.PHOTOMETRIC
+#: Tags of GeoTIFF, and of GDAL for scale, offset and the value of missing pixels.
+_RASTER_TAGS = (33550, 33922, 34264, 34735, 42112, 42113)
+_REDUCED, _MASK = 1, 4
+_ORIENTATION = 274
+#: What tifffile calls axes, as it stands in this package; others keep their letter.
+_AXES = {"Q": "I", "R": "P", "S": "C"}
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
+
+def read_tiff(path: Path) -> Stack:
+    """Read all images of a TIFF file.
+
+    Raises
+    ------
+    ImageFileError
+        If the file holds images of different sizes, or axes in which no image is found.
+    """
+    check_pages(path)
+    with tifffile.TiffFile(path) as tif:
+        page = tif.pages.first
+        series = [one for one in tif.series if not _kind(one) & (_REDUCED | _MASK)]
+        masked = any(_kind(one) & _MASK for one in tif.series)
+        if masked or any(tag in page.tags for tag in _RASTER_TAGS):
+            return read_raster(path, inverted=page.photometric == _PHOTOMETRIC.MINISWHITE)
+        images = ome_images(page.description if tif.is_ome else None)
+        own = images[0].in_file(path.name) if images else None
+        if own is not None:
+            return _described(_part_of_set(path, own), tif, images)
+        stack = _stacked(path, series or list(tif.series), ome=bool(tif.is_ome))
+        return _described(stack, tif, images)
+
+
+def _kind(series: Any) -> int:
+    return int(getattr(series.keyframe, "subfiletype", 0) or 0)
+
+
+def _part_of_set(path: Path, planes: list[tuple[int, int, int]]) -> Stack:
+    """Read the planes of one file of a set that are in this file."""
+    # The other files may be missing, and tifffile then fills their planes with zeros.
+    with tifffile.TiffFile(path, is_ome=False) as tif:
+        stack = _stacked(path, list(tif.series), ome=False)
+    if stack.leading != ("I",) or stack.sizes["I"] != len(planes):
+        return stack
+    varying = [k for k in range(3) if len({plane[k] for plane in planes}) > 1]
+    if len(varying) != 1:
+        return stack
+    name = "TCZ"[varying[0]]
+    if name == "C" and "C" in stack.axes:
+        return stack
+    return replace(stack, axes=tuple(name if axis == "I" else axis for axis in stack.axes))
+
+
+def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
+    if any(one.shape != series[0].shape or one.axes != series[0].axes for one in series):
+        raise ImageFileError(
+            f"{path} holds images of different sizes; save the image to use as a file of its own."
+        )
+    stacks = [_one(path, one) for one in series]
+    if len(stacks) == 1:
+        return stacks[0]
+    missing = None
+    if any(stack.missing is not None for stack in stacks):
+        blank = np.zeros(
+            [n for n, a in zip(stacks[0].data.shape, stacks[0].axes, strict=True) if a != "C"], bool
+        )
+        missing = np.stack([blank if s.missing is None else s.missing for s in stacks])
+    # OME calls its images positions or scenes; other files number pages.
+    name = "P" if ome else "I"
+    base = stacks[0]
+    if name in base.axes:
+        name = "J" if name == "I" else "M"
+    return replace(
+        base,
+        data=np.stack([stack.data for stack in stacks]),
+        axes=(name, *base.axes),
+        missing=missing,
+    )
+
+
+def _one(path: Path, series: Any) -> Stack:
+    page = series.keyframe
+    letters = series.axes
+    for name in "YX":
+        if letters.count(name) != 1:
+            raise ImageFileError(f"{path} has axes {letters}, in which no image is found.")
+    check_claim(path, int(series.nbytes))
+    if longest_segment(series) > path.stat().st_size:
+        raise ImageFileError(
+            f"{path} is cut off or damaged: a part of its image is longer than the file."
+        )
+    data: NDArray[Any] = series.asarray()
+    if "S" in letters and "C" in letters:
+        if data.shape[letters.index("C")] > 1 and data.shape[letters.index("S")] > 1:
+            raise ImageFileError(
+                f"{path} has channels of colours (axes {letters}); save one of them to use it."
+            )
+        drop = letters.index("C" if data.shape[letters.index("C")] == 1 else "S")
+        data, letters = np.take(data, 0, axis=drop), letters[:drop] + letters[drop + 1 :]
+    axes = [_AXES.get(name, name) for name in letters]
+    axes = [name if axes.count(name) == 1 else letters[k] for k, name in enumerate(axes)]
+    data, axes = _ordered(data, axes, samples="S" in letters)
+    return _coloured(path, _upright(Stack(data, tuple(axes)), page), page, "S" in letters)
+
+
+def _ordered(
+    data: NDArray[Any], axes: list[str], *, samples: bool
+) -> tuple[NDArray[Any], list[str]]:
+    """Move channels beside rows and columns, where they stood nearest."""
+    last = [name for name in axes if name in ("Y", "X", "C")]
+    if "C" in last and last.index("C") == 1:
+        last = ["C", "Y", "X"] if not samples else ["Y", "X", "C"]
+    elif last[-3:] not in (["C", "Y", "X"], ["Y", "X", "C"]) and len(last) == 3:
+        last = ["C", "Y", "X"]
+    if len(last) == 2:
+        last = ["Y", "X"]
+    front = [name for name in axes if name not in last]
+    order = [*front, *last]
+    return data.transpose([axes.index(name) for name in order]), order
+
+
+def _upright(stack: Stack, page: Any) -> Stack:
+    """Turn and mirror an image as its orientation tag says."""
+    code = int(page.tags.valueof(_ORIENTATION, 1) or 1)
+    if not 2 <= code <= 8:
+        return stack
+    y, x = stack.axes.index("Y"), stack.axes.index("X")
+    data = stack.data
+    if code >= 5:
+        data = np.swapaxes(data, y, x)
+    if code in (2, 3, 6, 7):
+        data = np.flip(data, x)
+    if code in (3, 4, 7, 8):
+        data = np.flip(data, y)
+    return replace(stack, data=data)
+
+
+def _coloured(path: Path, stack: Stack, page: Any, samples: bool) -> Stack:
+    """Return grey values that count from black, and colours as red, green and blue."""
+    kind = page.photometric
+    if kind == _PHOTOMETRIC.MINISWHITE:
+        bits = int(page.bitspersample or 0)
+        data = stack.data
+        if data.dtype.kind == "u" and 0 < bits < 8 * data.dtype.itemsize:
+            return replace(stack, data=np.asarray((1 << bits) - 1 - data, dtype=data.dtype))
+        return replace(stack, data=from_black(data))
+    if kind == _PHOTOMETRIC.PALETTE and page.colormap is not None and not samples:
+        table = np.moveaxis(np.asarray(page.colormap), 0, -1)
+        # Some programs write colours of 8 bits where the format asks for 16.
+        table = (table if table.max() < 256 else table >> 8).astype(np.uint8)
+        return replace(stack, data=table[stack.data], axes=(*stack.axes, "C"), rgb=True)
+    if "C" not in stack.axes or not samples:
+        return stack
+    axis = stack.axes.index("C")
+    count = stack.data.shape[axis]
+    if kind == _PHOTOMETRIC.SEPARATED:
+        return _from_inks(path, stack, axis)
+    if kind in (_PHOTOMETRIC.CIELAB, _PHOTOMETRIC.ICCLAB, _PHOTOMETRIC.ITULAB):
+        raise ImageFileError(f"{path} has the colour space Lab; save the image as RGB or grey.")
+    planes = stack.data if stack.axes == ("C", "Y", "X") else None
+    missing = None
+    if count > 1 and tuple(page.extrasamples)[-1:] and page.extrasamples[-1] in _ALPHA:
+        missing = np.take(stack.data, -1, axis=axis) == 0
+        stack = replace(stack, data=np.take(stack.data, range(count - 1), axis=axis))
+        count -= 1
+    rgb = count == 3 and kind in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR)
+    if missing is not None and not missing.any():
+        missing = None
+    return replace(stack, missing=missing, rgb=rgb, planes=planes)
+
+
+def _from_inks(path: Path, stack: Stack, axis: int) -> Stack:
+    if stack.data.shape[axis] != 4 or stack.data.dtype.kind != "u":
+        raise ImageFileError(
+            f"{path} has {stack.data.shape[axis]} inks as colours; save the image as RGB or grey."
+        )
+    top = np.iinfo(stack.data.dtype).max
+    left = 1.0 - np.moveaxis(stack.data, axis, -1).astype(np.float64) / top
+    colours = np.round(left[..., :3] * left[..., 3:] * top).astype(stack.data.dtype)
+    return replace(stack, data=np.moveaxis(colours, -1, axis), rgb=True)
+
+
+def _described(stack: Stack, tif: tifffile.TiffFile, images: list[OmeImage]) -> Stack:
+    """Add pixel size, unit and times, from OME or ImageJ metadata."""
+    count = stack.sizes.get("T", 0)
+    if images:
+        image = images[0]
+        notes = (*stack.notes, *((image.note,) if image.note else ()))
+        return replace(
+            stack,
+            pixel_size=image.pixel_size,
+            unit=image.unit,
+            notes=notes,
+            times=image.times(count) if count else None,
+            time_unit=image.step_unit,
+        )
+    about = tif.imagej_metadata or {}
+    # Pixels per unit, as fractions.
+    tags = tif.pages.first.tags
+    sides = [_side(tags.valueof(name)) for name in ("YResolution", "XResolution")]
+    if about.get("unit"):
+        size, unit, note = square_size(sides[0], sides[1], str(about["unit"]))
+        stack = replace(stack, pixel_size=size, unit=unit, notes=((note,) if note else ()))
+    step = about.get("finterval")
+    if count and isinstance(step, int | float) and np.isfinite(step) and step > 0:
+        times = float(step) * np.arange(count, dtype=np.float64)
+        stack = replace(stack, times=times, time_unit=str(about.get("tunit") or "s"))
+    return stack
+
+
+def _side(fraction: Any) -> float | None:
+    try:
+        return float(fraction[1]) / float(fraction[0])
+    except (TypeError, ValueError, IndexError, ZeroDivisionError):
+        return None

@@ -1,0 +1,120 @@
+"""Keep advected values within the values around the point they come from.
+
+Source: R. Bermejo, A. Staniforth, *The conversion of semi-Lagrangian advection schemes to
+quasi-monotone schemes*, 1992.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.errors import FitError
+
+__all__ = ["in_units", "limited", "neighbour_bounds"]
+
+#: Largest number of single precision.
+_LARGEST = np.finfo(np.float32).max
+
+
+def limited(read: Tensor, values: Tensor, positions: Tensor) -> Tensor:
+    """Limit interpolated values to the range of the four pixels around each position.
+
+    A kernel of higher order overshoots beside edges. Advection creates neither
+    maxima nor minima, so that the limited value is nearer to the solution, and
+    where the values are smooth nothing changes.
+
+    The gradient passes as if there were no limit: with an exact gradient of zero
+    the brightest and the darkest places would no longer pull at the velocity.
+
+    Parameters
+    ----------
+    read : Tensor, shape (B, C, h, w)
+        Interpolated values.
+    values : Tensor, shape (B, C, H, W)
+        Values at the pixels.
+    positions : Tensor, shape (B, 2, h, w)
+        Where `read` was interpolated, in pixels, rows first.
+
+    Returns
+    -------
+    Tensor, shape (B, C, h, w)
+    """
+    with torch.no_grad():
+        within = torch.clamp(read, *neighbour_bounds(values, positions))
+    # Without a gradient the limit holds to the last digit.
+    return read + (within - read).detach() if read.requires_grad else within
+
+
+def neighbour_bounds(values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the least and the largest of the four pixels around positions.
+
+    Parameters
+    ----------
+    values : Tensor, shape (B, C, H, W)
+        Values at the pixels.
+    positions : Tensor, shape (B, 2, h, w)
+        In pixels, rows first; outside, the nearest pixels of the border count.
+
+    Returns
+    -------
+    low, high : Tensor, shape (B, C, h, w)
+    """
+    height, width = values.shape[-2:]
+    # At a corner, the extremes over it and its neighbours below, to the right and in between.
+    padded = functional.pad(values, (0, 1, 0, 1), mode="replicate")
+    extremes = functional.max_pool2d(torch.cat([-padded, padded], dim=1), 2, stride=1)
+    # A position that is no number gives a value that is none either, wherever it is looked up.
+    corners = positions.nan_to_num(0.0).floor().long()
+    rows, columns = corners[:, 0].clamp(0, height - 1), corners[:, 1].clamp(0, width - 1)
+    places = (rows * width + columns).flatten(1)[:, None].expand(-1, extremes.shape[1], -1)
+    found = extremes.flatten(2).gather(2, places).unflatten(2, positions.shape[-2:])
+    low, high = found.chunk(2, dim=1)
+    return -low, high
+
+
+def in_units(
+    pair: ImagePair, frames: NDArray[np.float32], times: Sequence[float], *, limiter: bool
+) -> NDArray[np.floating[Any]]:
+    """Bring decoded frames to the units of the images, within the range of both.
+
+    Limited states stay within the images. The residual of the decoder and a change
+    of brightness can still leave their range.
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images.
+    frames : ndarray of float32, shape (T, C, H, W)
+        Normalised intensities.
+    times : sequence of float
+        Times of the frames.
+    limiter : bool
+        Keep each channel within its least and largest value in both images; otherwise
+        within what single precision can hold, in which frames are written.
+
+    Raises
+    ------
+    FitError
+        If a frame holds values that are no numbers: the networks do not work.
+    """
+    if not np.isfinite(frames).all():
+        raise FitError(
+            "the networks return values that are no numbers: train again with a lower learning "
+            "rate."
+        )
+    with np.errstate(over="ignore"):
+        result = pair.denormalise(frames, times)
+    least, most = -_LARGEST, _LARGEST
+    if limiter:
+        ends = (pair.first, pair.last)
+        least = np.minimum(*(image.min(axis=(1, 2), keepdims=True) for image in ends))
+        most = np.maximum(*(image.max(axis=(1, 2), keepdims=True) for image in ends))
+    return np.asarray(np.clip(result, least, most))

@@ -1,0 +1,113 @@
+"""From a velocity half way to characteristics and to one advection field per stage.
+
+What two images determine is one displacement at each place. How a point travels
+along it is physics: in a steady flow it feels the acceleration ``(u . grad) u``,
+so that a rotation bends its way; a body that keeps its momentum goes straight on.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+from napari_latentdyn.core.physics.operators import gradient, smooth
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+
+__all__ = ["Motion", "acceleration", "ends", "pixel_ends", "stage_fields"]
+
+Motion = Literal["steady", "inertial", "local"]
+
+#: Change of the velocity's gradient, in pixels per interval and pixel squared, above which a
+#: place counts as the edge of a moving body and not as part of a smooth flow.
+_EDGE = 0.1
+
+
+def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
+    """Return the acceleration of a point that moves with the flow.
+
+    Parameters
+    ----------
+    velocity : Tensor, shape (B, 2, H, W)
+        Velocity half way in pixels per interval.
+    motion : {"steady", "inertial", "local"}
+        Steady: ``(u . grad) u``. Inertial: none. Local: as steady where the
+        field is smooth, none at its edges (a crack, a coast, the outline of a
+        cell), because bodies do not feel each other's velocity.
+
+    Returns
+    -------
+    Tensor, shape (B, 2, H, W)
+        Pixels per interval squared.
+    """
+    if motion == "inertial":
+        return torch.zeros_like(velocity)
+    rows, columns = gradient(velocity)
+    felt = velocity[:, :1] * rows + velocity[:, 1:] * columns
+    if motion == "steady":
+        return felt
+    bend = torch.stack([*gradient(rows), *gradient(columns)]).square().sum(dim=(0, 2)).sqrt()
+    return felt * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
+
+
+def ends(velocity: Tensor, felt: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where points that are at `grid` half way come from and go to.
+
+    The way is a parabola, the solution of ``dx/dt = u`` to second order.
+
+    Parameters
+    ----------
+    velocity, felt : Tensor, shape (B, 2, H, W)
+        Velocity half way and acceleration.
+    grid : Tensor, shape (B, 2, H, W)
+        Where the points are.
+    """
+    return grid - velocity / 2 + felt / 8, grid + velocity / 2 + felt / 8
+
+
+def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
+    """Return where what is at the pixels half way comes from and goes to; as `ends`."""
+    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
+    return ends(velocity, acceleration(velocity, motion), grid)
+
+
+def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:
+    """Return the advection field of each stage from the velocity half way.
+
+    The field moves along with the points that have it: ``dv/dt + v . grad v =
+    a``, of which the steady flow is the case ``dv/dt = 0``.
+
+    Parameters
+    ----------
+    velocity : Tensor, shape (B, 2, H, W)
+        Velocity half way in pixels per interval.
+    stages : int
+        Number n of stages.
+    motion : {"steady", "inertial", "local"}
+        See `acceleration`.
+
+    Returns
+    -------
+    Tensor, shape (B, n, 2, H, W)
+        Velocity in the middle of each stage, in pixels per stage.
+    """
+    if motion == "steady" or not bool(velocity.any()):
+        return (velocity / stages)[:, None].expand(-1, stages, -1, -1, -1).contiguous()
+    both = torch.cat([velocity, acceleration(velocity, motion)], dim=1)
+    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
+    grid = grid.expand(len(velocity), -1, -1, -1)
+    times = [(k + 0.5) / stages - 0.5 for k in range(stages)]
+    fields: list[Tensor | None] = [None] * stages
+    # Outwards from half way: the neighbouring stage is a good guess of where points were then.
+    for direction in (1, -1):
+        places = grid
+        chosen = [k for k in range(stages) if (times[k] >= 0) == (direction > 0)]
+        for k in chosen[::direction]:
+            s = times[k]
+            for _ in range(4):
+                read = sample(both, places)
+                places = grid - s * read[:, :2] - s * s / 2 * read[:, 2:]
+            read = sample(both, places)
+            fields[k] = (read[:, :2] + s * read[:, 2:]) / stages
+    return torch.stack([f for f in fields if f is not None], dim=1)

@@ -1,0 +1,90 @@
+"""Values between the pixels, and the positions of pixels.
+
+Positions are in pixels, rows before columns.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from napari_latentdyn.core.physics.limiter import limited
+from napari_latentdyn.core.physics.spline import spline_sample
+
+__all__ = ["inside", "pixel_grid", "sample"]
+
+
+def pixel_grid(
+    height: int, width: int, *, y: int = 0, x: int = 0, device: torch.device | None = None
+) -> Tensor:
+    """Return the positions of the pixels of a window, shape (1, 2, height, width)."""
+    rows = torch.arange(y, y + height, dtype=torch.float32, device=device)
+    columns = torch.arange(x, x + width, dtype=torch.float32, device=device)
+    return torch.stack(torch.meshgrid(rows, columns, indexing="ij"))[None]
+
+
+def sample(
+    values: Tensor,
+    positions: Tensor,
+    interpolation: Literal["bilinear", "bicubic", "spline", "nearest"] = "bilinear",
+    origin: tuple[int, int] = (0, 0),
+    *,
+    limiter: bool = False,
+) -> Tensor:
+    """Read values between the pixels.
+
+    Outside the image the nearest border value is returned: what flows in from
+    outside is taken to be what is seen at the border.
+
+    Parameters
+    ----------
+    values : Tensor, shape (B, C, H, W)
+        Values at the pixels.
+    positions : Tensor, shape (B, 2, h, w)
+        Where to read, in pixels.
+    interpolation : {"bilinear", "bicubic", "spline", "nearest"}
+        Kernel; bicubic is the cubic convolution with a = -0.75, spline the
+        cubic B-spline (see `spline_sample`).
+    origin : (int, int)
+        Position of the first pixel of `values`, where these are a window.
+    limiter : bool
+        Keep what is read within the values of the four pixels around its place,
+        see `limited`. The kernels "bilinear" and "nearest" do so anyway.
+
+    Returns
+    -------
+    Tensor, shape (B, C, h, w)
+    """
+    if limiter and interpolation in ("spline", "bicubic"):
+        values = values.expand(positions.shape[0], -1, -1, -1)
+        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
+        return limited(sample(values, moved, interpolation), values, moved)
+    height, width = values.shape[-2:]
+    if interpolation == "spline":
+        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
+        return spline_sample(values.expand(positions.shape[0], -1, -1, -1), moved)
+    rows = (positions[:, 0] - origin[0]) * (2.0 / max(height - 1, 1)) - 1.0
+    columns = (positions[:, 1] - origin[1]) * (2.0 / max(width - 1, 1)) - 1.0
+    return functional.grid_sample(
+        values.expand(positions.shape[0], -1, -1, -1),
+        # Plane by plane: interleaving them would take as long as reading.
+        torch.stack([columns, rows], dim=1).movedim(1, -1).to(values.dtype),
+        mode=interpolation,
+        padding_mode="border",
+        align_corners=True,
+    )
+
+
+def inside(positions: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return where positions (B, 2, h, w) lie within an image, as (B, 1, h, w) of bool."""
+    rows, columns = positions[:, :1], positions[:, 1:]
+    slack = 0.5
+    return (
+        (rows >= -slack)
+        & (rows <= shape[0] - 1 + slack)
+        & (columns >= -slack)
+        & (columns <= shape[1] - 1 + slack)
+    )

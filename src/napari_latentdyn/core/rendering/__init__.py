@@ -1,0 +1,1 @@
+"""Whole images out of windows."""

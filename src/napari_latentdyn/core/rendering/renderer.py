@@ -1,0 +1,365 @@
+"""Whole-image results of a trained model, window by window and without seams."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
+from napari_latentdyn.core.physics.limiter import in_units
+from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.operators import patch_bounds
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.spline import MARGIN
+from napari_latentdyn.core.rendering.fusion import Carried, agreement, fuse, is_seen, visibility
+from napari_latentdyn.core.rendering.states import States, WindowStates
+from napari_latentdyn.errors import Stopped
+
+__all__ = ["Renderer"]
+
+OnProgress = Callable[[int, int], None]
+Wanted = Literal["frames", "latents", "confidence"]
+#: Widest strip in pixels over which one end takes over from both, where the other one's image
+#: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
+_TAPER = 24.0
+#: Share of the mixture by time below which it is not worth its time.
+_NEGLIGIBLE = 1e-3
+
+
+@dataclass
+class _Fields:
+    """Stage fields of a member around a window, and how much it counts."""
+
+    velocity: Tensor
+    origin: tuple[int, int]
+    share: float = 1.0
+    moves: bool = True
+
+
+class Renderer:
+    """Computes fields, frames and latent states of a whole image.
+
+    Networks work on overlapping windows whose results are blended. The states
+    that a window needs are computed just where its values come from, so that
+    memory grows with the window and with the distance things move, and not
+    with the image.
+
+    Parameters
+    ----------
+    model : LatentDynamics
+        The networks; they stay on the device they are on.
+    pair : ImagePair
+        The images.
+    ensemble : Ensemble, optional
+        Initial velocities half way of the members. Each member's fields are its
+        own initial ones and what was learned for their centre, where that fits
+        this member, too.
+    should_stop : callable, optional
+        Asked between two windows; true raises `Stopped`.
+    """
+
+    def __init__(
+        self,
+        model: LatentDynamics,
+        pair: ImagePair,
+        *,
+        ensemble: Ensemble | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.model = model.eval()
+        self.pair = pair
+        self.device = next(model.parameters()).device
+        self.should_stop = should_stop or (lambda: False)
+        output = model.settings.output
+        self.windows = tiles(pair.shape, output.window, output.overlap)
+        self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
+        self._zeros = tuple(
+            torch.from_numpy(zero)[None, :, None, None].to(self.device) for zero in pair.zeros
+        )
+        self._valid = tuple(
+            torch.from_numpy(valid)[None, None].to(self.device)
+            for valid in (pair.valid_first, pair.valid_last)
+        )
+        several = ensemble is not None and len(ensemble.velocities) > 1
+        # Stage by stage, the state would be blurred anew for every member.
+        several &= model.settings.physics.transport == "characteristics"
+        self._ensemble = ensemble if several else None
+        self._per_patch = model.settings.images.normalisation == "patch"
+
+    @torch.no_grad()
+    def fields(
+        self, start: NDArray[np.float32], on_progress: OnProgress | None = None
+    ) -> NDArray[np.float32]:
+        """Return the advection fields, shape (n, 2, H, W), in pixels per stage.
+
+        Parameters
+        ----------
+        start : ndarray of float32, shape (n, 2, H, W)
+            Initial fields in pixels per stage.
+        on_progress : callable, optional
+            Called with the windows done and all of them.
+        """
+        height, width = self.pair.shape
+        total = np.zeros((self.model.stages, 2, height, width), np.float32)
+        weight = np.zeros((height, width), np.float32)
+        for i, window in enumerate(self.windows):
+            self._check()
+            low, span = self._bounds(window)
+            first, last = ((self._crop(image, window) - low) / span for image in self._images)
+            initial = torch.from_numpy(start[(..., *window.slices)])[None]
+            found = self.model.extract(first, last, initial.to(self.device))
+            if self.model.settings.training.keep_better:
+                found = self.model.keep_better(
+                    first, last, initial.to(self.device), found, self._zero(low, span)
+                )
+            fields = found[0].cpu().numpy()
+            share = blend_weights(window, self.pair.shape)
+            total[(..., *window.slices)] += fields * share
+            weight[window.slices] += share
+            if on_progress is not None:
+                on_progress(i + 1, len(self.windows))
+        total /= weight
+        return total
+
+    def frames(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return frames at any times, shape (T, C, H, W), in the input's units.
+
+        Places that neither image shows at a time are NaN where images have
+        missing pixels.
+
+        Parameters
+        ----------
+        fields : ndarray of float32, shape (n, 2, H, W)
+            Advection fields in pixels per stage.
+        times : sequence of float
+            Fractions of the interval in [0, 1].
+        on_progress : callable, optional
+            Called with the pieces of work done and all of them.
+        """
+        return self._blend("frames", fields, times, on_progress)
+
+    def latents(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return latent states at any times, shape (T, c, H, W); arguments as in `frames`."""
+        return self._blend("latents", fields, times, on_progress)
+
+    def confidence(
+        self,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None = None,
+    ) -> NDArray[np.float32]:
+        """Return how far members and ends agree, shape (T, 1, H, W); arguments as in `frames`."""
+        return self._blend("confidence", fields, times, on_progress)
+
+    @torch.no_grad()
+    def _blend(
+        self,
+        wanted: Wanted,
+        fields: NDArray[np.float32],
+        times: Sequence[float],
+        on_progress: OnProgress | None,
+    ) -> NDArray[np.float32]:
+        height, width = self.pair.shape
+        channels = {
+            "frames": self.pair.channels,
+            "latents": self.model.latent_channels,
+            "confidence": 1,
+        }[wanted]
+        total = np.zeros((len(times), channels, height, width), np.float32)
+        weight = np.zeros((height, width), np.float32)
+        missing = np.zeros((len(times), height, width), bool)
+        velocity = torch.from_numpy(fields)[None].to(self.device)
+        # Once, and not for each window: it looks at the fields of the whole image.
+        reach = self._reach(velocity)
+        done = 0
+        for window in self.windows:
+            share = blend_weights(window, self.pair.shape)
+            low, span = self._bounds(window)
+            states = WindowStates(self.model, self._images, window, low, span)
+            members = self._members(window, velocity, reach)
+            for i, time in enumerate(times):
+                self._check()
+                carried, seen = self._carry(window, members, time, states)
+                # A still member would fill in a hole in both images; members that move meet
+                # holes alike, and beyond the border the mean of all guesses is the best one.
+                shares = [
+                    m.share if m.moves else m.share * is_seen(ends)
+                    for m, ends in zip(members, carried, strict=True)
+                ]
+                if wanted == "confidence":
+                    state = agreement(carried, shares, self._compared)
+                else:
+                    state = fuse(carried, shares, self.model.transport.equation)
+                if wanted == "frames":
+                    state = self.model.decode(state) * span + low
+                total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
+                missing[(i, *window.slices)] |= ~seen[0, 0].cpu().numpy()
+                done += 1
+                if on_progress is not None:
+                    on_progress(done, len(self.windows) * len(times))
+            weight[window.slices] += share
+        total /= weight
+        if wanted == "confidence":
+            total[missing[:, None]] = 0.0
+        if wanted != "frames":
+            return total
+        limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
+        result = in_units(self.pair, total, times, limiter=limiter)
+        if not all(bool(valid.all()) for valid in self._valid):
+            result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
+        return result
+
+    def _reach(self, velocity: Tensor) -> int:
+        """Distance in pixels around a window within which all that its members need lies."""
+        if self._ensemble is None:
+            return 0
+        longest = max(
+            float(np.abs(self._ensemble.velocities).max()),
+            float(velocity.abs().max()) * self.model.stages,
+        )
+        # Nothing comes from further away than the longest way, and half of it once more, because
+        # a member's fields are found from its velocity half way.
+        return math.ceil(1.5 * longest) + MARGIN
+
+    def _members(self, window: Window, velocity: Tensor, reach: int) -> list[_Fields]:
+        """Fields of each member around a window, as far as its values come from."""
+        if self._ensemble is None:
+            return [_Fields(velocity, (0, 0))]
+        box = window.grown(reach, self.pair.shape)
+        near = torch.from_numpy(self._ensemble.velocities[(..., *box.slices)]).to(self.device)
+        centre = torch.from_numpy(self._ensemble.centre[(..., *box.slices)]).to(self.device)
+        physics = self.model.settings.physics
+        middle = stage_fields(centre[None], self.model.stages, physics.motion)
+        learned = velocity[(..., *box.slices)] - middle
+        judge = self.model.settings.training.keep_better and bool(learned.any())
+        low, span = self._bounds(window)
+        first, last = ((self._crop(image, box) - low) / span for image in self._images)
+        members = []
+        for one, share in zip(near, self._ensemble.weights.tolist(), strict=True):
+            start = stage_fields(one[None], self.model.stages, physics.motion)
+            fields = start + learned
+            if judge:
+                fields = self.model.keep_better(first, last, start, fields, self._zero(low, span))
+            members.append(_Fields(fields, (box.y, box.x), share))
+        if self._ensemble.still > _NEGLIGIBLE:
+            still = torch.zeros_like(learned)
+            members.append(_Fields(still, (box.y, box.x), self._ensemble.still, moves=False))
+        return members
+
+    def _carry(
+        self,
+        window: Window,
+        members: list[_Fields],
+        time: float,
+        states: WindowStates,
+    ) -> tuple[list[list[Carried]], Tensor]:
+        """Return what each member carries to a time, and which pixels are not missing in both.
+
+        What lies beyond the border is not missing: the border stands for it.
+        """
+        transport, settings = self.model.transport, self.model.settings.physics
+        at = transport.equation.shares(time)
+        grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
+        shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
+        carried: list[list[Carried]] = []
+        for fields in members:
+            offset = grid.new_tensor(fields.origin).view(1, 2, 1, 1)
+            ends = []
+            for end, share in enumerate(at):
+                if share == 0.0:
+                    continue
+                places = grid
+                if fields.moves:
+                    paths = transport.paths
+                    places = paths.trace(end, fields.velocity, grid - offset, time) + offset
+                here = states.near(end, places)
+                state = here.at(window)
+                if fields.moves:
+                    state = self._carried(end, window, fields.velocity, time, here, places)
+                there = self.model.seen(self._valid[end], places)
+                if fields.moves:
+                    # What stands still in both images is no sign that one of them shows a place.
+                    shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
+                sure = there * self._confidence(places, grid)
+                if settings.visibility:
+                    sure = sure * visibility(places)
+                ends.append(Carried(state, sure, share))
+            carried.append(ends)
+        return carried, shown
+
+    @property
+    def _compared(self) -> int:
+        """Leading channels of the state in which ends are compared."""
+        model = self.model
+        return model.channels if model.settings.model.image_in_latent else model.latent_channels
+
+    def _confidence(self, places: Tensor, grid: Tensor) -> Tensor:
+        """Weight that falls off where places near the border of the image, (1, 1, h, w)."""
+        if self.model.settings.physics.border == "clamp":
+            return torch.ones_like(places[:, :1])
+        height, width = self.pair.shape
+        limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
+        depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
+        way = places - grid
+        moved = torch.hypot(way[:, :1], way[:, 1:])
+        # The strip that one end alone shows is as wide as things moved, and so is the passage.
+        weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
+        return weight.clamp(0.0, 1.0)
+
+    def _carried(
+        self,
+        end: int,
+        window: Window,
+        velocity: Tensor,
+        time: float,
+        here: States,
+        places: Tensor,
+    ) -> Tensor:
+        """Return the latent state of an end, carried to a time in a window."""
+        low, span = self._bounds(window)
+        zero = self._zero(low, span)[end]
+        if self.model.settings.physics.transport == "characteristics":
+            return self.model.carry(here.state, velocity, end, time, places, zero, here.origin)
+        y, x = here.origin
+        height, width = here.state.shape[-2:]
+        local = velocity[..., y : y + height, x : x + width]
+        state = self.model.carry(here.state, local, end, time, places, zero)
+        return States(state, here.origin).at(window)
+
+    def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
+        if self._per_patch:
+            return patch_bounds(*(self._crop(image, window) for image in self._images))
+        zero = torch.zeros(1, 1, 1, 1, device=self.device)
+        return zero, zero + 1
+
+    def _zero(self, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the values of zero intensity in both images as the networks see them."""
+        first, last = self._zeros
+        return (first - low) / span, (last - low) / span
+
+    def _crop(self, values: Tensor, window: Window) -> Tensor:
+        return values[(..., *window.slices)].to(self.device)
+
+    def _check(self) -> None:
+        if self.should_stop():
+            raise Stopped

@@ -1,0 +1,136 @@
+"""The files of a run folder: what each one has to hold, and how it is read."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.runfolder.report import FIELDS, FRAMES, damaged
+from napari_latentdyn.errors import RunFolderError, UserError
+from napari_latentdyn.files.archive import ArrayType, read_arrays
+from napari_latentdyn.files.paths import exists
+from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
+from napari_latentdyn.settings.text import shorten
+
+__all__ = [
+    "CONFIDENCE",
+    "INPUTS",
+    "LATENTS",
+    "MODEL",
+    "SETTINGS",
+    "load_arrays",
+    "read_frames",
+    "read_optional",
+    "read_pixels",
+    "reading",
+]
+
+MODEL, INPUTS = "model.safetensors", "inputs.npz"
+LATENTS, CONFIDENCE, SETTINGS = "latents.npz", "confidence.npz", "settings.json"
+#: Arrays of each file. T frames, n stages, c latent channels, C channels, H rows, W columns.
+_ARRAYS = {
+    FIELDS: {
+        "velocity": ArrayType("real", ("n", 2, "H", "W")),
+        "times": ArrayType("real", ("n",)),
+    },
+    LATENTS: {"latents": ArrayType("real", ("T", "c", "H", "W"))},
+    CONFIDENCE: {"confidence": ArrayType("real", ("T", "H", "W"))},
+    INPUTS: {
+        "first": ArrayType("real", ("...", "H", "W")),
+        "last": ArrayType("real", ("...", "H", "W")),
+        "valid_first": ArrayType("bool", ("H", "W")),
+        "valid_last": ArrayType("bool", ("H", "W")),
+        "low": ArrayType("real", ("C",)),
+        "high": ArrayType("real", ("C",)),
+        "multichannel": ArrayType("bool", ()),
+        "brightness": ArrayType("real", ("C", 2)),
+    },
+}
+
+
+@contextmanager
+def reading(path: Path, name: str) -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file of a run folder into one sentence."""
+    try:
+        # A pipe among the files would be waited for.
+        if exists(path / name) and not (path / name).is_file():
+            raise RunFolderError(damaged(path, name, "is no file"))
+        yield
+    except UserError:
+        raise
+    except FileNotFoundError:
+        raise RunFolderError(damaged(path, name, "is missing")) from None
+    except MemoryError:
+        raise RunFolderError(f"{path / name} does not fit into the memory.") from None
+    # Decoders raise errors of their own kinds for damaged files.
+    except Exception as error:  # noqa: BLE001
+        reason = shorten(str(error), 200) or type(error).__name__
+        raise RunFolderError(damaged(path, name, f"cannot be read ({reason})")) from None
+
+
+def read_frames(path: Path, report: Mapping[str, Any]) -> NDArray[np.floating[Any]]:
+    """Read the frames of a run folder with a report."""
+    with reading(path, FRAMES):
+        frames = read_pixels(path / FRAMES, report.get("frames_shape"))
+        if frames.dtype.kind != "f":
+            raise ValueError(f"the frames are of type {frames.dtype}, not of real numbers")
+        # Values on a large offset are written in double precision.
+        return frames if frames.dtype == np.float64 else np.asarray(frames, np.float32)
+
+
+def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
+    """Read an image of a folder, after its type and length are checked.
+
+    Parameters
+    ----------
+    file : Path
+        A TIFF file without compression, as `ometiff.write_ome_tiff` writes it.
+    shape : sequence of int, optional
+        What a report says of it; else that of the file.
+
+    Raises
+    ------
+    Exception
+        Of whatever kind the library raises, and ValueError if it is another image.
+    """
+    check_pages(file)
+    with tifffile.TiffFile(file) as tiff:
+        series = tiff.series[0]
+        found = tuple(series.shape)
+        if series.dtype.kind not in "biufc":
+            raise ValueError(f"the pixels are of type {series.dtype}")
+        # Without compression, all that is allocated is on the disk already.
+        claimed = max(math.prod(found) * series.dtype.itemsize, longest_segment(series))
+        if claimed > file.stat().st_size:
+            raise ValueError("the image is compressed or longer than the file")
+        if shape is not None and math.prod(shape) != math.prod(found):
+            raise ValueError(f"the image has shape {found} instead of {tuple(shape)}")
+        pixels: NDArray[Any] = np.asarray(series.asarray())
+        return pixels if shape is None else pixels.reshape(tuple(shape))
+
+
+def load_arrays(
+    path: Path, name: str, frames_shape: tuple[int, ...], needed: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
+    """Read the arrays in a file of a run folder whose frames have a shape."""
+    known = {}
+    if frames_shape:
+        known = {"T": frames_shape[0], "H": frames_shape[-2], "W": frames_shape[-1]}
+    with reading(path, name):
+        return read_arrays(path / name, _ARRAYS[name], known, needed)
+
+
+def read_optional(
+    path: Path, report: Mapping[str, Any], name: str, key: str, frames_shape: tuple[int, ...]
+) -> NDArray[np.float32] | None:
+    """Read an array that is there only if it was asked for."""
+    if name not in (report.get("files") or {}):
+        return None
+    return np.asarray(load_arrays(path, name, frames_shape, (key,))[key], np.float32)

@@ -1,0 +1,225 @@
+"""The report of a run folder: what is in the folder, and whether it is whole."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from napari_latentdyn.core.runfolder.schema import LayersReport, Report, RunReport, problem
+from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.files.paths import exists, input_folder, named
+from napari_latentdyn.settings.text import read_json, shown
+
+__all__ = [
+    "FORMAT_VERSION",
+    "LAYERS",
+    "REPORT",
+    "RUN",
+    "check_free",
+    "check_version",
+    "contents_of",
+    "damaged",
+    "describe_input",
+    "is_run_folder",
+    "plain_json",
+    "read_described",
+    "read_report",
+]
+
+FORMAT_VERSION = 1
+REPORT = "report.json"
+FRAMES, FIELDS = "frames.ome.tif", "fields.npz"
+# What a folder with a report holds: a whole run, or only layers saved from a viewer.
+RUN, LAYERS = "run", "layers"
+
+
+def describe_input(name: str, array: NDArray[Any], *, rgb: bool = False) -> dict[str, Any]:
+    """Describe an input image for the report.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file or layer.
+    array : ndarray
+        The image as it was given.
+    rgb : bool
+        Whether its last axis holds the colours red, green and blue.
+
+    Returns
+    -------
+    dict
+        ``name``, ``sha256`` (of the shape, the type and the values), ``shape``,
+        ``dtype`` and ``rgb``.
+    """
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return {
+        "name": name,
+        "sha256": digest.hexdigest(),
+        "shape": list(array.shape),
+        "dtype": array.dtype.name,
+        "rgb": rgb,
+    }
+
+
+def contents_of(folder: str | Path) -> str | None:
+    """Return what a folder holds, judged by its report: ``run``, ``layers`` or None.
+
+    A folder whose report is damaged counts as a run if it has other files of
+    one, so that opening it tells what is wrong with it.
+    """
+    path = Path(folder)
+    try:
+        data = read_json(path / REPORT)
+    except (OSError, ValueError):
+        return RUN if exists(path / FRAMES) and exists(path / FIELDS) else None
+    if not isinstance(data, dict) or "format_version" not in data:
+        return None
+    return str(data.get("contents", RUN))
+
+
+def is_run_folder(folder: str | Path) -> bool:
+    """Return whether the folder holds a run, whole or damaged, of any version."""
+    return contents_of(folder) == RUN
+
+
+def check_free(folder: Path, *, overwrite: bool = False) -> None:
+    """Check that a folder can be written without taking anything from the user.
+
+    Raises
+    ------
+    RunFolderError
+        If there is something in it; a run may be there with `overwrite`.
+    """
+    if not exists(folder):
+        return
+    if not folder.is_dir():
+        raise RunFolderError(f"{named(folder)} is a file; choose the name of a new folder.")
+    if not any(input_folder(folder, RunFolderError).iterdir()):
+        return
+    if not is_run_folder(folder):
+        raise RunFolderError(
+            f"the folder {named(folder)} holds other things and is left as it is; choose a new or "
+            "empty folder."
+        )
+    if not overwrite:
+        raise RunFolderError(
+            f"the folder {named(folder)} already holds a run; choose another folder or allow "
+            "overwriting."
+        )
+
+
+def read_report(folder: str | Path, *, contents: str = RUN) -> dict[str, Any]:
+    """Read the report of a run folder, and check that the folder is whole.
+
+    Parameters
+    ----------
+    folder : str or Path
+        The folder.
+    contents : str
+        What it has to hold, ``run`` or ``layers``.
+
+    Raises
+    ------
+    RunFolderError
+        If it is no run folder, is incomplete, or was written by a newer version.
+    """
+    return _read(folder, contents)[1]
+
+
+def read_described(folder: str | Path, *, contents: str = RUN) -> Report:
+    """Read a report as `read_report` does, and return what is known of it.
+
+    Returns
+    -------
+    RunReport or LayersReport
+        As `contents` says.
+    """
+    return _read(folder, contents)[0]
+
+
+def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
+    path = input_folder(folder, RunFolderError, what="the folder of a run")
+    try:
+        data = read_json(path / REPORT)
+    except FileNotFoundError:
+        raise RunFolderError(f"{path} is not a run folder: it has no {REPORT}.") from None
+    except OSError as error:
+        raise RunFolderError(f"cannot read {path / REPORT}: {error.strerror}.") from None
+    except ValueError:
+        raise RunFolderError(damaged(path, REPORT, "is cut off or damaged")) from None
+    if not isinstance(data, dict) or "format_version" not in data:
+        raise RunFolderError(f"{path} is not a run folder: its {REPORT} is of something else.")
+    check_version(path, REPORT, data["format_version"])
+    if data.get("complete") is not True:
+        raise RunFolderError(damaged(path, REPORT, "says that writing was not finished"))
+    if data.get("contents", RUN) != contents:
+        raise RunFolderError(
+            f"{path} holds layers saved from a viewer and no model; open it in napari, or train "
+            "again from its images."
+        )
+    try:
+        report = (RunReport if contents == RUN else LayersReport).model_validate(data)
+    except ValidationError as error:
+        raise RunFolderError(damaged(path, REPORT, f"cannot be used ({problem(error)})")) from None
+    for name, size in (report.files or {}).items():
+        try:
+            found = (path / name).stat().st_size
+        except OSError:
+            raise RunFolderError(damaged(path, name, "is missing")) from None
+        # Text may be edited by hand; a binary file of another length is damaged.
+        if found != size and not name.endswith(".json"):
+            raise RunFolderError(damaged(path, name, f"has {found} bytes instead of {size}"))
+    return report, data
+
+
+def plain_json(value: Any) -> Any:
+    """Turn numpy values, paths, tuples and numbers that are not finite into plain JSON."""
+    if isinstance(value, Mapping):
+        return {str(key): plain_json(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        return plain_json(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [plain_json(item) for item in value]
+    if isinstance(value, np.generic):
+        return plain_json(value.item())
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return value
+    return str(value)
+
+
+def check_version(path: Path, name: str, found: Any) -> None:
+    """Check that a file of a run folder is of a version that can be read.
+
+    Raises
+    ------
+    RunFolderError
+        If it is newer, or says nothing of its version.
+    """
+    try:
+        version = int(found)
+    except (TypeError, ValueError, OverflowError):
+        raise RunFolderError(damaged(path, name, "does not name its version")) from None
+    if version > FORMAT_VERSION:
+        raise RunFolderError(
+            f"{path / name} was written by a newer version of napari-latentdyn (format "
+            f"{shown(version)}, this one reads up to {FORMAT_VERSION}); update napari-latentdyn to "
+            "open it."
+        )
+
+
+def damaged(path: Path, name: str, what: str) -> str:
+    """Return the sentence for a run folder of which a file cannot be used."""
+    return (
+        f"the run folder {path} is damaged: {name} {what}; run again, or take the folder from a "
+        "backup."
+    )

@@ -1,0 +1,121 @@
+"""From two arrays to the result in one call, for notebooks and scripts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.observations.images.arrays import plain_array
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.training.fit import Progress, fit
+from napari_latentdyn.generators import drain
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.names import full_names
+
+__all__ = ["fit_pair"]
+
+
+def fit_pair(
+    first: ArrayLike,
+    last: ArrayLike,
+    *,
+    preset: str = "standard",
+    channel_axis: int | None = None,
+    channel_axis_last: int | None = None,
+    mask_first: ArrayLike | None = None,
+    mask_last: ArrayLike | None = None,
+    pixel_size: float | tuple[float, float] | None = None,
+    units: str | tuple[str, str] | None = None,
+    offset: tuple[float, float] = (0.0, 0.0),
+    progress: Callable[[Progress], None] | None = None,
+    should_stop: Callable[[], bool] | None = None,
+    **settings: Any,
+) -> Dynamics:
+    """Learn the dynamics between two images.
+
+    Parameters
+    ----------
+    first, last, channel_axis, channel_axis_last, mask_first, mask_last
+        The images, as `ImagePair.from_arrays` takes them.
+    preset : str
+        "quick", "standard", "accurate" or "paper".
+    pixel_size : float or (float, float), optional
+        Distance between neighbouring pixels, in both directions or down and to
+        the right, in `units`. Left out, the coordinates of an ``xarray.DataArray``
+        give both.
+    units : str or (str, str), optional
+        Unit of the pixel size, such as "meter".
+    offset : (float, float)
+        Where the first pixel lies (y, x), in `units`.
+    progress : callable, optional
+        Called with each `Progress`.
+    should_stop : callable, optional
+        Asked between two steps. Once it is true the training ends, and what was
+        learned is returned.
+    **settings
+        Settings that differ from the preset, by their dotted name, with two
+        underscores in place of the dot, or by the last part of it where only one
+        setting has it: ``**{"training.steps": 100}``, ``training__steps=100`` or
+        ``steps=100``. The time between the images is one of them, with its unit:
+        ``interval=24.0, interval_unit="hour"``.
+
+    Returns
+    -------
+    Dynamics
+        The result, which knows its scale and interval.
+
+    Raises
+    ------
+    SettingsError
+        If a setting has a name that there is not, or a value that it cannot have.
+    CalibrationError
+        If pixel size and units do not belong together.
+    PairError
+        If the images do not fit together or there is nothing to learn.
+    Stopped
+        If `should_stop` became true before anything was learned.
+    FitError
+        If the training fails.
+
+    Examples
+    --------
+    >>> from napari_latentdyn import fit_pair
+    >>> dynamics = fit_pair(first, last, preset="quick", stages=6)  # doctest: +SKIP
+    >>> dynamics.frames([0.5]).shape  # doctest: +SKIP
+    (1, 256, 256)
+    """
+    chosen = Settings.preset(preset).updated(full_names(settings))
+    if pixel_size is None and units is None:
+        known = plain_array(first, "first image")
+        if known.pixel_size is not None and known.unit is not None:
+            pixel_size, units = known.pixel_size, known.unit
+    calibration = Calibration.of(
+        pixel_size,
+        units,
+        offset,
+        interval=chosen.images.interval,
+        interval_unit=chosen.images.interval_unit,
+    )
+    pair = ImagePair.from_arrays(
+        first,
+        last,
+        chosen.images,
+        channel_axis=channel_axis,
+        channel_axis_last=channel_axis_last,
+        mask_first=mask_first,
+        mask_last=mask_last,
+    )
+    # Nobody looks at a preview here; the result keeps the settings as they were asked for.
+    fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
+    dynamics = drain(fitting, progress or _ignore)
+    dynamics.settings = chosen
+    dynamics.placement = calibration.to_placement()
+    return dynamics
+
+
+def _ignore(_: Progress) -> None:
+    pass

@@ -1,0 +1,129 @@
+"""The frame half way while training goes on, one window at a time; and which one is better."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.patches import Window, blend_weights, scan
+from napari_latentdyn.core.physics.sampling import inside
+from napari_latentdyn.core.rendering.fusion import UNSEEN
+from napari_latentdyn.core.rendering.renderer import Renderer
+from napari_latentdyn.core.training.agreement import Agreement
+from napari_latentdyn.errors import Stopped
+from napari_latentdyn.settings import Settings
+
+__all__ = ["Preview", "agreement_of"]
+
+
+class Preview:
+    """Keeps a picture of the frame half way and renews it bit by bit.
+
+    Each renewal computes one window and blends it in, so that neither a large
+    image nor a wish to stop has to wait for a whole picture. It starts as both
+    images, carried half way along the initial fields.
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images.
+    model : LatentDynamics
+        The model in training.
+    start : ndarray of float32, shape (n, 2, H, W)
+        Initial fields in pixels per stage.
+    """
+
+    #: Least time in seconds between two renewals.
+    INTERVAL = 1.0
+    #: Part of the time that renewals may take.
+    SHARE = 0.08
+
+    def __init__(self, pair: ImagePair, model: LatentDynamics, start: NDArray[np.float32]) -> None:
+        self._pair = pair
+        self._model = model
+        self._start = start
+        self._windows = Renderer(model, pair).windows
+        self._turn = 0
+        self._due = 0.0
+        self._picture: NDArray[np.floating[Any]] | None = None
+
+    def updated(self, should_stop: Callable[[], bool]) -> NDArray[np.float32] | None:
+        """Return the renewed picture, (H, W) or (C, H, W), or None when it is too early."""
+        begin = time.perf_counter()
+        if begin < self._due:
+            return None
+        try:
+            if self._picture is None:
+                self._picture = self._carried(should_stop)
+            self._renew(self._picture, should_stop)
+        except Stopped:
+            return None
+        end = time.perf_counter()
+        self._due = end + max(self.INTERVAL, (end - begin) / self.SHARE)
+        picture = self._picture.copy()
+        return picture if self._pair.multichannel else picture[0]
+
+    def _renew(self, picture: NDArray[np.floating[Any]], should_stop: Callable[[], bool]) -> None:
+        window = self._windows[self._turn % len(self._windows)]
+        renderer = Renderer(self._model, self._pair.crop(window), should_stop=should_stop)
+        fields = renderer.fields(self._start[(..., *window.slices)])
+        frame = renderer.frames(fields, [0.5])[0]
+        part = picture[(slice(None), *window.slices)]
+        part += blend_weights(window, self._pair.shape) * np.nan_to_num(frame - part)
+        self._turn += 1
+
+    @torch.no_grad()
+    def _carried(self, should_stop: Callable[[], bool]) -> NDArray[np.floating[Any]]:
+        """Return both images carried half way along the initial fields, (C, H, W)."""
+        total = np.zeros((self._pair.channels, *self._pair.shape), np.float32)
+        weight = np.zeros(self._pair.shape, np.float32)
+        for window in self._windows:
+            if should_stop():
+                raise Stopped("stopped while a preview was drawn.")
+            share = blend_weights(window, self._pair.shape)
+            total[(slice(None), *window.slices)] += share * self._carried_in(window)
+            weight[window.slices] += share
+        frames = self._pair.denormalise((total / weight)[None], [0.5])
+        carried: NDArray[np.floating[Any]] = frames[0]
+        return carried
+
+    def _carried_in(self, window: Window) -> NDArray[np.float32]:
+        area = self._pair.crop(window)
+        fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
+        first, last = (torch.from_numpy(image)[None] for image in area.normalised())
+        zero = tuple(torch.from_numpy(value)[None, :, None, None] for value in area.zeros)
+        carried, places = self._model.transport.half_way(
+            (first, last), fields, "bilinear", (zero[0], zero[1])
+        )
+        # What comes from beyond the border is taken from the other image.
+        shape = (window.height, window.width)
+        seen = [inside(where, shape).float() + UNSEEN for where in places]
+        mean = (carried[0] * seen[0] + carried[1] * seen[1]) / (seen[0] + seen[1])
+        return mean[0].numpy()
+
+
+def agreement_of(pair: ImagePair, fields: NDArray[np.float32], settings: Settings) -> float | None:
+    """Return how well both images agree half way along fields, as `Progress.agreement` tells.
+
+    Parameters
+    ----------
+    pair : ImagePair
+        The images.
+    fields : ndarray of float32, shape (n, 2, H, W)
+        Pixels per stage, of any number of stages.
+    settings : Settings
+        Those of the training with which the fields are compared.
+    """
+    windows = scan(pair.shape, settings.patches.size, settings.patches.stride)
+    with torch.random.fork_rng(devices=[]):
+        model = LatentDynamics(pair.channels, settings)
+    start = np.ascontiguousarray(fields, np.float32)
+    judge = Agreement(model, pair, windows, start, settings, torch.device("cpu"))
+    return judge.measured(model, 0)[0]

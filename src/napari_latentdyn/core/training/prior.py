@@ -1,0 +1,188 @@
+"""Where the networks start from: a prior learned beforehand, a saved run, or chance."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from torch import Tensor
+
+from napari_latentdyn.core.dynamics.restore import model_weights
+from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.patches import blend_weights, tiles
+from napari_latentdyn.core.runfolder import folder as runfolder
+from napari_latentdyn.errors import RunFolderError, SettingsError
+from napari_latentdyn.settings import ModelSettings, Settings
+
+__all__ = ["PRIOR_FILE", "check_start", "load_weights", "prior_card", "prior_velocity"]
+
+PRIOR_FILE = Path(__file__).parents[2] / "data" / "prior.safetensors"
+#: Settings of the model that the shapes of its weights depend on.
+_SHAPES = (
+    "latent_channels",
+    "encoder_width",
+    "encoder_kernel",
+    "contrast",
+    "unet_width",
+    "extractor_width",
+    "extractor_growth",
+    "correlation",
+    "fields_from",
+    "image_in_latent",
+    "timing",
+)
+#: Side in pixels of the windows in which the fields of a large image are extracted, so that they
+#: fit into the memory; what moves from one to the next is found in their overlap.
+_WINDOW, _OVERLAP = 1024, 0.25
+
+
+def check_start(settings: Settings) -> None:
+    """Check that the networks can start from where the settings say.
+
+    Raises
+    ------
+    SettingsError
+        If there is no such run, or its networks have another shape.
+    """
+    _weights(settings)
+
+
+def load_weights(model: LatentDynamics, settings: Settings) -> bool:
+    """Give networks the weights that they start from.
+
+    Parameters
+    ----------
+    model : LatentDynamics
+        With random weights.
+    settings : Settings
+        `training.start_from`.
+
+    Returns
+    -------
+    bool
+        Whether there were any; otherwise the random ones stay.
+
+    Raises
+    ------
+    SettingsError
+        As `check_start`.
+    """
+    weights = _weights(settings)
+    if weights is None:
+        return False
+    try:
+        model.load_state_dict(weights)
+    except RuntimeError:
+        raise SettingsError(_unfit(settings.training.start_from)) from None
+    return True
+
+
+def prior_card() -> dict[str, Any]:
+    """Return how the prior came about: plan, steps, seconds, commit, figures, curves."""
+    return dict(_read_prior()[1])
+
+
+@torch.no_grad()
+def prior_velocity(
+    model: LatentDynamics, pair: ImagePair, start: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Extract the velocity half way with the networks as they are.
+
+    Parameters
+    ----------
+    model : LatentDynamics
+        The networks, on the device where to compute.
+    pair : ImagePair
+        The images.
+    start : ndarray of float32, shape (2,)
+        Motion of the scene as a whole from which to start, in pixels.
+
+    Returns
+    -------
+    ndarray of float32, shape (2, H, W)
+        Pixels per interval.
+    """
+    device = next(model.parameters()).device
+    model.eval()
+    images = [torch.from_numpy(image)[None] for image in pair.normalised()]
+    total = np.zeros((2, *pair.shape), np.float32)
+    weight = np.zeros(pair.shape, np.float32)
+    stages = model.settings.model.stages
+    for window in tiles(pair.shape, _WINDOW, _OVERLAP):
+        first, last = (image[(..., *window.slices)].to(device) for image in images)
+        shape = (window.height, window.width)
+        drift = torch.from_numpy(start).to(device).view(1, 1, 2, 1, 1) / stages
+        steady = drift.expand(1, stages, 2, *shape)
+        found = model.extract(first, last, steady)
+        share = blend_weights(window, pair.shape)
+        total[(..., *window.slices)] += found[0].sum(dim=0).cpu().numpy() * share
+        weight[window.slices] += share
+    velocity: NDArray[np.float32] = total / weight
+    return velocity
+
+
+def _weights(settings: Settings) -> dict[str, Tensor] | None:
+    source = settings.training.start_from
+    if source == "scratch":
+        return None
+    if source == "prior":
+        weights, card = _read_prior()
+        _check_shapes(settings.model, card["settings"], source)
+        return weights
+    try:
+        run = runfolder.read_run(source)
+        tensors, _ = runfolder.read_model(source)
+    except RunFolderError as error:
+        raise SettingsError(
+            f"{str(error).rstrip('.')}; training.start_from takes prior, scratch, or the folder of "
+            "a run."
+        ) from None
+    _check_shapes(settings.model, run.settings.model.model_dump(), source)
+    return model_weights(tensors)
+
+
+def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str) -> None:
+    names = list(_SHAPES)
+    if model.timing == "free":
+        names.append("stages")
+    for name in names:
+        wanted, had = getattr(model, name), learned[name]
+        if wanted != had:
+            raise SettingsError(
+                f"model.{name} is {wanted}, but {_named(source)} was learned with {had}: set "
+                f"model.{name} to {had}, or training.start_from to scratch."
+            )
+
+
+def _named(source: str) -> str:
+    return "the prior" if source == "prior" else f"the run {source}"
+
+
+def _unfit(source: str) -> str:
+    return (
+        f"the networks of {_named(source)} do not fit those of the settings: it comes from another "
+        "version, or was learned on images with another number of channels; set "
+        "training.start_from to scratch."
+    )
+
+
+@lru_cache(maxsize=1)
+def _read_prior() -> tuple[dict[str, Tensor], dict[str, Any]]:
+    try:
+        with safe_open(PRIOR_FILE, framework="pt") as file:
+            weights = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118
+            card = json.loads(file.metadata()["prior"])
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        raise SettingsError(
+            "the weights of the pretrained network are missing or damaged; install "
+            "napari-latentdyn again, or set training.start_from to scratch."
+        ) from None
+    return weights, card

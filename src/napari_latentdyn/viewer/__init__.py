@@ -1,0 +1,1 @@
+"""What napari shows: layers, readers, writers, samples."""

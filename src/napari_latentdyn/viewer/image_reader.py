@@ -1,0 +1,111 @@
+"""Reader of image files for napari: with scale, units, missing pixels and times."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.observations.images import Selection, Stack, load
+from napari_latentdyn.core.observations.images.files import variables_of
+from napari_latentdyn.core.observations.units import parse_unit
+from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.viewer.layers import LayerTuple
+from napari_latentdyn.viewer.snapshot import with_nan
+
+__all__ = ["get_image_reader", "layer_of", "read_images"]
+
+_LABELS = {"T": "time", "Z": "z", "C": "channel", "P": "position", "I": "image"}
+_SUFFIXES = (".tif", ".tiff", ".nc", ".nc4", ".cdf")
+_CF_SUFFIXES = (".nc", ".nc4", ".cdf")
+
+
+def get_image_reader(path: str | Sequence[str]) -> Callable[..., list[LayerTuple]] | None:
+    """Return the function that reads image files, or None if one of them is none.
+
+    Parameters
+    ----------
+    path : str or sequence of str
+        TIFF, OME-TIFF, GeoTIFF or netCDF files; several become a layer each.
+    """
+    paths = [path] if isinstance(path, str) else list(path)
+    known = all(Path(one).suffix.lower() in _SUFFIXES and Path(one).is_file() for one in paths)
+    return read_images if paths and known else None
+
+
+def read_images(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
+    """Read the images of files, of netCDF all variables that are images.
+
+    Raises
+    ------
+    ImageFileError
+        If a file cannot be read.
+    """
+    layers = []
+    for one in [path] if isinstance(path, str) else path:
+        file = Path(one)
+        variables: Sequence[str | None] = [None]
+        if file.suffix.lower() in _CF_SUFFIXES:
+            variables = variables_of(file) or [None]
+        for variable in variables:
+            stack = load(Selection(file, variable=variable)).squeezed()
+            name = file.name.removesuffix(file.suffix).removesuffix(".ome")
+            layers.append(layer_of(stack, variable or name))
+    return layers
+
+
+def layer_of(stack: Stack, name: str) -> LayerTuple:
+    """Return a stack as an image layer.
+
+    Pixels that are missing are NaN, and in colours transparent. Channels that are
+    no colours lie along an axis in front of rows and columns.
+    """
+    axes = list(stack.axes)
+    data, rgb = stack.data, stack.rgb and "C" in axes
+    if "C" in axes:
+        axis = axes.index("C")
+        place = len(axes) - 1 if rgb else len(stack.leading)
+        data = np.moveaxis(data, axis, place)
+        axes.insert(place, axes.pop(axis))
+    missing = stack.missing
+    if missing is not None and missing.any():
+        data = _transparent(data, missing) if rgb else _without(data, missing, axes)
+    world = axes[:-1] if rgb else axes
+    scale, units = _world(stack, world)
+    meta: dict[str, Any] = {
+        "name": name,
+        "scale": scale,
+        "units": units,
+        "axis_labels": [_LABELS.get(axis, axis.lower()) for axis in world],
+        "rgb": rgb,
+    }
+    return data, meta, "image"
+
+
+def _without(data: NDArray[Any], missing: NDArray[np.bool_], axes: Sequence[str]) -> NDArray[Any]:
+    if "C" in axes:
+        missing = np.broadcast_to(np.expand_dims(missing, axes.index("C")), data.shape)
+    return with_nan(data, missing)
+
+
+def _transparent(data: NDArray[Any], missing: NDArray[np.bool_]) -> NDArray[Any]:
+    top = np.iinfo(data.dtype).max if data.dtype.kind in "iu" else 1
+    alpha = np.where(missing, 0, top).astype(data.dtype)
+    return np.concatenate([data, alpha[..., None]], axis=-1)
+
+
+def _world(stack: Stack, axes: Sequence[str]) -> tuple[list[float], list[str]]:
+    """Return the spacing along axes and its units."""
+    steps = {"Y": 1.0, "X": 1.0}
+    units = {"Y": "pixel", "X": "pixel"}
+    if stack.pixel_size is not None and stack.unit is not None:
+        steps |= dict(zip("YX", stack.pixel_size, strict=True))
+        units |= dict.fromkeys("YX", str(parse_unit(stack.unit) or "pixel"))
+    step = None if stack.times is None else even_step(stack.times)
+    unit = parse_unit(stack.time_unit) if stack.time_unit else None
+    if step and unit is not None and unit.is_compatible_with("second"):
+        steps["T"], units["T"] = step, str(unit)
+    return [steps.get(axis, 1.0) for axis in axes], [units.get(axis, "pixel") for axis in axes]

@@ -1,0 +1,104 @@
+"""Image layers as OME-TIFF."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.runfolder.folder import plain_json
+from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.files.ometiff import length_unit, time_unit, write_ome_tiff
+from napari_latentdyn.viewer.layers import METADATA_KEY
+from napari_latentdyn.viewer.transforms import plain_transform, world_matrix
+
+__all__ = ["full_resolution", "write_image_file"]
+
+
+def full_resolution(data: Any, meta: Mapping[str, Any]) -> NDArray[Any]:
+    """Return the pixels of a layer as one array in memory, of its full resolution."""
+    return np.asarray(data[0] if meta.get("multiscale") else data)
+
+
+def write_image_file(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
+    """Write the pixels of an image layer as OME-TIFF.
+
+    Axes, pixel sizes and times are said as OME says them; what OME has no word
+    for, such as a rotation, stands as JSON in the description.
+
+    Parameters
+    ----------
+    path : Path
+        File to write.
+    data : ndarray
+        Pixels; of an RGB layer the last axis holds the colours.
+    meta : mapping
+        Arguments of the layer.
+
+    Raises
+    ------
+    RunFolderError
+        If the layer has more axes than OME-TIFF.
+    OSError
+        If the file cannot be written.
+    """
+    rgb = bool(meta.get("rgb"))
+    ndim = data.ndim - int(rgb)
+    plain = plain_transform(meta, ndim)
+    axes = _axes(plain["axis_labels"], plain["units"], str(meta.get("name")))
+    info = dict((meta.get("metadata") or {}).get(METADATA_KEY) or {})
+    height, width = np.linalg.norm(world_matrix(meta, ndim)[:-1, :-1], axis=0)[-2:]
+    times, unit = _times(data.shape, axes, plain, info)
+    write_ome_tiff(
+        path,
+        data,
+        axes + ("S" if rgb else ""),
+        pixel_size=(float(height), float(width)),
+        pixel_unit=(plain["units"][-2], plain["units"][-1]),
+        times=times,
+        times_unit=unit,
+        name=str(meta.get("name") or "") or None,
+        description=json.dumps(plain_json({"napari": plain, METADATA_KEY: info})),
+    )
+
+
+def _axes(labels: list[str], units: list[str], name: str) -> str:
+    front = len(labels) - 2
+    if front > 3:
+        raise RunFolderError(
+            f"the layer '{name}' has {len(labels)} axes and OME-TIFF knows but five; save a part "
+            "of it."
+        )
+    letters: list[str | None] = []
+    for label, unit in zip(labels[:front], units[:front], strict=True):
+        guess = None
+        if time_unit(unit) is not None or label.lower() in ("t", "t_", "time"):
+            guess = "T"
+        elif label.lower() in ("c", "channel", "channels"):
+            guess = "C"
+        elif label.lower() in ("z", "depth") or length_unit(unit) not in (None, "pixel"):
+            guess = "Z"
+        letters.append(None if guess in letters else guess)
+    free = [letter for letter in "ZTC" if letter not in letters]
+    for axis in reversed(range(front)):
+        if letters[axis] is None:
+            letters[axis] = free.pop(0)
+    return "".join(letter or "" for letter in letters) + "YX"
+
+
+def _times(
+    shape: tuple[int, ...], axes: str, plain: Mapping[str, Any], info: Mapping[str, Any]
+) -> tuple[list[float] | None, str | None]:
+    if "T" not in axes:
+        return None, None
+    axis = axes.index("T")
+    interval = info.get("interval")
+    times = info.get("times")
+    if interval and times and len(times) == shape[axis] and not info.get("evenly_spaced", True):
+        return [time * interval["value"] for time in times], interval["unit"]
+    start, step = plain["translate"][axis], plain["scale"][axis]
+    return [start + step * frame for frame in range(shape[axis])], plain["units"][axis]

@@ -1,0 +1,125 @@
+"""Sample data: a real Sentinel-1 pair of sea ice, and generated scenes with known motion."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.dynamics.arrows import make_arrows
+from napari_latentdyn.viewer.layers import LayerTuple, contrast_limits
+from napari_latentdyn.viewer.scenes import (
+    Scene,
+    generate_new_cracks,
+    generate_rotation_cracks,
+    generate_translation_land,
+)
+
+__all__ = [
+    "INTERVAL_KEY",
+    "SEA_ICE_FILE",
+    "SEA_ICE_INTERVAL",
+    "SEA_ICE_PIXEL_SIZE",
+    "Scene",
+    "generate_new_cracks",
+    "generate_rotation_cracks",
+    "generate_translation_land",
+    "sea_ice_pair",
+]
+
+SEA_ICE_FILE = Path(__file__).parents[1] / "data" / "seaice_s1_pair.ome.tif"
+SEA_ICE_INTERVAL: dict[str, Any] = {"value": 23.0, "unit": "hour"}
+SEA_ICE_PIXEL_SIZE = 100.0
+# Layers say with this key of their metadata how much time passed between them.
+INTERVAL_KEY = "latentdyn_interval"
+
+
+def sea_ice_pair() -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the two Sentinel-1 images, each (Y, X), in decibels.
+
+    Contains modified Copernicus Sentinel data 2020. The pixels are 100 m wide,
+    and 23 hours lie between the images.
+    """
+    first, last = np.asarray(tifffile.imread(SEA_ICE_FILE), dtype=np.float32)
+    return first, last
+
+
+def open_sea_ice() -> list[LayerTuple]:
+    """Open the Sentinel-1 pair as two image layers."""
+    pair = sea_ice_pair()
+    limits = contrast_limits(np.stack(pair))
+    attribution = "Contains modified Copernicus Sentinel data 2020"
+    return [
+        (
+            image,
+            {
+                "name": name,
+                "colormap": "gray",
+                "contrast_limits": limits,
+                "scale": (SEA_ICE_PIXEL_SIZE, SEA_ICE_PIXEL_SIZE),
+                "units": ("meter", "meter"),
+                "axis_labels": ("y", "x"),
+                "metadata": {INTERVAL_KEY: dict(SEA_ICE_INTERVAL), "attribution": attribution},
+            },
+            "image",
+        )
+        for image, name in zip(
+            pair, ("sea ice 2020-03-01 08:32", "sea ice 2020-03-02 07:35"), strict=True
+        )
+    ]
+
+
+def open_translation_land() -> list[LayerTuple]:
+    """Open the scene of ice that drifts past land."""
+    return _scene_layers(generate_translation_land())
+
+
+def open_rotation_cracks() -> list[LayerTuple]:
+    """Open the scene of rotating ice with cracks."""
+    return _scene_layers(generate_rotation_cracks())
+
+
+def open_new_cracks() -> list[LayerTuple]:
+    """Open the scene of ice that breaks."""
+    return _scene_layers(generate_new_cracks())
+
+
+def _scene_layers(scene: Scene) -> list[LayerTuple]:
+    look: dict[str, Any] = {"colormap": "gray", "contrast_limits": (0.0, 1.0)}
+    over_time = {"axis_labels": ("t", "y", "x"), "visible": False}
+    arrows = make_arrows(scene.velocity)
+    return [
+        (
+            scene.frames,
+            {"name": f"{scene.name}: true frames", **look, **over_time},
+            "image",
+        ),
+        (
+            arrows.data,
+            {
+                "name": f"{scene.name}: true motion",
+                "features": arrows.features,
+                "edge_color": "speed",
+                "edge_colormap": "turbo",
+                "edge_width": arrows.width,
+                "length": arrows.length,
+                "vector_style": "arrow",
+                "metadata": {"velocity": scene.velocity, "known": scene.known},
+                **over_time,
+            },
+            "vectors",
+        ),
+        (
+            scene.first,
+            {"name": f"{scene.name}: first", **look, "axis_labels": ("y", "x")},
+            "image",
+        ),
+        (
+            scene.last,
+            {"name": f"{scene.name}: last", **look, "axis_labels": ("y", "x")},
+            "image",
+        ),
+    ]

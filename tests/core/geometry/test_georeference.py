@@ -1,0 +1,107 @@
+"""Layers that napari opened from GeoTIFFs keep their place on the Earth."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.layers import Image
+from napari.layers._source import layer_source
+
+from napari_latentdyn.core.geometry.georeference import geo_of_layer, same_place
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layers import snapshot
+
+rasterio = pytest.importorskip("rasterio")
+TRANSFORM = (40.0, 0.0, 5e5, 0.0, -20.0, -1.2e6)
+
+
+def geotiff(path: Path, bands: int = 1) -> Path:
+    shape = {"height": 12, "width": 18, "count": bands, "dtype": "uint8", "interleave": "band"}
+    place = {"crs": "EPSG:3413", "transform": rasterio.Affine(*TRANSFORM)}
+    with rasterio.open(path, "w", driver="GTiff", **shape, **place) as file:
+        file.write(np.full((bands, 12, 18), 7, np.uint8))
+    return path
+
+
+def opened(path: Path) -> Image:
+    """A layer as napari makes it of a file."""
+    with layer_source(path=str(path)):
+        return Image(tifffile.imread(path))
+
+
+@pytest.mark.parametrize("bands", [1, 5])
+def test_of_a_file_that_was_opened(tmp_path, bands):
+    layer = opened(geotiff(tmp_path / "a.tif", bands))
+    geo = geo_of_layer(layer)
+    assert geo is not None
+    assert geo["transform"] == list(TRANSFORM)
+    assert rasterio.crs.CRS.from_wkt(geo["crs_wkt"]).to_epsg() == 3413
+    assert geo["units"] == "metre"
+    assert snapshot(layer).geo == geo
+
+
+def test_of_what_is_no_longer_the_file(tmp_path):
+    layer = opened(geotiff(tmp_path / "a.tif"))
+    layer.data = layer.data[2:]
+    assert geo_of_layer(layer) is None
+    gone = opened(geotiff(tmp_path / "b.tif"))
+    (tmp_path / "b.tif").unlink()
+    assert geo_of_layer(gone) is None
+
+
+def test_of_layers_without_a_place(tmp_path):
+    assert geo_of_layer(Image(np.zeros((3, 4)))) is None
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4), np.uint8))
+    assert geo_of_layer(opened(tmp_path / "a.tif")) is None
+
+
+def test_files_of_different_places_are_told_apart(tmp_path):
+    geo = geo_of_layer(opened(geotiff(tmp_path / "a.tif")))
+    assert geo is not None
+    moved = geo | {"transform": [40.0, 0.0, 5e5 + 1.0, 0.0, -20.0, -1.2e6]}
+    assert same_place(geo, dict(geo))
+    assert not same_place(geo, moved)
+    assert not same_place(geo, geo | {"crs_wkt": "another"})
+
+
+@pytest.mark.parametrize(
+    ("placement", "size", "units"),
+    [
+        (Placement(), (20.0, 40.0), ("meter", "meter")),
+        (Placement(scale=(3.0, 3.0), units=("km", "km")), (3.0, 3.0), ("km", "km")),
+    ],
+)
+def test_velocities_have_units_of_the_file_unless_the_layer_has_its_own(
+    tmp_path, placement, size, units
+):
+    geo = geo_of_layer(opened(geotiff(tmp_path / "a.tif")))
+    subject = Subject(
+        "run",
+        "scene",
+        np.zeros((2, 2, 12, 18), np.float32),
+        np.linspace(0, 1, 3),
+        Settings(),
+        {"inputs": {"first": {"geo": geo}}, "interval": {"value": 6.0, "unit": "hour"}},
+        placement,
+    )
+    found = subject.calibration
+    assert found.pixel_size == size
+    assert found.units == units
+    assert (found.interval, found.interval_unit) == (6.0, "hour")
+
+
+def test_nodata_of_a_file_that_napari_opened(tmp_path):
+    data = np.arange(12 * 18, dtype=np.int16).reshape(1, 12, 18)
+    shape = {"height": 12, "width": 18, "count": 1, "dtype": "int16", "nodata": 7}
+    place = {"crs": "EPSG:3413", "transform": rasterio.Affine(*TRANSFORM)}
+    with rasterio.open(tmp_path / "a.tif", "w", driver="GTiff", **shape, **place) as file:
+        file.write(data)
+    taken = snapshot(opened(tmp_path / "a.tif"))
+    np.testing.assert_array_equal(taken.missing, data[0] == 7)
+    assert np.isnan(taken.known).sum() == 1
+    assert snapshot(opened(geotiff(tmp_path / "b.tif"))).missing is None

@@ -1,0 +1,134 @@
+"""Layers that show what is derived from fields, against fields that are known."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.explore import layers as making
+from napari_latentdyn.viewer.explore import tracers
+from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
+from napari_latentdyn.viewer.explore.subject import Subject
+
+STAGES, SIZE, TURN = 8, 65, 0.4
+
+
+def rotation(frames: int = STAGES + 1, **changes: Any) -> Subject:
+    """A rotation by `TURN` radians about the middle, clockwise on the screen, in 24 hours."""
+    rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    field = np.stack([columns, -rows]) * TURN / STAGES
+    velocity = np.repeat(field[None], STAGES, axis=0).astype(np.float32)
+    report = {"interval": {"value": 24.0, "unit": "hour"}}
+    place = Placement(scale=(100.0, 100.0), translate=(5.0, 7.0), units=("meter", "meter"))
+    times = np.linspace(0, 1, frames)
+    given = {"velocity": velocity, "placement": place, "report": report, **changes}
+    return Subject("run", "ice", times=times, settings=Settings(), **given)
+
+
+def test_the_vorticity_of_a_rotation_is_twice_its_rate_per_hour() -> None:
+    subject = rotation()
+    found = making.deformation_of(subject)
+    data, meta, kind = making.map_layer(subject, found, MapOptions(kind="vorticity"))
+    assert kind == "image"
+    np.testing.assert_allclose(data, 2 * TURN / 24, rtol=0.01)
+    assert meta["name"] == "ice vorticity (1/hour)"
+    assert meta["scale"] == (3.0, 100.0, 100.0)
+    assert meta["translate"] == (0.0, 5.0, 7.0)
+    assert meta["units"] == ("hour", "meter", "meter")
+    low, high = meta["contrast_limits"]
+    assert low == -high
+    still, meta, _ = making.map_layer(subject, found, MapOptions(kind="divergence"))
+    assert np.abs(still).max() < 0.01 * TURN / 24
+
+
+def test_maps_of_finer_frames_have_one_plane_for_each() -> None:
+    subject = rotation(frames=33)
+    found = making.deformation_of(subject)
+    data, meta, _ = making.map_layer(subject, found, MapOptions(kind="speed"))
+    assert len(data) == 33
+    assert meta["scale"][0] == pytest.approx(24 / 32)
+    assert meta["name"] == "ice speed (meter/hour)"
+    edge = data[0, SIZE // 2, -1]
+    assert edge == pytest.approx((SIZE - 1) / 2 * 100 * TURN / 24, rel=1e-4)
+
+
+def test_strain_axes_lie_along_the_stretching() -> None:
+    rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
+    field = np.stack([-rows, columns])[None] * 0.01
+    subject = rotation(velocity=np.repeat(field, STAGES, axis=0).astype(np.float32))
+    data, meta, kind = making.axes_layer(subject, making.deformation_of(subject))
+    assert kind == "vectors"
+    rate = meta["features"]["rate"]
+    across = np.abs(data[:, 1, 2]) > np.abs(data[:, 1, 1])
+    assert (rate[across] > 0).all()
+    assert (rate[~across] < 0).all()
+    middles = data[:, 0, 1:] + data[:, 1, 1:] / 2
+    np.testing.assert_allclose(middles, np.rint(middles), atol=1e-4)
+    assert not data[:, 1, 0].any()
+
+
+def test_tracers_turn_with_the_rotation_from_whenever_they_are_placed() -> None:
+    subject = rotation(frames=17)
+    middle = (SIZE - 1) / 2
+    (layer, lost) = tracers.tracer_layer(subject, [[middle, middle + 20]], 0.5)
+    assert layer is not None
+    assert lost == 0
+    data, meta, kind = layer
+    assert kind == "tracks"
+    assert data.shape == (17, 4)
+    angle = TURN * (data[:, 1] / 16 - 0.5)
+    np.testing.assert_allclose(data[:, 2] - middle, 20 * np.sin(angle), atol=0.02)
+    np.testing.assert_allclose(data[:, 3] - middle, 20 * np.cos(angle), atol=0.02)
+    assert meta["features"]["distance"][-1] == pytest.approx(20 * TURN * 100, rel=1e-2)
+    assert meta["scale"] == (1.5, 100.0, 100.0)
+
+
+def test_tracers_outside_of_the_image_have_no_way() -> None:
+    assert tracers.tracer_layer(rotation(), [[-10.0, 5.0]]) == (None, 1)
+
+
+def test_streamlines_of_a_rotation_keep_their_distance_from_the_middle() -> None:
+    data, meta, kind = making.streamline_layer(rotation(), StreamlineOptions(shown=True))
+    assert kind == "vectors"
+    starts = data[:, 0, 1:] - (SIZE - 1) / 2
+    ends = starts + data[:, 1, 1:]
+    # Close to the middle the pieces are long beside their circle.
+    outside = np.hypot(*starts.T) > 4
+    radius, after = np.hypot(*starts[outside].T), np.hypot(*ends[outside].T)
+    np.testing.assert_allclose(radius, after, atol=0.6)
+    assert abs(np.mean(after - radius)) < 0.02
+    assert set(np.unique(data[:, 0, 0])) == set(range(STAGES))
+    np.testing.assert_allclose(
+        meta["features"]["speed"], np.hypot(*starts.T) * TURN / STAGES, atol=0.06
+    )
+
+
+def test_arrows_tell_their_direction() -> None:
+    field = np.zeros((STAGES, 2, SIZE, SIZE), np.float32)
+    field[:, 0] = -2.0
+    subject = rotation(velocity=field)
+    _, meta, _ = making.arrows(subject, ArrowOptions(colour="direction", length=3.0))
+    np.testing.assert_allclose(meta["features"]["direction"], 90.0)
+    assert meta["edge_color"] == "direction"
+    assert meta["length"] == 3.0
+    assert meta["edge_contrast_limits"] == (-180.0, 180.0)
+
+
+@pytest.mark.parametrize("shape", [(64, 64), (20, 300), (1, 50)])
+def test_grids_of_points_lie_within_the_image(shape: tuple[int, int]) -> None:
+    points = tracers.grid_points(shape)
+    assert len(points)
+    assert (points >= 0).all()
+    assert (points <= np.array(shape) - 1).all()
+    assert len(tracers.grid_points(shape, 10_000)) == 1
+
+
+def test_the_time_of_the_slider_is_a_fraction_of_the_interval() -> None:
+    subject = rotation()
+    assert subject.time_at((12.0, 0.0, 0.0)) == pytest.approx(0.5)
+    assert subject.time_at((99.0, 0.0, 0.0)) == 1.0
+    assert subject.time_at((3.0, 4.0)) == 0.0

@@ -1,0 +1,171 @@
+"""Export formats in napari's save dialogs, read back with other tools."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+import pytest
+import rasterio
+import xarray as xr
+import zarr
+from napari.components import ViewerModel
+from napari.layers import Layer
+from tests.core.helpers import finished
+
+from napari_latentdyn import ImagePair, fit
+from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.export import Source, export
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.exports import source_of, write_zarr
+from napari_latentdyn.viewer.layers import METADATA_KEY, Placement
+
+PLACE = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "meter"))
+
+
+def viewer_with(tuples: list[Any]) -> ViewerModel:
+    viewer = ViewerModel()
+    for data, meta, kind in tuples:
+        viewer.add_layer(Layer.create(data, meta, kind))
+    return viewer
+
+
+def save(viewer: ViewerModel, path: Any, layers: list[Any]) -> list[str]:
+    viewer.layers.selection = set(layers)
+    return [str(p) for p in viewer.layers.save(str(path), selected=True)]
+
+
+def test_zarr(plugin, layers, run, tmp_path):
+    viewer = viewer_with(layers(placement=PLACE))
+    written = save(viewer, tmp_path / "a.zarr", [viewer.layers[0]])
+    assert written == [str(tmp_path / "a.zarr")]
+    group = zarr.open_group(written[0], mode="r")
+    np.testing.assert_array_equal(group["0"][:], run["frames"])
+    image = group.attrs["multiscales"][0]
+    assert [axis.get("unit") for axis in image["axes"]] == ["hour", "meter", "meter"]
+    scale, shift = image["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"] == pytest.approx([2.0, 10.0, 20.0])
+    assert shift["translation"] == pytest.approx([0.0, 3.0, 4.0])
+
+
+def test_netcdf_of_an_image_and_its_arrows(plugin, layers, run, tmp_path):
+    viewer = viewer_with(layers(placement=PLACE))
+    image, arrows = viewer.layers[:2]
+    written = save(viewer, tmp_path / "a.nc", [image, arrows])
+    with xr.open_dataset(written[0]) as data:
+        np.testing.assert_array_equal(data.frames, run["frames"])
+        np.testing.assert_allclose(data.time, [0, 2, 4, 6])
+        assert data.time.attrs["units"] == "h"
+        np.testing.assert_allclose(data.y[:2], [3, 13])
+        assert data.arrow_y.size == len(arrows.data)
+        np.testing.assert_allclose(data.arrow_x, 4 + 20 * arrows.data[:, 0, 2])
+        dy = full_vectors(arrows.data, arrows.features)[:, 1, 1]
+        assert not np.allclose(dy, arrows.data[:, 1, 1]), "arrows are drawn within the image"
+        np.testing.assert_allclose(data.arrow_dy, 10 * dy, rtol=1e-6)
+        assert data.arrow_x.attrs["units"] == "m"
+        np.testing.assert_allclose(data.arrow_speed, arrows.features["speed"])
+    # An image alone does as well.
+    written = save(viewer, tmp_path / "b.nc", [image])
+    with xr.open_dataset(written[0]) as data:
+        assert "arrow_x" not in data
+
+
+def test_movies(plugin, layers, tmp_path):
+    viewer = viewer_with(layers())
+    viewer.layers[0].colormap = "viridis"
+    written = save(viewer, tmp_path / "a.mp4", [viewer.layers[0]])
+    with av.open(written[0]) as file:
+        assert file.streams.video[0].codec_context.name == "h264"
+        frames = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
+    assert len(frames) == 4
+    # It has the colours of the layer.
+    assert np.ptp(frames[0].astype(int), axis=-1).mean() > 30
+
+
+def test_vectors_as_arrays(plugin, layers, tmp_path):
+    viewer = viewer_with(layers(placement=PLACE))
+    arrows = viewer.layers[1]
+    written = save(viewer, tmp_path / "a.npz", [arrows])
+    with np.load(written[0], allow_pickle=False) as file:
+        whole = full_vectors(arrows.data, arrows.features)
+        np.testing.assert_array_equal(file["vectors"], whole)
+        assert list(file["axes"]) == ["t", "y", "x"]
+        assert list(file["units"]) == ["hour", "meter", "meter"]
+        np.testing.assert_allclose(file["matrix"] @ [0, 1, 1, 1], [0, 13, 24, 1])
+        np.testing.assert_allclose(file["feature_speed"], arrows.features["speed"])
+
+
+def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
+    """It is a run of layers: the script finds its images in the run folder."""
+    from napari.utils.io import execute_python_code
+
+    settings = Settings.preset("paper").updated(
+        {
+            "training.steps": 2,
+            "model.stages": 2,
+            "model.unet_width": 2,
+            "model.encoder_width": 2,
+            "model.latent_channels": 2,
+            "patches.size": (32, 32),
+            "patches.stride": (32, 32),
+        }
+    )
+    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0), settings.images)
+    _, dynamics = finished(fit(pair, settings))
+    folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_dict())
+    path = export(Source.from_run(folder), tmp_path / "drift.py")
+    assert "Settings.preset('paper')" in path.read_text()
+    viewer = make_napari_viewer()
+    execute_python_code(path.read_text(), path)
+    assert [layer.name for layer in viewer.layers] == ["drift frames", "drift motion"]
+    np.testing.assert_array_equal(viewer.layers[0].data, dynamics.frames())
+    np.testing.assert_allclose(viewer.layers[0].scale[1:], (10, 20))
+
+
+@pytest.mark.parametrize(
+    ("shape", "rgb", "frames"),
+    [
+        ((12, 16), False, (1, 12, 16)),
+        ((5, 12, 16), False, (5, 12, 16)),
+        ((2, 5, 12, 16), False, (5, 2, 12, 16)),
+        ((12, 16, 3), True, (1, 3, 12, 16)),
+        ((5, 12, 16, 3), True, (5, 3, 12, 16)),
+    ],
+)
+def test_layers_of_any_origin(shape, rgb, frames):
+    data = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    layer = Layer.create(data, {"rgb": rgb, "name": "own"}, "image")
+    source = source_of(*layer.as_layer_data_tuple()[:2])
+    assert source.frames.shape == frames
+    assert source.frames.dtype == np.uint8
+    assert source.rgb == rgb
+    assert source.time_unit is None
+
+
+def test_times_of_other_layers():
+    meta = {"scale": (0.5, 1, 1), "translate": (2, 0, 0), "units": ("second", "um", "um")}
+    layer = Layer.create(np.zeros((3, 8, 8)), meta, "image")
+    source = source_of(*layer.as_layer_data_tuple()[:2])
+    np.testing.assert_allclose(source.moments, [2, 2.5, 3])
+    assert source.time_unit == "s"
+    assert source.length_units == ("µm", "µm")
+
+
+def test_a_layer_with_too_many_axes(tmp_path):
+    layer = Layer.create(np.zeros((2, 2, 2, 8, 8)), {"name": "deep"}, "image")
+    with pytest.raises(RunFolderError, match="'deep' has 5 axes"):
+        write_zarr(str(tmp_path / "a"), *layer.as_layer_data_tuple()[:2])
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_reference_system_stays_with_the_layer(layers, run):
+    wkt = rasterio.crs.CRS.from_epsg(3413).to_wkt()
+    geo = {"crs_wkt": wkt, "transform": [100, 0, 0, 0, -100, 0], "units": "metre"}
+    inputs = {"first": {"name": "a", "shape": [12, 16], "geo": geo}}
+    data, meta, _ = layers(report={**run["report"], "inputs": inputs})[0]
+    assert METADATA_KEY in meta["metadata"]
+    assert source_of(data, meta).geo is not None
+    # A part of it lies elsewhere.
+    assert source_of(data[:, 2:], meta).geo is None
