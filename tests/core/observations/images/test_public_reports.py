@@ -11,7 +11,7 @@ from napari_latentdyn.core.observations.images import read_image
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.errors import ImageFileError, PairError
 
-CASES = Path(__file__).parents[4] / "shared" / "cases" / "in"
+CASES = Path(__file__).parents[5] / "shared" / "cases" / "in"
 pytestmark = pytest.mark.skipif(
     not CASES.is_dir(), reason="the inputs after public reports are not beside the project"
 )
