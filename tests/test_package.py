@@ -51,7 +51,10 @@ def test_import_is_fast_and_light():
     assert runs[0][1] == "[]"
 
 
-@pytest.mark.parametrize("module", ["settings", "layers", "samples", "core.runfolder", "cli"])
+@pytest.mark.parametrize(
+    "module",
+    ["equations", "settings", "viewer.layers", "viewer.samples", "core.runfolder.folder", "cli"],
+)
 def test_what_needs_no_torch_imports_none(module):
     code = f"import sys, napari_latentdyn.{module}; print('torch' in sys.modules)"
     assert python("-c", code).strip() == "False"

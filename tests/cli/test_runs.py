@@ -14,7 +14,7 @@ import pytest
 import tifffile
 import torch
 
-from napari_latentdyn.core.matching.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.runfolder.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.core.runfolder.folder import read_run
 
 ASKED = ("--set", "output.confidence=true")

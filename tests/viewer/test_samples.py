@@ -222,4 +222,4 @@ def test_every_command_of_the_manifest_can_be_imported(plugin: npe2.PluginManage
 
 
 def test_manifest_at_the_root_is_that_of_the_package(root: Path) -> None:
-    assert (root / "napari.yaml").resolve() == Path(samples.__file__).parent / "napari.yaml"
+    assert (root / "napari.yaml").resolve() == Path(samples.__file__).parents[1] / "napari.yaml"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.matching.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.runfolder.evidence import agreement_sentence, motion_sentence
 from napari_latentdyn.errors import RunFolderError, Stopped
 from napari_latentdyn.generators import drain
 

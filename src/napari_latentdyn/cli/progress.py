@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from napari_latentdyn.core.matching.evidence import agreement_note
+from napari_latentdyn.core.runfolder.evidence import agreement_note
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.training.fit import Progress

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_latentdyn.core.matching.evidence import motion_sentence
+from napari_latentdyn.core.runfolder.evidence import motion_sentence
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer import cache as shelf

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.matching.evidence import agreement_note
+from napari_latentdyn.core.runfolder.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.wording import duration, sentence
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from napari_latentdyn.core.matching.evidence import agreement_sentence
+from napari_latentdyn.core.runfolder.evidence import agreement_sentence
 from napari_latentdyn.widgets.wording import arrow_summary, preview_summary, summary
 
 if TYPE_CHECKING:

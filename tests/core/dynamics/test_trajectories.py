@@ -116,8 +116,8 @@ def test_tracers_go_where_frames_carry_what_is_seen():
     points = np.stack(np.mgrid[16:80:8, 16:80:8], axis=-1).reshape(-1, 2).astype(float)
     paths = trajectories(fields, points, [1.0], 0.25)[:, 0]
     there = torch.from_numpy(points.T.reshape(1, 2, 1, -1)).float()
-    paths = Characteristics()
-    on = paths.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
+    characteristics = Characteristics()
+    on = characteristics.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
     assert distance(paths, points).max() > 5
     assert distance(paths, on.numpy().reshape(2, -1).T).max() < 0.1
 

@@ -17,12 +17,12 @@ from napari_latentdyn.core.dynamics.derived import Derived
 from napari_latentdyn.core.dynamics.restore import restore
 from napari_latentdyn.core.dynamics.trajectories import checked_times
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.evidence import MotionEvidence
 from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder import folder as runfolder
+from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.errors import OutOfMemoryError
 from napari_latentdyn.settings import Settings
 

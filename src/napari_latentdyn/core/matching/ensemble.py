@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_latentdyn.core.matching.evidence import MotionEvidence
+from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
 __all__ = ["Ensemble", "centre", "held_out_weights"]
 

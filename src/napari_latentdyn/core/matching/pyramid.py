@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
-from napari_latentdyn.core.matching.evidence import MotionEvidence
 from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.level import Level
@@ -22,6 +21,7 @@ from napari_latentdyn.core.matching.solver import FULL, SHORT, Effort, refine
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
 from napari_latentdyn.core.physics.operators import resize, smooth
 from napari_latentdyn.core.physics.sampling import sample
+from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.generators import mapped
 
 __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]

@@ -13,12 +13,12 @@ from tests.core.helpers import finished, moved, small_settings, turning
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.evidence import (
+from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.runfolder.evidence import (
     MotionEvidence,
     agreement_sentence,
     motion_sentence,
 )
-from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.settings import Settings
