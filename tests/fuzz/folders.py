@@ -46,7 +46,7 @@ def make_folders(folder: Path) -> None:
             "patches.size": (16, 16),
             "patches.stride": (16, 16),
             "model.stages": 2,
-            "model.initial_fields": "flow",
+            "model.initial_fields": "extracted",
             "model.latent_channels": 1,
             "model.encoder_width": 1,
             "model.unet_width": 1,

@@ -139,6 +139,17 @@ def test_files_that_cannot_be_read_are_said(tmp_path: Path) -> None:
         Settings.from_json(broken)
 
 
+@pytest.mark.parametrize("former", ["drift", "flow"])
+def test_former_values_are_read_with_one_line(
+    former: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    settings = Settings.parse({"model": {"initial_fields": former}})
+    assert settings.model.initial_fields == "matched"
+    assert [record.getMessage() for record in caplog.records] == [
+        f"model.initial_fields: '{former}' was read as 'matched'."
+    ]
+
+
 @pytest.mark.parametrize(("former", "present"), [("first", "advection"), ("both", "source")])
 def test_former_names_are_read_with_one_line(
     former: str, present: str, tmp_path: Path, caplog: pytest.LogCaptureFixture

@@ -208,13 +208,11 @@ class ModelSettings(FrozenModel):
         "way, are correlated for the extraction; 0 does without. Used with fields from both.",
         json_schema_extra={"advanced": True},
     )
-    initial_fields: Literal["zero", "drift", "flow", "extracted", "matched"] = Field(
+    initial_fields: Literal["zero", "extracted", "matched"] = Field(
         "matched",
         title="Initial fields",
-        description="Motion from which training starts: none (zero), the common drift of the two "
-        "images by phase correlation (drift), that drift and a TV-L1 optical flow made into one "
-        "steady field (flow), the proposal of a pretrained network (extracted), or the "
-        "velocity half way that carries both images onto each other "
+        description="Motion from which training starts: none (zero), the proposal of a pretrained "
+        "network (extracted), or the velocity half way that carries both images onto each other "
         "along the characteristics of the chosen motion (matched).",
         json_schema_extra={"advanced": True},
     )
@@ -245,6 +243,11 @@ class ModelSettings(FrozenModel):
         "that one counts where images change in other ways than by motion.",
         json_schema_extra={"advanced": True},
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_values(cls, data: Any) -> Any:
+        return with_present_names("model", data)
 
 
 class PhysicsSettings(FrozenModel):

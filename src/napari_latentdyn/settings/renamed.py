@@ -9,6 +9,7 @@ __all__ = ["with_present_names"]
 
 #: By group and former name: the present name, and the present value of each former one.
 _RENAMED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
+    "model": {"initial_fields": ("initial_fields", {"drift": "matched", "flow": "matched"})},
     "physics": {"ends": ("equation", {"first": "advection", "both": "source"})},
 }
 
@@ -29,12 +30,16 @@ def with_present_names(group: str, data: Any) -> Any:
         return data
     for former, (name, values) in _RENAMED.get(group, {}).items():
         given = data.get(former)
-        if former not in data or name in data or not isinstance(given, str) or given not in values:
+        taken = name != former and name in data
+        if taken or not isinstance(given, str) or given not in values:
             continue
         data = {key: value for key, value in data.items() if key != former}
         data[name] = values[given]
-        _log.warning(
-            "%s.%s is now %s.%s; '%s' was read as '%s'.",
-            *(group, former, group, name, given, values[given]),
-        )
+        if name == former:
+            _log.warning("%s.%s: '%s' was read as '%s'.", group, name, given, values[given])
+        else:
+            _log.warning(
+                "%s.%s is now %s.%s; '%s' was read as '%s'.",
+                *(group, former, group, name, given, values[given]),
+            )
     return data

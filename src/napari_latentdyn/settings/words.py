@@ -21,8 +21,6 @@ WORDS: dict[str, dict[str, str]] = {
     "model.timing": {"even": "same at every stage", "free": "free at every stage"},
     "model.initial_fields": {
         "zero": "no motion",
-        "drift": "common drift",
-        "flow": "optical flow",
         "extracted": "pretrained network",
         "matched": "matched to the images",
     },

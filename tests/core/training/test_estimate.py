@@ -85,13 +85,13 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
         return 6.25 * least
 
     # Training takes its time for each step, matching for each member and pixel.
-    drawing = seconds(model__initial_fields="flow", training__steps=0)
-    whole = {"model__initial_fields": "flow", "training__stop_early": False}
+    drawing = seconds(model__initial_fields="extracted", training__steps=0)
+    whole = {"model__initial_fields": "extracted", "training__stop_early": False}
     training = seconds(**whole) - drawing
     twice = seconds(**whole, training__steps=2 * chosen.training.steps) - drawing
     assert twice == pytest.approx(2 * training)
     alone = {"physics__transport": "stages"}  # Members add nothing to the drawing.
-    drawing = seconds(model__initial_fields="flow", **alone)
+    drawing = seconds(model__initial_fields="extracted", **alone)
     matching = [seconds(model__members=members, **alone) - drawing for members in (1, 2, 4)]
     assert matching[0] > 0
     assert matching[2] == pytest.approx(2 * matching[1], rel=1e-4)
@@ -218,7 +218,7 @@ def test_the_guess_is_of_the_right_order() -> None:
     pair = ImagePair.from_arrays(at(0), at(1))
     chosen = Settings.preset("standard").updated(
         {
-            "model.initial_fields": "drift",  # The guess is of the training alone.
+            "model.initial_fields": "zero",  # The guess is of the training alone.
             "training.steps": 4,
             "training.threads": 1,
             "output.preview": False,

@@ -25,8 +25,9 @@ def test_progress_tells_each_step_and_every_term(
 ) -> None:
     monkeypatch.setattr(fit_module, "_SHOW_EVERY", 0.0)
     seen, dynamics = finished(fit(drifting, small_settings()))
-    assert [p.phase for p in seen] == ["prepare"] * 5 + ["train"] * 4 + ["render"]
-    assert (seen[4].step, seen[4].total) == (400, 400), "the end of a phase is told, too"
+    prepared = [p for p in seen if p.phase == "prepare"]
+    assert [p.phase for p in seen[len(prepared) :]] == ["train"] * 4 + ["render"]
+    assert prepared[-1].step == prepared[-1].total, "the end of a phase is told, too"
     training = [p for p in seen if p.phase == "train"]
     assert [p.step for p in training] == [1, 2, 3, 4]
     assert all(p.total == 4 for p in training)
@@ -84,10 +85,9 @@ def test_paper_finds_a_drift_from_nothing() -> None:
     assert np.abs(inner.mean(axis=(1, 2)) - [3.0, -2.0]).max() < 0.7
 
 
-@pytest.mark.parametrize("how", ["flow", "matched"])
-def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair, how: str) -> None:
+def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair) -> None:
     at = moved((5.0, -3.0))
-    settings = small_settings(training__steps=30, model__initial_fields=how, model__members=2)
+    settings = small_settings(training__steps=30, model__initial_fields="matched", model__members=2)
     _, dynamics = finished(fit(drifting, settings))
     field = dynamics.fields.sum(axis=0)
     assert np.abs(field.mean(axis=(1, 2)) - [5.0, -3.0]).max() < 0.3

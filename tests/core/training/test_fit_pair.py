@@ -95,7 +95,7 @@ def test_wrong_images_and_scales_are_refused_before_anything_is_learned():
 def test_progress_is_told_and_a_stop_is_heard():
     seen: list[Progress] = []
     dynamics = small(
-        progress=seen.append, initial_fields="flow", steps=3, size=(32, 32), stride=(16, 16)
+        progress=seen.append, initial_fields="zero", steps=3, size=(32, 32), stride=(16, 16)
     )
     assert [p.step for p in seen if p.phase == "train"] == [1, 2, 3]
     assert dynamics.settings.output.preview

@@ -19,7 +19,6 @@ from napari_latentdyn.core.training.initial import (
     common_drift,
     initial_velocities,
     start_fields,
-    steady_field,
 )
 from napari_latentdyn.settings import Settings
 
@@ -61,57 +60,13 @@ def test_one_bright_body_over_still_ground_is_no_common_drift() -> None:
     assert common_drift(*(np.float32(at(t) - 100) for t in (0, 1))).round().tolist() == [0, 12]
 
 
-@pytest.mark.parametrize("how", ["zero", "drift", "flow"])
-def test_each_way_goes_as_far_as_it_says(how: str) -> None:
+def test_zero_stays_zero() -> None:
     at = moved((9.0, -6.0), (96, 112))
-    said, velocities = found(ImagePair.from_arrays(at(0), at(1)), how)
+    said, velocities = found(ImagePair.from_arrays(at(0), at(1)), "zero")
     assert velocities.shape == (1, 2, 96, 112)
     assert velocities.dtype == np.float32
-    field = velocities[0]
-    if how == "zero":
-        assert not field.any()
-        assert said == []
-        return
-    assert np.abs(field.mean(axis=(1, 2)) - [9.0, -6.0]).max() < 0.4
-    if how == "drift":
-        assert not np.ptp(field, axis=(1, 2)).any()
-    assert [done for done, _, _ in said] == list(range(len(said)))
-
-
-def test_flow_sees_what_a_drift_cannot() -> None:
-    at = moved((6.0, 0.0), (128, 128))
-    first, last = at(0), at(1)
-    last[:, :64] = first[:, :64]
-    _, (field,) = found(ImagePair.from_arrays(first, last), "flow")
-    assert np.abs(field[0, 16:-16, 8:48]).mean() < 0.7
-    assert np.abs(field[0, 16:-16, 80:-8] - 6.0).mean() < 0.7
-
-
-def test_large_images_are_reduced_and_lengths_scaled_back() -> None:
-    at = moved((8.0, -20.0), (200, 420))
-    _, (field,) = found(ImagePair.from_arrays(at(0), at(1)), "flow")
-    assert field.shape == (2, 200, 420)
-    assert np.abs(np.median(field, axis=(1, 2)) - [8.0, -20.0]).max() < 0.6
-
-
-def test_a_steady_field_integrates_to_the_displacement() -> None:
-    side, angle = 64, 0.4
-    grid = pixel_grid(side, side)
-    rows, columns = (grid - (side - 1) / 2).unbind(dim=1)
-
-    def displacement(by: float) -> np.ndarray[Any, Any]:
-        cos, sin = np.cos(by) - 1, np.sin(by)
-        return torch.stack([cos * rows - sin * columns, sin * rows + cos * columns], 1)[0].numpy()
-
-    velocity = steady_field(displacement(angle), displacement(-angle))
-    truth = angle * torch.stack([-columns, rows], dim=1)[0].numpy()
-    inner = np.s_[:, 12:-12, 12:-12]
-    assert np.abs(velocity - truth)[inner].max() < 0.1
-    straight = (displacement(angle) - displacement(-angle)) / 2
-    assert np.abs(velocity - truth)[inner].max() < 0.5 * np.abs(straight - truth)[inner].max()
-    stages = torch.from_numpy(velocity)[None, None].expand(-1, 8, -1, -1, -1) / 8
-    reached = Characteristics().trace_on(stages, grid, 0.0) - grid
-    assert np.abs(reached[0].numpy() - displacement(angle))[inner].max() < 0.1
+    assert not velocities.any()
+    assert said == []
 
 
 def test_matching_gives_a_velocity_for_each_member() -> None:

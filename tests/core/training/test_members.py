@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core.helpers import finished, moved, small_settings, spin, turning
 
-from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.model import LatentDynamics
@@ -228,26 +227,6 @@ def test_dynamics_without_a_checkpoint_come_back_bit_for_bit(
     for what in ("frames", "confidence", "latents"):
         there, here = (getattr(d, what)([0.2, 0.5]) for d in (made, again))
         np.testing.assert_array_equal(there, here)
-
-
-@pytest.mark.parametrize("several", [True, False])
-def test_a_checkpoint_of_an_older_version_is_read(learned: Dynamics, several: bool) -> None:
-    """Members had no weights, and before that there was one steady field."""
-    assert learned.checkpoint is not None
-    arrays = learned.checkpoint.to_arrays()
-    start = arrays.pop("velocities")
-    del arrays["weights"], arrays["centre"], arrays["checkpoint.step"]
-    arrays["start"] = start if several else start[0]
-    assert Checkpoint.is_in(arrays)
-    again = Checkpoint.from_arrays(arrays, step=4, history=[], seconds=1.0)
-    kept = start if several else start[:1]
-    np.testing.assert_array_equal(again.start.velocities, kept)
-    np.testing.assert_allclose(again.start.weights, 1 / len(kept))
-    assert again.start.still == 0
-    _, on = finished(
-        fit(learned.pair, learned.settings.updated({"training.steps": 5}), resume=again)
-    )
-    assert on.report["steps"] == 5
 
 
 def test_what_stands_still_shows_nothing_that_no_image_shows() -> None:

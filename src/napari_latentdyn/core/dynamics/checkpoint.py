@@ -19,8 +19,6 @@ __all__ = ["Checkpoint"]
 
 _MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
 _BRIGHTNESS = "checkpoint.brightness"
-#: Only checkpoints had it, until version 0.2.
-_FORMERLY = "start"
 #: What Adam keeps of each parameter.
 _COUNTER = "step"
 _STATE = frozenset({_COUNTER, "exp_avg", "exp_avg_sq"})
@@ -124,7 +122,7 @@ class Checkpoint:
     @staticmethod
     def is_in(arrays: Mapping[str, Any]) -> bool:
         """Return whether arrays hold a checkpoint, and not a model alone."""
-        return _STEP in arrays or _FORMERLY in arrays
+        return _STEP in arrays
 
     @classmethod
     def from_arrays(

@@ -17,8 +17,6 @@ from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 __all__ = ["Ensemble", "centre", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
-#: Until version 0.2 all members counted alike.
-_FORMERLY = "start"
 #: An error of prediction that is larger than the least one by this part costs a member all but
 #: 1/e of its weight.
 _WORSE = 0.55
@@ -82,9 +80,6 @@ class Ensemble:
         KeyError
             If there is none among the arrays.
         """
-        if _FORMERLY in arrays:
-            velocities = np.asarray(arrays[_FORMERLY], np.float32)
-            return cls.equal(velocities[None] if velocities.ndim == 3 else velocities)
         velocities = np.asarray(arrays[_VELOCITIES], np.float32)
         weights = np.asarray(arrays[_WEIGHTS], np.float32)
         middle = np.asarray(arrays[_CENTRE], np.float32)

@@ -28,7 +28,7 @@ def patience(settings: Settings) -> int | None:
     training, model = settings.training, settings.model
     if not (training.stop_early and model.image_in_latent):
         return None
-    solved = model.initial_fields in ("flow", "matched", "extracted")
+    solved = model.initial_fields in ("matched", "extracted")
     return max(_PATIENCE if solved else _PATIENCE_FROM_NOTHING, training.steps // 4)
 
 
