@@ -13,12 +13,68 @@ from napari_latentdyn.settings import iter_fields
 from napari_latentdyn.settings.words import WORDS
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 
-#: Phrases that users misread, with the plain ones in DESIGN's list of wordings.
+#: Phrases that users misread.
 UNPLAIN = re.compile(
     r"\banew\b|\bunasked\b|is none\b|are none\b|no number any more|says nothing to"
     r"|is there already|is at work|what was learned|learned beforehand|as if they did not"
     r"|everywhere along|ends this|follows at once|knows neither|compared as if|, the one shown"
 )
+
+
+#: Metaphors that names of the code had; there is a standard term for each.
+METAPHORS = re.compile(
+    r"(?i)(?:^|_)(?:advice|ease|felt|findings|gathered|leash|mailbox|relay|shelf|waited|wording)s?(?:_|$)"
+)
+
+
+def names(path: Path) -> set[str]:
+    """Return the names that a module defines, and its own."""
+    defined = {path.stem}
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ClassDef):
+            defined.add(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", node.name))
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            defined.add(node.name)
+        elif isinstance(node, ast.arg):
+            defined.add(node.arg)
+        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            defined.add(node.id)
+    return defined
+
+
+def test_names_are_terms_of_the_field(root: Path) -> None:
+    source = root / "src" / "napari_latentdyn"
+    found = [
+        f"{path.relative_to(source)}: {name}"
+        for path in sorted(source.rglob("*.py"))
+        for name in sorted(names(path))
+        if METAPHORS.search(name)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_no_private_name_of_another_package_is_read(root: Path) -> None:
+    """An underscore before a name says that it may change with any release."""
+    source = root / "src" / "napari_latentdyn"
+    found = []
+    for path in sorted(source.rglob("*.py")):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        own = {
+            node.attr
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store)
+        } | names(path)
+        found += [
+            f"{path.relative_to(source)}:{node.lineno}: {node.attr}"
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Attribute)
+            and re.match(r"_[^_]", node.attr)
+            and not (isinstance(node.value, ast.Name) and node.value.id in ("self", "cls"))
+            and node.attr not in own
+            # A method of named tuples, which are public in spite of its underscore.
+            and node.attr != "_replace"
+        ]
+    assert not found, "\n".join(found)
 
 
 def texts(path: Path) -> list[tuple[int, str]]:

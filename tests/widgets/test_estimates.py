@@ -11,7 +11,7 @@ from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import FakeFit, control, press, put, run
 
 from napari_latentdyn.core.training.fit import Progress
-from napari_latentdyn.widgets.wording import time_span
+from napari_latentdyn.widgets.texts import time_span
 
 _UNITS = {"s": 1, "min": 60, "h": 3600}
 

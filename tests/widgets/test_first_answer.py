@@ -36,7 +36,7 @@ from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.core.training.prior import check_start
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 START = "training.start_from"
 A_RUN = "a saved run…"

@@ -15,7 +15,7 @@ from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.widgets.form import SettingsForm
-from napari_latentdyn.widgets.wording import common_name, preset_of, time_span, with_preset
+from napari_latentdyn.widgets.texts import common_name, preset_of, time_span, with_preset
 
 positive = st.floats(1e-12, 1.0)
 # Numbers below 1e-300 have more digits than a box of Qt keeps.

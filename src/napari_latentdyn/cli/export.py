@@ -14,7 +14,8 @@ from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.errors import ExportError, Stopped
-from napari_latentdyn.export.registry import FORMATS, Format, find_format
+from napari_latentdyn.export.format import Format
+from napari_latentdyn.export.registry import FORMATS, find_format
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import check_free
 from napari_latentdyn.files.paths import check_writable, output_path

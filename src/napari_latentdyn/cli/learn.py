@@ -51,7 +51,8 @@ class Interrupt:
         if self.code != TERMINATED:
             self._asked = self._told = False
 
-    def _on_signal(self, number: int, *_: Any) -> None:
+    def on_signal(self, number: int, *_: Any) -> None:
+        """Take note of a signal; the second one interrupts."""
         self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
         if self._asked:
             raise KeyboardInterrupt(self.code)
@@ -63,7 +64,7 @@ def interruptible(line: ProgressLine) -> Iterator[Interrupt]:
     """Let the first Ctrl-C or SIGTERM ask for a stop, and the second one interrupt."""
     interrupt = Interrupt(line)
     before = {
-        number: signal.signal(number, interrupt._on_signal)  # noqa: SLF001
+        number: signal.signal(number, interrupt.on_signal)
         for number in (signal.SIGINT, signal.SIGTERM)
     }
     try:

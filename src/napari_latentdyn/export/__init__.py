@@ -13,7 +13,8 @@ Examples
 
 from __future__ import annotations
 
-from napari_latentdyn.export.registry import FORMATS, Format, Option, export, find_format
+from napari_latentdyn.export.format import Format, Option
+from napari_latentdyn.export.registry import FORMATS, export, find_format
 from napari_latentdyn.export.source import Source
 
 __all__ = ["FORMATS", "Format", "Option", "Source", "export", "find_format"]

@@ -10,14 +10,14 @@ if TYPE_CHECKING:
 
 __all__ = ["put", "take"]
 
-_shelf: WeakValueDictionary[str, Dynamics] = WeakValueDictionary()
+_cache: WeakValueDictionary[str, Dynamics] = WeakValueDictionary()
 
 
 def put(run_id: str, dynamics: Dynamics) -> None:
     """Make a result known under its run; one that was known before is forgotten."""
-    _shelf[run_id] = dynamics
+    _cache[run_id] = dynamics
 
 
 def take(run_id: str) -> Dynamics | None:
     """Return the result of a run, or None if nobody keeps it any more."""
-    return _shelf.get(run_id)
+    return _cache.get(run_id)

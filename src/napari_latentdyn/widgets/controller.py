@@ -12,11 +12,11 @@ from qtpy.QtCore import QObject, QTimer
 from napari_latentdyn.core.runfolder.evidence import motion_sentence
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.viewer import cache as shelf
-from napari_latentdyn.widgets.advice import Advice
+from napari_latentdyn.viewer import cache
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.display import ProgressDisplay
+from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
 from napari_latentdyn.widgets.external_stop import ExternalStop
 from napari_latentdyn.widgets.form_memory import FormMemory
 from napari_latentdyn.widgets.job import Failure, Job, Outcome
@@ -93,7 +93,7 @@ class LearnController(QObject):
             self,
         )
         self._runner.quitting.connect(self._external_stop.on_quitting)
-        self._advice = Advice(view)
+        self._estimate = EstimatePresenter(view)
         self._choices = LayerChoices(
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
@@ -104,7 +104,7 @@ class LearnController(QObject):
             self._choices,
             self._notes,
             self._jobs,
-            self._advice,
+            self._estimate,
             self._messages,
             lambda: self.state.running,
         )
@@ -137,7 +137,7 @@ class LearnController(QObject):
         self._on_theme()
         self._choices.connect()
         self._reopened.connect()
-        self._advice.start()
+        self._estimate.start()
 
     def close(self, *, viewer_closes: bool = False) -> None:
         """Stop everything, wait for the worker, and let go of viewer and memory.
@@ -156,7 +156,7 @@ class LearnController(QObject):
         self._results.clear()
         if not viewer_closes:
             self._settle(State.IDLE)
-        self._advice.stop()
+        self._estimate.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
         self._reopened.disconnect()
@@ -270,8 +270,8 @@ class LearnController(QObject):
         result = Result(job, outcome)
         self._results.take(result)
         # For other widgets; as long as this one keeps it.
-        shelf.put(job.run_id, result.dynamics)
-        self._advice.learn_pace(job, outcome)
+        cache.put(job.run_id, result.dynamics)
+        self._estimate.learn_pace(job, outcome)
         self._live.end()
         self._show_layers(job, outcome, result, list(result.layers))
 
@@ -296,9 +296,9 @@ class LearnController(QObject):
             self._messages.report(outcome.problem)
             return
         # What the user of a preview waited for is the frames.
-        waited = time.monotonic() - self._began
+        seconds = time.monotonic() - self._began
         text = outcome_text(
-            job, outcome, result, waited=waited, trained=self._view.continues
+            job, outcome, result, seconds=seconds, trained=self._view.continues
         ) + arrow_text(self._viewer, job.run_id)
         self._messages.say(text, motion_sentence(result.dynamics.report))
 
@@ -335,7 +335,7 @@ class LearnController(QObject):
         if not self.state.running and chosen != self._chosen:
             self._chosen = chosen
             self._messages.forget(*names)
-        self._advice.prefill_interval(self._choices.layers)
+        self._estimate.prefill_interval(self._choices.layers)
         self._on_settings_changed()
 
     def _on_settings_changed(self) -> None:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.runfolder.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
-from napari_latentdyn.widgets.wording import duration, sentence
+from napari_latentdyn.widgets.texts import duration, sentence
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.training.fit import Progress
@@ -21,7 +21,7 @@ __all__ = ["ProgressDisplay"]
 
 
 class ProgressDisplay:
-    """Brings what a worker left in its mailbox to the view."""
+    """Brings what a worker left in its queue to the view."""
 
     def __init__(self, view: LearnView, preview: Preview) -> None:
         self._view = view

@@ -13,7 +13,7 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import frame_axes, frame_text
 from napari_latentdyn.viewer.snapshot import is_rgb
 from napari_latentdyn.widgets.pair_notes import describe_layer
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from napari_latentdyn.viewer.layers import LayerTuple, Snapshot
     from napari_latentdyn.widgets.results import Result
 
-__all__ = ["Failure", "Job", "Mailbox", "Outcome", "Rendered"]
+__all__ = ["Failure", "Job", "Outcome", "ProgressQueue", "Rendered"]
 
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
 
 
-class Mailbox:
+class ProgressQueue:
     """Progress on its way from the worker to the window, which empties it when it has time.
 
     However fast the steps are, they cost the window nothing until then.
@@ -104,7 +104,7 @@ class Job:
     choice: Any = None
     oddities: list[str] = field(default_factory=list)
     fit: Callable[..., Any] | None = None
-    mailbox: Mailbox = field(default_factory=Mailbox)
+    queue: ProgressQueue = field(default_factory=ProgressQueue)
     stop: threading.Event = field(default_factory=threading.Event)
     abort: threading.Event = field(default_factory=threading.Event)
     started: threading.Event = field(default_factory=threading.Event)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_latentdyn.widgets.learn_view import LearnView, Severity
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 __all__ = ["Messages"]
 

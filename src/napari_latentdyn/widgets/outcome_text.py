@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.runfolder.evidence import agreement_sentence
-from napari_latentdyn.widgets.wording import arrow_summary, preview_summary, summary
+from napari_latentdyn.widgets.texts import arrow_summary, preview_summary, summary
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -17,7 +17,7 @@ __all__ = ["arrow_text", "outcome_text"]
 
 
 def outcome_text(
-    job: Job, outcome: Outcome, result: Result, *, waited: float, trained: bool
+    job: Job, outcome: Outcome, result: Result, *, seconds: float, trained: bool
 ) -> str:
     """Return how a run ended, and what to do next.
 
@@ -25,13 +25,13 @@ def outcome_text(
     ----------
     job, outcome, result
         The run.
-    waited : float
+    seconds : float
         Seconds from the press of the button to the frames.
     trained : bool
         Whether the images were trained before.
     """
     if job.is_preview:
-        return preview_summary(waited, trained=trained)
+        return preview_summary(seconds, trained=trained)
     report = result.dynamics.report
     return summary(
         result.steps,

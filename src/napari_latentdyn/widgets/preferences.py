@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import with_preset
+from napari_latentdyn.widgets.texts import with_preset
 
 __all__ = ["Preferences", "initial_settings", "preferences"]
 

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.learn_view import CUSTOM
-from napari_latentdyn.widgets.wording import preset_of, sentence, with_preset
+from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 
 if TYPE_CHECKING:
-    from napari_latentdyn.widgets.advice import Advice
     from napari_latentdyn.widgets.choices import LayerChoices
+    from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
     from napari_latentdyn.widgets.jobs import Jobs
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
@@ -34,7 +34,7 @@ class Readiness:
         What is said of the pair of images.
     jobs : Jobs
         Tells what a training would continue.
-    advice : Advice
+    estimate : EstimatePresenter
         The estimate of time and memory.
     messages : Messages
         Where a problem is said.
@@ -48,7 +48,7 @@ class Readiness:
         choices: LayerChoices,
         notes: PairNotes,
         jobs: Jobs,
-        advice: Advice,
+        estimate: EstimatePresenter,
         messages: Messages,
         running: Callable[[], bool],
     ) -> None:
@@ -56,7 +56,7 @@ class Readiness:
         self._choices = choices
         self._notes = notes
         self._jobs = jobs
-        self._advice = advice
+        self._estimate = estimate
         self._messages = messages
         self._running = running
 
@@ -84,7 +84,7 @@ class Readiness:
         ready = None if problem else settings
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
         earlier = None if ready is None else self._jobs.to_continue(ready)
-        self._advice.update(layers, ready, None if earlier is None else earlier.steps)
+        self._estimate.update(layers, ready, None if earlier is None else earlier.steps)
         if self._running():
             return
         self._view.show_choice(

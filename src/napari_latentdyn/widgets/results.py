@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.wording import learning_key, run_title, scene_name
+from napari_latentdyn.widgets.texts import learning_key, run_title, scene_name
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics

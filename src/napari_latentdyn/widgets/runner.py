@@ -15,12 +15,12 @@ __all__ = ["Runner"]
 
 
 class Runner(QObject):
-    """Starts a job, empties its mailbox ten times a second, tells of its end.
+    """Starts a job, empties its queue ten times a second, tells of its end.
 
     Attributes
     ----------
     polled : Signal
-        ``(events, preview, rendering)`` as `Mailbox.take` returns them.
+        ``(events, preview, rendering)`` as `ProgressQueue.take` returns them.
     ended : Signal
         ``(job, outcome)``; the outcome is None if the worker was stopped by
         someone else and returned nothing.
@@ -63,7 +63,7 @@ class Runner(QObject):
 
     def _poll(self) -> None:
         if self.job is not None:
-            self.polled.emit(*self.job.mailbox.take())
+            self.polled.emit(*self.job.queue.take())
 
     def _on_returned(self, outcome: Any) -> None:
         if self.job is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.viewer.layers import mark_saved
 from napari_latentdyn.widgets.closing import Stake
-from napari_latentdyn.widgets.wording import run_title
+from napari_latentdyn.widgets.texts import run_title
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

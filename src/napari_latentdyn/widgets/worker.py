@@ -16,7 +16,7 @@ from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.widgets.job import Failure, Job, Outcome, Rendered
-from napari_latentdyn.widgets.wording import scene_name, titles
+from napari_latentdyn.widgets.texts import scene_name, titles
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
@@ -82,13 +82,13 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
         from napari_latentdyn.core.training.preview import agreement_of
 
         known = agreement_of(pair, np.asarray(job.shown.dynamics.fields), job.settings)
-        job.mailbox.least = max(0.0, (known or 0.0) - _AS_GOOD)
+        job.queue.least = max(0.0, (known or 0.0) - _AS_GOOD)
     yield
     from napari_latentdyn.core.training.fit import fit
 
     generator = (job.fit or fit)(pair, job.settings, should_stop=job.stop.is_set, resume=resume)
     try:
-        dynamics = yield from mapped(generator, job.mailbox.post, pause=_YIELD_SECONDS)
+        dynamics = yield from mapped(generator, job.queue.post, pause=_YIELD_SECONDS)
     except Stopped:
         if job.is_preview:
             return Failure(_NO_PREVIEW, cancelled=True)
@@ -122,9 +122,7 @@ def _render(dynamics: Dynamics, job: Job) -> Rendered | None:
 
     began = time.perf_counter()
     times = np.asarray(dynamics.times(), dtype=float)
-    frames = dynamics.frames(
-        times, should_stop=job.abort.is_set, on_frame=job.mailbox.post_rendering
-    )
+    frames = dynamics.frames(times, should_stop=job.abort.is_set, on_frame=job.queue.post_rendering)
     latents = None
     if job.settings.output.latents:
         latents = dynamics.latents(times, should_stop=job.abort.is_set)

@@ -23,7 +23,7 @@ from napari_latentdyn.core.baselines import (
     find_method,
     list_methods,
 )
-from napari_latentdyn.core.baselines.pieces import waited
+from napari_latentdyn.core.baselines.progress import run_interruptible
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import MissingLibraryError, SettingsError, Stopped
@@ -189,11 +189,11 @@ def test_times_outside_of_the_interval_are_refused(times: list[float], pair: Ima
 
 def test_work_that_fails_or_is_left_alone() -> None:
     with pytest.raises(ZeroDivisionError):
-        waited(lambda: 1 // 0, lambda: False)
+        run_interruptible(lambda: 1 // 0, lambda: False)
     gate = threading.Event()
     asked = iter([False, False, True])
     with pytest.raises(Stopped):
-        waited(gate.wait, lambda: next(asked))
+        run_interruptible(gate.wait, lambda: next(asked))
     gate.set()
 
 

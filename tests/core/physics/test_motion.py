@@ -157,8 +157,8 @@ def test_a_smooth_rotation_feels_the_pull_to_its_centre(angle: float) -> None:
     inner = (..., slice(8, -8), slice(8, -8))
     expected = -(angle**2) * (pixel_grid(SIDE, SIDE) - CENTRE)
     for motion in ("steady", "local"):
-        felt = acceleration(rotation(angle), motion)  # type: ignore[arg-type]
-        torch.testing.assert_close(felt[inner], expected[inner], atol=1e-4, rtol=1e-3)
+        found = acceleration(rotation(angle), motion)  # type: ignore[arg-type]
+        torch.testing.assert_close(found[inner], expected[inner], atol=1e-4, rtol=1e-3)
 
 
 @settings(max_examples=12, deadline=None)

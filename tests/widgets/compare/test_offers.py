@@ -14,7 +14,7 @@ from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
 from tests.widgets.explore.helpers import drift
 from tests.widgets.helpers import PLUGIN, choose, control
 
-from napari_latentdyn.viewer import cache as shelf
+from napari_latentdyn.viewer import cache
 from napari_latentdyn.viewer.samples import INTERVAL_KEY
 
 
@@ -149,7 +149,7 @@ def test_a_result_of_this_window_is_offered_and_compared(
     viewer, panel = of_drift
     assert not any(text.startswith("Result") for text in offered(panel))
     dynamics = drift()
-    shelf.put("a run", dynamics)
+    cache.put("a run", dynamics)
     frames = dynamics.frames()
     mark = {"run_id": "a run", "role": "frames", "times": np.linspace(0, 1, len(frames)).tolist()}
     viewer.add_image(frames, name="ice frames", metadata={"latentdyn": mark})

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.pieces import draw, tell
+from napari_latentdyn.core.baselines.progress import draw, tell
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.errors import Stopped
 

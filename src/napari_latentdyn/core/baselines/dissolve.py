@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.pieces import draw
+from napari_latentdyn.core.baselines.progress import draw
 from napari_latentdyn.core.observations.pair import ImagePair
 
 __all__ = ["cross_dissolve"]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
 from napari_latentdyn.core.baselines.mass import Masses, masses_of
-from napari_latentdyn.core.baselines.pieces import draw
+from napari_latentdyn.core.baselines.progress import draw
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.errors import FitError
 

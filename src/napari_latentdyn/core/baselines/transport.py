@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
 from napari_latentdyn.core.baselines.mass import Masses, masses_of
-from napari_latentdyn.core.baselines.pieces import draw, tell, waited
+from napari_latentdyn.core.baselines.progress import draw, run_interruptible, tell
 from napari_latentdyn.core.observations.pair import ImagePair
 
 __all__ = ["exact_transport"]
@@ -52,7 +52,7 @@ def exact_transport(
         tell(on_progress, c, pair.channels, "Finding the transport plan")
         masses = masses_of(pair, c)
         plans.append(
-            None if masses is None else waited(lambda m=masses: _planned(m), should_stop)  # type: ignore[misc]
+            None if masses is None else run_interruptible(lambda m=masses: _planned(m), should_stop)  # type: ignore[misc]
         )
 
     def made(time: float) -> Array:
@@ -164,10 +164,10 @@ class _Cells:
         weights = np.clip(1 - np.abs(place[pixels] - np.arange(count)[:, None]), 0, 1)
         return cls(centres, pixels, np.where(known, weights, 0.0))
 
-    def gathered(self, mass: Array) -> Array:
+    def summed(self, mass: Array) -> Array:
         """Sum the mass along the last axis of an array into the cells."""
-        gathered: Array = (mass[..., self.pixels] * self.weights).sum(axis=-1)
-        return gathered
+        summed: Array = (mass[..., self.pixels] * self.weights).sum(axis=-1)
+        return summed
 
 
 def _planned(masses: Masses) -> _Plan:
@@ -178,7 +178,7 @@ def _planned(masses: Masses) -> _Plan:
     for side in range(1, max(height, width) + 1):
         cells = _Cells.of(height, side), _Cells.of(width, side)
         first, last = (
-            cells[0].gathered(cells[1].gathered(mass).T).T for mass in (masses.first, masses.last)
+            cells[0].summed(cells[1].summed(mass).T).T for mass in (masses.first, masses.last)
         )
         if max(np.count_nonzero(first), np.count_nonzero(last)) <= _MOST_CELLS:
             break

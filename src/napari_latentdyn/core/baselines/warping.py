@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.pieces import draw, tell, waited
+from napari_latentdyn.core.baselines.progress import draw, run_interruptible, tell
 from napari_latentdyn.core.observations.pair import ImagePair
 
 __all__ = ["Flow", "FlowEstimator", "TwoSidedWarp", "along_flow"]
@@ -55,13 +55,13 @@ def along_flow(
     """
     first, last = (image.mean(axis=0) for image in pair.normalised())
     tell(on_progress, 0, 2, "Flow from the first image to the last")
-    there = waited(lambda: estimator(first, last), should_stop)
+    there = run_interruptible(lambda: estimator(first, last), should_stop)
     tell(on_progress, 1, 2, "Flow from the last image to the first")
-    back = waited(lambda: estimator(last, first), should_stop)
-    warp = waited(lambda: TwoSidedWarp(pair.first, pair.last, there, back), should_stop)
+    back = run_interruptible(lambda: estimator(last, first), should_stop)
+    warp = run_interruptible(lambda: TwoSidedWarp(pair.first, pair.last, there, back), should_stop)
     frames = draw(pair, times, warp.frame, should_stop, on_progress)
     middles = (np.arange(_STAGES) + 0.5) / _STAGES
-    fields = [waited(lambda t=t: warp.velocity(t), should_stop) for t in middles]  # type: ignore[misc]
+    fields = [run_interruptible(lambda t=t: warp.velocity(t), should_stop) for t in middles]  # type: ignore[misc]
     return Interpolation(frames, (np.stack(fields) / _STAGES).astype(np.float32))
 
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import importlib.metadata
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.derived import Derived
+from napari_latentdyn.core.dynamics.reporting import describe_inputs, interval_of
 from napari_latentdyn.core.dynamics.restore import restore
 from napari_latentdyn.core.dynamics.trajectories import checked_times
 from napari_latentdyn.core.matching.ensemble import Ensemble
@@ -22,13 +20,10 @@ from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder import folder as runfolder
-from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.errors import OutOfMemoryError
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Dynamics", "frame_times", "make_report"]
-
-_HISTORY = 500
+__all__ = ["Dynamics", "frame_times"]
 
 
 class Dynamics(Derived):
@@ -234,11 +229,11 @@ class Dynamics(Derived):
             confidence = self.confidence(chosen)
         report = {
             **self.report,
-            "inputs": _describe_inputs(self.pair, inputs or self.report.get("inputs") or {}),
+            "inputs": describe_inputs(self.pair, inputs or self.report.get("inputs") or {}),
             "times": chosen.tolist(),
             "frames_complete": frames_complete,
             "placement": self.placement if placement is None else placement,
-            "interval": _interval(self.settings),
+            "interval": interval_of(self.settings),
         }
         tensors: dict[str, NDArray[Any]]
         if self.checkpoint is not None:
@@ -292,63 +287,3 @@ def frame_times(settings: Settings) -> NDArray[np.float64]:
         return np.unique(np.array([0.0, *output.times, 1.0]))
     between = settings.model.stages - 1 if output.frames is None else output.frames
     return np.linspace(0.0, 1.0, between + 2)
-
-
-def make_report(
-    settings: Settings,
-    *,
-    device: str,
-    steps: int,
-    seconds: float,
-    history: Sequence[dict[str, float]],
-    batch_size: int,
-    agreement: tuple[float | None, float | None] = (None, None),
-    converged: bool = False,
-    evidence: MotionEvidence | None = None,
-) -> dict[str, Any]:
-    """Describe a fit: what was done, on what, how long, and what training was worth."""
-    every = max(1, len(history) // _HISTORY)
-    return {
-        "version": importlib.metadata.version("napari-latentdyn"),
-        "torch": torch.__version__,
-        "seed": settings.training.seed,
-        "device": device,
-        "batch_size": batch_size,
-        "steps": steps,
-        "steps_planned": settings.training.steps,
-        "seconds": round(seconds, 3),
-        "losses": {
-            "first": dict(history[0]) if history else {},
-            "last": dict(history[-1]) if history else {},
-        },
-        "agreement": {
-            "before": agreement[0],
-            "after": agreement[1],
-            "hidden": settings.training.stop_early,
-        },
-        "loss_history": [dict(entry) for entry in history[::every]],
-        "motion_evidence": None if evidence is None else evidence.to_report(),
-        "converged": converged,
-        "stopped_early": steps < settings.training.steps and not converged,
-        "metrics": {},
-    }
-
-
-def _interval(settings: Settings) -> dict[str, Any] | None:
-    images = settings.images
-    if images.interval is None:
-        return None
-    return {"value": images.interval, "unit": images.interval_unit}
-
-
-def _describe_inputs(pair: ImagePair, named: dict[str, Any]) -> dict[str, Any]:
-    return {
-        end: {
-            "name": "",
-            "sha256": hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest(),
-            "shape": list(image.shape if pair.multichannel else image.shape[1:]),
-            "dtype": "float32",
-            **named.get(end, {}),
-        }
-        for end, image in (("first", pair.first), ("last", pair.last))
-    }

@@ -7,7 +7,7 @@ from collections.abc import Generator
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.matching.grid import gathered
+from napari_latentdyn.core.matching.multigrid import restrict_sums
 from napari_latentdyn.core.matching.small import SMALL, solve_small
 from napari_latentdyn.core.physics.operators import second_differences, second_differences_adjoint
 
@@ -64,8 +64,12 @@ class Problem:
         if velocity.shape[-2:] != weight.shape[-2:]:
             # The same energy on the other grid: four pixels' data in one, and second differences
             # over twice the distance.
-            self.rr, self.cc, self.rc = gathered(self.rr), gathered(self.cc), gathered(self.rc)
-            pull = gathered(pull)
+            self.rr, self.cc, self.rc = (
+                restrict_sums(self.rr),
+                restrict_sums(self.cc),
+                restrict_sums(self.rc),
+            )
+            pull = restrict_sums(pull)
             kink *= 4
         bends = second_differences(velocity + change)
         self.bend_weights = [

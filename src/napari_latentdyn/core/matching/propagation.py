@@ -32,14 +32,14 @@ _WORST = 0.15
 _BETTER, _MARGIN = 0.9, 0.002
 
 
-def propagate(level: Level, velocity: Tensor, felt: Tensor) -> Tensor:
+def propagate(level: Level, velocity: Tensor, change: Tensor) -> Tensor:
     """Offer every place the velocities around it and keep the best.
 
     Parameters
     ----------
     level : Level
         The images.
-    velocity, felt : Tensor, shape (1, 2, H, W)
+    velocity, change : Tensor, shape (1, 2, H, W)
         Velocity half way and acceleration.
 
     Returns
@@ -50,7 +50,7 @@ def propagate(level: Level, velocity: Tensor, felt: Tensor) -> Tensor:
     grid = pixel_grid(*shape, device=velocity.device)
 
     def misfit(offered: Tensor) -> tuple[Tensor, Tensor]:
-        origins, goals = ends(offered, felt, grid)
+        origins, goals = ends(offered, change, grid)
         difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
         cost = smooth(difference.clamp(max=_WORST).sum(dim=1, keepdim=True), _WINDOW)
         return cost, level.seen(origins, goals)

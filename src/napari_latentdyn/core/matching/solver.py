@@ -18,8 +18,8 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.matching.features import Recipe
-from napari_latentdyn.core.matching.grid import SINGLE, grown, halved
 from napari_latentdyn.core.matching.level import Level
+from napari_latentdyn.core.matching.multigrid import SINGLE, prolong, restrict
 from napari_latentdyn.core.matching.problem import Problem
 from napari_latentdyn.core.matching.propagation import propagate
 from napari_latentdyn.core.matching.recorded import Solver
@@ -98,22 +98,22 @@ def refine(
             yield
         difference, slopes, seen = _linearise(level, velocity, acceleration(velocity, motion))
         whole = torch.zeros_like(velocity)
-        bent = halved(velocity) if coarse else velocity
+        bent = restrict(velocity) if coarse else velocity
         change = torch.zeros_like(bent)
         for _ in range(effort.reweightings):
             left = difference + (slopes * whole[:, :, None]).sum(dim=1)
             weight = seen * (4 * _FORGIVEN**3) / (left**2 + _FORGIVEN**2) ** 2
             problem = Problem(weight, slopes, difference, bent, change, recipe.stiffness)
             change = yield from solver.solve(problem, change, effort.iterations)
-            whole = grown(change, shape) if coarse else change
+            whole = prolong(change, shape) if coarse else change
         velocity = velocity + whole.clamp(-_LONGEST_CHANGE, _LONGEST_CHANGE)
     return velocity
 
 
-def _linearise(level: Level, velocity: Tensor, felt: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def _linearise(level: Level, velocity: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Difference of the features, its derivative by the velocity, and where both are seen."""
     grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
-    origins, goals = ends(velocity, felt, grid)
+    origins, goals = ends(velocity, change, grid)
     count = level.first.shape[1]
     read = []
     for values, places in ((level.first, origins), (level.last, goals)):

@@ -44,26 +44,26 @@ def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
     if motion == "inertial":
         return torch.zeros_like(velocity)
     rows, columns = gradient(velocity)
-    felt = velocity[:, :1] * rows + velocity[:, 1:] * columns
+    steady = velocity[:, :1] * rows + velocity[:, 1:] * columns
     if motion == "steady":
-        return felt
+        return steady
     bend = torch.stack([*gradient(rows), *gradient(columns)]).square().sum(dim=(0, 2)).sqrt()
-    return felt * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
+    return steady * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
 
 
-def ends(velocity: Tensor, felt: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
+def ends(velocity: Tensor, change: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
     """Return where points that are at `grid` half way come from and go to.
 
     The way is a parabola, the solution of ``dx/dt = u`` to second order.
 
     Parameters
     ----------
-    velocity, felt : Tensor, shape (B, 2, H, W)
-        Velocity half way and acceleration.
+    velocity, change : Tensor, shape (B, 2, H, W)
+        Velocity half way, and its change along the path (acceleration).
     grid : Tensor, shape (B, 2, H, W)
         Where the points are.
     """
-    return grid - velocity / 2 + felt / 8, grid + velocity / 2 + felt / 8
+    return grid - velocity / 2 + change / 8, grid + velocity / 2 + change / 8
 
 
 def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_latentdyn.core.physics.operators import area_ratio, smooth
 from napari_latentdyn.equations import Equation
 
-__all__ = ["Carried", "agreement", "fuse", "is_seen", "visibility"]
+__all__ = ["Carried", "agreement", "border_weight", "fuse", "is_seen", "visibility"]
 
 #: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
 UNSEEN = 1e-3
@@ -19,6 +19,10 @@ UNSEEN = 1e-3
 _REACH = 3.0
 #: Scatter of the normalised intensity at which a confidence is one half.
 _DOUBT = 0.05
+
+#: Widest strip in pixels over which one end takes over from both, where the other one's image
+#: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
+_TAPER = 24.0
 
 
 @dataclass
@@ -66,6 +70,33 @@ def visibility(places: Tensor) -> Tensor:
         Where values come from, in pixels.
     """
     return smooth(area_ratio(places).clamp(0.0, 1.0), 1.0)
+
+
+def border_weight(places: Tensor, grid: Tensor, shape: tuple[int, int]) -> Tensor:
+    """Return a weight that falls off where places near the border of the image.
+
+    Parameters
+    ----------
+    places : Tensor, shape (1, 2, h, w)
+        Where values come from, in pixels.
+    grid : Tensor, shape (1, 2, h, w)
+        Where they are carried to.
+    shape : (int, int)
+        Height and width of the image.
+
+    Returns
+    -------
+    Tensor, shape (1, 1, h, w)
+        From 0 to 1.
+    """
+    height, width = shape
+    limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
+    depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
+    way = places - grid
+    moved = torch.hypot(way[:, :1], way[:, 1:])
+    # The strip that one end alone shows is as wide as things moved, and so is the passage.
+    weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
+    return weight.clamp(0.0, 1.0)
 
 
 def fuse(

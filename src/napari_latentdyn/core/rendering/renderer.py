@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -21,7 +20,15 @@ from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.physics.operators import patch_bounds
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 from napari_latentdyn.core.physics.spline import MARGIN
-from napari_latentdyn.core.rendering.fusion import Carried, agreement, fuse, is_seen, visibility
+from napari_latentdyn.core.rendering.fusion import (
+    Carried,
+    agreement,
+    border_weight,
+    fuse,
+    is_seen,
+    visibility,
+)
+from napari_latentdyn.core.rendering.members import MemberFields
 from napari_latentdyn.core.rendering.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
 
@@ -29,21 +36,8 @@ __all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
 Wanted = Literal["frames", "latents", "confidence"]
-#: Widest strip in pixels over which one end takes over from both, where the other one's image
-#: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
-_TAPER = 24.0
 #: Share of the mixture by time below which it is not worth its time.
 _NEGLIGIBLE = 1e-3
-
-
-@dataclass
-class _Fields:
-    """Stage fields of a member around a window, and how much it counts."""
-
-    velocity: Tensor
-    origin: tuple[int, int]
-    share: float = 1.0
-    moves: bool = True
 
 
 class Renderer:
@@ -241,10 +235,10 @@ class Renderer:
         # a member's fields are found from its velocity half way.
         return math.ceil(1.5 * longest) + MARGIN
 
-    def _members(self, window: Window, velocity: Tensor, reach: int) -> list[_Fields]:
+    def _members(self, window: Window, velocity: Tensor, reach: int) -> list[MemberFields]:
         """Fields of each member around a window, as far as its values come from."""
         if self._ensemble is None:
-            return [_Fields(velocity, (0, 0))]
+            return [MemberFields(velocity, (0, 0))]
         box = window.grown(reach, self.pair.shape)
         near = torch.from_numpy(self._ensemble.velocities[(..., *box.slices)]).to(self.device)
         centre = torch.from_numpy(self._ensemble.centre[(..., *box.slices)]).to(self.device)
@@ -260,16 +254,16 @@ class Renderer:
             fields = start + learned
             if judge:
                 fields = self.model.keep_better(first, last, start, fields, self._zero(low, span))
-            members.append(_Fields(fields, (box.y, box.x), share))
+            members.append(MemberFields(fields, (box.y, box.x), share))
         if self._ensemble.still > _NEGLIGIBLE:
             still = torch.zeros_like(learned)
-            members.append(_Fields(still, (box.y, box.x), self._ensemble.still, moves=False))
+            members.append(MemberFields(still, (box.y, box.x), self._ensemble.still, moves=False))
         return members
 
     def _carry(
         self,
         window: Window,
-        members: list[_Fields],
+        members: list[MemberFields],
         time: float,
         states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
@@ -300,7 +294,9 @@ class Renderer:
                 if fields.moves:
                     # What stands still in both images is no sign that one of them shows a place.
                     shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
-                sure = there * self._confidence(places, grid)
+                sure = there.float()
+                if settings.border == "exclude":
+                    sure = sure * border_weight(places, grid, self.pair.shape)
                 if settings.visibility:
                     sure = sure * visibility(places)
                 ends.append(Carried(state, sure, share))
@@ -312,19 +308,6 @@ class Renderer:
         """Leading channels of the state in which ends are compared."""
         model = self.model
         return model.channels if model.settings.model.image_in_latent else model.latent_channels
-
-    def _confidence(self, places: Tensor, grid: Tensor) -> Tensor:
-        """Weight that falls off where places near the border of the image, (1, 1, h, w)."""
-        if self.model.settings.physics.border == "clamp":
-            return torch.ones_like(places[:, :1])
-        height, width = self.pair.shape
-        limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
-        depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
-        way = places - grid
-        moved = torch.hypot(way[:, :1], way[:, 1:])
-        # The strip that one end alone shows is as wide as things moved, and so is the passage.
-        weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
-        return weight.clamp(0.0, 1.0)
 
     def _carried(
         self,

@@ -5,8 +5,6 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Generator, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
 
 import numpy as np
 import torch
@@ -14,7 +12,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
-from napari_latentdyn.core.dynamics.result import Dynamics, make_report
+from napari_latentdyn.core.dynamics.reporting import make_report
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
 from napari_latentdyn.core.networks.losses import TERMS, loss_terms, total_loss
@@ -26,6 +25,7 @@ from napari_latentdyn.core.training.agreement import Agreement, Plateau
 from napari_latentdyn.core.training.initial import initial_velocities, start_fields
 from napari_latentdyn.core.training.preview import Preview
 from napari_latentdyn.core.training.prior import load_weights
+from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.sampler import PatchSampler
 from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
 from napari_latentdyn.settings import Settings
@@ -36,43 +36,6 @@ _BETAS = (0.9, 0.999)
 _MAX_GRADIENT = 1.0
 #: Least time in seconds between two reports of the preparation.
 _SHOW_EVERY = 0.1
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where a fit stands.
-
-    Attributes
-    ----------
-    phase : {"prepare", "train", "render"}
-        Initial fields, training, or the fields of the whole image.
-    step, total : int
-        Pieces of work of this phase that are done, and all of them; in the
-        phase "train" these are optimiser steps.
-    losses : dict of str to float
-        "total" and each term of equation 9 before weighting; empty outside of
-        the phase "train".
-    seconds : float
-        Time since the start, that of an earlier part included.
-    preview : ndarray of float32, shape (H, W) or (C, H, W), or None
-        The frame half way as it is now, every few seconds.
-    message : str
-        One line for the user.
-    agreement_before, agreement : float or None
-        Part of the difference between the images that motion removes in hidden
-        blocks, at most 1: with the initial fields, and as last measured. None
-        outside of the phase "train", and where the blocks show no change.
-    """
-
-    phase: Literal["prepare", "train", "render"]
-    step: int
-    total: int
-    losses: dict[str, float] = field(default_factory=dict)
-    seconds: float = 0.0
-    preview: NDArray[np.float32] | None = None
-    message: str = ""
-    agreement_before: float | None = None
-    agreement: float | None = None
 
 
 def fit(
@@ -211,13 +174,13 @@ class _Fit:
         if self.resume is not None:
             self.pair = self.pair.with_brightness(self.resume.brightness)
             return self.resume.start
-        pieces = initial_velocities(
+        working = initial_velocities(
             self.pair, self.settings, self.device, model if self.has_learned else None
         )
         shown, total, message = -1.0, 0, ""
         while True:
             try:
-                done, total, message = next(pieces)
+                done, total, message = next(working)
             except StopIteration as end:
                 result: Ensemble
                 self.pair, result = end.value

@@ -24,7 +24,7 @@ from napari_latentdyn.widgets.facts import role_of
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

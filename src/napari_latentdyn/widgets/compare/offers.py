@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import PairError
-from napari_latentdyn.widgets.explore.results import Findings
+from napari_latentdyn.widgets.explore.explorable import ExplorableRuns
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -37,7 +37,7 @@ class Offers:
     """
 
     def __init__(self, viewer: Viewer) -> None:
-        self._findings = Findings(viewer)
+        self._runs = ExplorableRuns(viewer)
 
     def methods(self) -> list[MethodInfo]:
         """Return all methods, results first: they take the least time."""
@@ -68,7 +68,7 @@ class Offers:
         RunFolderError
             If it cannot be read.
         """
-        return f"{_RESULT}{self._findings.open(folder)}"
+        return f"{_RESULT}{self._runs.open(folder)}"
 
     def _results(self) -> list[MethodInfo]:
         from napari_latentdyn.core.baselines import describe_result
@@ -79,11 +79,11 @@ class Offers:
                 f"Result: {name}",
                 partial(self._load, run_id, name),
             )
-            for run_id, name in self._findings.items()
+            for run_id, name in self._runs.items()
         ]
 
     def _load(self, run_id: str, name: str) -> Dynamics:
-        subject = self._findings.subject(run_id)
+        subject = self._runs.subject(run_id)
         if subject is None:
             raise PairError(f"the result “{name}” is gone; add its run folder.")
         return subject.dynamics()

@@ -18,7 +18,7 @@ from napari_latentdyn.viewer.layers import image_data
 from napari_latentdyn.viewer.reference import LayerTuple, Reference
 from napari_latentdyn.viewer.snapshot import is_rgb, read_values, with_nan
 from napari_latentdyn.widgets.compare.times import Interval
-from napari_latentdyn.widgets.wording import scene_name, titles
+from napari_latentdyn.widgets.texts import scene_name, titles
 
 if TYPE_CHECKING:
     from napari.layers import Image

@@ -15,15 +15,15 @@ from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import result_layers
 from napari_latentdyn.viewer.timelabel import tell_time
 from napari_latentdyn.widgets.explore.display import Display
+from napari_latentdyn.widgets.explore.explorable import ExplorableRuns
 from napari_latentdyn.widgets.explore.latents import Latents
 from napari_latentdyn.widgets.explore.probe import Probe
-from napari_latentdyn.widgets.explore.results import Findings
 from napari_latentdyn.widgets.explore.tracers import Tracers
 from napari_latentdyn.widgets.explore.view import ExploreView
 from napari_latentdyn.widgets.export.exporter import Exporter
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -51,7 +51,7 @@ class ExploreController(QObject):
         # Plugins are handed a proxy, whose layers are never identical to themselves.
         self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
         self._view = view
-        self._findings = Findings(self._viewer)
+        self._runs = ExplorableRuns(self._viewer)
         self.subject: Subject | None = None
         self._open = False
         self._tasks = Tasks(self)
@@ -127,11 +127,11 @@ class ExploreController(QObject):
     def open_run(self, folder: str) -> None:
         """Explore a run folder."""
         try:
-            run_id = self._findings.open(folder)
+            run_id = self._runs.open(folder)
         except UserError as error:
             self._fail(str(error))
             return
-        self._view.result.set_items(self._findings.items())
+        self._view.result.set_items(self._runs.items())
         self._view.result.setValue(run_id)
         self._choose()
         self.draw_frames()
@@ -218,7 +218,7 @@ class ExploreController(QObject):
             return
         self._tasks.cancel()
         try:
-            subject = None if run_id is None else self._findings.subject(str(run_id))
+            subject = None if run_id is None else self._runs.subject(str(run_id))
         except UserError as error:
             self._fail(str(error))
             subject = None
@@ -245,7 +245,7 @@ class ExploreController(QObject):
     def _on_layers(self, event: Any = None) -> None:
         # Layers of a run folder that was dropped are added by napari itself.
         tell_time(self._viewer)
-        items = self._findings.items()
+        items = self._runs.items()
         known = {key for key, _ in items}
         chosen = self._view.result.value()
         self._view.result.set_items(items)

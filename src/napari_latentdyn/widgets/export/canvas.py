@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
-from napari_latentdyn.export.registry import Format, Option
+from napari_latentdyn.export.format import Format, Option
 from napari_latentdyn.viewer.timelabel import tells_time
 
 if TYPE_CHECKING:

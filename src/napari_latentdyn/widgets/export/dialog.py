@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.registry import Format
+from napari_latentdyn.export.format import Format
 from napari_latentdyn.files.paths import output_path
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target

@@ -11,9 +11,9 @@ from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
 from napari_latentdyn.errors import ExportError, UserError
+from napari_latentdyn.export.format import Format
 from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
-from napari_latentdyn.export.registry import Format
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.viewer.layers import find_layer, saved_folder
 from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
@@ -21,7 +21,7 @@ from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.tasks import Task, Tasks
-from napari_latentdyn.widgets.wording import sentence
+from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer

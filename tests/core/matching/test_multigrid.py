@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished
 
-from napari_latentdyn.core.matching.grid import gathered, grown, halved
+from napari_latentdyn.core.matching.multigrid import prolong, restrict, restrict_sums
 from napari_latentdyn.core.matching.problem import Problem
 
 sides = st.integers(4, 21)
@@ -25,7 +25,7 @@ def test_affine_fields_survive_the_smaller_grid(
         torch.arange(height).float(), torch.arange(width).float(), indexing="ij"
     )
     field = (down * rows + across * columns + offset)[None, None]
-    again = grown(halved(field), (height, width))
+    again = prolong(restrict(field), (height, width))
     # An odd side repeats its last row or column, which the border is then followed from.
     inner = (..., slice(0, height - 3 * (height % 2)), slice(0, width - 3 * (width % 2)))
     torch.testing.assert_close(again[inner], field[inner], atol=1e-3, rtol=1e-4)
@@ -35,7 +35,7 @@ def test_affine_fields_survive_the_smaller_grid(
 @given(sides, sides, st.integers(0, 2**31))
 def test_sums_keep_all_data(height: int, width: int, seed: int) -> None:
     data = torch.from_numpy(np.random.default_rng(seed).normal(size=(1, 3, height, width)))
-    whole = gathered(data)
+    whole = restrict_sums(data)
     assert whole.shape[-2:] == ((height + 1) // 2, (width + 1) // 2)
     torch.testing.assert_close(whole.sum(dim=(2, 3)), data.sum(dim=(2, 3)))
 
@@ -51,11 +51,11 @@ def solved(grid: str, shape: tuple[int, int] = (64, 72)) -> torch.Tensor:
     difference = -(slopes * truth[:, :, None]).sum(dim=1)
     velocity = torch.zeros_like(truth)
     if grid == "half":
-        velocity = halved(velocity)
+        velocity = restrict(velocity)
     weight = torch.ones_like(difference)
     problem = Problem(weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2)
     _, found = finished(problem.solve(torch.zeros_like(velocity), 200))
-    found = grown(found, shape) if grid == "half" else found
+    found = prolong(found, shape) if grid == "half" else found
     assert float((found - truth).norm(dim=1).mean()) < 0.05
     return found
 
@@ -70,7 +70,7 @@ def test_both_grids_weigh_stiffness_alike() -> None:
     rows = torch.arange(64).float()
     field = torch.stack([rows**2 / 400, rows**2 / 900])[None, :, :, None].expand(-1, -1, -1, 64)
     energies = []
-    for velocity in (field.contiguous(), halved(field)):
+    for velocity in (field.contiguous(), restrict(field)):
         nothing = torch.zeros(1, 1, 64, 64)
         problem = Problem(
             nothing,

@@ -7,17 +7,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.viewer import cache as shelf
+from napari_latentdyn.viewer import cache
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import METADATA_KEY
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["Findings"]
+__all__ = ["ExplorableRuns"]
 
 
-class Findings:
+class ExplorableRuns:
     """Results of a viewer by their run: of its layers, and of folders that were opened here."""
 
     def __init__(self, viewer: Viewer) -> None:
@@ -29,7 +29,7 @@ class Findings:
         """Return runs and names, the latest last."""
         found = {run_id: subject.name for run_id, subject in self._opened.items()}
         for run_id, (info, name) in self._layers().items():
-            if shelf.take(run_id) is not None or info.get("folder"):
+            if cache.take(run_id) is not None or info.get("folder"):
                 found[run_id] = name
         return list(found.items())
 
@@ -44,7 +44,7 @@ class Findings:
         if run_id in self._opened:
             return self._opened[run_id]
         info, name = self._layers().get(run_id, ({}, ""))
-        dynamics = shelf.take(run_id)
+        dynamics = cache.take(run_id)
         if dynamics is not None and info:
             return Subject.from_dynamics(dynamics, info, name)
         if info.get("folder"):

@@ -10,13 +10,13 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["SINGLE", "gathered", "grown", "halved"]
+__all__ = ["SINGLE", "prolong", "restrict", "restrict_sums"]
 
 #: Pixels up to which fields have the images' own grid: there a step costs little anyway.
 SINGLE = 96 * 96
 
 
-def halved(field: Tensor) -> Tensor:
+def restrict(field: Tensor) -> Tensor:
     """Return means over 2 x 2 pixels; (B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
     height, width = field.shape[-2:]
     if height % 2 or width % 2:
@@ -24,15 +24,15 @@ def halved(field: Tensor) -> Tensor:
     return functional.avg_pool2d(field, 2)
 
 
-def gathered(data: Tensor) -> Tensor:
-    """Return sums over 2 x 2 pixels, the adjoint of repeating each; sizes as in `halved`."""
+def restrict_sums(data: Tensor) -> Tensor:
+    """Return sums over 2 x 2 pixels, the adjoint of repeating each; sizes as in `restrict`."""
     height, width = data.shape[-2:]
     if height % 2 or width % 2:
         data = functional.pad(data, (0, width % 2, 0, height % 2))
     return functional.avg_pool2d(data, 2) * 4
 
 
-def grown(field: Tensor, shape: tuple[int, int]) -> Tensor:
+def prolong(field: Tensor, shape: tuple[int, int]) -> Tensor:
     """Bring a field on the half grid to that of an image; affine fields stay affine.
 
     Parameters

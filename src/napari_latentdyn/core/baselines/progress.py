@@ -14,7 +14,7 @@ from napari_latentdyn.core.baselines.interface import Frames, OnProgress, Should
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.errors import SettingsError, Stopped
 
-__all__ = ["draw", "tell", "waited"]
+__all__ = ["draw", "run_interruptible", "tell"]
 
 Result = TypeVar("Result")
 
@@ -22,7 +22,7 @@ Result = TypeVar("Result")
 _ASK_EVERY = 0.1
 
 
-def waited(work: Callable[[], Result], should_stop: ShouldStop) -> Result:
+def run_interruptible(work: Callable[[], Result], should_stop: ShouldStop) -> Result:
     """Return what a call returns, which may take long and cannot be interrupted.
 
     It runs in a thread of its own. Where the caller asks to stop, it is left
@@ -97,5 +97,5 @@ def draw(
         if time in (0.0, 1.0):
             frames[i] = pair.last if time else pair.first
         else:
-            frames[i] = waited(lambda time=time: make(time), should_stop)  # type: ignore[misc]
+            frames[i] = run_interruptible(lambda time=time: make(time), should_stop)  # type: ignore[misc]
     return frames

@@ -12,7 +12,7 @@ from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.job import Job, Outcome
-from napari_latentdyn.widgets.wording import amount, sentence, time_span
+from napari_latentdyn.widgets.texts import amount, sentence, time_span
 from napari_latentdyn.widgets.worker import look_for_devices
 from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.training.estimate import Pace
     from napari_latentdyn.widgets.learn_view import LearnView
 
-__all__ = ["INTERVAL_KEY", "Advice"]
+__all__ = ["INTERVAL_KEY", "EstimatePresenter"]
 
 INTERVAL_KEY = "latentdyn_interval"
 _LOOKING = "looking for devices…"
@@ -65,7 +65,7 @@ class _Look:
         return not self._began.is_set() or self._ended.wait(seconds)
 
 
-class Advice(QObject):
+class EstimatePresenter(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
     def __init__(self, view: LearnView) -> None:
@@ -123,7 +123,7 @@ class Advice(QObject):
         from napari_latentdyn.core.training.estimate import Pace
 
         pair, report = outcome.dynamics.pair, outcome.dynamics.report
-        watch = job.mailbox.watch
+        watch = job.queue.watch
         rendering = None
         if outcome.rendered is not None:
             fields = watch.after(float(report.get("seconds", 0.0)))
