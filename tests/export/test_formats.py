@@ -162,11 +162,11 @@ def test_a_library_that_is_missing(run_like, tmp_path, monkeypatch, form):
     for module in form.modules:
         for name in module.split("|"):
             monkeypatch.setitem(sys.modules, name, None)
-    monkeypatch.setattr("napari_latentdyn.export.registry.find_spec", lambda _: None)
+    monkeypatch.setattr("napari_latentdyn.export.format.find_spec", lambda _: None)
     extra = rf'pip install "napari-latentdyn\[{form.extra}\]"'
     with pytest.raises(ExportError, match=extra):
         form.write(run_like, path_for(form, tmp_path))
-    monkeypatch.setattr("napari_latentdyn.export.registry.find_spec", lambda _: object())
+    monkeypatch.setattr("napari_latentdyn.export.format.find_spec", lambda _: object())
     monkeypatch.setattr("napari_latentdyn.export.netcdf.find_spec", lambda _: None)
     with pytest.raises(ExportError, match=extra):
         form.write(run_like, path_for(form, tmp_path))

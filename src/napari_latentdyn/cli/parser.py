@@ -58,7 +58,7 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     """
     arguments, rest = parser.parse_known_args(_joined(argv))
     if rest:
-        known = re.findall(r"--[a-z][a-z-]*", arguments.parser.format_usage())
+        known = re.findall(r"(?<!\w)--[a-z][a-z-]*", arguments.parser.format_help())
         near = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"see '{arguments.parser.prog} --help'."
         kind = "flag" if rest[0].startswith("-") else "argument"
