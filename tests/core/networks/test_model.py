@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_latentdyn.core.networks.losses import (
+    active_terms,
     loss_terms,
     misfit,
     roughness,
@@ -19,6 +20,7 @@ from napari_latentdyn.core.networks.losses import (
 from napari_latentdyn.core.networks.model import Batch, LatentDynamics
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.presets import PRESETS
 
 STAGES = 3
 
@@ -126,11 +128,29 @@ def test_every_weight_learns_once_outputs_are_no_longer_zero(preset: str) -> Non
     optimiser = torch.optim.Adam(model.parameters(), 1e-2)
     for _ in range(3):
         optimiser.zero_grad()
-        chosen = small(preset).training
-        total_loss(loss_terms(given, model(given), chosen), chosen).backward()
+        chosen = small(preset)
+        total_loss(loss_terms(given, model(given), chosen), chosen.training).backward()
         optimiser.step()
     still = [n for n, p in model.named_parameters() if p.grad is None or not p.grad.any()]
     assert still == []
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_term_of_the_loss_changes_what_is_learned(preset: str) -> None:
+    torch.manual_seed(0)
+    chosen = small(preset)
+    model, given = LatentDynamics(1, chosen), batch()
+    given.start += torch.rand(given.start.shape)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.02 * torch.randn(parameter.shape))
+    for name in active_terms(chosen):
+        model.zero_grad()
+        loss_terms(given, model(given), chosen)[name].backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        assert any(bool(gradient.any()) for gradient in gradients), name
+    left_out = {"match", "autoencoding", "space", "time"} - set(active_terms(chosen))
+    assert left_out == ({"time"} if chosen.model.timing == "even" else set())
 
 
 def affine(a: float, b: float, c: float, d: float) -> torch.Tensor:

@@ -31,7 +31,7 @@ def test_progress_tells_each_step_and_every_term(
     training = [p for p in seen if p.phase == "train"]
     assert [p.step for p in training] == [1, 2, 3, 4]
     assert all(p.total == 4 for p in training)
-    assert set(training[0].losses) == {"total", "match", "autoencoding", "space", "time"}
+    assert set(training[0].losses) == {"total", "match", "autoencoding", "space"}
     assert np.all(np.diff([p.seconds for p in seen]) >= 0)
     assert all(p.message for p in seen)
     assert dynamics.fields.shape == (3, 2, 64, 64)

@@ -10,11 +10,10 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.networks.model import Batch, Prediction
-from napari_latentdyn.settings import TrainingSettings
+from napari_latentdyn.settings import Settings, TrainingSettings
 
-__all__ = ["TERMS", "loss_terms", "misfit", "roughness", "total_loss", "unsteadiness"]
+__all__ = ["active_terms", "loss_terms", "misfit", "roughness", "total_loss", "unsteadiness"]
 
-TERMS = ("match", "autoencoding", "space", "time")
 #: Differences of intensity well above this count as outliers in the robust data term.
 _ROBUST_SCALE = 0.03
 
@@ -74,26 +73,38 @@ def unsteadiness(fields: Tensor) -> Tensor:
     return fields.diff(dim=1).square().mean()
 
 
-def loss_terms(
-    batch: Batch, prediction: Prediction, settings: TrainingSettings
-) -> dict[str, Tensor]:
-    """Return the terms of equation 9 before weighting, by the names in `TERMS`."""
-    robust = settings.data_term == "robust"
+def active_terms(settings: Settings) -> tuple[str, ...]:
+    """Return the names of the terms that training can change.
+
+    With `model.timing` "even" the networks add the same velocity at every stage,
+    and with one stage there is no other: nothing that is learned changes how
+    steady the fields are.
+    """
+    steady = settings.model.timing == "even" or settings.model.stages == 1
+    return ("match", "autoencoding", "space") + (() if steady else ("time",))
+
+
+def loss_terms(batch: Batch, prediction: Prediction, settings: Settings) -> dict[str, Tensor]:
+    """Return the terms of equation 9 before weighting, by the names in `active_terms`."""
+    training = settings.training
+    robust = training.data_term == "robust"
     arrived = [misfit(*pair, robust=robust) for pair in prediction.arrived]
-    return {
+    terms = {
         "match": torch.stack(arrived).mean(),
         "autoencoding": misfit(prediction.coded_first, batch.first, batch.valid_first, robust)
         + misfit(prediction.coded_last, batch.last, batch.valid_last, robust),
-        "space": roughness(prediction.fields, 1 if settings.smoothness == "first" else 2),
+        "space": roughness(prediction.fields, 1 if training.smoothness == "first" else 2),
         "time": unsteadiness(prediction.fields),
     }
+    return {name: terms[name] for name in active_terms(settings)}
 
 
 def total_loss(terms: dict[str, Tensor], settings: TrainingSettings) -> Tensor:
     """Weighted sum of the terms (equation 9)."""
-    return (
-        settings.weight_match * terms["match"]
-        + settings.weight_autoencoding * terms["autoencoding"]
-        + settings.weight_space * terms["space"]
-        + settings.weight_time * terms["time"]
-    )
+    weights = {
+        "match": settings.weight_match,
+        "autoencoding": settings.weight_autoencoding,
+        "space": settings.weight_space,
+        "time": settings.weight_time,
+    }
+    return torch.stack([weights[name] * term for name, term in terms.items()]).sum()

@@ -16,7 +16,7 @@ from napari_latentdyn.core.dynamics.reporting import make_report
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
-from napari_latentdyn.core.networks.losses import TERMS, loss_terms, total_loss
+from napari_latentdyn.core.networks.losses import loss_terms, total_loss
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.observations.patches import batch_indices, scan
@@ -283,10 +283,10 @@ class _Fit:
         self, model: LatentDynamics, sampler: PatchSampler, chosen: NDArray[np.int64]
     ) -> tuple[Tensor, dict[str, float]]:
         batch = sampler.batch(chosen)
-        terms = loss_terms(batch, model(batch), self.settings.training)
+        terms = loss_terms(batch, model(batch), self.settings)
         total = total_loss(terms, self.settings.training)
         losses = {"total": float(total.detach())}
-        losses |= {name: float(terms[name].detach()) for name in TERMS}
+        losses |= {name: float(term.detach()) for name, term in terms.items()}
         if not np.isfinite(losses["total"]):
             raise FitError(
                 f"the loss became {'NaN' if np.isnan(losses['total']) else 'infinite'} after "
