@@ -10,7 +10,6 @@ _SCRATCH = {"training.start_from": "scratch"}
 #: Settings that differ from those of `standard`, by the name of the row. What the
 #: installed version refuses gives an empty row with the reason.
 ABLATIONS: dict[str, dict[str, Any]] = {
-    "TV-L1 start": {"model.initial_fields": "flow"},
     "steady fields": {"physics.motion": "steady"},
     "bicubic kernel": {"physics.interpolation": "bicubic"},
     "no limiter": {"physics.limiter": False},

@@ -106,7 +106,7 @@ def test_a_training_that_no_longer_improves_is_done(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:
     _, panel = open_window(*images)
-    put(panel, {"training.steps": 60, "model.initial_fields": "flow"})
+    put(panel, {"training.steps": 60, "model.initial_fields": "matched", "model.members": 1})
     run(qtbot, panel)
     assert re.match(r"Done: \d0 of 60 steps in .*no longer agreed better", status(panel)[0])
     assert status(panel)[1] == "info"

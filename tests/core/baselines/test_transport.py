@@ -77,7 +77,7 @@ def test_every_pixel_belongs_to_cells_with_weight_one(length: int, side: int) ->
     total = np.bincount(cells.pixels.ravel(), cells.weights.ravel(), minlength=length)
     np.testing.assert_allclose(total, 1)
     mass = np.random.default_rng(length).random((3, length))
-    np.testing.assert_allclose(cells.gathered(mass).sum(axis=1), mass.sum(axis=1))
+    np.testing.assert_allclose(cells.summed(mass).sum(axis=1), mass.sum(axis=1))
 
 
 def test_a_channel_without_mass_is_mixed() -> None:

@@ -106,7 +106,9 @@ def test_evidence_is_kept_by_folders_and_by_trainings_that_go_on(
 
 
 def test_without_matching_nothing_is_said(drifting: ImagePair) -> None:
-    report = finished(fit(drifting, small_settings(training__steps=0)))[1].report
+    report = finished(
+        fit(drifting, small_settings(training__steps=0, model__initial_fields="zero"))
+    )[1].report
     assert report["motion_evidence"] is None
     assert motion_sentence(report) == motion_sentence({}) == ""
 
