@@ -15,7 +15,7 @@ from napari_latentdyn.core.geometry.geo import Geo
 from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import Source
-from napari_latentdyn.export.paths import grid_tracks, thinned
+from napari_latentdyn.export.paths import grid_tracks
 
 
 def test_places_and_velocities_in_units(source):
@@ -93,15 +93,6 @@ def test_frames_that_are_not_there_are_refused(source):
 )
 def test_a_georeference_that_is_none(geo):
     assert Geo.from_report({"inputs": {"first": {"geo": geo}}}) is None
-
-
-@given(size=st.integers(1, 300), spacing=st.integers(1, 100))
-def test_thinning_is_centred(size, spacing):
-    places = thinned(size, spacing)
-    assert places[0] >= 0
-    assert places[-1] < size
-    assert abs(places[0] - (size - 1 - places[-1])) <= 1
-    assert np.all(np.diff(places) == spacing)
 
 
 def test_paths_follow_a_rotation():

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import readable_length
+from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.core.geometry.symbols import time_symbol
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.contrast import contrast_limits
-from napari_latentdyn.export.paths import thinned
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import require
 
@@ -196,7 +196,7 @@ class ArrowGrid:
         if spacing is not None and spacing < 1:
             raise ExportError(f"arrow spacing must be at least 1 pixel; got {spacing}.")
         step = spacing or max(1, math.ceil(max(source.shape) / across))
-        rows, columns = thinned(source.shape[0], step), thinned(source.shape[1], step)
+        rows, columns = evenly_spaced(source.shape[0], step), evenly_spaced(source.shape[1], step)
         grid = cls(source, rows, columns, 1.0, 1.0)
         moved = np.concatenate([grid.moved(stage) for stage in range(source.stages)])
         moved = moved[np.isfinite(moved).all(axis=1)]

@@ -7,13 +7,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.trajectories import trajectories
 
-__all__ = ["grid_tracks", "thinned"]
-
-
-def thinned(size: int, spacing: int) -> NDArray[np.intp]:
-    """Return evenly spaced indices of an axis, half a spacing or more from its ends."""
-    count = max(1, size // spacing)
-    return np.arange(count) * spacing + (size - 1 - (count - 1) * spacing) // 2
+__all__ = ["grid_tracks"]
 
 
 def grid_tracks(

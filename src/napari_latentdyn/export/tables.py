@@ -12,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.core.geometry.symbols import in_names
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.paths import grid_tracks, thinned
+from napari_latentdyn.export.paths import grid_tracks
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
 
@@ -242,7 +243,7 @@ def _grid(source: Source, spacing: int | None) -> tuple[NDArray[np.intp], NDArra
     step = spacing or max(1, -(-max(source.shape) // _ACROSS))
     while spacing is None and source.stages * np.prod(source.shape) / step**2 > MAX_ARROWS:
         step += 1
-    return thinned(source.shape[0], step), thinned(source.shape[1], step)
+    return evenly_spaced(source.shape[0], step), evenly_spaced(source.shape[1], step)
 
 
 def _unit_names(source: Source) -> tuple[str, tuple[str, str]]:

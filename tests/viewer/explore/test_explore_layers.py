@@ -120,11 +120,11 @@ def test_arrows_tell_their_direction() -> None:
 
 @pytest.mark.parametrize("shape", [(64, 64), (20, 300), (1, 50)])
 def test_grids_of_points_lie_within_the_image(shape: tuple[int, int]) -> None:
-    points = tracers.grid_points(shape)
+    points = tracers.start_points(shape)
     assert len(points)
     assert (points >= 0).all()
     assert (points <= np.array(shape) - 1).all()
-    assert len(tracers.grid_points(shape, 10_000)) == 1
+    assert len(tracers.start_points(shape, 10_000)) == 1
 
 
 def test_the_time_of_the_slider_is_a_fraction_of_the_interval() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.dynamics.grids import evenly_spaced
+
 __all__ = ["MAX_ARROWS", "Arrows", "full_vectors", "make_arrows", "scale_note"]
 
 # napari copies all arrows of all times whenever the time slider moves.
@@ -87,7 +89,7 @@ def make_arrows(
     chosen = np.arange(len(velocity)) if stages is None else np.asarray(stages)
     wanted = spacing or max(1, math.ceil(max(height, width) / _ACROSS))
     step = _enough(wanted, height, width, max(1, len(chosen)))
-    rows, columns = _centred(height, step), _centred(width, step)
+    rows, columns = evenly_spaced(height, step), evenly_spaced(width, step)
     thin = velocity[:, :, rows][..., columns]
     count = rows.size * columns.size
     data = np.zeros((len(chosen), count, 2, 3), np.float32)
@@ -184,8 +186,3 @@ def _enough(spacing: int, height: int, width: int, times: int) -> int:
         if spacing >= 2 * max(height, width):
             break
     return spacing
-
-
-def _centred(size: int, step: int) -> NDArray[np.intp]:
-    count = math.ceil(size / step)
-    return (np.arange(count) * step + (size - 1 - (count - 1) * step) // 2).astype(np.intp)

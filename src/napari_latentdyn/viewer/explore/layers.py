@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
 from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation, deformation
+from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.core.dynamics.streamlines import streamlines
 from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
 from napari_latentdyn.viewer.explore.subject import Subject
@@ -130,7 +131,7 @@ def axes_layer(subject: Subject, found: Deformation) -> LayerTuple:
     step = max(1, math.ceil(max(height, width) / _CROSSES))
     while 2 * len(chosen) * (height // step + 1) * (width // step + 1) > MAX_ARROWS:
         step += 1
-    rows, columns = (np.arange((n - 1) % step // 2, n, step) for n in (height, width))
+    rows, columns = (evenly_spaced(size, step) for size in (height, width))
     thin = np.ix_(np.arange(len(subject.velocity)), rows, columns)
     few = replace(found, **{name: getattr(found, name)[thin] for name in ("speed", *_RATES)})
     angle = few.principal_angle

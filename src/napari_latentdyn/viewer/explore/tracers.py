@@ -8,12 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.core.dynamics.trajectories import trajectories
 from napari_latentdyn.viewer.explore.layers import reference_of
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.reference import METADATA_KEY, LayerTuple
 
-__all__ = ["grid_points", "head_layer", "points_layer", "tracer_layer"]
+__all__ = ["head_layer", "points_layer", "start_points", "tracer_layer"]
 
 #: Colours of tracks, from yellow to red, which are told from grey images, dark or bright.
 _TRACKS = ((1.0, 0.85, 0.0), (1.0, 0.5, 0.0), (0.9, 0.1, 0.1))
@@ -28,11 +29,9 @@ _POINT_LOOKS: dict[str, Any] = {
 }
 
 
-def grid_points(shape: tuple[int, int], spacing: int | None = None) -> NDArray[np.float64]:
+def start_points(shape: tuple[int, int], spacing: int | None = None) -> NDArray[np.float64]:
     """Return points on a grid in the middle of an image, (P, 2), as (y, x) in pixels."""
-    step = spacing or max(1, math.ceil(max(shape) / _POINTS))
-    rows, columns = (np.arange((n - 1) % step / 2, n, step) for n in shape)
-    return np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1).reshape(-1, 2)
+    return grid_points(shape, spacing or max(1, math.ceil(max(shape) / _POINTS)))
 
 
 def points_layer(subject: Subject, points: ArrayLike) -> LayerTuple:

@@ -63,7 +63,7 @@ class Tracers:
         """Place points on a grid in the place of those that are there."""
         if self.subject is None:
             return
-        points = making.grid_points(self.subject.shape, self._view.options().tracers.spacing)
+        points = making.start_points(self.subject.shape, self._view.options().tracers.spacing)
         layer = self._layer()
         if layer is None:
             layer = self._add(points)
