@@ -23,7 +23,7 @@ UNPLAIN = re.compile(
 
 #: Metaphors that names of the code had; there is a standard term for each.
 METAPHORS = re.compile(
-    r"(?i)(?:^|_)(?:advice|ease|felt|findings|gathered|leash|mailbox|relay|shelf|waited|wording)s?(?:_|$)"
+    r"(?i)(?:^|_)(?:advice|ease|felt|findings|gathered|anew|leash|mailbox|relay|shelf|waited|wording)s?(?:_|$)"
 )
 
 

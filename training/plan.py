@@ -17,7 +17,7 @@ class Plan(FrozenModel):
     steps: int = Field(3550, ge=1, description="Optimiser steps, over which the rate decays.")
     batch: int = Field(8, ge=1, description="Pairs of images in each step.")
     fresh: int = Field(
-        3, ge=1, description="Scenes made anew for each step; the rest are seen again, altered."
+        3, ge=1, description="Scenes made again for each step; the rest are seen again, altered."
     )
     coarse: int = Field(
         3050,

@@ -75,7 +75,7 @@ def scene_table(figures: Figures) -> str:
 
 
 def fill(page: str, inline: Callable[[str], str], tables: Callable[[str], str]) -> str:
-    """Return a page with all figures and tables put in anew.
+    """Return a page with all figures and tables put in again.
 
     Parameters
     ----------

@@ -242,7 +242,7 @@ def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
     assert control(panel, "loss_plot").points("match")[0] == list(range(1, 101))
     run(qtbot, panel, "preview")
     run(qtbot, panel, "restart")
-    assert fake.calls[-1][2] is None, "anew is anew"
+    assert fake.calls[-1][2] is None, "a restart begins again"
     assert train_button(panel).text() == "Train"
 
 

@@ -45,7 +45,7 @@ class Interrupt:
             self._line.note("Stopping in good order. Ctrl-C again stops at once and keeps nothing.")
         return self._asked
 
-    def ask_anew(self) -> None:
+    def forget(self) -> None:
         """Let the next Ctrl-C stop what comes now, in place of giving all up."""
         # Who sends SIGTERM waits for some seconds only.
         if self.code != TERMINATED:
@@ -175,7 +175,7 @@ def _drawn(
 
     if interrupt is not None and dynamics.report["stopped_early"]:
         # That Ctrl-C was for the training.
-        interrupt.ask_anew()
+        interrupt.forget()
     try:
         return times, dynamics.frames(times, should_stop=should_stop, on_frame=show), True
     except Stopped:

@@ -301,7 +301,7 @@ def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
     elif list(layer.contrast_limits) == before.get("contrast_limits"):
         layer.contrast_limits = meta["contrast_limits"]
     for name in _TRANSFORM:
-        # Every change of a transform draws the layer anew.
+        # Every change of a transform draws the layer again.
         if not _equal(getattr(layer, name), meta[name]):
             setattr(layer, name, meta[name])
     layer.metadata = {**layer.metadata, **meta["metadata"]}

@@ -177,7 +177,7 @@ class LearnController(QObject):
 
     def restart(self) -> None:
         """Train from the beginning."""
-        self._start(partial(self._jobs.training, anew=True))
+        self._start(partial(self._jobs.training, restart=True))
 
     def cancel(self) -> None:
         """Stop training after this step; a second time, stop rendering, too."""
@@ -223,7 +223,7 @@ class LearnController(QObject):
         self.state = State.PREPARING
         self._messages.set_problem("")
         # The losses of the last training stay for the one that goes on from it after a preview.
-        self._display.begin(anew=job.previous is None and not job.is_preview)
+        self._display.begin(restart=job.previous is None and not job.is_preview)
         self._live.begin(first, job.first.array, job.first.placement)
         self._view.set_running(True)
         self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)

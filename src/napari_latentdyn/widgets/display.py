@@ -28,10 +28,10 @@ class ProgressDisplay:
         self._preview = preview
         self._began: tuple[int, float] | None = None
 
-    def begin(self, *, anew: bool) -> None:
-        """Get ready for a run; `anew` forgets the losses of the one before."""
+    def begin(self, *, restart: bool) -> None:
+        """Get ready for a run; `restart` forgets the losses of the one before."""
         self._began = None
-        if anew:
+        if restart:
             self._view.loss_plot.clear()
         self._view.show_progress(0, 0, "")
 

@@ -57,8 +57,8 @@ class Jobs:
         job.is_preview = True
         return job
 
-    def training(self, settings: Settings, *, anew: bool = False) -> Job:
-        """Return a job that trains, and goes on from an earlier training unless `anew`.
+    def training(self, settings: Settings, *, restart: bool = False) -> Job:
+        """Return a job that trains, and goes on from an earlier training unless `restart`.
 
         Raises
         ------
@@ -68,7 +68,7 @@ class Jobs:
         job = self._job(settings)
         if settings.output.preview and settings.training.steps > 0:
             job.shown = self._on_display(job)
-        earlier = None if anew else self.to_continue(settings)
+        earlier = None if restart else self.to_continue(settings)
         if earlier is not None:
             job.previous = earlier.dynamics
             job.previous_fingerprint = earlier.fingerprint

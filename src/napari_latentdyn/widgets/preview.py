@@ -26,7 +26,7 @@ class Preview:
     """
 
     NAME = "live preview"
-    INTERVAL = 0.4  # seconds between two updates: each makes napari slice and draw anew
+    INTERVAL = 0.4  # seconds between two updates: each makes napari slice and draw again
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer

@@ -199,7 +199,7 @@ def summary(
     seconds: float,
     *,
     shown: bool,
-    anew: bool,
+    restarted: bool,
     can_continue: bool,
     converged: bool = False,
     effect: str = "",
@@ -214,7 +214,7 @@ def summary(
         Time that they took.
     shown : bool
         Whether there are frames.
-    anew : bool
+    restarted : bool
         Whether it was to continue, but the images had changed.
     can_continue : bool
         Whether there is a checkpoint.
@@ -226,7 +226,7 @@ def summary(
     if not planned:
         then = "Move the time slider, or save." if shown else "The frames were left out."
         return f"Done without training in {_short(seconds)}. {then}"
-    change = " The images changed, so training restarted." if anew else ""
+    change = " The images changed, so training restarted." if restarted else ""
     change += f" {effect}" if effect else ""
     if converged:
         then = "Move the time slider, or save." if shown else "The frames were left out."

@@ -93,7 +93,7 @@ def centre(velocities: Tensor, weights: Tensor) -> Tensor:
     """Return the weighted median of velocities, place by place and component by component.
 
     Unlike their mean, it follows the members that agree where a few are lost.
-    Between two members it goes over from one to the other in proportion.
+    Between two members it is interpolated linearly.
 
     Parameters
     ----------

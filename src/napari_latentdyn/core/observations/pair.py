@@ -192,7 +192,7 @@ class ImagePair:
     ) -> NDArray[np.floating[Any]]:
         """Bring frames of shape (T, C, H, W) at times back to the input's units.
 
-        Their brightness goes over evenly from that of the first image to that of
+        Their brightness changes evenly from that of the first image to that of
         the last.
         """
         if self.brightness is not None:

@@ -85,7 +85,7 @@ class Renderer:
             for valid in (pair.valid_first, pair.valid_last)
         )
         several = ensemble is not None and len(ensemble.velocities) > 1
-        # Stage by stage, the state would be blurred anew for every member.
+        # Stage by stage, the state would be blurred again for every member.
         several &= model.settings.physics.transport == "characteristics"
         self._ensemble = ensemble if several else None
         self._per_patch = model.settings.images.normalisation == "patch"

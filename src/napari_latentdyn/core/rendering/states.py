@@ -48,7 +48,7 @@ class States:
 
 
 class WindowStates:
-    """Encodes both images around one window, and anew only when places leave what is there.
+    """Encodes both images around one window, and again only when places leave what is there.
 
     Parameters
     ----------

@@ -32,7 +32,7 @@ _PATCHES = 6
 _EVERY = 10
 #: Differences of intensity count up to here: new features cannot be predicted.
 _WORST = 0.2
-#: Mean difference below which images are equal but for rounding.
+#: Mean difference below which images are equal except for rounding.
 _EQUAL = 1e-5
 
 

@@ -116,7 +116,7 @@ def true_stack(layers: list[Image], first: Image | None, last: Image | None) -> 
 
 
 def _same(frame: NDArray[Any], image: NDArray[Any]) -> bool:
-    """Return whether two arrays are equal but for rounding."""
+    """Return whether two arrays are equal except for rounding."""
     finite = image[np.isfinite(image)].astype(np.float64)
     near = _ROUNDING * float(np.ptp(finite)) if finite.size else 0.0
     return np.allclose(frame, image, rtol=0.0, atol=near, equal_nan=True)

@@ -171,7 +171,7 @@ class Display:
                 if look in meta and len(data):
                     setattr(layer, look, meta[look])
             if "edge_color" in meta and len(data):
-                # napari colours anew when the feature changes, not when its limits do.
+                # napari colours again when the feature changes, not when its limits do.
                 layer.refresh_colors(update_color_mapping=False)
             if role == "map":
                 layer.contrast_limits = meta["contrast_limits"]
