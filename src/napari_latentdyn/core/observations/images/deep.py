@@ -99,5 +99,7 @@ def _upright(data: NDArray[Any], code: Any) -> NDArray[Any]:
         np.arange(data.shape[0] * data.shape[1], dtype=np.int32).reshape(data.shape[:2])
     )
     places.getexif()[_ORIENTATION] = code
-    order = np.asarray(ImageOps.exif_transpose(places))
-    return data.reshape(-1, *data.shape[2:])[order]
+    upright: NDArray[Any] = data.reshape(-1, *data.shape[2:])[
+        np.asarray(ImageOps.exif_transpose(places))
+    ]
+    return upright
