@@ -58,6 +58,10 @@ def palette(path: Path) -> None:
     tifffile.imwrite(path, DATA, photometric="palette", colormap=table)
 
 
+def inks(path: Path) -> None:
+    Picture.merge("CMYK", [Picture.fromarray(DATA)] * 3 + [Picture.new("L", (50, 40))]).save(path)
+
+
 ODD = {
     "scale.tif": ("values", lambda path: raster(path, scale=0.01)),
     "white.tif": ("values", lambda path: tifffile.imwrite(path, DATA, photometric="miniswhite")),
@@ -66,6 +70,7 @@ ODD = {
     "turned.tif": ("orientation", lambda path: turned(path, 6)),
     "turned.jpg": ("orientation", lambda path: picture(path, exif=exif(6))),
     "down.png": ("orientation", lambda path: picture(path, exif=exif(3))),
+    "inks.jpg": ("colours", inks),
     "clear.png": ("missing pixels", lambda path: picture(path, transparency=int(DATA[2, 2]))),
 }
 

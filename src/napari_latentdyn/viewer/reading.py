@@ -120,6 +120,9 @@ def _compared(layer: Any, path: Path) -> str:
         other = got.ndim != want.ndim or sorted(got.shape) == sorted(want.shape)
         return "" if other else "shape"
     both = ~(hidden | clear)
+    if rgb and not both.any() and not clear.all():
+        # Black ink was taken for transparency.
+        return "colours"
     if _same(got[both], want[both]):
         return "missing pixels" if (hidden != clear).any() else ""
     turns = [np.flip(got, y), np.flip(got, x), np.flip(got, (y, x))]
