@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import tifffile
 from numpy.typing import NDArray
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import FakeFit, choose, control, idle, made, press, refused, run, status
@@ -157,3 +158,34 @@ def test_window_and_command_line_say_the_same(
     else:
         assert PLACES not in said
         assert PLACES not in err
+
+
+def test_what_another_reader_passed_over_stays(
+    open_window: Open, images: Images, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(images[0], fit=FakeFit())
+    path = tmp_path / "b.tif"
+    tifffile.imwrite(path, images[1], photometric="miniswhite")
+    viewer.open(path, plugin="napari", name="b")
+    for _ in range(2):
+        assert "passes over what b.tif says of its values" in notes(panel)
+        assert control(panel, "train").isEnabled()
+        viewer.layers["b"].contrast_limits = (0, 100)
+    viewer.layers.remove("b")
+    viewer.open(path, plugin="napari-latentdyn", name="b")
+    assert notes(panel) == ""
+
+
+def test_names_of_layers_stay_as_they_are(
+    open_window: Open, images: Images, tmp_path: Path
+) -> None:
+    viewer, panel = open_window(fit=FakeFit())
+    for name, size in (("su_a", 100), ("su_b", -100)):
+        transform = rasterio.Affine(100, 0, 4e5, 0, -size, 7e6)
+        rows, columns = images[0].shape
+        about = {"height": rows, "width": columns, "count": 1, "dtype": images[0].dtype}
+        file = tmp_path / f"{name}.tif"
+        with rasterio.open(file, "w", crs="EPSG:32633", transform=transform, **about) as raster:
+            raster.write(images[0], 1)
+        viewer.open(file, plugin="napari", name=name)
+    assert refused(panel).startswith("The layer “su_b” is flipped on the map")

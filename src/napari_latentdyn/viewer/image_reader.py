@@ -16,11 +16,16 @@ from napari_latentdyn.files.ometiff import even_step
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.snapshot import with_nan
 
-__all__ = ["get_image_reader", "layer_of", "read_images"]
+__all__ = ["FLAT_SUFFIXES", "NOTES_KEY", "PLUGIN", "get_image_reader", "layer_of", "read_images"]
 
 _LABELS = {"T": "time", "Z": "z", "C": "channel", "P": "position", "I": "image"}
-_SUFFIXES = (".tif", ".tiff", ".nc", ".nc4", ".cdf")
+PLUGIN = "napari-latentdyn"
+#: What metadata of a layer call sentences on how its file was read.
+NOTES_KEY = "latentdyn_notes"
+#: Files without variables, which napari's own readers open too.
+FLAT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 _CF_SUFFIXES = (".nc", ".nc4", ".cdf")
+_SUFFIXES = (*FLAT_SUFFIXES, *_CF_SUFFIXES)
 
 
 def get_image_reader(path: str | Sequence[str]) -> Callable[..., list[LayerTuple]] | None:
@@ -29,7 +34,8 @@ def get_image_reader(path: str | Sequence[str]) -> Callable[..., list[LayerTuple
     Parameters
     ----------
     path : str or sequence of str
-        TIFF, OME-TIFF, GeoTIFF or netCDF files; several become a layer each.
+        TIFF, OME-TIFF, GeoTIFF, PNG, JPEG, GIF, WebP, BMP or netCDF files; several become a
+        layer each.
     """
     paths = [path] if isinstance(path, str) else list(path)
     known = all(Path(one).suffix.lower() in _SUFFIXES and Path(one).is_file() for one in paths)
@@ -82,6 +88,8 @@ def layer_of(stack: Stack, name: str) -> LayerTuple:
         "axis_labels": [_LABELS.get(axis, axis.lower()) for axis in world],
         "rgb": rgb,
     }
+    if stack.notes:
+        meta["metadata"] = {NOTES_KEY: list(stack.notes)}
     return data, meta, "image"
 
 

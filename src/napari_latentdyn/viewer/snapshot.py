@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -54,6 +55,8 @@ class Snapshot:
         (Y, X), True where the layer's data, a masked array, has no value.
     metadata : dict
         A copy of the layer's metadata.
+    layer : weakref.ref or None
+        The layer, as long as it is there.
     geo : dict or None
         Where a GeoTIFF lies on the Earth, as `georeference.read_geo` returns it.
     """
@@ -68,6 +71,7 @@ class Snapshot:
     geo: dict[str, Any] | None = None
     index: tuple[int, ...] = ()
     missing: NDArray[np.bool_] | None = None
+    layer: weakref.ref[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def known(self) -> NDArray[Any]:
@@ -200,4 +204,5 @@ def snapshot(
         geo=geo_of_layer(layer),
         index=place,
         missing=missing,
+        layer=weakref.ref(layer),
     )

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.core.geometry.checks import place_oddities
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import clipped, frame_axes, front_sizes, shown_index
+from napari_latentdyn.viewer.reading import reading_notes
 from napari_latentdyn.viewer.snapshot import Snapshot, frame_key, is_image, snapshot
 from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
 from napari_latentdyn.widgets.pair_notes import describe_layer
@@ -195,7 +196,8 @@ class LayerChoices:
             for layer in (first, last)
             if isinstance(layer, Labels)
         ]
-        return labels + place_oddities(*map(describe_layer, (first, last), self.frames))
+        read = reading_notes(list(dict.fromkeys((first, last))))
+        return labels + read + place_oddities(*map(describe_layer, (first, last), self.frames))
 
     def snapshots(self) -> tuple[Snapshot, Snapshot]:
         """Copy the images chosen, which have to be there."""

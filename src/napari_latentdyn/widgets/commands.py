@@ -33,6 +33,7 @@ __all__ = [
 ]
 
 _PLUGIN = "napari-latentdyn"
+_IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.gif *.webp *.bmp *.nc *.nc4 *.cdf)"
 
 
 def read_run(path: str | Sequence[str] | None = None) -> Callable[..., list[LayerTuple]] | None:
@@ -63,7 +64,7 @@ def read_images(path: str | Sequence[str] | None = None) -> Callable[..., list[L
         return get_image_reader(path)
     from napari_latentdyn.widgets.file_dialogs import ask_file
 
-    _open(ask_file(_window(), "Open an image", "Images (*.tif *.tiff *.nc *.nc4 *.cdf)"))
+    _open(ask_file(_window(), "Open an image", _IMAGES))
     return None
 
 

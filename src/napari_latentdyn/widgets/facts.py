@@ -96,5 +96,10 @@ def pair_problem(
     try:
         check_grids(*map(describe_layer, (first, last), frames))
     except PairError as error:
-        return sentence(str(error))
+        text = str(error)
+        # The names of layers stay as they are, also at the beginning of a sentence.
+        for name in sorted((first.name, last.name), key=len, reverse=True):
+            if name and text.startswith(f"{name} "):
+                return sentence(f"The layer “{name}”{text.removeprefix(name)}")
+        return sentence(text)
     return ""

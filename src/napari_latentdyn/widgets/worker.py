@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.generators import mapped
+from napari_latentdyn.viewer.reading import notes_of_snapshots
 from napari_latentdyn.widgets.job import Failure, Job, Outcome, Rendered
 from napari_latentdyn.widgets.texts import scene_name, titles
 
@@ -73,6 +74,7 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
     job.oddities = value_oddities(
         pair, titles(job.first, job.last), (job.first.array, job.last.array)
     )
+    job.oddities += notes_of_snapshots(job.first, job.last)
     masks = [image.missing for image in (job.first, job.last) if image.missing is not None]
     mark = fingerprint(job.first.array, job.last.array, *masks)
     resume = None

@@ -15,6 +15,7 @@ from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.layers import image_data
+from napari_latentdyn.viewer.reading import notes_of_snapshots
 from napari_latentdyn.viewer.reference import LayerTuple, Reference
 from napari_latentdyn.viewer.snapshot import is_rgb, read_values, with_nan
 from napari_latentdyn.widgets.compare.times import Interval
@@ -127,6 +128,7 @@ class Request:
         odd = value_oddities(
             pair, titles(self.first, self.last), (self.first.array, self.last.array)
         )
+        odd += notes_of_snapshots(self.first, self.last)
         return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
 
     def compute(self, info: MethodInfo, task: Task) -> Outcome:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dask.array
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 import xarray
@@ -42,6 +43,54 @@ def test_tensors(dtype):
     tensor = (torch.from_numpy(FIRST) * 200).to(dtype)
     found = plain_array(tensor.requires_grad_(dtype.is_floating_point)).values
     np.testing.assert_array_equal(found, tensor.detach().to(torch.float64).numpy())
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_of_other_layouts():
+    tensor = torch.from_numpy(FIRST)
+    for layout in (torch.sparse_coo, torch.sparse_csr):
+        found = plain_array(tensor.to_sparse(layout=layout)).values
+        np.testing.assert_array_equal(found, FIRST)
+    small = plain_array(tensor.to(torch.float8_e4m3fn)).values
+    np.testing.assert_array_equal(small, tensor.to(torch.float8_e4m3fn).float().numpy())
+    steps = plain_array(torch.quantize_per_tensor(tensor.float(), 0.01, 0, torch.quint8)).values
+    assert np.abs(steps - FIRST).max() <= 0.0051
+    masked = torch.masked.masked_tensor(
+        torch.from_numpy(np.where(GAP, -9, FIRST)), ~torch.tensor(GAP)
+    )
+    assert ImagePair.from_arrays(masked, LAST).same_as(WITH_NAN)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_tensors_without_values():
+    with pytest.raises(PairError, match="without values"):
+        plain_array(torch.empty(20, 24, device="meta"))
+    with pytest.raises(PairError, match="NumPy cannot hold"):
+        plain_array(torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)]))
+
+
+@pytest.mark.parametrize("kind", ["Float64", "Int32", "UInt8", "boolean", "float64"])
+def test_tables_with_what_is_not_available(kind):
+    values = np.round(FIRST * (1 if kind == "boolean" else 200))
+    frame = pd.DataFrame(np.where(GAP, np.nan, values)).astype(kind)
+    found = plain_array(frame)
+    assert found.values.dtype == np.dtype(kind.lower().replace("boolean", "bool"))
+    np.testing.assert_array_equal(found.masked, GAP)
+    np.testing.assert_array_equal(found.values[~GAP], values[~GAP])
+
+
+def test_tables_of_text_are_refused():
+    frame = pd.DataFrame(FIRST.astype(str))
+    with pytest.raises(PairError, match="no intensities"):
+        ImagePair.from_arrays(frame, frame)
+
+
+@pytest.mark.parametrize("kind", ["U", "O"])
+def test_coordinates_of_text_have_no_size(kind):
+    names = np.array([f"c{i}" for i in range(24)], dtype=kind)
+    found = plain_array(xarray.DataArray(FIRST, {"x": names}, ("y", "x")))
+    np.testing.assert_array_equal(found.values, FIRST)
+    assert found.pixel_size is None
 
 
 def test_fill_value_scale_and_offset_of_attributes():

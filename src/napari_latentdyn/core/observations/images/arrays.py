@@ -40,7 +40,7 @@ class PlainArray:
 
 
 def plain_array(image: Any, name: str = "image") -> PlainArray:
-    """Return an array of NumPy, dask, xarray or PyTorch with its mask and coordinates.
+    """Return an array of NumPy, dask, xarray, pandas or PyTorch with its mask and coordinates.
 
     Parameters
     ----------
@@ -59,12 +59,11 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
     if xarray is not None and isinstance(image, xarray.DataArray):
         return _labelled(image, name)
     if hasattr(image, "detach"):
-        image = image.detach().cpu()
-        image = image.resolve_conj().resolve_neg() if hasattr(image, "resolve_conj") else image
-        kind = str(image.dtype)
-        image = image.float() if kind == "torch.bfloat16" else image
-        image = image.numpy()
-    elif hasattr(image, "compute"):
+        return _tensor(image, name)
+    pandas = sys.modules.get("pandas")
+    if pandas is not None and isinstance(image, pandas.DataFrame):
+        return _table(image)
+    if hasattr(image, "compute"):
         image = image.compute()
     if isinstance(image, np.ma.MaskedArray) and image.dtype.names is None:
         masked = np.ma.getmaskarray(image)
@@ -72,8 +71,7 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
     try:
         return PlainArray(np.asarray(image))
     except (ValueError, TypeError) as error:
-        reason = " ".join(str(error).split())[:120].rstrip(".")
-        raise PairError(f"the {name} must be an array of numbers; got {reason}.") from None
+        raise PairError(f"the {name} must be an array of numbers; got {_reason(error)}.") from None
 
 
 def mask_of_bands(masked: NDArray[np.bool_], axis: int | None, real: bool) -> NDArray[np.bool_]:
@@ -95,12 +93,63 @@ def mask_of_bands(masked: NDArray[np.bool_], axis: int | None, real: bool) -> ND
     return np.asarray(masked.any(axis=axis) if real else masked.all(axis=axis))
 
 
+def _tensor(tensor: Any, name: str) -> PlainArray:
+    """Return a tensor of PyTorch, of whatever layout, precision and device."""
+    known = None
+    try:
+        if hasattr(tensor, "get_mask"):  # a MaskedTensor, whose mask is True where it has values
+            known = tensor.get_mask()
+            known = np.asarray((known.to_dense() if known.is_sparse else known).detach().cpu())
+            tensor = tensor.get_data()
+        if tensor.is_meta:
+            raise PairError(
+                f"the {name} is a tensor without values (its device is meta): give one on a device."
+            )
+        tensor = tensor.detach()
+        if tensor.is_quantized:
+            tensor = tensor.dequantize()
+        if "strided" not in str(tensor.layout):
+            tensor = tensor.to_dense()
+        tensor = tensor.cpu().resolve_conj().resolve_neg()
+        if tensor.is_floating_point() and (
+            tensor.element_size() == 1 or str(tensor.dtype) == "torch.bfloat16"
+        ):
+            # NumPy has no such types.
+            tensor = tensor.float()
+        values = tensor.numpy()
+    except (AttributeError, RuntimeError, TypeError, ValueError) as error:
+        raise PairError(
+            f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): give one with "
+            "tensor.to_dense().float()."
+        ) from None
+    return PlainArray(values, None if known is None or known.all() else ~known)
+
+
+def _table(frame: Any) -> PlainArray:
+    """Return a table of pandas; what is not available in columns that know it is missing."""
+    plain = [getattr(kind, "numpy_dtype", kind) for kind in frame.dtypes]
+    if not plain or any(getattr(kind, "kind", "O") not in "biuf" for kind in plain):
+        return PlainArray(np.asarray(frame))
+    gaps = np.asarray(frame.isna())
+    columns = [
+        column.to_numpy(kind, na_value=0) if kind is not own else column.to_numpy()
+        for kind, own, (_, column) in zip(plain, frame.dtypes, frame.items(), strict=True)
+    ]
+    return PlainArray(np.column_stack(columns), gaps if gaps.any() else None)
+
+
+def _reason(error: Exception) -> str:
+    return " ".join(str(error).split())[:120].rstrip(".")
+
+
 def _labelled(array: Any, name: str) -> PlainArray:
     import xarray
 
     if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
         label = str(array.name or "image")
         array = xarray.decode_cf(array.to_dataset(name=label), decode_times=False)[label]
+    # Coordinates that are names, such as those of stations, say nothing of the place of a pixel.
+    array = array.drop_vars([label for label, one in array.coords.items() if _is_text(one)])
     try:
         stack = stack_of(array, f"the {name}").squeezed()
     except ImageFileError as error:
@@ -117,3 +166,9 @@ def _labelled(array: Any, name: str) -> PlainArray:
         masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
     axis = stack.axes.index("C") if "C" in stack.axes else None
     return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit)
+
+
+def _is_text(values: Any) -> bool:
+    if values.dtype.kind == "O":
+        return any(isinstance(value, str) for value in values.values.flat)
+    return values.dtype.kind in "UST"

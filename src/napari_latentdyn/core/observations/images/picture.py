@@ -9,41 +9,77 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.deep import deep_jpeg, deep_png
 from napari_latentdyn.core.observations.images.model import Stack
+from napari_latentdyn.errors import ImageFileError
+from napari_latentdyn.files.paths import named
 
 __all__ = ["read_picture"]
 
 _PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _PLAIN = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "RGB")
 
 
 def read_picture(path: Path) -> Stack:
     """Read a picture, turned as its EXIF orientation says, with colours as red, green, blue.
 
-    Transparent pixels are missing. The frames of an animation are images.
+    Transparent pixels are missing. The frames of an animation are images; the
+    previews that cameras store beside a photograph are none.
     """
-    from PIL import Image, ImageSequence
+    from PIL import Image, UnidentifiedImageError
 
     with path.open("rb") as file:
         head = file.read(26)
-    if head.startswith(_PNG) and head[24] == 16 and head[25] in (2, 4, 6):
+    bits, kind = (head[24], head[25]) if head.startswith(_PNG) and len(head) == 26 else (8, -1)
+    if bits == 16 and kind in (2, 4, 6):
         # Pillow keeps eight bits of such colours.
-        return _wide_png(path)
+        return deep_png(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        with Image.open(path) as picture:
-            frames = [_frame(frame) for frame in ImageSequence.Iterator(picture)]
-    arrays, masks = [frame[0] for frame in frames], [frame[1] for frame in frames]
+        try:
+            with Image.open(path) as picture:
+                frames = [_frame(frame, bits) for frame in _images(picture)]
+        except UnidentifiedImageError:
+            # Pillow knows no JPEG of more than eight bits.
+            stack = deep_jpeg(path) if head.startswith(_JPEG) else None
+            if stack is None:
+                raise
+            return stack
+    return _stacked(path, [frame[0] for frame in frames], [frame[1] for frame in frames])
+
+
+def _images(picture: Any) -> Any:
+    """Yield the frames of a picture; of a photograph those of its own size."""
+    from PIL import ImageSequence
+
+    size, photograph = picture.size, picture.format in ("MPO", "JPEG")
+    for frame in ImageSequence.Iterator(picture):
+        if not photograph or frame.size == size:
+            yield frame
+
+
+def _stacked(
+    path: Path, arrays: list[NDArray[Any]], masks: list[NDArray[np.bool_] | None]
+) -> Stack:
+    if any(array.shape[:2] != arrays[0].shape[:2] for array in arrays):
+        raise ImageFileError(
+            f"{named(path)} holds images of different sizes; save the image to use as a file of "
+            "its own."
+        )
+    colour = any(array.ndim == 3 for array in arrays)
+    if colour:
+        # A frame of an animation whose colours are all grey may come as grey values.
+        arrays = [a if a.ndim == 3 else np.repeat(a[..., None], 3, axis=-1) for a in arrays]
     data = np.stack(arrays)
     missing = None
     if any(mask is not None for mask in masks):
         blank = np.zeros(data.shape[1:3], bool)
         missing = np.stack([blank if mask is None else mask for mask in masks])
-    colour = data.ndim == 4
     return Stack(data, ("I", "Y", "X", "C") if colour else ("I", "Y", "X"), missing, rgb=colour)
 
 
-def _frame(frame: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+def _frame(frame: Any, bits: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     from PIL import ImageOps
 
     frame = ImageOps.exif_transpose(frame)
@@ -57,19 +93,12 @@ def _frame(frame: Any) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     array = np.asarray(frame if frame.mode in _PLAIN else frame.convert("RGB"))
     if clear is None or not isinstance(clear, int | tuple):
         return array, None
-    same = array == np.asarray(clear)
+    clear = np.asarray(clear) & ((1 << bits) - 1)
+    if frame.mode == "L" and bits < 8:
+        # Pillow stretches grey values of a few bits to eight, but not the one that is clear.
+        clear = clear * (255 // ((1 << bits) - 1))
+    same = array == clear
     return array, _marked(same.all(-1) if array.ndim == 3 else same)
-
-
-def _wide_png(path: Path) -> Stack:
-    import imagecodecs
-
-    data = np.asarray(imagecodecs.png_decode(path.read_bytes()))
-    missing = None
-    if data.shape[-1] in (2, 4):
-        missing = _marked(data[..., -1] == 0)
-        data = data[..., :-1]
-    return Stack(data, ("Y", "X", "C"), missing, rgb=data.shape[-1] == 3)
 
 
 def _marked(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
