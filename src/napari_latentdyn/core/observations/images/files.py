@@ -62,6 +62,7 @@ def read_image(source: str) -> ImageFile:
         path=str(chosen.path.expanduser().absolute()) + label,
         geo=image.geo,
         notes=tuple(f"{chosen.path.name}: {note}" for note in image.notes),
+        grid=image.grid,
     )
 
 
