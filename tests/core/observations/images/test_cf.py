@@ -211,3 +211,43 @@ def test_coordinates_that_are_no_numbers():
     found = plain_array(xarray.DataArray(BASE, {"x": names}, ("y", "x")))
     assert found.grid is None
     assert found.pixel_size is None
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_a_plain_zarr_array(tmp_path, version):
+    zarr = pytest.importorskip("zarr")
+    data = np.round(10 * BASE).astype("i2")  # 0, the usual fill value of Zarr, is a value
+    zarr.save_array(str(tmp_path / "a.zarr"), data, zarr_format=version)
+    np.testing.assert_array_equal(read_image(str(tmp_path / "a.zarr")).array, data)
+    zarr.save_group(str(tmp_path / "g.zarr"), first=data, zarr_format=version)
+    with pytest.raises(ImageFileError, match="choose one by its folder"):
+        read_image(str(tmp_path / "g.zarr"))
+    np.testing.assert_array_equal(read_image(str(tmp_path / "g.zarr/first")).array, data)
+
+
+@pytest.mark.parametrize("version", [2, 3])
+def test_ome_zarr(tmp_path, version):
+    zarr = pytest.importorskip("zarr")
+    group = zarr.open_group(str(tmp_path / "a.zarr"), mode="w", zarr_format=version)
+    stack = np.stack([BASE, BASE + 1])[:, None]
+    group.create_array("0", data=stack)
+    group.create_array("1", data=stack[..., ::2, ::2])
+    space = {"type": "space", "unit": "micrometer"}
+    steps = [{"type": "scale", "scale": [2, 1, 0.5, 0.25]}]
+    image = {
+        "axes": [
+            {"name": "t", "type": "time", "unit": "second"},
+            {"name": "c", "type": "channel"},
+            {"name": "y", **space},
+            {"name": "x", **space},
+        ],
+        "datasets": [{"path": "0", "coordinateTransformations": steps}, {"path": "1"}],
+    }
+    group.attrs.update(
+        {"multiscales": [image]} if version == 2 else {"ome": {"multiscales": [image]}}
+    )
+    found = read_image(f"{tmp_path}/a.zarr:t=1")
+    np.testing.assert_array_equal(found.array, BASE + 1)
+    assert found.pixel_size == pytest.approx((0.5, 0.25))
+    assert found.unit == "µm"
+    np.testing.assert_array_equal(load(parse_source(f"{tmp_path}/a.zarr")).times, [0, 2])

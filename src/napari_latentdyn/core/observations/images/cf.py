@@ -22,14 +22,10 @@ from napari_latentdyn.core.observations.images.cf_axes import (
 from napari_latentdyn.core.observations.images.cf_missing import default_fill, within_valid_range
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
+from napari_latentdyn.core.observations.images.zarr import array_of_zarr
 from napari_latentdyn.errors import ImageFileError
 
-__all__ = ["image_variables", "is_zarr", "read_cf", "stack_of"]
-
-
-def is_zarr(path: Path) -> bool:
-    """Return whether a folder is a Zarr group or array."""
-    return any((path / name).exists() for name in ("zarr.json", ".zgroup", ".zarray"))
+__all__ = ["image_variables", "read_cf", "stack_of"]
 
 
 def read_cf(path: Path, variable: str | None = None) -> Stack:
@@ -42,6 +38,9 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
     ImageFileError
         If there are several variables to choose from, or none with rows and columns.
     """
+    plain = array_of_zarr(path) if path.is_dir() and variable is None else None
+    if plain is not None:
+        return stack_of(plain, str(path))
     with _opened(path) as stored:
         data = _decoded(stored)
         found = _images(data)
