@@ -8,8 +8,10 @@ import rasterio
 import tifffile
 import xarray
 
+from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.image_reader import get_image_reader
 from napari_latentdyn.viewer.snapshot import snapshot
+from napari_latentdyn.widgets.facts import pair_problem
 
 PLUGIN = "napari-latentdyn"
 DATA = np.random.default_rng(1).integers(1, 200, (20, 30)).astype(np.uint8)
@@ -103,3 +105,16 @@ def test_what_it_does_not_read(tmp_path):
     (tmp_path / "a.txt").write_text("no image")
     assert get_image_reader(str(tmp_path / "a.txt")) is None
     assert get_image_reader([]) is None
+
+
+def test_netcdf_files_of_opposite_rows_are_no_pair(viewer, tmp_path):
+    rows, columns = np.arange(20.0), np.arange(30.0)
+    for name, y in (("a", rows), ("b", rows[::-1])):
+        data = xarray.Dataset({name: (("y", "x"), DATA)}, {"y": y, "x": columns})
+        data.y.attrs["units"] = data.x.attrs["units"] = "m"
+        data["y_bnds"] = ("y", "n"), np.stack([y - 0.5, y + 0.5], -1)
+        data.y.attrs["bounds"] = "y_bnds"
+        data.to_netcdf(tmp_path / f"{name}.nc")
+        viewer.open(str(tmp_path / f"{name}.nc"), plugin=PLUGIN)
+    a, b = viewer.layers
+    assert "is flipped on the map" in pair_problem(a, b, Settings())

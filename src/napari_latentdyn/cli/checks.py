@@ -35,4 +35,6 @@ def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
 
 def _described(image: ImageFile) -> Described:
     units = None if image.unit is None else (image.unit, image.unit)
-    return Described(image.name, image.pixel_size, units, image.geo, notes=image.notes)
+    return Described(
+        image.name, image.pixel_size, units, image.geo, notes=image.notes, grid=image.grid
+    )

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QWidget
 from napari_latentdyn.core.geometry.checks import Described
 from napari_latentdyn.core.geometry.georeference import geo_of_layer
 from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.viewer.image_reader import grid_of_layer
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
@@ -32,7 +33,13 @@ def describe_layer(layer: Image, index: Sequence[int] = ()) -> Described:
     placement = Placement.from_layer(layer, index)
     geo = _geo(layer)
     if geo is None:
-        return Described(layer.name, placement.pixel_size, placement.units, placement=placement)
+        return Described(
+            layer.name,
+            placement.pixel_size,
+            placement.units,
+            placement=placement,
+            grid=grid_of_layer(layer),
+        )
     a, b, _, d, e, _ = geo["transform"]
     # A degree is not of one length everywhere.
     measured = geo["units"] != "degree"

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.georeference import same_place
+from napari_latentdyn.core.observations.images.grid import Grid
 from napari_latentdyn.core.observations.images.units import metres
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.files.ometiff import length_unit
@@ -44,6 +45,8 @@ class Described:
         Place of a layer in a viewer.
     notes : sequence of str
         Sentences on how the image was read.
+    grid : Grid, optional
+        Coordinates of rows and columns, where they are known.
     """
 
     name: str
@@ -52,6 +55,7 @@ class Described:
     geo: dict[str, Any] | None = None
     placement: Placement | None = None
     notes: Sequence[str] = field(default=())
+    grid: Grid | None = None
 
 
 def check_grids(first: Described, last: Described) -> None:
@@ -63,36 +67,61 @@ def check_grids(first: Described, last: Described) -> None:
         If the sizes differ by more than 1 %, or one image is upside down on the map.
     """
     _check_order(first, last)
-    if first.pixel_size is None or last.pixel_size is None:
-        return
-    if first.units is None or last.units is None:
-        return
-    for a, b, unit, other in zip(
-        first.pixel_size, last.pixel_size, first.units, last.units, strict=True
-    ):
+    for a, b in ((_sizes(first), _sizes(last)), (_steps(first), _steps(last))):
+        if a is not None and b is not None:
+            if not _same_sizes(a, b):
+                raise PairError(
+                    f"the pixels of {first.name} measure {_text(a)} and those of {last.name} "
+                    f"{_text(b)}: resample the images to the same grid first."
+                )
+            return
+
+
+_Sides = tuple[tuple[float, float], tuple[str, str]]
+
+
+def _sizes(image: Described) -> _Sides | None:
+    if image.pixel_size is None or image.units is None:
+        return None
+    return image.pixel_size, image.units
+
+
+def _steps(image: Described) -> _Sides | None:
+    if image.grid is None:
+        return None
+    y, x = image.grid.step
+    return (abs(y), abs(x)), image.grid.units
+
+
+def _same_sizes(first: _Sides, last: _Sides) -> bool:
+    for a, b, unit, other in zip(first[0], last[0], first[1], last[1], strict=True):
         ratio = _ratio(unit, other)
         if ratio is not None and not math.isclose(a * ratio, b, rel_tol=_SAME_SIZE):
-            raise PairError(
-                f"the pixels of {first.name} measure {_text(first)} and those of {last.name} "
-                f"{_text(last)}: resample the images to the same grid first."
-            )
+            return False
+    return True
 
 
 def _check_order(first: Described, last: Described) -> None:
     """Check that rows and columns of both images run the same way on the map."""
-    if not first.geo or not last.geo:
+    a, b = _directions(first), _directions(last)
+    if a is None or b is None:
         return
-    a, b = first.geo["transform"], last.geo["transform"]
-    if any(value != 0 for value in (a[1], a[3], b[1], b[3])):
-        return
-    for k, place in ((4, "south"), (0, "east")):
+    for k, place in enumerate(("south", "east")):
         if a[k] * b[k] < 0:
             # Rows usually run from north to south, and columns from west to east.
-            odd = first if (a[k] > 0) == (k == 4) else last
+            odd = first if (a[k] > 0) == (k == 0) else last
             raise PairError(
                 f"{odd.name} is flipped on the map: it begins in the {place}, and the other image "
                 "does not; flip it to the orientation of the other image first."
             )
+
+
+def _directions(image: Described) -> tuple[float, float] | None:
+    """Return how coordinates change down the rows and along the columns, if that is known."""
+    if image.geo:
+        a, b, _, d, e, _ = image.geo["transform"]
+        return (e, a) if b == d == 0 else None
+    return None if image.grid is None else image.grid.step
 
 
 def place_oddities(first: Described, last: Described) -> list[str]:
@@ -103,6 +132,8 @@ def place_oddities(first: Described, last: Described) -> list[str]:
         same = first.placement is None or last.placement is None
         if first.placement is not None and last.placement is not None:
             same = _same_placement(first.placement, last.placement)
+        if first.grid is not None and last.grid is not None:
+            same = same and _same_grid(first.grid, last.grid)
     if same:
         return []
     sentence = (
@@ -185,8 +216,29 @@ def _same_placement(first: Placement, last: Placement) -> bool:
     )
 
 
-def _text(image: Described) -> str:
-    height, width = image.pixel_size or (1.0, 1.0)
+def _same_grid(first: Grid, last: Grid) -> bool:
+    """Whether both first pixels have one place, within what their coordinates can tell."""
+    for k in range(2):
+        unit, other = first.units[k], last.units[k]
+        ratio = _ratio(unit, other)
+        if ratio is None:
+            # A unit that is left out may be the other one.
+            if unit and other:
+                return False
+            continue
+        apart = abs(first.start[k] * ratio - last.start[k])
+        if k == 1 and unit == "degree":
+            # Longitudes run from -180 to 180 or from 0 to 360.
+            apart = abs((apart + 180) % 360 - 180)
+        error = first.error[k] * ratio + last.error[k]
+        if apart > max(_SAME_PLACE * abs(last.step[k]), error):
+            return False
+    return True
+
+
+def _text(sides: _Sides) -> str:
+    height, width = sides[0]
     # In the short form of the files, whatever a viewer calls the unit.
-    y, x = (length_unit(unit) or unit for unit in image.units or ("pixel", "pixel"))
-    return f"{height:g} x {width:g} {y}" if y == x else f"{height:g} {y} x {width:g} {x}"
+    y, x = (length_unit(unit) or unit for unit in sides[1])
+    text = f"{height:g} x {width:g} {y}" if y == x else f"{height:g} {y} x {width:g} {x}"
+    return text.strip()

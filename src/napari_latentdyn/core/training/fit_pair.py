@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -9,6 +10,7 @@ from numpy.typing import ArrayLike
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.training.fit import Progress, fit
@@ -89,10 +91,12 @@ def fit_pair(
     (1, 256, 256)
     """
     chosen = Settings.preset(preset).updated(full_names(settings))
+    known = _described(first, "first image"), _described(last, "last image")
+    check_grids(*known)
+    for oddity in place_oddities(*known):
+        warnings.warn(oddity[0].upper() + oddity[1:], stacklevel=2)
     if pixel_size is None and units is None:
-        known = plain_array(first, "first image")
-        if known.pixel_size is not None and known.unit is not None:
-            pixel_size, units = known.pixel_size, known.unit
+        pixel_size, units = known[0].pixel_size, known[0].units
     calibration = Calibration.of(
         pixel_size,
         units,
@@ -115,6 +119,16 @@ def fit_pair(
     dynamics.settings = chosen
     dynamics.placement = calibration.to_placement()
     return dynamics
+
+
+def _described(image: Any, name: str) -> Described:
+    """Return what the coordinates of an image tell; only DataArrays have some."""
+    if not hasattr(image, "coords"):
+        return Described(f"the {name}")
+    known = plain_array(image, name)
+    size, unit = known.pixel_size, known.unit
+    units = None if size is None or unit is None else (unit, unit)
+    return Described(f"the {name}", size if units else None, units, grid=known.grid)
 
 
 def _ignore(_: Progress) -> None:

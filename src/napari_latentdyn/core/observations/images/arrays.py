@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.observations.images.cf import stack_of
+from napari_latentdyn.core.observations.images.grid import Grid
 from napari_latentdyn.errors import ImageFileError, PairError
 
 __all__ = ["PlainArray", "mask_of_bands", "plain_array"]
@@ -30,6 +31,8 @@ class PlainArray:
     pixel_size, unit
         Height and width of a pixel and their unit, where the array has
         coordinates with units.
+    grid : Grid or None
+        The coordinates of rows and columns, where the array has them.
     """
 
     values: NDArray[Any]
@@ -37,6 +40,7 @@ class PlainArray:
     channel_axis: int | None = None
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
+    grid: Grid | None = None
 
 
 def plain_array(image: Any, name: str = "image") -> PlainArray:
@@ -165,7 +169,7 @@ def _labelled(array: Any, name: str) -> PlainArray:
         marked = xarray.DataArray(masked, dims=array.dims)
         masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
     axis = stack.axes.index("C") if "C" in stack.axes else None
-    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit)
+    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit, stack.grid)
 
 
 def _is_text(values: Any) -> bool:

@@ -9,12 +9,13 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.cf import image_variables, is_zarr, read_cf
+from napari_latentdyn.core.observations.images.cf import image_variables, read_cf
 from napari_latentdyn.core.observations.images.model import ImageFile, Stack
 from napari_latentdyn.core.observations.images.picture import read_picture
 from napari_latentdyn.core.observations.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.observations.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.observations.images.tiff import read_tiff
+from napari_latentdyn.core.observations.images.zarr import is_zarr
 from napari_latentdyn.errors import ImageFileError, UserError
 from napari_latentdyn.files.paths import input_file, named, why
 
@@ -62,6 +63,7 @@ def read_image(source: str) -> ImageFile:
         path=str(chosen.path.expanduser().absolute()) + label,
         geo=image.geo,
         notes=tuple(f"{chosen.path.name}: {note}" for note in image.notes),
+        grid=image.grid,
     )
 
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.grid import Grid
+
 __all__ = ["ImageFile", "Stack"]
 
 
@@ -39,6 +41,8 @@ class ImageFile:
         Reference system and transform, as `georeference.read_geo` returns them.
     notes : tuple of str
         Sentences about how the file was read, for the user.
+    grid : Grid or None
+        Coordinates of rows and columns, where the file gives them.
     """
 
     array: NDArray[Any]
@@ -51,6 +55,7 @@ class ImageFile:
     path: str = ""
     geo: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
+    grid: Grid | None = None
 
 
 @dataclass(frozen=True)
@@ -72,7 +77,7 @@ class Stack:
     planes : ndarray or None
         All planes of an image, transparency among them, where the planes may be
         a stack.
-    pixel_size, unit, geo, notes
+    pixel_size, unit, geo, notes, grid
         As in `ImageFile`.
     times : ndarray of float64 or None
         Times along T, with their unit in `time_unit`.
@@ -89,6 +94,7 @@ class Stack:
     times: NDArray[np.float64] | None = None
     time_unit: str | None = None
     notes: tuple[str, ...] = field(default=())
+    grid: Grid | None = None
 
     @property
     def leading(self) -> tuple[str, ...]:

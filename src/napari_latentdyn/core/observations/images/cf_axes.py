@@ -1,0 +1,161 @@
+"""Axes of CF data: rows and columns, size of a pixel, coordinates, place and times."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_latentdyn.core.observations.images.grid import Grid
+from napari_latentdyn.core.observations.images.units import metres, square_size
+
+__all__ = ["AXES", "grid_of", "place", "rows_and_columns", "spacing", "times"]
+
+_Y = (
+    *("y", "lat", "latitude", "rlat", "row", "rows", "line", "lines", "northing"),
+    *("projection_y_coordinate", "grid_latitude", "nj", "ny", "yc", "south_north"),
+)
+_X = (
+    *("x", "lon", "longitude", "rlon", "column", "columns", "col", "cols", "sample", "samples"),
+    *("easting", "projection_x_coordinate", "grid_longitude", "ni", "nx", "xc", "west_east"),
+)
+#: Axes that number images or channels, by the names of their dimensions.
+AXES = {
+    **dict.fromkeys(("t", "time"), "T"),
+    **dict.fromkeys(("z", "depth", "level", "height", "altitude"), "Z"),
+    **dict.fromkeys(("c", "channel", "channels", "band", "bands"), "C"),
+}
+_STANDARD = {
+    "Y": ("latitude", "grid_latitude", "projection_y_coordinate"),
+    "X": ("longitude", "grid_longitude", "projection_x_coordinate"),
+}
+
+
+def rows_and_columns(array: Any) -> tuple[str, str]:
+    """Return the dimensions of rows and columns: by CF attributes, by name, or the last two."""
+    dims = [str(dim) for dim in array.dims]
+    found = []
+    for axis, names in (("Y", _Y), ("X", _X)):
+        marked = [dim for dim in dims if _is_axis(array, dim, axis)]
+        named = [dim for dim in dims if dim.lower() in names]
+        found.append(next(iter(marked or named), None))
+    y, x = found
+    if y is not None and x is not None and y != x:
+        return y, x
+    plain = [dim for dim in dims if dim.lower() not in AXES]
+    y, x = plain[-2:] if len(plain) >= 2 else dims[-2:]
+    return y, x
+
+
+def _is_axis(array: Any, dim: str, axis: str) -> bool:
+    attributes = array[dim].attrs if dim in array.coords else {}
+    return (
+        str(attributes.get("axis", "")).upper() == axis
+        or str(attributes.get("standard_name", "")) in _STANDARD[axis]
+    )
+
+
+def _coordinates(array: Any, dim: str) -> Any:
+    """Return the numbers along a dimension, or None if it has none that are evenly spaced."""
+    if dim not in array.coords or array[dim].dtype.kind not in "iuf" or array[dim].size < 2:
+        return None
+    values = np.asarray(array[dim].values, dtype=np.float64)
+    step = np.diff(values)
+    even = np.isfinite(step).all() and np.allclose(step, step.mean(), rtol=1e-2, atol=0)
+    # Coordinates in single precision far from 0 have uneven steps, in their last digit alone.
+    even = even or (
+        array[dim].dtype == np.float32
+        and np.isfinite(step).all()
+        and np.abs(step - step.mean()).max() <= 2 * np.spacing(np.float32(np.abs(values).max()))
+    )
+    return values if even and step.mean() else None
+
+
+def _unit(array: Any, dim: str) -> str:
+    unit = str(array[dim].attrs.get("units", "")).strip() if dim in array.coords else ""
+    return "degree" if unit.lower().startswith("degree") else unit
+
+
+def spacing(
+    array: Any, y: str, x: str
+) -> tuple[tuple[float, float] | None, str | None, str | None]:
+    """Return height and width of a pixel, their unit, and a note on what was assumed."""
+    known = [_coordinates(array, dim) for dim in (y, x)]
+    steps = [None if v is None else abs(float(np.diff(v).mean())) for v in known]
+    units = [_unit(array, dim) for dim in (y, x)]
+    if all(units) and units[0] != units[1]:
+        sizes = metres(units[0]), metres(units[1])
+        if sizes[0] is None or sizes[1] is None:
+            return None, None, None
+        # Each side in its own unit: both in that of the height.
+        steps[1] = None if steps[1] is None else steps[1] * sizes[1] / sizes[0]
+    return square_size(steps[0], steps[1], units[0] or units[1] or None)
+
+
+def grid_of(array: Any, y: str, x: str) -> Grid | None:
+    """Return where rows and columns begin and how they run, if both have even coordinates."""
+    down, right = _coordinates(array, y), _coordinates(array, x)
+    if down is None or right is None:
+        return None
+    error = tuple(
+        float(np.spacing(np.asarray(np.abs(v).max(), array[dim].dtype)))
+        if array[dim].dtype.kind == "f"
+        else 0.0
+        for v, dim in ((down, y), (right, x))
+    )
+    return Grid(
+        (float(down[0]), float(right[0])),
+        (float(np.diff(down).mean()), float(np.diff(right).mean())),
+        (_unit(array, y), _unit(array, x)),
+        (error[0], error[1]),
+    )
+
+
+def place(data: Any, array: Any) -> dict[str, Any] | None:
+    """Return where an image lies on the Earth, from its grid mapping, as `raster.place_of`."""
+    mapping = array.encoding.get("grid_mapping") or array.attrs.get("grid_mapping")
+    grid = grid_of(array, *rows_and_columns(array))
+    if mapping is None or mapping not in data.variables or grid is None:
+        return None
+    from pyproj import CRS
+    from pyproj.exceptions import ProjError
+
+    try:
+        crs = CRS.from_cf(dict(data[mapping].attrs))
+    except (ProjError, KeyError, TypeError, ValueError):
+        return None
+    unit = crs.axis_info[0].unit_name if crs.axis_info else "metre"
+    factor = [1.0, 1.0]
+    if not crs.is_geographic:
+        # The coordinates may be in km where the reference system counts in metres.
+        base = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
+        lengths = [metres(name) if name else base for name in grid.units]
+        if not base or None in lengths:
+            return None
+        factor = [length / base for length in lengths if length is not None]
+    (y, x), (dy, dx) = (
+        [value * by for value, by in zip(values, factor, strict=True)]
+        for values in (grid.start, grid.step)
+    )
+    return {
+        "crs_wkt": crs.to_wkt(),
+        "transform": [dx, 0.0, x - dx / 2, 0.0, dy, y - dy / 2],
+        "units": "degree" if crs.is_geographic else unit,
+    }
+
+
+def times(array: Any, dim: str) -> tuple[Any, str | None]:
+    """Return the times along a dimension, from the first one on, and their unit."""
+    if dim not in array.coords or array[dim].ndim != 1:
+        return None, None
+    values = array[dim].values
+    if values.dtype.kind == "M":
+        seconds = (values - values[0]) / np.timedelta64(1, "s")
+        return np.asarray(seconds, dtype=np.float64), "s"
+    if values.dtype.kind == "O" and all(hasattr(value, "calendar") for value in values):
+        # Dates of calendars that NumPy does not have, such as 360_day.
+        return np.asarray([(value - values[0]).total_seconds() for value in values]), "s"
+    if values.dtype.kind in "iuf":
+        unit = str(array[dim].attrs.get("units") or "").partition(" since ")[0].strip() or None
+        return np.asarray(values, dtype=np.float64) - float(values[0]), unit
+    return None, None
