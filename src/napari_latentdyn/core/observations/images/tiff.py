@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
-from napari_latentdyn.core.observations.images.ome import OmeImage, ome_images
+from napari_latentdyn.core.observations.images.ome import (
+    OmeImage,
+    companion,
+    grid_of,
+    ome_images,
+    planes_in,
+)
 from napari_latentdyn.core.observations.images.raster import read_place, read_raster
-from napari_latentdyn.core.observations.images.units import square_size
+from napari_latentdyn.core.observations.images.units import plane_size
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
 
@@ -50,12 +56,17 @@ def read_tiff(path: Path) -> Stack:
         placed = masked or any(tag in page.tags for tag in _PLACE_TAGS)
         if placed and not tif.is_ome and not tif.is_imagej:
             return read_raster(path, lambda index: tags_of(tif.pages[index]))
-        images = ome_images(page.description if tif.is_ome else None)
-        own = images[0].in_file(path.name) if images else None
+        about, note = companion(page.description if tif.is_ome else None, path)
+        images = ome_images(about)
+        own = planes_in(images, path.name)
         if own is not None:
-            return _described(_part_of_set(path, own), tif, images)
-        stack = _stacked(path, series or list(tif.series), ome=bool(tif.is_ome))
-        stack = _described(stack, tif, images)
+            stack = _part_of_set(path, own)
+            images = [images[place] for place in dict.fromkeys(plane[0] for plane in own)]
+        else:
+            stack = _stacked(path, series or list(tif.series), ome=bool(tif.is_ome))
+        stack = _described(stack, tif, images, tags_of(page).orientation)
+        if note is not None:
+            stack = replace(stack, notes=(*stack.notes, note))
         return read_place(path, stack, tags_of(page)) if placed else stack
 
 
@@ -63,20 +74,27 @@ def _kind(series: Any) -> int:
     return int(getattr(series.keyframe, "subfiletype", 0) or 0)
 
 
-def _part_of_set(path: Path, planes: list[tuple[int, int, int]]) -> Stack:
+def _part_of_set(path: Path, planes: list[tuple[int, int, int, int]]) -> Stack:
     """Read the planes of one file of a set that are in this file."""
     # The other files may be missing, and tifffile then fills their planes with zeros.
     with tifffile.TiffFile(path, is_ome=False) as tif:
         stack = _stacked(path, list(tif.series), ome=False)
     if stack.leading != ("I",) or stack.sizes["I"] != len(planes):
         return stack
-    varying = [k for k in range(3) if len({plane[k] for plane in planes}) > 1]
-    if len(varying) != 1:
+    grid = grid_of(planes)
+    if not grid or ("C" in stack.axes and any("PTCZ"[k] == "C" for k, _ in grid)):
         return stack
-    name = "TCZ"[varying[0]]
-    if name == "C" and "C" in stack.axes:
-        return stack
-    return replace(stack, axes=tuple(name if axis == "I" else axis for axis in stack.axes))
+    at = stack.axes.index("I")
+    names = [*stack.axes[:at], *("PTCZ"[k] for k, _ in grid), *stack.axes[at + 1 :]]
+    sizes = [size for _, size in grid]
+    data = stack.data.reshape(*stack.data.shape[:at], *sizes, *stack.data.shape[at + 1 :])
+    missing = stack.missing
+    if missing is not None:
+        missing = missing.reshape(*sizes, *missing.shape[1:])
+        if "C" in names and "C" not in stack.axes:
+            missing = np.asarray(missing.all(axis=names.index("C")))
+    data, names = _ordered(data, names, samples="C" in stack.axes)
+    return replace(stack, data=data, axes=tuple(names), missing=missing)
 
 
 def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
@@ -212,32 +230,49 @@ def _from_inks(path: Path, stack: Stack, axis: int) -> Stack:
     return replace(stack, data=np.moveaxis(colours, -1, axis), rgb=True)
 
 
-def _described(stack: Stack, tif: tifffile.TiffFile, images: list[OmeImage]) -> Stack:
+def _described(
+    stack: Stack, tif: tifffile.TiffFile, images: list[OmeImage], orientation: int
+) -> Stack:
     """Add pixel size, unit and times, from OME or ImageJ metadata."""
     count = stack.sizes.get("T", 0)
     if images:
-        image = images[0]
-        notes = (*stack.notes, *((image.note,) if image.note else ()))
-        return replace(
-            stack,
-            pixel_size=image.pixel_size,
-            unit=image.unit,
-            notes=notes,
-            times=image.times(count) if count else None,
-            time_unit=image.step_unit,
-        )
+        told = [_of_ome(stack, image, count, orientation) for image in images]
+        if len(images) == stack.sizes.get("P", 1):
+            return replace(stack, **told[0], positions=tuple(told) if "P" in stack.axes else ())
+        if any(one["pixel_size"] != told[0]["pixel_size"] for one in told):
+            note = "The positions have pixels of different sizes: the pixel size is unknown."
+            return replace(stack, notes=(*stack.notes, note))
+        return replace(stack, **told[0])
     about = tif.imagej_metadata or {}
     # Pixels per unit, as fractions.
     tags = tif.pages.first.tags
     sides = [_side(tags.valueof(name)) for name in ("YResolution", "XResolution")]
     if about.get("unit"):
-        size, unit, note = square_size(sides[0], sides[1], str(about["unit"]))
-        stack = replace(stack, pixel_size=size, unit=unit, notes=((note,) if note else ()))
+        # ImageJ names the unit of rows only where it is another one.
+        units = (str(about.get("yunit") or about["unit"]), str(about["unit"]))
+        size, symbol, assumed = plane_size(sides[0], sides[1], units)
+        notes = (*stack.notes, *((assumed,) if assumed else ()))
+        stack = replace(stack, pixel_size=_swapped(size, orientation), unit=symbol, notes=notes)
     step = about.get("finterval")
     if count and isinstance(step, int | float) and np.isfinite(step) and step > 0:
         times = float(step) * np.arange(count, dtype=np.float64)
         stack = replace(stack, times=times, time_unit=str(about.get("tunit") or "s"))
     return stack
+
+
+def _of_ome(stack: Stack, image: OmeImage, count: int, orientation: int) -> dict[str, Any]:
+    return {
+        "pixel_size": _swapped(image.pixel_size, orientation),
+        "unit": image.unit,
+        "notes": (*stack.notes, *((image.note,) if image.note else ())),
+        "times": image.times(count) if count else None,
+        "time_unit": image.step_unit,
+    }
+
+
+def _swapped(size: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    """Return the size of a pixel in an image that has been turned."""
+    return (size[1], size[0]) if size is not None and orientation >= 5 else size
 
 
 def _side(fraction: Any) -> float | None:
