@@ -105,7 +105,7 @@ class Stack:
         return {name: self.data.shape[self.axes.index(name)] for name in self.leading}
 
     def select(self, chosen: Mapping[str, int]) -> Stack:
-        """Return the part at one place along each of some leading axes."""
+        """Return the part at one place along each of some axes, channels among them."""
         data, missing, axes = self.data, self.missing, list(self.axes)
         own: Mapping[str, Any] = {}
         if "P" in chosen and self.positions:
@@ -113,7 +113,9 @@ class Stack:
         for name, place in chosen.items():
             axis = axes.index(name)
             data = np.take(data, place, axis=axis)
-            if missing is not None:
+            if name == "C":
+                own = {**own, "rgb": False, "planes": None}
+            elif missing is not None:
                 plain = [other for other in axes if other != "C"]
                 missing = np.take(missing, place, axis=plain.index(name))
             axes.pop(axis)

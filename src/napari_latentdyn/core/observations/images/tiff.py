@@ -35,6 +35,8 @@ _PLACE_TAGS = (33550, 33922, 34264, 34735)
 _REDUCED, _MASK = 1, 4
 #: What tifffile calls axes, as it stands in this package; others keep their letter.
 _AXES = {"Q": "I", "R": "P", "S": "C"}
+#: Names for axes beside one of the same name.
+_SPARE = "IJKLMNOUVWABDEFGH"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -115,7 +117,7 @@ def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
     name = "P" if ome else "I"
     base = stacks[0]
     if name in base.axes:
-        name = "J" if name == "I" else "M"
+        name = next(other for other in _SPARE if other not in base.axes)
     return replace(
         base,
         data=np.stack([stack.data for stack in stacks]),
@@ -143,12 +145,22 @@ def _one(path: Path, series: Any) -> Stack:
             )
         drop = letters.index("C" if data.shape[letters.index("C")] == 1 else "S")
         data, letters = np.take(data, 0, axis=drop), letters[:drop] + letters[drop + 1 :]
-    axes = [_AXES.get(name, name) for name in letters]
-    axes = [name if axes.count(name) == 1 else letters[k] for k, name in enumerate(axes)]
+    axes = _named(letters)
     data, axes = _ordered(data, axes, samples="S" in letters)
     return _coloured(
         path, _upright(Stack(data, tuple(axes)), tags_of(page).orientation), page, "S" in letters
     )
+
+
+def _named(letters: str) -> list[str]:
+    """Return names of axes, each of its own: files may number images along several."""
+    axes: list[str] = []
+    for letter in letters:
+        name = _AXES.get(letter, letter)
+        if name in axes or (name != letter and name in letters):
+            name = next(other for other in _SPARE if other not in (*axes, *letters))
+        axes.append(name)
+    return axes
 
 
 def _ordered(
