@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import same_place
+from napari_latentdyn.core.geometry.georeference import pixels_in, same_place
 from napari_latentdyn.core.observations.images.units import metres
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.files.ometiff import length_unit
@@ -84,6 +84,7 @@ def _check_order(first: Described, last: Described) -> None:
         return
     a, b = first.geo["transform"], last.geo["transform"]
     if any(value != 0 for value in (a[1], a[3], b[1], b[3])):
+        _check_turn(first, last)
         return
     for k, place in ((4, "south"), (0, "east")):
         if a[k] * b[k] < 0:
@@ -93,6 +94,27 @@ def _check_order(first: Described, last: Described) -> None:
                 f"{odd.name} is flipped on the map: it begins in the {place}, and the other image "
                 "does not; flip it to the orientation of the other image first."
             )
+
+
+def _check_turn(first: Described, last: Described) -> None:
+    """Check that the images are not turned against each other, where one is turned on the map."""
+    if not first.geo or not last.geo:
+        return
+    places = pixels_in(first.geo, last.geo, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    if places is None:
+        return
+    across, down = places[1] - places[0], places[2] - places[0]
+    angles = np.arctan2(across[1], across[0]), np.arctan2(-down[0], down[1])
+    # North differs a little between reference systems.
+    limit = _SAME_SIZE if first.geo["crs_wkt"] == last.geo["crs_wkt"] else np.pi / 4
+    if max(abs(angle) for angle in angles) <= limit:
+        return
+    mirrored = across[0] * down[1] - across[1] * down[0] < 0
+    how = "mirrored" if mirrored else f"turned by {np.degrees(abs(angles[0])):.3g} degrees"
+    raise PairError(
+        f"{first.name} and {last.name} are {how} against each other on the map: warp one of them "
+        "to the grid of the other first, with gdalwarp or in a GIS."
+    )
 
 
 def place_oddities(first: Described, last: Described) -> list[str]:
