@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_latentdyn.core.observations.images import read_image
+from napari_latentdyn.core.observations.images import Selection, load, read_image
 from napari_latentdyn.core.observations.images.units import length, metres
 from napari_latentdyn.files.ometiff import length_unit
 
@@ -56,6 +56,10 @@ def test_each_position_has_its_pixel_size(tmp_path):
         image = read_image(f"{tmp_path / 'a.ome.tif'}:p={place},t=0")
         np.testing.assert_array_equal(image.array, data)
         assert image.pixel_size == (size, size)
+        assert image.notes == ()
+    whole = load(Selection(tmp_path / "a.ome.tif"))
+    assert whole.pixel_size is None
+    assert "different sizes" in whole.notes[0]
 
 
 @pytest.mark.parametrize("together", [True, False])

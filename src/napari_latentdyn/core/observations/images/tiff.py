@@ -249,12 +249,12 @@ def _described(
     count = stack.sizes.get("T", 0)
     if images:
         told = [_of_ome(stack, image, count, orientation) for image in images]
-        if len(images) == stack.sizes.get("P", 1):
-            return replace(stack, **told[0], positions=tuple(told) if "P" in stack.axes else ())
-        if any(one["pixel_size"] != told[0]["pixel_size"] for one in told):
+        common = dict(told[0])
+        if len({(one["pixel_size"], one["unit"]) for one in told}) > 1:
             note = "The positions have pixels of different sizes: the pixel size is unknown."
-            return replace(stack, notes=(*stack.notes, note))
-        return replace(stack, **told[0])
+            common |= {"pixel_size": None, "unit": None, "notes": (*stack.notes, note)}
+        own = "P" in stack.axes and len(told) == stack.sizes["P"]
+        return replace(stack, **common, positions=tuple(told) if own else ())
     about = tif.imagej_metadata or {}
     # Pixels per unit, as fractions.
     tags = tif.pages.first.tags
