@@ -39,6 +39,8 @@ _LENGTHS = {
     "μm": "µm",
     "nm": "nm",
 }
+# A symbol names itself.
+_LENGTHS |= {symbol: symbol for symbol in _LENGTHS.values()}
 _TIMES = {
     "year": "a",
     "day": "d",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import same_place
+from napari_latentdyn.core.geometry.georeference import pixels_in, same_place
 from napari_latentdyn.core.observations.images.grid import Grid
 from napari_latentdyn.core.observations.images.units import metres
 from napari_latentdyn.errors import PairError
@@ -103,6 +103,9 @@ def _same_sizes(first: _Sides, last: _Sides) -> bool:
 
 def _check_order(first: Described, last: Described) -> None:
     """Check that rows and columns of both images run the same way on the map."""
+    if first.geo and last.geo and not (_upright(first) and _upright(last)):
+        _check_turn(first, last)
+        return
     a, b = _directions(first), _directions(last)
     if a is None or b is None:
         return
@@ -116,12 +119,41 @@ def _check_order(first: Described, last: Described) -> None:
             )
 
 
+def _upright(image: Described) -> bool:
+    """Whether rows and columns run along the axes of the map."""
+    if not image.geo:
+        return False
+    transform = image.geo["transform"]
+    return bool(transform[1] == 0 and transform[3] == 0)
+
+
 def _directions(image: Described) -> tuple[float, float] | None:
     """Return how coordinates change down the rows and along the columns, if that is known."""
     if image.geo:
         a, b, _, d, e, _ = image.geo["transform"]
         return (e, a) if b == d == 0 else None
     return None if image.grid is None else image.grid.step
+
+
+def _check_turn(first: Described, last: Described) -> None:
+    """Check that the images are not turned against each other, where one is turned on the map."""
+    if not first.geo or not last.geo:
+        return
+    places = pixels_in(first.geo, last.geo, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    if places is None:
+        return
+    across, down = places[1] - places[0], places[2] - places[0]
+    angles = np.arctan2(across[1], across[0]), np.arctan2(-down[0], down[1])
+    # North differs a little between reference systems.
+    limit = _SAME_SIZE if first.geo["crs_wkt"] == last.geo["crs_wkt"] else np.pi / 4
+    if max(abs(angle) for angle in angles) <= limit:
+        return
+    mirrored = across[0] * down[1] - across[1] * down[0] < 0
+    how = "mirrored" if mirrored else f"turned by {np.degrees(abs(angles[0])):.3g} degrees"
+    raise PairError(
+        f"{first.name} and {last.name} are {how} against each other on the map: warp one of them "
+        "to the grid of the other first, with gdalwarp or in a GIS."
+    )
 
 
 def place_oddities(first: Described, last: Described) -> list[str]:

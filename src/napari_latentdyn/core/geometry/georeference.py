@@ -14,9 +14,10 @@ from napari_latentdyn.core.observations.images.raster import opened, place_of
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["geo_of_layer", "missing_of_layer", "read_geo", "same_place"]
+__all__ = ["geo_of_layer", "missing_of_layer", "pixels_in", "read_geo", "same_place"]
 
 _SUFFIXES = (".tif", ".tiff")
+_FAR = 1000.0  # pixels
 
 
 def read_geo(path: Path, shape: tuple[int, int] | None = None) -> dict[str, Any] | None:
@@ -116,11 +117,52 @@ def _file_of(layer: Image) -> Path | None:
 def same_place(first: Mapping[str, Any], last: Mapping[str, Any]) -> bool:
     """Return whether two files lie at one place, within a thousandth of a pixel.
 
+    Reference systems that differ in their unit or name alone are one.
+
     Parameters
     ----------
     first, last : mapping
         As `read_geo` returns them.
     """
-    a, b = np.array(first["transform"]), np.array(last["transform"])
-    tolerance = 1e-3 * float(np.abs(a[[0, 1, 3, 4]]).max())
-    return bool(first["crs_wkt"] == last["crs_wkt"] and np.abs(a - b).max() <= tolerance)
+    if first["crs_wkt"] == last["crs_wkt"]:
+        a, b = np.array(first["transform"]), np.array(last["transform"])
+        tolerance = 1e-3 * float(np.abs(a[[0, 1, 3, 4]]).max())
+        return bool(np.abs(a - b).max() <= tolerance)
+    # Systems of different shape can agree near one corner, and not across the image.
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [_FAR, 0.0], [0.0, _FAR], [_FAR, _FAR]])
+    places = pixels_in(first, last, corners)
+    return places is not None and bool(np.abs(places - corners).max() <= 1e-3)
+
+
+def pixels_in(
+    first: Mapping[str, Any], last: Mapping[str, Any], points: NDArray[np.float64]
+) -> NDArray[np.float64] | None:
+    """Return where places in the first image lie in the last one.
+
+    Parameters
+    ----------
+    first, last : mapping
+        As `read_geo` returns them.
+    points : ndarray, shape (n, 2)
+        Column and row, counted from the corner of the image.
+
+    Returns
+    -------
+    ndarray, shape (n, 2), or None
+        None where the reference systems cannot be brought together.
+    """
+    a, b = (np.reshape([*geo["transform"], 0.0, 0.0, 1.0], (3, 3)) for geo in (first, last))
+    x, y = a[:2, :2] @ points.T + a[:2, 2:]
+    if first["crs_wkt"] != last["crs_wkt"]:
+        import pyproj
+
+        try:
+            here, there = (pyproj.CRS.from_wkt(str(geo["crs_wkt"])) for geo in (first, last))
+            x, y = pyproj.Transformer.from_crs(here, there, always_xy=True).transform(x, y)
+        except pyproj.exceptions.ProjError:
+            return None
+    try:
+        places = np.linalg.solve(b[:2, :2], np.stack([x, y]) - b[:2, 2:]).T
+    except np.linalg.LinAlgError:
+        return None
+    return places if np.isfinite(places).all() else None

@@ -81,6 +81,9 @@ class Stack:
         As in `ImageFile`.
     times : ndarray of float64 or None
         Times along T, with their unit in `time_unit`.
+    positions : tuple of mapping
+        What of these attributes each position along P has of its own; none
+        where all have the same.
     """
 
     data: NDArray[Any]
@@ -95,6 +98,7 @@ class Stack:
     time_unit: str | None = None
     notes: tuple[str, ...] = field(default=())
     grid: Grid | None = None
+    positions: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def leading(self) -> tuple[str, ...]:
@@ -107,16 +111,21 @@ class Stack:
         return {name: self.data.shape[self.axes.index(name)] for name in self.leading}
 
     def select(self, chosen: Mapping[str, int]) -> Stack:
-        """Return the part at one place along each of some leading axes."""
+        """Return the part at one place along each of some axes, channels among them."""
         data, missing, axes = self.data, self.missing, list(self.axes)
+        own: Mapping[str, Any] = {}
+        if "P" in chosen and self.positions:
+            own = {**self.positions[chosen["P"]], "positions": ()}
         for name, place in chosen.items():
             axis = axes.index(name)
             data = np.take(data, place, axis=axis)
-            if missing is not None:
+            if name == "C":
+                own = {**own, "rgb": False, "planes": None}
+            elif missing is not None:
                 plain = [other for other in axes if other != "C"]
                 missing = np.take(missing, place, axis=plain.index(name))
             axes.pop(axis)
-        return replace(self, data=data, missing=missing, axes=tuple(axes))
+        return replace(self, data=data, missing=missing, axes=tuple(axes), **own)
 
     def squeezed(self) -> Stack:
         """Return the stack without leading axes and channels of length one."""

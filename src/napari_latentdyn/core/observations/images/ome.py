@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath, PureWindowsPath
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.units import square_size
+from napari_latentdyn.core.observations.images.units import plane_size
 
-__all__ = ["OmeImage", "ome_images"]
+__all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
+
+#: Units of OME that have another meaning elsewhere: the line is no link, the point no pint.
+_LENGTHS = {"li": ("in", 1 / 12), "pt": ("in", 1 / 72), "ua": ("m", 149_597_870_700.0)}
+_LARGEST = 2**26  # bytes of a file of metadata
 
 
 @dataclass(frozen=True)
@@ -25,7 +31,8 @@ class OmeImage:
     step, step_unit
         Time between frames and its unit, where they are given.
     planes : tuple of (str, int, int, int)
-        File, time, channel and depth of each plane that a file is named for.
+        File, time, channel and depth of each plane that a file is named for, in
+        the order of the pages of each file.
     """
 
     pixel_size: tuple[float, float] | None
@@ -35,16 +42,55 @@ class OmeImage:
     step_unit: str | None
     planes: tuple[tuple[str, int, int, int], ...]
 
-    def in_file(self, name: str) -> list[tuple[int, int, int]] | None:
-        """Return time, channel and depth of the planes in a file, None if it holds all."""
-        files = {plane[0] for plane in self.planes}
-        if not files or files == {name} or name not in files:
-            return None
-        return [plane[1:] for plane in self.planes if plane[0] == name]
-
     def times(self, count: int) -> NDArray[np.float64] | None:
         """Return the times of frames, or None if the file gives none."""
         return None if self.step is None else self.step * np.arange(count, dtype=np.float64)
+
+
+def planes_in(images: Sequence[OmeImage], name: str) -> list[tuple[int, int, int, int]] | None:
+    """Return position, time, channel and depth of the planes in a file, None if it holds all."""
+    files = {plane[0] for image in images for plane in image.planes}
+    if not files or files == {name} or name not in files:
+        return None
+    return [
+        (place, *plane[1:])
+        for place, image in enumerate(images)
+        for plane in image.planes
+        if plane[0] == name
+    ]
+
+
+def companion(xml: str | None, path: Path) -> tuple[str | None, str | None]:
+    """Return the metadata of an image file, and a sentence where they are missing.
+
+    Some programs write them into one file of many, or into one that holds
+    nothing else, and name it in the others.
+    """
+    root = _parsed(xml)
+    names = [] if root is None else [n for n in root.iter() if _local(n.tag) == "BinaryOnly"]
+    name = next((_base(node.get("MetadataFile", "")) for node in names), "")
+    if not name:
+        return xml, None
+    note = (
+        f"The file keeps its metadata in {name}, which cannot be read: the pixel size is unknown."
+    )
+    beside = path.with_name(name)
+    try:
+        with beside.open("rb") as file:
+            content = file.read(_LARGEST)
+    except OSError:
+        return None, note
+    if content[:2] in (b"II", b"MM"):
+        import tifffile
+
+        try:
+            with tifffile.TiffFile(beside) as tif:
+                text: str | None = tif.pages.first.description
+        except (tifffile.TiffFileError, OSError, ValueError):
+            text = None
+    else:
+        text = content.decode("utf-8", "replace")
+    return (text, None) if ome_images(text) else (None, note)
 
 
 def ome_images(xml: str | None) -> list[OmeImage]:
@@ -53,51 +99,84 @@ def ome_images(xml: str | None) -> list[OmeImage]:
     The names of elements are read without their name space, which files spell
     with and without a prefix.
     """
-    if not xml:
-        return []
-    try:
-        root = ET.fromstring(xml)
-    except (ET.ParseError, ValueError):
+    root = _parsed(xml)
+    if root is None:
         return []
     return [_image(node) for node in root.iter() if _local(node.tag) == "Pixels"]
 
 
+def _parsed(xml: str | None) -> ET.Element | None:
+    try:
+        return ET.fromstring(xml.lstrip("\ufeff")) if xml else None
+    except (ET.ParseError, ValueError):
+        return None
+
+
 def _image(pixels: ET.Element) -> OmeImage:
     values = {_local(name): value for name, value in pixels.attrib.items()}
-    # Micrometres and seconds are what the format means where it names no unit.
-    units = [values.get(f"PhysicalSize{letter}Unit", "µm") for letter in "YX"]
-    height, width = (_number(values.get(f"PhysicalSize{letter}")) for letter in "YX")
-    size, unit, note = square_size(height, width, units[0] if height is not None else units[1])
-    if height is not None and width is not None and units[0] != units[1]:
-        size, unit, note = _of_two_units(height, width, units)
-    planes = []
+    sides, units = [], []
+    for letter in "YX":
+        side = _number(values.get(f"PhysicalSize{letter}"))
+        # Micrometres and seconds are what the format means where it names no unit.
+        unit = values.get(f"PhysicalSize{letter}Unit", "µm")
+        unit, factor = _LENGTHS.get(unit.strip(), (unit, 1.0))
+        sides.append(None if side is None else side * factor)
+        units.append(unit)
+    size, unit_of, note = plane_size(sides[0], sides[1], (units[0], units[1]))
+    step = _number(values.get("TimeIncrement"))
+    planes = tuple(_planes(pixels, values))
+    return OmeImage(size, unit_of, note, step, values.get("TimeIncrementUnit", "s"), planes)
+
+
+def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, int, int, int]]:
+    """Yield the planes that files are named for, page by page."""
+    # The third letter runs fastest, as in XYCZT.
+    order = values.get("DimensionOrder", "")[2:]
+    order = order if sorted(order) == ["C", "T", "Z"] else "CZT"
+    sizes = {letter: max(1, int(_number(values.get(f"Size{letter}")) or 1)) for letter in "TCZ"}
+    samples = [
+        max(1, int(_number(node.get("SamplesPerPixel")) or 1))
+        for node in pixels
+        if _local(node.tag) == "Channel"
+    ]
+    # The samples of a colour lie in one plane.
+    sizes["C"] = len(samples) or sizes["C"]
+    found = []
     for node in pixels.iter():
         if _local(node.tag) != "TiffData":
             continue
-        name = next((_file(child) for child in node if _local(child.tag) == "UUID"), "")
-        first = [int(_number(node.get(f"First{letter}")) or 0) for letter in "TCZ"]
-        if name:
-            planes.append((name, first[0], first[1], first[2]))
-    step = _number(values.get("TimeIncrement"))
-    return OmeImage(size, unit, note, step, values.get("TimeIncrementUnit", "s"), tuple(planes))
+        name = next((_base(c.get("FileName", "")) for c in node if _local(c.tag) == "UUID"), "")
+        if not name:
+            continue
+        page = int(_number(node.get("IFD")) or 0)
+        place = {letter: int(_number(node.get(f"First{letter}")) or 0) for letter in "TCZ"}
+        for _ in range(min(max(1, int(_number(node.get("PlaneCount")) or 1)), 10**5)):
+            found.append((page, (name, place["T"], place["C"], place["Z"])))
+            page += 1
+            for letter in order:
+                place[letter] += 1
+                if place[letter] < sizes[letter]:
+                    break
+                place[letter] = 0
+    for _page, plane in sorted(found, key=lambda one: one[0]):
+        yield plane
 
 
-def _of_two_units(
-    height: float, width: float, units: list[str]
-) -> tuple[tuple[float, float] | None, str | None, str | None]:
-    first, _, _ = square_size(height, None, units[0])
-    second, unit, _ = square_size(None, width, units[1])
-    from napari_latentdyn.core.observations.images.units import length, metres
+def grid_of(planes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], ...] | None:
+    """Return which numbers of planes vary, slowest first, and over how many values.
 
-    found = [length(name) for name in units]
-    if first is None or second is None or unit is None or found[0] is None:
-        return None, None, None
-    a, b = metres(found[0][1]), metres(unit)
-    return (None, None, None) if not a or not b else ((first[0] * a / b, second[1]), unit, None)
+    None if the planes are no full grid.
+    """
+    spans = [sorted({plane[k] for plane in planes}) for k in range(len(planes[0]))]
+    varying = [k for k, span in enumerate(spans) if len(span) > 1]
+    for order in itertools.permutations(varying):
+        walk = list(itertools.product(*(spans[k] for k in order)))
+        if walk == [tuple(plane[k] for k in order) for plane in planes]:
+            return tuple((k, len(spans[k])) for k in order)
+    return None
 
 
-def _file(node: ET.Element) -> str:
-    name = node.get("FileName", "")
+def _base(name: str) -> str:
     return PurePosixPath(PureWindowsPath(name).as_posix()).name
 
 

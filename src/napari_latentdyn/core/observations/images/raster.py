@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import logging
+import os
+import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.gdal import TiffTags, missing_in, scaled, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
+from napari_latentdyn.core.observations.images.nodata import real_nodata
 from napari_latentdyn.errors import ImageFileError
 
-__all__ = ["DRIVERS", "opened", "place_of", "read_raster"]
+__all__ = ["DRIVERS", "opened", "place_of", "read_place", "read_raster"]
 
 #: Formats of local files by suffix; all others are taken for GeoTIFF. Virtual
 #: formats are left out, because they can name files and addresses elsewhere.
@@ -37,10 +42,30 @@ def opened(path: str | Path) -> Iterator[Any]:
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
-    with warnings.catch_warnings(), _undecoded(), rasterio.Env():
+    with warnings.catch_warnings(), _undecoded(), _proj_found(), rasterio.Env():
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
         with rasterio.open(path, driver=DRIVERS.get(Path(path).suffix.lower(), "GTiff")) as file:
             yield file
+
+
+@contextmanager
+def _proj_found() -> Iterator[None]:
+    """Show PROJ the data base that comes with rasterio.
+
+    GDAL knows it, but what reads the keys of GeoTIFF in GDAL looks into the
+    environment alone, and prints that there is none.
+    """
+    import rasterio
+
+    folder = Path(rasterio.__file__).with_name("proj_data")
+    if not folder.is_dir() or {"PROJ_DATA", "PROJ_LIB"} & {*os.environ}:
+        yield
+        return
+    os.environ["PROJ_DATA"] = str(folder)
+    try:
+        yield
+    finally:
+        os.environ.pop("PROJ_DATA", None)
 
 
 @contextmanager
@@ -66,15 +91,15 @@ def _undecoded() -> Iterator[None]:
         sys.excepthook, sys.unraisablehook = hooks
 
 
-def read_raster(path: Path, *, inverted: bool = False) -> Stack:
+def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> Stack:
     """Read all images of a raster.
 
     Parameters
     ----------
     path : Path
         A GeoTIFF, or another raster that GDAL reads.
-    inverted : bool
-        Whether the values count from white.
+    tags : callable, optional
+        Returns what the tags of a page of a TIFF file say that GDAL passes over.
 
     Raises
     ------
@@ -84,11 +109,14 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     with opened(path) as file:
         parts = list(file.subdatasets)
         if not parts:
-            return _read(path, file, inverted)
+            return _read(path, file, tags(0) if tags else TiffTags())
     stacks = []
     for part in parts:
         with opened(part) as file:
-            stacks.append(_read(path, file, inverted))
+            # GDAL counts pages from one.
+            page = re.match(r"GTIFF_DIR:(\d+):", part)
+            index = int(page[1]) - 1 if page else 0
+            stacks.append(_read(path, file, tags(index) if tags else TiffTags()))
     if any(stack.data.shape != stacks[0].data.shape for stack in stacks):
         raise ImageFileError(
             f"{path} holds images of different sizes; save the image to use as a file of its own."
@@ -110,7 +138,7 @@ def read_raster(path: Path, *, inverted: bool = False) -> Stack:
     )
 
 
-def _read(path: Path, file: Any, inverted: bool) -> Stack:
+def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
     from rasterio.enums import ColorInterp
 
     colours = list(file.colorinterp)
@@ -119,62 +147,79 @@ def _read(path: Path, file: Any, inverted: bool) -> Stack:
         bands = list(file.indexes)
     check_claim(path, file.width * file.height * sum(np.dtype(t).itemsize for t in file.dtypes))
     data: NDArray[Any] = file.read(bands)
-    valid = [np.asarray(file.read_masks(band)) > 0 for band in bands]
+    unknown = np.zeros(data.shape, bool)
     notes: list[str] = []
     for k, band in enumerate(bands):
-        near = _nearly_missing(data[k], file.nodatavals[band - 1])
-        if near is not None:
-            valid[k] &= ~near
-            notes.append(
-                "Values that differ from the nodata value in their last digits count as missing."
-            )
-    missing = ~np.logical_or.reduce(valid)
+        # GDAL reads some spellings of the value wrongly, such as 1e18 as 1.
+        nodata = tags.nodata or real_nodata(file.nodatavals[band - 1])
+        found, told = missing_in(data[k], nodata)
+        unknown[k] = False if found is None else found
+        notes += told
     kinds = [colours[band - 1] for band in bands]
-    rgb = kinds == [ColorInterp.red, ColorInterp.green, ColorInterp.blue]
-    if len(bands) == 1 and kinds == [ColorInterp.palette]:
-        table = _table(file.colormap(bands[0]), data.dtype)
-        painted = table[data[0].astype(np.int64)]
-        missing |= painted[..., 3] == 0
-        data, rgb = np.moveaxis(painted[..., :3], -1, 0), True
-    elif inverted:
-        data = from_black(data)
-    else:
-        data = _physical(data, valid, bands, file)
-    size, unit, geo = place_of(file)
-    return Stack(
+    painted = kinds == [ColorInterp.palette]
+    # Scale and offset are not meant for the numbers of colours.
+    used = [] if painted else list(enumerate(bands))
+    tags = replace(
+        tags,
+        scales={k: float(file.scales[band - 1]) for k, band in used},
+        offsets={k: float(file.offsets[band - 1]) for k, band in used},
+    )
+    stack = Stack(
         data,
         ("C", "Y", "X"),
-        missing if missing.any() else None,
-        rgb=rgb,
-        pixel_size=size,
-        unit=unit,
-        geo=geo,
+        _masked(file, bands),
+        rgb=kinds == [ColorInterp.red, ColorInterp.green, ColorInterp.blue],
         notes=tuple(dict.fromkeys(notes)),
     )
+    stack = scaled(stack, tags, unknown)
+    if painted:
+        table = _table(file.colormap(bands[0]), data.dtype)
+        colour = table[stack.data[0].astype(np.int64)]
+        clear = colour[..., 3] == 0
+        missing = clear if stack.missing is None else clear | stack.missing
+        colour = np.moveaxis(colour[..., :3], -1, 0)
+        stack = replace(stack, data=colour, rgb=True, missing=missing if missing.any() else None)
+    code = tags.orientation
+    missing = None if stack.missing is None else turned(stack.missing, 0, 1, code)
+    size, unit, geo = place_of(file, code)
+    stack = replace(stack, data=turned(stack.data, 1, 2, code), missing=missing)
+    return replace(stack, pixel_size=size, unit=unit, geo=geo)
 
 
-def from_black(data: NDArray[Any]) -> NDArray[Any]:
-    """Return values that count from white as values that count from black."""
-    if data.dtype.kind in "bi":
-        return ~data
-    if data.dtype.kind == "u":
-        return np.asarray(np.iinfo(data.dtype).max - data, dtype=data.dtype)
-    return -data
+def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
+    """Return where transparency or a mask hides pixels, apart from the value of missing ones."""
+    from rasterio.enums import ColorInterp, MaskFlags
+
+    missing = np.zeros(file.shape, bool)
+    # GDAL gives one mask alone: beside a value of missing pixels it passes over transparency.
+    for band, kind in zip(file.indexes, file.colorinterp, strict=True):
+        if kind == ColorInterp.alpha and band not in bands:
+            missing |= file.read(band) == 0
+    hidden = [
+        file.read_masks(band) == 0
+        for band, flags in zip(file.indexes, file.mask_flag_enums, strict=True)
+        if band in bands and not {MaskFlags.alpha, MaskFlags.nodata, MaskFlags.all_valid} & {*flags}
+    ]
+    if len(hidden) == len(bands):
+        missing |= np.logical_and.reduce(hidden)
+    return missing if missing.any() else None
 
 
-def _nearly_missing(band: NDArray[Any], nodata: float | None) -> NDArray[np.bool_] | None:
-    """Return where a band holds the nodata value with other last digits.
-
-    Programs write the value of pixels in single and that of the tag in double
-    precision, or print it with a few digits. Only values far from all others
-    are taken for it.
-    """
-    if nodata is None or band.dtype.kind != "f" or not np.isfinite(nodata) or abs(nodata) < 1e30:
-        return None
-    values = band.astype(np.float64)
-    near = np.abs(values - nodata) <= 1e-2 * abs(nodata)
-    near &= values != np.float64(band.dtype.type(nodata))
-    return near if near.any() else None
+def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
+    """Add the place and the mask of a raster to a stack of its images."""
+    with opened(path) as file:
+        size, unit, geo = place_of(file, tags.orientation)
+        masked = _masked(file, list(file.indexes))
+    missing = stack.missing
+    if masked is not None:
+        masked = turned(masked, 0, 1, tags.orientation)
+        blank = np.zeros(
+            [stack.data.shape[stack.axes.index(n)] for n in (*stack.leading, "Y", "X")]
+        )
+        missing = (blank > 0 if missing is None else missing) | masked
+    if size is not None:
+        stack = replace(stack, pixel_size=size, unit=unit)
+    return replace(stack, missing=missing, geo=geo)
 
 
 def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArray[np.uint8]:
@@ -186,25 +231,17 @@ def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArra
     return table
 
 
-def _physical(
-    data: NDArray[Any], valid: list[NDArray[np.bool_]], bands: list[int], file: Any
-) -> NDArray[Any]:
-    """Apply scale and offset, and mark values that are missing in single real bands."""
-    scales = np.array([file.scales[band - 1] for band in bands], dtype=np.float64)
-    offsets = np.array([file.offsets[band - 1] for band in bands], dtype=np.float64)
-    if data.dtype.kind != "c" and (np.any(scales != 1.0) or np.any(offsets != 0.0)):
-        data = data.astype(np.float64) * scales[:, None, None] + offsets[:, None, None]
-    elif data.dtype.kind != "f":
-        return data
-    # A real band without a value has none that could be followed.
-    known = np.stack(valid) | ~np.logical_or.reduce(valid)
-    return np.where(known, data, np.asarray(np.nan, data.dtype))
-
-
 def place_of(
-    file: Any,
+    file: Any, orientation: int = 1
 ) -> tuple[tuple[float, float] | None, str | None, dict[str, Any] | None]:
     """Return pixel size, unit, and where an open raster lies on the Earth.
+
+    Parameters
+    ----------
+    file : rasterio.DatasetReader
+        The raster.
+    orientation : int
+        How its image is turned after reading, 1 to 8.
 
     Returns
     -------
@@ -216,20 +253,45 @@ def place_of(
     crs, transform = file.crs, file.transform
     if transform.is_identity:
         return None, None, None
-    a, b, _, d, e, _ = (float(value) for value in transform[:6])
+    transform = np.reshape(transform, (3, 3)) @ _turn(file.height, file.width, orientation)
+    a, b, c, d, e, f = (float(value) for value in transform[:2].ravel())
     size, unit = None, None
     if crs is not None and not crs.is_geographic:
-        try:
-            _name, factor = crs.linear_units_factor
-        except Exception:  # noqa: BLE001  (a reference system that names no unit)
-            factor = 1.0
+        factor = _metres_of(crs)
         if factor and np.isfinite(factor) and factor > 0:
             size, unit = (float(np.hypot(b, e)) * factor, float(np.hypot(a, d)) * factor), "m"
     if crs is None:
         return size, unit, None
     geo = {
         "crs_wkt": crs.to_wkt(),
-        "transform": [float(value) for value in transform[:6]],
+        "transform": [a, b, c, d, e, f],
         "units": "degree" if crs.is_geographic else str(crs.linear_units),
     }
     return size, unit, geo
+
+
+def _turn(height: int, width: int, orientation: int) -> NDArray[np.float64]:
+    """Return the matrix from (x, y, 1) in a turned image to that in the image as it is stored."""
+    if orientation >= 5:
+        height, width = width, height
+    turn = np.eye(3)
+    if orientation in (2, 3, 6, 7):
+        turn[0, 0], turn[0, 2] = -1, width
+    if orientation in (3, 4, 7, 8):
+        turn[1, 1], turn[1, 2] = -1, height
+    return turn[[1, 0, 2]] if orientation >= 5 else turn
+
+
+def _metres_of(crs: Any) -> float | None:
+    """Return how many metres the unit of a reference system measures, None if it names none."""
+    try:
+        return float(crs.linear_units_factor[1])
+    except Exception:  # noqa: BLE001  (GDAL gives it for projected systems alone)
+        pass
+    import pyproj
+
+    try:
+        axes = pyproj.CRS.from_wkt(crs.to_wkt()).axis_info
+    except pyproj.exceptions.CRSError:
+        return None
+    return float(axes[0].unit_conversion_factor) if axes else None

@@ -13,7 +13,7 @@ from napari_latentdyn.files.paths import absolute, exists
 __all__ = ["Selection", "axis_words", "parse_source", "select"]
 
 _PICKED = re.compile(r"^(?P<path>.+):(?P<what>[^:/\\]+)$", re.DOTALL)
-_NAMES = {"T": "time", "Z": "depth", "P": "position", "I": "image"}
+_NAMES = {"T": "time", "Z": "depth", "P": "position", "I": "image", "C": "channel"}
 #: Axes over which an index without a name may run.
 _NUMBERED = ("T", "I")
 
@@ -91,19 +91,25 @@ def select(stack: Stack, chosen: Selection, *, all_times: bool = False) -> tuple
     ImageFileError
         If there is no such image, or several are left.
     """
+    numbered = bool(stack.leading)
     stack = stack.squeezed()
     path, sizes = chosen.path, stack.sizes
+    channels = stack.data.shape[stack.axes.index("C")] if "C" in stack.axes else 1
     places: dict[str, int] = {}
     for key, place in chosen.named.items():
-        name = next((n for n in sizes if key in (n.lower(), _NAMES.get(n, n))), None)
+        every = sizes | ({"C": channels} if channels > 1 else {})
+        name = next((n for n in every if key in (n.lower(), _NAMES.get(n, n))), None)
         if name is None:
-            if place in (0, -1) and key in ("t", "z", "p", "i", *_NAMES.values()):
+            if place in (0, -1) and key in ("t", "z", "p", "i", "c", *_NAMES.values()):
                 continue
-            known = axis_words(stack) or "none but rows and columns"
+            known = axis_words(stack)
+            if channels > 1:
+                known += f"{', ' if known else ''}channel (c, {channels})"
             raise ImageFileError(
-                f"{path} has no axis '{key[:40]}'; its axes that number images are: {known}."
+                f"{path} has no axis '{key[:40]}'; its axes that number images are: "
+                f"{known or 'none but rows and columns'}."
             )
-        places[name] = _checked(path, place, sizes[name], name)
+        places[name] = _checked(path, place, every[name], name)
     rest = [name for name in sizes if name not in places]
     if chosen.index is not None:
         if len(rest) == 1 and rest[0] in _NUMBERED:
@@ -113,6 +119,11 @@ def select(stack: Stack, chosen: Selection, *, all_times: bool = False) -> tuple
             raise ImageFileError(
                 f"{path} has the axes {axis_words(stack)}: an index without a name runs over "
                 f"time alone; name the axes, such as {path}:{_example(rest)}."
+            )
+        elif channels > 1 and not stack.rgb and (not numbered or chosen.index not in (0, -1)):
+            raise ImageFileError(
+                f"{path} holds one image of {channels} channels: choose one by its name, such as "
+                f"{path}:c=0, or the whole image and --channel 0."
             )
         else:
             _checked(path, chosen.index, 1, "I")

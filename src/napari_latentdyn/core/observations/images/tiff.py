@@ -11,11 +11,18 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
-from napari_latentdyn.core.observations.images.ome import OmeImage, ome_images
-from napari_latentdyn.core.observations.images.raster import from_black, read_raster
-from napari_latentdyn.core.observations.images.units import square_size
+from napari_latentdyn.core.observations.images.ome import (
+    OmeImage,
+    companion,
+    grid_of,
+    ome_images,
+    planes_in,
+)
+from napari_latentdyn.core.observations.images.raster import read_place, read_raster
+from napari_latentdyn.core.observations.images.units import plane_size
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
 
@@ -23,12 +30,13 @@ __all__ = ["read_tiff"]
 
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
-#: Tags of GeoTIFF, and of GDAL for scale, offset and the value of missing pixels.
-_RASTER_TAGS = (33550, 33922, 34264, 34735, 42112, 42113)
+#: Tags that say where a GeoTIFF lies.
+_PLACE_TAGS = (33550, 33922, 34264, 34735)
 _REDUCED, _MASK = 1, 4
-_ORIENTATION = 274
 #: What tifffile calls axes, as it stands in this package; others keep their letter.
 _AXES = {"Q": "I", "R": "P", "S": "C"}
+#: Names for axes beside one of the same name.
+_SPARE = "IJKLMNOUVWABDEFGH"
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -44,35 +52,51 @@ def read_tiff(path: Path) -> Stack:
     with tifffile.TiffFile(path) as tif:
         page = tif.pages.first
         series = [one for one in tif.series if not _kind(one) & (_REDUCED | _MASK)]
+        # GDAL knows masks, in the file or beside it, and places on the Earth.
         masked = any(_kind(one) & _MASK for one in tif.series)
-        if masked or any(tag in page.tags for tag in _RASTER_TAGS):
-            return read_raster(path, inverted=page.photometric == _PHOTOMETRIC.MINISWHITE)
-        images = ome_images(page.description if tif.is_ome else None)
-        own = images[0].in_file(path.name) if images else None
+        masked = masked or path.with_name(f"{path.name}.msk").is_file()
+        placed = masked or any(tag in page.tags for tag in _PLACE_TAGS)
+        if placed and not tif.is_ome and not tif.is_imagej:
+            return read_raster(path, lambda index: tags_of(tif.pages[index]))
+        about, note = companion(page.description if tif.is_ome else None, path)
+        images = ome_images(about)
+        own = planes_in(images, path.name)
         if own is not None:
-            return _described(_part_of_set(path, own), tif, images)
-        stack = _stacked(path, series or list(tif.series), ome=bool(tif.is_ome))
-        return _described(stack, tif, images)
+            stack = _part_of_set(path, own)
+            images = [images[place] for place in dict.fromkeys(plane[0] for plane in own)]
+        else:
+            stack = _stacked(path, series or list(tif.series), ome=bool(tif.is_ome))
+        stack = _described(stack, tif, images, tags_of(page).orientation)
+        if note is not None:
+            stack = replace(stack, notes=(*stack.notes, note))
+        return read_place(path, stack, tags_of(page)) if placed else stack
 
 
 def _kind(series: Any) -> int:
     return int(getattr(series.keyframe, "subfiletype", 0) or 0)
 
 
-def _part_of_set(path: Path, planes: list[tuple[int, int, int]]) -> Stack:
+def _part_of_set(path: Path, planes: list[tuple[int, int, int, int]]) -> Stack:
     """Read the planes of one file of a set that are in this file."""
     # The other files may be missing, and tifffile then fills their planes with zeros.
     with tifffile.TiffFile(path, is_ome=False) as tif:
         stack = _stacked(path, list(tif.series), ome=False)
     if stack.leading != ("I",) or stack.sizes["I"] != len(planes):
         return stack
-    varying = [k for k in range(3) if len({plane[k] for plane in planes}) > 1]
-    if len(varying) != 1:
+    grid = grid_of(planes)
+    if not grid or ("C" in stack.axes and any("PTCZ"[k] == "C" for k, _ in grid)):
         return stack
-    name = "TCZ"[varying[0]]
-    if name == "C" and "C" in stack.axes:
-        return stack
-    return replace(stack, axes=tuple(name if axis == "I" else axis for axis in stack.axes))
+    at = stack.axes.index("I")
+    names = [*stack.axes[:at], *("PTCZ"[k] for k, _ in grid), *stack.axes[at + 1 :]]
+    sizes = [size for _, size in grid]
+    data = stack.data.reshape(*stack.data.shape[:at], *sizes, *stack.data.shape[at + 1 :])
+    missing = stack.missing
+    if missing is not None:
+        missing = missing.reshape(*sizes, *missing.shape[1:])
+        if "C" in names and "C" not in stack.axes:
+            missing = np.asarray(missing.all(axis=names.index("C")))
+    data, names = _ordered(data, names, samples="C" in stack.axes)
+    return replace(stack, data=data, axes=tuple(names), missing=missing)
 
 
 def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
@@ -93,7 +117,7 @@ def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
     name = "P" if ome else "I"
     base = stacks[0]
     if name in base.axes:
-        name = "J" if name == "I" else "M"
+        name = next(other for other in _SPARE if other not in base.axes)
     return replace(
         base,
         data=np.stack([stack.data for stack in stacks]),
@@ -121,10 +145,22 @@ def _one(path: Path, series: Any) -> Stack:
             )
         drop = letters.index("C" if data.shape[letters.index("C")] == 1 else "S")
         data, letters = np.take(data, 0, axis=drop), letters[:drop] + letters[drop + 1 :]
-    axes = [_AXES.get(name, name) for name in letters]
-    axes = [name if axes.count(name) == 1 else letters[k] for k, name in enumerate(axes)]
+    axes = _named(letters)
     data, axes = _ordered(data, axes, samples="S" in letters)
-    return _coloured(path, _upright(Stack(data, tuple(axes)), page), page, "S" in letters)
+    return _coloured(
+        path, _upright(Stack(data, tuple(axes)), tags_of(page).orientation), page, "S" in letters
+    )
+
+
+def _named(letters: str) -> list[str]:
+    """Return names of axes, each of its own: files may number images along several."""
+    axes: list[str] = []
+    for letter in letters:
+        name = _AXES.get(letter, letter)
+        if name in axes or (name != letter and name in letters):
+            name = next(other for other in _SPARE if other not in (*axes, *letters))
+        axes.append(name)
+    return axes
 
 
 def _ordered(
@@ -143,54 +179,56 @@ def _ordered(
     return data.transpose([axes.index(name) for name in order]), order
 
 
-def _upright(stack: Stack, page: Any) -> Stack:
+def _upright(stack: Stack, orientation: int) -> Stack:
     """Turn and mirror an image as its orientation tag says."""
-    code = int(page.tags.valueof(_ORIENTATION, 1) or 1)
-    if not 2 <= code <= 8:
-        return stack
-    y, x = stack.axes.index("Y"), stack.axes.index("X")
-    data = stack.data
-    if code >= 5:
-        data = np.swapaxes(data, y, x)
-    if code in (2, 3, 6, 7):
-        data = np.flip(data, x)
-    if code in (3, 4, 7, 8):
-        data = np.flip(data, y)
+    data = turned(stack.data, stack.axes.index("Y"), stack.axes.index("X"), orientation)
     return replace(stack, data=data)
 
 
 def _coloured(path: Path, stack: Stack, page: Any, samples: bool) -> Stack:
     """Return grey values that count from black, and colours as red, green and blue."""
-    kind = page.photometric
-    if kind == _PHOTOMETRIC.MINISWHITE:
-        bits = int(page.bitspersample or 0)
-        data = stack.data
-        if data.dtype.kind == "u" and 0 < bits < 8 * data.dtype.itemsize:
-            return replace(stack, data=np.asarray((1 << bits) - 1 - data, dtype=data.dtype))
-        return replace(stack, data=from_black(data))
+    kind, tags = page.photometric, tags_of(page)
+    if kind in (_PHOTOMETRIC.CIELAB, _PHOTOMETRIC.ICCLAB, _PHOTOMETRIC.ITULAB):
+        raise ImageFileError(f"{path} has the colour space Lab; save the image as RGB or grey.")
+    if samples and "C" in stack.axes:
+        stack = _opaque(stack, page)
+    unknown, notes = missing_in(stack.data, tags.nodata)
+    stack = replace(stack, notes=(*stack.notes, *notes))
     if kind == _PHOTOMETRIC.PALETTE and page.colormap is not None and not samples:
+        # Scale and offset are not meant for the numbers of colours.
+        stack = scaled(stack, replace(tags, scales={}, offsets={}), unknown)
         table = np.moveaxis(np.asarray(page.colormap), 0, -1)
         # Some programs write colours of 8 bits where the format asks for 16.
         table = (table if table.max() < 256 else table >> 8).astype(np.uint8)
         return replace(stack, data=table[stack.data], axes=(*stack.axes, "C"), rgb=True)
+    if "C" in stack.axes and not samples:
+        # Each channel is a page, and has the tags of the first.
+        channels = range(stack.data.shape[stack.axes.index("C")])
+        tags = replace(
+            tags,
+            scales={k: tags.scales.get(0, 1.0) for k in channels},
+            offsets={k: tags.offsets.get(0, 0.0) for k in channels},
+        )
+    stack = scaled(stack, tags, unknown)
     if "C" not in stack.axes or not samples:
         return stack
     axis = stack.axes.index("C")
-    count = stack.data.shape[axis]
     if kind == _PHOTOMETRIC.SEPARATED:
         return _from_inks(path, stack, axis)
-    if kind in (_PHOTOMETRIC.CIELAB, _PHOTOMETRIC.ICCLAB, _PHOTOMETRIC.ITULAB):
-        raise ImageFileError(f"{path} has the colour space Lab; save the image as RGB or grey.")
+    rgb = stack.data.shape[axis] == 3 and kind in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR)
+    return replace(stack, rgb=rgb)
+
+
+def _opaque(stack: Stack, page: Any) -> Stack:
+    """Take transparency out of the channels, as missing pixels."""
+    axis = stack.axes.index("C")
+    count = stack.data.shape[axis]
     planes = stack.data if stack.axes == ("C", "Y", "X") else None
-    missing = None
-    if count > 1 and tuple(page.extrasamples)[-1:] and page.extrasamples[-1] in _ALPHA:
-        missing = np.take(stack.data, -1, axis=axis) == 0
-        stack = replace(stack, data=np.take(stack.data, range(count - 1), axis=axis))
-        count -= 1
-    rgb = count == 3 and kind in (_PHOTOMETRIC.RGB, _PHOTOMETRIC.YCBCR)
-    if missing is not None and not missing.any():
-        missing = None
-    return replace(stack, missing=missing, rgb=rgb, planes=planes)
+    if count == 1 or not page.extrasamples or page.extrasamples[-1] not in _ALPHA:
+        return replace(stack, planes=planes)
+    missing = np.take(stack.data, -1, axis=axis) == 0
+    data = np.take(stack.data, range(count - 1), axis=axis)
+    return replace(stack, data=data, missing=missing if missing.any() else None, planes=planes)
 
 
 def _from_inks(path: Path, stack: Stack, axis: int) -> Stack:
@@ -204,32 +242,49 @@ def _from_inks(path: Path, stack: Stack, axis: int) -> Stack:
     return replace(stack, data=np.moveaxis(colours, -1, axis), rgb=True)
 
 
-def _described(stack: Stack, tif: tifffile.TiffFile, images: list[OmeImage]) -> Stack:
+def _described(
+    stack: Stack, tif: tifffile.TiffFile, images: list[OmeImage], orientation: int
+) -> Stack:
     """Add pixel size, unit and times, from OME or ImageJ metadata."""
     count = stack.sizes.get("T", 0)
     if images:
-        image = images[0]
-        notes = (*stack.notes, *((image.note,) if image.note else ()))
-        return replace(
-            stack,
-            pixel_size=image.pixel_size,
-            unit=image.unit,
-            notes=notes,
-            times=image.times(count) if count else None,
-            time_unit=image.step_unit,
-        )
+        told = [_of_ome(stack, image, count, orientation) for image in images]
+        common = dict(told[0])
+        if len({(one["pixel_size"], one["unit"]) for one in told}) > 1:
+            note = "The positions have pixels of different sizes: the pixel size is unknown."
+            common |= {"pixel_size": None, "unit": None, "notes": (*stack.notes, note)}
+        own = "P" in stack.axes and len(told) == stack.sizes["P"]
+        return replace(stack, **common, positions=tuple(told) if own else ())
     about = tif.imagej_metadata or {}
     # Pixels per unit, as fractions.
     tags = tif.pages.first.tags
     sides = [_side(tags.valueof(name)) for name in ("YResolution", "XResolution")]
     if about.get("unit"):
-        size, unit, note = square_size(sides[0], sides[1], str(about["unit"]))
-        stack = replace(stack, pixel_size=size, unit=unit, notes=((note,) if note else ()))
+        # ImageJ names the unit of rows only where it is another one.
+        units = (str(about.get("yunit") or about["unit"]), str(about["unit"]))
+        size, symbol, assumed = plane_size(sides[0], sides[1], units)
+        notes = (*stack.notes, *((assumed,) if assumed else ()))
+        stack = replace(stack, pixel_size=_swapped(size, orientation), unit=symbol, notes=notes)
     step = about.get("finterval")
     if count and isinstance(step, int | float) and np.isfinite(step) and step > 0:
         times = float(step) * np.arange(count, dtype=np.float64)
         stack = replace(stack, times=times, time_unit=str(about.get("tunit") or "s"))
     return stack
+
+
+def _of_ome(stack: Stack, image: OmeImage, count: int, orientation: int) -> dict[str, Any]:
+    return {
+        "pixel_size": _swapped(image.pixel_size, orientation),
+        "unit": image.unit,
+        "notes": (*stack.notes, *((image.note,) if image.note else ())),
+        "times": image.times(count) if count else None,
+        "time_unit": image.step_unit,
+    }
+
+
+def _swapped(size: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+    """Return the size of a pixel in an image that has been turned."""
+    return (size[1], size[0]) if size is not None and orientation >= 5 else size
 
 
 def _side(fraction: Any) -> float | None:

@@ -8,7 +8,7 @@ import math
 from napari_latentdyn.core.observations.units import parse_unit
 from napari_latentdyn.files.ometiff import length_unit
 
-__all__ = ["length", "metres", "square_size"]
+__all__ = ["length", "metres", "plane_size", "square_size"]
 
 
 def length(name: str | None) -> tuple[float, str] | None:
@@ -67,3 +67,20 @@ def square_size(
     factor, symbol = found
     size = (both[0] * factor, both[-1] * factor)
     return size, symbol, note
+
+
+def plane_size(
+    height: float | None, width: float | None, units: tuple[str | None, str | None]
+) -> tuple[tuple[float, float] | None, str | None, str | None]:
+    """Return what `square_size` does, where height and width have a unit each."""
+    if height is None or width is None or units[0] == units[1]:
+        return square_size(height, width, units[0] if height is not None else units[1])
+    (first, symbol, _), (last, other, _) = (
+        square_size(value, value, unit) for value, unit in zip((height, width), units, strict=True)
+    )
+    if first is None or last is None or symbol is None or other is None:
+        return None, None, None
+    lengths = metres(symbol), metres(other)
+    if lengths[0] is None or lengths[1] is None:
+        return None, None, None
+    return (first[0] * lengths[0] / lengths[1], last[1]), other, None
