@@ -68,13 +68,12 @@ def check_grids(first: Described, last: Described) -> None:
     """
     _check_order(first, last)
     for a, b in ((_sizes(first), _sizes(last)), (_steps(first), _steps(last))):
-        if a is not None and b is not None:
-            if not _same_sizes(a, b):
-                raise PairError(
-                    f"the pixels of {first.name} measure {_text(a)} and those of {last.name} "
-                    f"{_text(b)}: resample the images to the same grid first."
-                )
-            return
+        # A viewer measures in pixels what has no length, such as degrees: both count.
+        if a is not None and b is not None and not _same_sizes(a, b):
+            raise PairError(
+                f"the pixels of {first.name} measure {_text(a)} and those of {last.name} "
+                f"{_text(b)}: resample the images to the same grid first."
+            )
 
 
 _Sides = tuple[tuple[float, float], tuple[str, str]]

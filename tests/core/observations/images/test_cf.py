@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import netCDF4
 import numpy as np
 import pytest
@@ -180,8 +182,10 @@ def test_grids_that_make_no_pair(last, says):
 
 def test_degrees_of_different_size():
     a, b = (described(n, cf(BASE, k * DOWN, k * RIGHT, DEGREES)) for n, k in (("a", 1), ("b", 2)))
-    with pytest.raises(PairError, match="measure 10 x 10 degree and those of b 20 x 20 degree"):
-        check_grids(a, b)
+    # In a viewer both have pixels of size one.
+    for pixels in ({}, {"pixel_size": (1.0, 1.0), "units": ("pixel", "pixel")}):
+        with pytest.raises(PairError, match="measure 10 x 10 degree and those of b 20 x 20 degree"):
+            check_grids(replace(a, **pixels), replace(b, **pixels))
 
 
 @pytest.mark.parametrize(
