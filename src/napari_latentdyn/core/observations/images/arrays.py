@@ -121,6 +121,8 @@ def _tensor(tensor: Any, name: str) -> PlainArray:
             # NumPy has no such types.
             tensor = tensor.float()
         values = tensor.numpy()
+    except PairError:
+        raise
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise PairError(
             f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): give one with "
