@@ -63,6 +63,7 @@ def check_grids(first: Described, last: Described) -> None:
         If the sizes differ by more than 1 %, or one image is upside down on the map.
     """
     _check_order(first, last)
+    _check_turn(first, last)
     if first.pixel_size is None or last.pixel_size is None:
         return
     if first.units is None or last.units is None:
@@ -84,7 +85,6 @@ def _check_order(first: Described, last: Described) -> None:
         return
     a, b = first.geo["transform"], last.geo["transform"]
     if any(value != 0 for value in (a[1], a[3], b[1], b[3])):
-        _check_turn(first, last)
         return
     for k, place in ((4, "south"), (0, "east")):
         if a[k] * b[k] < 0:
@@ -99,6 +99,8 @@ def _check_order(first: Described, last: Described) -> None:
 def _check_turn(first: Described, last: Described) -> None:
     """Check that the images are not turned against each other, where one is turned on the map."""
     if not first.geo or not last.geo:
+        return
+    if not any(geo["transform"][k] for geo in (first.geo, last.geo) for k in (1, 3)):
         return
     places = pixels_in(first.geo, last.geo, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     if places is None:
