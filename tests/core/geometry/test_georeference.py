@@ -10,7 +10,7 @@ import tifffile
 from napari.layers import Image
 from napari.layers._source import layer_source
 
-from napari_latentdyn.core.geometry.georeference import geo_of_layer, same_place
+from napari_latentdyn.core.geometry.georeference import geo_of_layer, missing_of_layer, same_place
 from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.explore.subject import Subject
@@ -58,6 +58,18 @@ def test_of_layers_without_a_place(tmp_path):
     assert geo_of_layer(Image(np.zeros((3, 4)))) is None
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4), np.uint8))
     assert geo_of_layer(opened(tmp_path / "a.tif")) is None
+
+
+def test_a_mask_and_the_value_of_missing_pixels_both_count(tmp_path):
+    path, data = geotiff(tmp_path / "a.tif"), np.full((12, 18), 7, np.uint8)
+    data[:2] = 0
+    hidden = np.zeros((12, 18), bool)
+    hidden[:, 5] = True
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True), rasterio.open(path, "r+") as file:
+        file.nodata = 0
+        file.write(data, 1)
+        file.write_mask(~hidden)
+    np.testing.assert_array_equal(missing_of_layer(opened(path)), hidden | (data == 0))
 
 
 def test_files_of_different_places_are_told_apart(tmp_path):

@@ -67,6 +67,7 @@ def check_grids(first: Described, last: Described) -> None:
         If the sizes differ by more than 1 %, or one image is upside down on the map.
     """
     _check_order(first, last)
+    _check_turn(first, last)
     for a, b in ((_sizes(first), _sizes(last)), (_steps(first), _steps(last))):
         # A viewer measures in pixels what has no length, such as degrees: both count.
         if a is not None and b is not None and not _same_sizes(a, b):
@@ -102,9 +103,6 @@ def _same_sizes(first: _Sides, last: _Sides) -> bool:
 
 def _check_order(first: Described, last: Described) -> None:
     """Check that rows and columns of both images run the same way on the map."""
-    if first.geo and last.geo and not (_upright(first) and _upright(last)):
-        _check_turn(first, last)
-        return
     a, b = _directions(first), _directions(last)
     if a is None or b is None:
         return
@@ -118,14 +116,6 @@ def _check_order(first: Described, last: Described) -> None:
             )
 
 
-def _upright(image: Described) -> bool:
-    """Whether rows and columns run along the axes of the map."""
-    if not image.geo:
-        return False
-    transform = image.geo["transform"]
-    return bool(transform[1] == 0 and transform[3] == 0)
-
-
 def _directions(image: Described) -> tuple[float, float] | None:
     """Return how coordinates change down the rows and along the columns, if that is known."""
     if image.geo:
@@ -137,6 +127,8 @@ def _directions(image: Described) -> tuple[float, float] | None:
 def _check_turn(first: Described, last: Described) -> None:
     """Check that the images are not turned against each other, where one is turned on the map."""
     if not first.geo or not last.geo:
+        return
+    if not any(geo["transform"][k] for geo in (first.geo, last.geo) for k in (1, 3)):
         return
     places = pixels_in(first.geo, last.geo, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
     if places is None:

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.raster import opened, place_of
+from napari_latentdyn.core.observations.images.gdal import tags_of
+from napari_latentdyn.core.observations.images.raster import missing_of, opened, place_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -101,8 +103,10 @@ def missing_of_layer(layer: Image) -> NDArray[np.bool_] | None:
         with opened(path) as file:
             if tuple(file.shape) != tuple(layer.data.shape[:2]) or file.subdatasets:
                 return None
-            missing: NDArray[np.bool_] = file.dataset_mask() == 0
-    except RasterioError:
+            with tifffile.TiffFile(path) as tif:
+                tags = tags_of(tif.pages.first)
+            missing = missing_of(file, tags)
+    except (RasterioError, tifffile.TiffFileError):
         return None
     return missing if missing.any() else None
 

@@ -22,7 +22,7 @@ from napari_latentdyn.core.observations.images.model import Stack
 from napari_latentdyn.core.observations.images.nodata import real_nodata
 from napari_latentdyn.errors import ImageFileError
 
-__all__ = ["DRIVERS", "opened", "place_of", "read_place", "read_raster"]
+__all__ = ["DRIVERS", "missing_of", "opened", "place_of", "read_place", "read_raster"]
 
 #: Formats of local files by suffix; all others are taken for GeoTIFF. Virtual
 #: formats are left out, because they can name files and addresses elsewhere.
@@ -141,20 +141,10 @@ def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> St
 def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
     from rasterio.enums import ColorInterp
 
-    colours = list(file.colorinterp)
-    bands = [i + 1 for i, kind in enumerate(colours) if kind != ColorInterp.alpha]
-    if not bands:
-        bands = list(file.indexes)
+    colours, bands = list(file.colorinterp), _opaque_bands(file)
     check_claim(path, file.width * file.height * sum(np.dtype(t).itemsize for t in file.dtypes))
     data: NDArray[Any] = file.read(bands)
-    unknown = np.zeros(data.shape, bool)
-    notes: list[str] = []
-    for k, band in enumerate(bands):
-        # GDAL reads some spellings of the value wrongly, such as 1e18 as 1.
-        nodata = tags.nodata or real_nodata(file.nodatavals[band - 1])
-        found, told = missing_in(data[k], nodata)
-        unknown[k] = False if found is None else found
-        notes += told
+    unknown, notes = _without_value(data, file, bands, tags)
     kinds = [colours[band - 1] for band in bands]
     painted = kinds == [ColorInterp.palette]
     # Scale and offset are not meant for the numbers of colours.
@@ -169,7 +159,7 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
         ("C", "Y", "X"),
         _masked(file, bands),
         rgb=kinds == [ColorInterp.red, ColorInterp.green, ColorInterp.blue],
-        notes=tuple(dict.fromkeys(notes)),
+        notes=notes,
     )
     stack = scaled(stack, tags, unknown)
     if painted:
@@ -184,6 +174,37 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
     size, unit, geo = place_of(file, code)
     stack = replace(stack, data=turned(stack.data, 1, 2, code), missing=missing)
     return replace(stack, pixel_size=size, unit=unit, geo=geo)
+
+
+def _opaque_bands(file: Any) -> list[int]:
+    """Return the numbers of the bands that are no transparency."""
+    from rasterio.enums import ColorInterp
+
+    kinds = zip(file.indexes, file.colorinterp, strict=True)
+    return [band for band, kind in kinds if kind != ColorInterp.alpha] or list(file.indexes)
+
+
+def _without_value(
+    data: NDArray[Any], file: Any, bands: list[int], tags: TiffTags
+) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
+    """Return where bands have the value of missing pixels, and sentences on it."""
+    unknown = np.zeros(data.shape, bool)
+    notes: list[str] = []
+    for k, band in enumerate(bands):
+        # GDAL reads some spellings of the value wrongly, such as -4.6e18 as -4.
+        nodata = tags.nodata or real_nodata(file.nodatavals[band - 1])
+        found, told = missing_in(data[k], nodata)
+        unknown[k] = False if found is None else found
+        notes += told
+    return unknown, tuple(dict.fromkeys(notes))
+
+
+def missing_of(file: Any, tags: TiffTags) -> NDArray[np.bool_]:
+    """Return where all bands of an open raster are missing, in its order of rows and columns."""
+    bands = _opaque_bands(file)
+    unknown, _notes = _without_value(file.read(bands), file, bands, tags)
+    masked, missing = _masked(file, bands), unknown.all(axis=0)
+    return np.asarray(missing if masked is None else missing | masked)
 
 
 def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
@@ -209,7 +230,7 @@ def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
     """Add the place and the mask of a raster to a stack of its images."""
     with opened(path) as file:
         size, unit, geo = place_of(file, tags.orientation)
-        masked = _masked(file, list(file.indexes))
+        masked = _masked(file, _opaque_bands(file))
     missing = stack.missing
     if masked is not None:
         masked = turned(masked, 0, 1, tags.orientation)
