@@ -121,11 +121,12 @@ def _images(data: Any) -> list[str]:
         for values in data.variables.values()
         for key in ("bounds", "climatology")
     }
-    return [
+    # A store lists its members in any order.
+    return sorted(
         str(name)
         for name, values in data.data_vars.items()
         if str(name) not in edges and _is_image(values)
-    ]
+    )
 
 
 def _is_image(values: Any) -> bool:
