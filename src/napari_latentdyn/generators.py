@@ -13,14 +13,16 @@ Mapped = TypeVar("Mapped")
 Result = TypeVar("Result")
 
 
-def drain(steps: Generator[Step, None, Result], on_step: Callable[[Step], Any]) -> Result:
+def drain(
+    steps: Generator[Step, None, Result], on_step: Callable[[Step], Any] | None = None
+) -> Result:
     """Run a generator to its end.
 
     Parameters
     ----------
     steps : generator
         Yields progress and returns a result.
-    on_step : callable
+    on_step : callable, optional
         Called with all that it yields.
 
     Returns
@@ -34,7 +36,8 @@ def drain(steps: Generator[Step, None, Result], on_step: Callable[[Step], Any]) 
         except StopIteration as end:
             result: Result = end.value
             return result
-        on_step(step)
+        if on_step is not None:
+            on_step(step)
 
 
 def mapped(

@@ -14,7 +14,7 @@ import typing
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, model_validator
 from pydantic.fields import FieldInfo
 
 from napari_latentdyn.errors import SettingsError
@@ -26,6 +26,7 @@ from napari_latentdyn.settings.method import (
     PatchSettings,
     PhysicsSettings,
 )
+from napari_latentdyn.settings.renamed import with_present_names
 from napari_latentdyn.settings.run import OutputSettings, TrainingSettings
 from napari_latentdyn.settings.text import read_json
 
@@ -62,6 +63,13 @@ class Settings(FrozenModel):
     physics: PhysicsSettings = Field(default_factory=PhysicsSettings, title="Physics")
     training: TrainingSettings = Field(default_factory=TrainingSettings, title="Training")
     output: OutputSettings = Field(default_factory=OutputSettings, title="Output")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_former_names(cls, data: Any) -> Any:
+        if not isinstance(data, dict):
+            return data
+        return {group: with_present_names(group, values) for group, values in data.items()}
 
     @classmethod
     def preset(cls, name: str) -> Settings:

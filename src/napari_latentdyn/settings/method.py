@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
 from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.settings.base import FrozenModel
-from napari_latentdyn.settings.renamed import with_present_names
 
 __all__ = ["ImageSettings", "ModelSettings", "PatchSettings", "PhysicsSettings"]
 
@@ -244,11 +243,6 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
 
-    @model_validator(mode="before")
-    @classmethod
-    def _read_former_values(cls, data: Any) -> Any:
-        return with_present_names("model", data)
-
 
 class PhysicsSettings(FrozenModel):
     """The equation that the latent state follows, and how it is solved (HLG 3c, 5 and 6)."""
@@ -313,8 +307,3 @@ class PhysicsSettings(FrozenModel):
         "water in a crack before it opened.",
         json_schema_extra={"advanced": True},
     )
-
-    @model_validator(mode="before")
-    @classmethod
-    def _read_former_names(cls, data: Any) -> Any:
-        return with_present_names("physics", data)

@@ -16,13 +16,13 @@ _RENAMED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
 _log = logging.getLogger("napari_latentdyn")
 
 
-def with_present_names(group: str, data: Any) -> Any:
+def with_present_names(group: Any, data: Any) -> Any:
     """Return the settings of a group with their present names, and log each that was renamed.
 
     Parameters
     ----------
-    group : str
-        Name of the group.
+    group : object
+        Name of the group, as a file has it.
     data : object
         The settings as a file has them; returned as they are if they are no mapping.
     """

@@ -203,11 +203,11 @@ class ImagePair:
 
     @property
     def zeros(self) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """Values of zero intensity in both normalised images, each of shape (C,)."""
-        first = (-self.low / (self.high - self.low)).astype(np.float32)
+        """Values of zero intensity in both normalised images, each of shape (1, C, 1, 1)."""
+        first = (-self.low / (self.high - self.low)).astype(np.float32)[None, :, None, None]
         if self.brightness is None:
             return first, first
-        gain, offset = self.brightness.T
+        gain, offset = self.brightness.T[:, None, :, None, None]
         return first, ((first - offset) / gain).astype(np.float32)
 
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> ImagePair:

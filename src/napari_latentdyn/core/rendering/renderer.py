@@ -77,9 +77,7 @@ class Renderer:
         output = model.settings.output
         self.windows = tiles(pair.shape, output.window, output.overlap)
         self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
-        self._zeros = tuple(
-            torch.from_numpy(zero)[None, :, None, None].to(self.device) for zero in pair.zeros
-        )
+        self._zeros = tuple(torch.from_numpy(zero).to(self.device) for zero in pair.zeros)
         self._valid = tuple(
             torch.from_numpy(valid)[None, None].to(self.device)
             for valid in (pair.valid_first, pair.valid_last)

@@ -115,7 +115,7 @@ def fit_pair(
     )
     # Nobody looks at a preview here; the result keeps the settings as they were asked for.
     fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
-    dynamics = drain(fitting, progress or _ignore)
+    dynamics = drain(fitting, progress)
     dynamics.settings = chosen
     dynamics.placement = calibration.to_placement()
     return dynamics
@@ -129,7 +129,3 @@ def _described(image: Any, name: str) -> Described:
     size, unit = known.pixel_size, known.unit
     units = None if size is None or unit is None else (unit, unit)
     return Described(f"the {name}", size if units else None, units, grid=known.grid)
-
-
-def _ignore(_: Progress) -> None:
-    pass

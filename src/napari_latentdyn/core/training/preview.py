@@ -98,7 +98,7 @@ class Preview:
         area = self._pair.crop(window)
         fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
         first, last = (torch.from_numpy(image)[None] for image in area.normalised())
-        zero = tuple(torch.from_numpy(value)[None, :, None, None] for value in area.zeros)
+        zero = tuple(torch.from_numpy(value) for value in area.zeros)
         carried, places = self._model.transport.half_way(
             (first, last), fields, "bilinear", (zero[0], zero[1])
         )

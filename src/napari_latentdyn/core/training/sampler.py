@@ -54,9 +54,7 @@ class PatchSampler:
         self._valid_first = torch.from_numpy(valid_first)[None]
         self._valid_last = torch.from_numpy(pair.valid_last)[None]
         self._start = torch.from_numpy(start)
-        self._zeros = tuple(
-            torch.from_numpy(zero)[None, :, None, None].to(device) for zero in pair.zeros
-        )
+        self._zeros = tuple(torch.from_numpy(zero).to(device) for zero in pair.zeros)
 
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
         """Return the patches of these numbers."""
