@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -25,6 +27,14 @@ from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.settings import Settings
 
 ROOT = Path(__file__).parents[1]
+
+# The package imports lazily. A module that a test imports for the first time would keep what
+# that test has put in the place of a function, for all tests after it.
+for _package in ("cli", "core", "equations", "export", "files", "settings"):
+    for _module in pkgutil.walk_packages(
+        [str(ROOT / "src" / "napari_latentdyn" / _package)], f"napari_latentdyn.{_package}."
+    ):
+        importlib.import_module(_module.name)
 
 
 @pytest.fixture(scope="session", autouse=True)

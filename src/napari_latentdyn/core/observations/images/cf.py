@@ -84,7 +84,8 @@ def _opened(path: Path) -> Iterator[Any]:
         warnings.simplefilter("ignore")
         # As it is stored: what is missing must be known before it is decoded.
         with xarray.open_dataset(path, engine=engine, decode_cf=False) as data:
-            yield data
+            # A Zarr store lists its members in any order, a file in the order of writing.
+            yield data[sorted(data.variables, key=str)] if path.is_dir() else data
 
 
 def _decoded(data: Any) -> Any:
@@ -121,12 +122,11 @@ def _images(data: Any) -> list[str]:
         for values in data.variables.values()
         for key in ("bounds", "climatology")
     }
-    # A store lists its members in any order.
-    return sorted(
+    return [
         str(name)
         for name, values in data.data_vars.items()
         if str(name) not in edges and _is_image(values)
-    )
+    ]
 
 
 def _is_image(values: Any) -> bool:
