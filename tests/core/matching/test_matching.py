@@ -291,6 +291,6 @@ def test_small_images_are_solved_alike_with_numpy(monkeypatch: pytest.MonkeyPatc
     at = moved((3.0, -2.0), (48, 48))
     images = unit(at(0)), unit(at(1))
     _, without_torch = matched(*images)
-    monkeypatch.setattr("napari_latentdyn.core.matching.problem.SMALL", 0)
+    monkeypatch.setattr("napari_latentdyn.core.matching.normal_equations._NUMPY_PIXELS", 0)
     _, with_torch = matched(*images)
     np.testing.assert_allclose(without_torch, with_torch, atol=0.02)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.core.helpers import finished
 
 from napari_latentdyn.core.matching.multigrid import prolong, restrict, restrict_sums
-from napari_latentdyn.core.matching.problem import Problem
+from napari_latentdyn.core.matching.normal_equations import NormalEquations
 
 sides = st.integers(4, 21)
 numbers = st.floats(-5, 5)
@@ -53,8 +53,10 @@ def solved(grid: str, shape: tuple[int, int] = (64, 72)) -> torch.Tensor:
     if grid == "half":
         velocity = restrict(velocity)
     weight = torch.ones_like(difference)
-    problem = Problem(weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2)
-    _, found = finished(problem.solve(torch.zeros_like(velocity), 200))
+    equations = NormalEquations(
+        weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2
+    )
+    _, found = finished(equations.solve(torch.zeros_like(velocity), 200))
     found = prolong(found, shape) if grid == "half" else found
     assert float((found - truth).norm(dim=1).mean()) < 0.05
     return found
@@ -72,7 +74,7 @@ def test_both_grids_weigh_stiffness_alike() -> None:
     energies = []
     for velocity in (field.contiguous(), restrict(field)):
         nothing = torch.zeros(1, 1, 64, 64)
-        problem = Problem(
+        equations = NormalEquations(
             nothing,
             torch.zeros(1, 2, 1, 64, 64),
             nothing,
@@ -80,5 +82,5 @@ def test_both_grids_weigh_stiffness_alike() -> None:
             torch.zeros_like(velocity),
             1.0,
         )
-        energies.append(-float((problem.target * velocity).sum()))
+        energies.append(-float((equations.target * velocity).sum()))
     assert energies[1] == pytest.approx(energies[0], rel=0.05)

@@ -20,9 +20,8 @@ from torch import Tensor
 from napari_latentdyn.core.matching.features import Recipe
 from napari_latentdyn.core.matching.level import Level
 from napari_latentdyn.core.matching.multigrid import SINGLE, prolong, restrict
-from napari_latentdyn.core.matching.problem import Problem
+from napari_latentdyn.core.matching.normal_equations import NormalEquations
 from napari_latentdyn.core.matching.propagation import propagate
-from napari_latentdyn.core.matching.recorded import Solver
 from napari_latentdyn.core.physics.motion import Motion, acceleration, ends
 from napari_latentdyn.core.physics.operators import gradient
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
@@ -91,7 +90,6 @@ def refine(
     """
     shape = (velocity.shape[-2], velocity.shape[-1])
     coarse = shape[0] * shape[1] > SINGLE
-    solver = Solver()
     for warp in range(effort.warps):
         if warp in effort.propagate_before:
             velocity = propagate(level, velocity, acceleration(velocity, motion))
@@ -103,8 +101,8 @@ def refine(
         for _ in range(effort.reweightings):
             left = difference + (slopes * whole[:, :, None]).sum(dim=1)
             weight = seen * (4 * _FORGIVEN**3) / (left**2 + _FORGIVEN**2) ** 2
-            problem = Problem(weight, slopes, difference, bent, change, recipe.stiffness)
-            change = yield from solver.solve(problem, change, effort.iterations)
+            equations = NormalEquations(weight, slopes, difference, bent, change, recipe.stiffness)
+            change = yield from equations.solve(change, effort.iterations)
             whole = prolong(change, shape) if coarse else change
         velocity = velocity + whole.clamp(-_LONGEST_CHANGE, _LONGEST_CHANGE)
     return velocity

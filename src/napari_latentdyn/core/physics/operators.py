@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 __all__ = [
+    "Array",
+    "add_second_differences_adjoint",
     "area_ratio",
     "gradient",
     "patch_bounds",
     "resize",
     "second_differences",
-    "second_differences_adjoint",
     "separable",
     "smooth",
 ]
+
+#: What works on tensors of any device and on NumPy arrays alike.
+Array = TypeVar("Array", Tensor, NDArray[np.float32])
 
 
 def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -67,31 +75,36 @@ def area_ratio(positions: Tensor) -> Tensor:
     return rows[:, :1] * columns[:, 1:] - rows[:, 1:] * columns[:, :1]
 
 
-def second_differences(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def second_differences(u: Array) -> tuple[Array, Array, Array]:
     """Second differences down, across and mixed; zero for every affine field."""
+    rows = u[..., 1:, :] - u[..., :-1, :]
+    columns = u[..., :, 1:] - u[..., :, :-1]
     return (
-        u[..., 2:, :] - 2 * u[..., 1:-1, :] + u[..., :-2, :],
-        u[..., :, 2:] - 2 * u[..., :, 1:-1] + u[..., :, :-2],
-        u[..., 1:, 1:] - u[..., 1:, :-1] - u[..., :-1, 1:] + u[..., :-1, :-1],
+        rows[..., 1:, :] - rows[..., :-1, :],
+        columns[..., :, 1:] - columns[..., :, :-1],
+        rows[..., :, 1:] - rows[..., :, :-1],
     )
 
 
-def second_differences_adjoint(
-    rows: Tensor, columns: Tensor, mixed: Tensor, like: Tensor
-) -> Tensor:
-    """Adjoint of `second_differences`."""
-    out = torch.zeros_like(like)
+def add_second_differences_adjoint(
+    out: Array, rows: Array, columns: Array, mixed: Array, *, squared: bool = False
+) -> None:
+    """Add the adjoint of `second_differences` to `out`.
+
+    With `squared`, all coefficients are squared: applied to weights, this gives the
+    diagonal of the weighted normal matrix.
+    """
+    middle, corner = (4, mixed) if squared else (-2, -mixed)
     out[..., 2:, :] += rows
-    out[..., 1:-1, :] -= 2 * rows
     out[..., :-2, :] += rows
+    out[..., 1:-1, :] += middle * rows
     out[..., :, 2:] += columns
-    out[..., :, 1:-1] -= 2 * columns
     out[..., :, :-2] += columns
+    out[..., :, 1:-1] += middle * columns
     out[..., 1:, 1:] += mixed
-    out[..., 1:, :-1] -= mixed
-    out[..., :-1, 1:] -= mixed
     out[..., :-1, :-1] += mixed
-    return out
+    out[..., 1:, :-1] += corner
+    out[..., :-1, 1:] += corner
 
 
 def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:
