@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from napari_latentdyn.core.physics.characteristics import Characteristics
-from napari_latentdyn.core.physics.motion import Motion, acceleration, ends, stage_fields
+from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends, stage_fields
 from napari_latentdyn.core.physics.sampling import pixel_grid
 
 SIDE = 65
@@ -173,7 +173,7 @@ def test_points_half_way_reach_their_ends_along_the_fields(
 ) -> None:
     velocity = swirl(angle, dy, dx)
     grid = pixel_grid(SIDE, SIDE)
-    origins, goals = ends(velocity, acceleration(velocity, motion), grid)
+    origins, goals = path_ends(velocity, acceleration(velocity, motion))
     fields = stage_fields(velocity, 8, motion)
     inner = (..., slice(8, -8), slice(8, -8))
     assert longest((PATHS.trace_back(fields, grid, 0.5) - origins)[inner]) < 0.05
@@ -183,7 +183,7 @@ def test_points_half_way_reach_their_ends_along_the_fields(
 def test_the_ends_of_a_rotation_lie_on_its_circles() -> None:
     angle, grid = 0.3, pixel_grid(SIDE, SIDE)
     velocity = rotation(angle)
-    origins, goals = ends(velocity, acceleration(velocity, "steady"), grid)
+    origins, goals = path_ends(velocity, acceleration(velocity, "steady"))
     inner = (..., slice(8, -8), slice(8, -8))
     # The parabola leaves out the third order, angle^3 / 48 of the radius.
     bound = 1.1 * angle**3 / 48 * math.hypot(24, 24)

@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
-from napari_latentdyn.core.networks.architectures import CONTRAST_REACH, Encoder
-from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.networks.architectures import Encoder
+from napari_latentdyn.core.networks.model import CONTRAST_REACH, LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.physics.spline import MARGIN
 from napari_latentdyn.core.rendering.renderer import Renderer

@@ -22,8 +22,6 @@ __all__ = ["Assessment", "assess"]
 _SAME_TIME = 1e-6
 #: Fixed-point iterations of the characteristics: a field may have one long stage.
 _ITERATIONS = 4
-#: Part of a valid pixel, read between pixels, that counts as valid.
-_VALID = 0.99
 
 
 @dataclass(frozen=True, eq=False)
@@ -194,39 +192,26 @@ def _along(
     import torch
 
     from napari_latentdyn.core.physics.characteristics import Characteristics
+    from napari_latentdyn.core.physics.halfway import carry_half_way
     from napari_latentdyn.core.physics.sampling import pixel_grid
 
     paths = Characteristics(iterations=_ITERATIONS)
     fields = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
     grid = pixel_grid(*pair.shape)
-    first = (pair.first, pair.valid_first)
-    last = (pair.last, pair.valid_last)
+    first, last = (torch.from_numpy(image)[None] for image in (pair.first, pair.last))
+    masks = (torch.from_numpy(mask)[None, None] for mask in (pair.valid_first, pair.valid_last))
+    valid_first, valid_last = (mask.float() for mask in masks)
     span = value_range(pair)
 
     def left(early: Tensor, late: Tensor) -> float | None:
-        a, seen_a = _read(*first, early)
-        b, seen_b = _read(*last, late)
-        seen = seen_a & seen_b
+        carried = carry_half_way((first, last), (early, late), (valid_first, valid_last), "spline")
+        seen = carried.seen[0, 0]
         if not seen.any():
             return None
-        return float(np.sqrt(np.mean((a[:, seen] - b[:, seen]) ** 2))) / span
+        return float(carried.difference[0][:, seen].double().square().mean().sqrt()) / span
 
     return (
         left(paths.trace(0, fields, grid, 1.0), grid),
         left(grid, paths.trace(1, fields, grid, 0.0)),
         left(paths.trace(0, fields, grid, 0.5), paths.trace(1, fields, grid, 0.5)),
     )
-
-
-def _read(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], places: Tensor
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read an image (C, H, W) at places, and say where it shows them."""
-    import torch
-
-    from napari_latentdyn.core.physics.sampling import inside, sample
-
-    shown = sample(torch.from_numpy(valid.astype(np.float32))[None, None], places) > _VALID
-    seen = (shown & inside(places, (image.shape[1], image.shape[2])))[0, 0].numpy()
-    read = sample(torch.from_numpy(image)[None], places, "spline")[0].numpy()
-    return read.astype(np.float64), seen

@@ -9,13 +9,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_latentdyn.core.matching.features import RECIPES
-from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.matching.pyramid import match_one, scaled
+from napari_latentdyn.core.matching.features import MEMBERS
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.matching.pyramid import match_one, scale_velocity
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
-from napari_latentdyn.core.physics.operators import resize
-from napari_latentdyn.core.physics.sampling import sample
 
 __all__ = ["follow_brightness"]
 
@@ -23,7 +21,7 @@ __all__ = ["follow_brightness"]
 _SIDE = 96
 _ROUNDS = 10
 #: Matched is by local contrast above all, which does not change with brightness.
-_RECIPE = RECIPES[2]
+_MEMBER = MEMBERS[2]
 #: Differences well above this are no brightness but something new.
 _FORGIVEN = 0.05
 #: Differences count up to here.
@@ -67,29 +65,31 @@ def follow_brightness(
     ImagePair
         The same pair, with `brightness` if it changed.
     """
-    first, last = (torch.from_numpy(image)[:, None].to(device) for image in pair.normalised())
     height, width = pair.shape
     scale = min(1.0, _SIDE / max(height, width))
     shape = (max(16, round(height * scale)), max(16, round(width * scale)))
-    first, last = (resize(image, shape) for image in (first, last))
-    masks = [
-        resize(torch.from_numpy(valid)[None, None].to(device, torch.float32), shape)
-        for valid in (pair.valid_first, pair.valid_last)
-    ]
+    first_image, last_image = pair.normalised()
+    valid = (pair.valid_first, pair.valid_last)
+    small = MaskedPair.from_arrays((first_image, last_image), valid, device).resized(shape)
+    first, last = small.images
     way = torch.from_numpy(start).to(device)
     if way.ndim == 1:
         way = way * way.new_tensor([shape[0] / height, shape[1] / width])
     else:
-        way = scaled(way[None], shape)[0]
-    moments = _moments(first, last, (masks[0] > 0.99) & (masks[1] > 0.99))
+        way = scale_velocity(way[None], shape)[0]
+    both_valid = torch.ones_like(first[:1])
+    for mask in small.masks or ():
+        both_valid = both_valid * (mask > 0.99)
+    moments = _moments(first, last, both_valid)
     if start.ndim == 3 and not _notable(*moments):
         # Equally bright as a whole, and moved as it should be: there is nothing to find.
         return pair
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
-        grey = [first.mean(dim=0, keepdim=True), ((last - offset) / gain).mean(dim=0, keepdim=True)]
-        found: Tensor = yield from match_one(grey, masks, way, _RECIPE, motion)
-        tried.append(_compared(first, last, masks, found, motion))
+        matched = ((last - offset) / gain).mean(dim=0, keepdim=True)
+        grey = MaskedPair((first.mean(dim=0, keepdim=True), matched), small.masks)
+        found: Tensor = yield from match_one(grey, way, _MEMBER, motion)
+        tried.append(_compared(small, found, motion))
     as_it_is = tried[0][0]
     left, gain, offset = min((t[1:] for t in tried), key=lambda t: float(t[0]))
     changed = _notable(gain, offset)
@@ -105,14 +105,11 @@ def _notable(gain: Tensor, offset: Tensor) -> bool:
 
 @torch.no_grad()
 def _compared(
-    first: Tensor, last: Tensor, masks: list[Tensor], velocity: Tensor, motion: Motion
+    pair: MaskedPair, velocity: Tensor, motion: Motion
 ) -> tuple[float, float, Tensor, Tensor]:
-    """Return what is left of the difference as it is and with gain and offset, and these."""
-    origins, goals = pixel_ends(velocity, motion)
-    seen = Level(first, last, masks[0], masks[1]).seen(origins, goals)
-    count = len(first)
-    a = sample(first, origins.expand(count, -1, -1, -1))
-    b = sample(last, goals.expand(count, -1, -1, -1))
+    """Return the mean difference without and with gain and offset, and these two."""
+    carried = pair.half_way(pixel_ends(velocity, motion))
+    a, b, seen = carried.first, carried.last, carried.seen
     weight = seen.to(a.dtype).expand_as(a)
     gain, offset = torch.ones_like(a[..., :1, :1]), torch.zeros_like(a[..., :1, :1])
     if not bool(seen.any()):

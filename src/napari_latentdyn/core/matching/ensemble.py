@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from napari_latentdyn.core.matching.consensus import weighted_median
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
-__all__ = ["Ensemble", "centre", "held_out_weights"]
+__all__ = ["Ensemble", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
 #: An error of prediction that is larger than the least one by this part costs a member all but
@@ -56,7 +56,7 @@ class Ensemble:
         """Return members that all count alike, and nothing that stands still."""
         count = len(velocities)
         weights = np.full(count, 1.0 / count, np.float32)
-        middle = centre(torch.from_numpy(velocities), torch.from_numpy(weights))
+        middle = weighted_median(torch.from_numpy(velocities), torch.from_numpy(weights))
         return cls(velocities, weights, 0.0, middle.numpy(), evidence)
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
@@ -87,36 +87,6 @@ class Ensemble:
         if _EVIDENCE in arrays:
             evidence = MotionEvidence(*np.asarray(arrays[_EVIDENCE], np.float64).tolist())
         return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence)
-
-
-def centre(velocities: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted median of velocities, place by place and component by component.
-
-    Unlike their mean, it follows the members that agree where a few are lost.
-    Between two members it is interpolated linearly.
-
-    Parameters
-    ----------
-    velocities : Tensor, shape (K, 2, H, W)
-        Pixels per interval.
-    weights : Tensor, shape (K,) or (K, 1, H, W)
-        Positive.
-
-    Returns
-    -------
-    Tensor, shape (2, H, W)
-    """
-    ordered, order = velocities.sort(dim=0)
-    shares = weights.view(-1, 1, 1, 1) if weights.ndim == 1 else weights
-    shares = (shares / shares.sum(dim=0)).to(velocities.dtype).expand_as(velocities)
-    shares = shares.gather(0, order)
-    # Where the middle of each one's share lies, from 0 to 1.
-    positions = shares.cumsum(dim=0) - shares / 2
-    after = (positions < 0.5).sum(dim=0, keepdim=True).clamp(max=len(velocities) - 1)
-    before = (after - 1).clamp(min=0)
-    low, high = positions.gather(0, before), positions.gather(0, after)
-    part = ((0.5 - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
-    return torch.lerp(ordered.gather(0, before), ordered.gather(0, after), part)[0]
 
 
 def held_out_weights(

@@ -12,10 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.physics.motion import ends
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.physics.motion import path_ends
 from napari_latentdyn.core.physics.operators import smooth
-from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["propagate"]
 
@@ -27,18 +26,18 @@ _AT_ONCE = 1 << 17
 #: Standard deviation in pixels of the window in which a velocity has to fit.
 _WINDOW = 2.5
 #: Differences of features count up to here.
-_WORST = 0.15
+_LARGEST = 0.15
 #: A neighbour's velocity has to fit better by this factor and amount.
 _BETTER, _MARGIN = 0.9, 0.002
 
 
-def propagate(level: Level, velocity: Tensor, change: Tensor) -> Tensor:
+def propagate(pair: MaskedPair, velocity: Tensor, change: Tensor) -> Tensor:
     """Offer every place the velocities around it and keep the best.
 
     Parameters
     ----------
-    level : Level
-        The images.
+    pair : MaskedPair
+        Features of both images.
     velocity, change : Tensor, shape (1, 2, H, W)
         Velocity half way and acceleration.
 
@@ -47,13 +46,11 @@ def propagate(level: Level, velocity: Tensor, change: Tensor) -> Tensor:
     Tensor, shape (1, 2, H, W)
     """
     shape = (velocity.shape[-2], velocity.shape[-1])
-    grid = pixel_grid(*shape, device=velocity.device)
 
     def misfit(offered: Tensor) -> tuple[Tensor, Tensor]:
-        origins, goals = ends(offered, change, grid)
-        difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
-        cost = smooth(difference.clamp(max=_WORST).sum(dim=1, keepdim=True), _WINDOW)
-        return cost, level.seen(origins, goals)
+        carried = pair.half_way(path_ends(offered, change))
+        cost = carried.distance(_LARGEST).sum(dim=1, keepdim=True)
+        return smooth(cost, _WINDOW), carried.seen
 
     least, comparable = misfit(velocity)
     at_once = max(1, min(len(_DIRECTIONS), _AT_ONCE // (shape[0] * shape[1])))

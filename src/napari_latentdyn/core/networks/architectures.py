@@ -11,16 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_latentdyn.core.physics.operators import smooth
-
-__all__ = ["CONTRAST_REACH", "Encoder", "UNet", "local_contrast"]
+__all__ = ["Encoder", "UNet"]
 
 _SLOPE = 0.2
-#: Standard deviation in pixels of the neighbourhood of the local contrast, how far away an image
-#: pixel can lie and still change it, and the contrast below which texture counts as noise.
-_CONTRAST_SIGMA = 2.0
-CONTRAST_REACH = 12
-_NOISE = 0.03
 
 
 class Encoder(nn.Module):
@@ -151,9 +144,3 @@ def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def local_contrast(image: Tensor) -> Tensor:
-    """Return what is left of images without local brightness and contrast, (B, C, H, W)."""
-    detail = image - smooth(image, _CONTRAST_SIGMA)
-    return detail / torch.sqrt(smooth(detail**2, _CONTRAST_SIGMA) + _NOISE**2)

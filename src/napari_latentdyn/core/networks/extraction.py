@@ -10,11 +10,12 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_latentdyn.core.networks.architectures import UNet
+from napari_latentdyn.core.physics.halfway import carry_half_way
 from napari_latentdyn.core.physics.motion import pixel_ends
-from napari_latentdyn.core.physics.sampling import sample
+from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.settings import ModelSettings, PhysicsSettings
 
-__all__ = ["FieldExtraction", "correlation", "enlarge", "halve"]
+__all__ = ["FieldExtraction", "correlation", "enlarge"]
 
 #: Shortest side of a level in pixels: below, the U-net has nothing to pool.
 _SMALLEST = 8
@@ -130,11 +131,11 @@ class FieldExtraction(nn.Module):
         motion = start if found is None else start + self._motion(found.detach())
         if not self._both:
             return torch.cat([first, motion / _MOTION_UNIT], dim=1)
-        origins, goals = pixel_ends(motion, self._physics.motion)
-        carried = [sample(first, origins), sample(encode(b), goals)]
-        parts = [*carried, motion / _MOTION_UNIT]
+        ends = pixel_ends(motion, self._physics.motion)
+        carried = carry_half_way((first, encode(b)), ends)
+        parts = [carried.first, carried.last, motion / _MOTION_UNIT]
         if self._radius:
-            learned = [state[:, self._images :] for state in carried]
+            learned = [state[:, self._images :] for state in parts[:2]]
             parts.append(correlation(learned[0], learned[1], self._radius))
         return torch.cat(parts, dim=1)
 
@@ -178,11 +179,6 @@ def _standard(state: Tensor) -> Tensor:
     """Take mean and deviation over the image out: what all places share tells no motion."""
     deviation, mean = torch.std_mean(state, dim=(2, 3), keepdim=True)
     return (state - mean) / (deviation + 1e-3)
-
-
-def halve(values: Tensor) -> Tensor:
-    """Halve images (B, C, H, W) by means over 2 x 2 pixels."""
-    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
 
 
 def enlarge(field: Tensor, factor: float, shape: tuple[int, int]) -> Tensor:

@@ -7,27 +7,27 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from napari_latentdyn.core.networks.architectures import (
-    CONTRAST_REACH,
-    Encoder,
-    UNet,
-    local_contrast,
-)
+from napari_latentdyn.core.networks.architectures import Encoder, UNet
 from napari_latentdyn.core.networks.extraction import FieldExtraction
-from napari_latentdyn.core.physics.operators import smooth
+from napari_latentdyn.core.physics.operators import local_contrast, smooth
 from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
 from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Batch", "LatentDynamics", "Prediction"]
+__all__ = ["CONTRAST_REACH", "Batch", "LatentDynamics", "Prediction"]
+
+#: Standard deviation in pixels of the neighbourhood of the local contrast, and the distance up to
+#: which an image pixel changes it.
+_CONTRAST_SIGMA = 2.0
+CONTRAST_REACH = 12
 
 Zero = tuple[Tensor | float, Tensor | float]
 
 #: Standard deviation in pixels of the neighbourhood in which trained fields are judged, the part
 #: of the initial difference that has to be left at most, and the difference that counts at most.
-_GUARD_REACH = 6.0
+_GUARD_SIGMA = 6.0
 _CLEARLY = 0.98
-_FORGIVEN = 0.2
+_LARGEST = 0.2
 
 
 @dataclass
@@ -123,7 +123,9 @@ class LatentDynamics(nn.Module):
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""
         grey = image.mean(dim=1, keepdim=True) if self._keeps_image else image
         state: Tensor = self.encoder(
-            torch.cat([grey, local_contrast(grey)], dim=1) if self._contrast else grey
+            torch.cat([grey, local_contrast(grey, _CONTRAST_SIGMA)], dim=1)
+            if self._contrast
+            else grey
         )
         return torch.cat([image, state], dim=1) if self._keeps_image else state
 
@@ -261,7 +263,7 @@ class LatentDynamics(nn.Module):
             A smooth mixture of both.
         """
         before, after = (self._apart(first, last, f, zero) for f in (start, fields))
-        share = smooth((after < _CLEARLY * before).to(fields.dtype), _GUARD_REACH)
+        share = smooth((after < _CLEARLY * before).to(fields.dtype), _GUARD_SIGMA)
         # Where nothing speaks for a change, none is made: also between two places that improved.
         share = ((share - 0.5) * 2).clamp(0.0, 1.0)
         return start + share[:, None] * (fields - start)
@@ -269,9 +271,8 @@ class LatentDynamics(nn.Module):
     def _apart(self, first: Tensor, last: Tensor, fields: Tensor, zero: Zero) -> Tensor:
         """Return how far both images carried half way are apart, (B, 1, H, W)."""
         kernel = self.settings.physics.interpolation
-        (a, b), _ = self.transport.half_way((first, last), fields, kernel, zero)
-        difference = (a - b).abs().clamp(max=_FORGIVEN).mean(dim=1, keepdim=True)
-        return smooth(difference, _GUARD_REACH)
+        carried = self.transport.half_way((first, last), fields, kernel, zero)
+        return smooth(carried.distance(_LARGEST).mean(dim=1, keepdim=True), _GUARD_SIGMA)
 
     def forward(self, batch: Batch) -> Prediction:
         """Carry a batch from end to end."""

@@ -15,7 +15,7 @@ from torch import Tensor
 from napari_latentdyn.core.physics.operators import gradient, smooth
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
-__all__ = ["Motion", "acceleration", "ends", "pixel_ends", "stage_fields"]
+__all__ = ["Motion", "acceleration", "path_ends", "pixel_ends", "stage_fields"]
 
 Motion = Literal["steady", "inertial", "local"]
 
@@ -51,25 +51,27 @@ def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
     return steady * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
 
 
-def ends(velocity: Tensor, change: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where points that are at `grid` half way come from and go to.
+def path_ends(velocity: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the positions in both images of the points that are at the pixels half way.
 
-    The way is a parabola, the solution of ``dx/dt = u`` to second order.
+    The paths are parabolas, the solution of ``dx/dt = u`` to second order.
 
     Parameters
     ----------
     velocity, change : Tensor, shape (B, 2, H, W)
-        Velocity half way, and its change along the path (acceleration).
-    grid : Tensor, shape (B, 2, H, W)
-        Where the points are.
+        Velocity half way, and `acceleration`.
+
+    Returns
+    -------
+    origins, goals : Tensor, shape (B, 2, H, W)
     """
+    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
     return grid - velocity / 2 + change / 8, grid + velocity / 2 + change / 8
 
 
 def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
-    """Return where what is at the pixels half way comes from and goes to; as `ends`."""
-    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
-    return ends(velocity, acceleration(velocity, motion), grid)
+    """Return `path_ends` with the acceleration of a motion."""
+    return path_ends(velocity, acceleration(velocity, motion))
 
 
 def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:

@@ -15,12 +15,17 @@ __all__ = [
     "add_second_differences_adjoint",
     "area_ratio",
     "gradient",
+    "halve",
+    "local_contrast",
     "patch_bounds",
     "resize",
     "second_differences",
     "separable",
     "smooth",
 ]
+
+#: Deviation below which texture counts as noise, in normalised intensity.
+_NOISE = 0.03
 
 #: What works on tensors of any device and on NumPy arrays alike.
 Array = TypeVar("Array", Tensor, NDArray[np.float32])
@@ -67,6 +72,21 @@ def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
     return functional.interpolate(
         values, shape, mode="bilinear", align_corners=False, antialias=True
     )
+
+
+def halve(values: Tensor) -> Tensor:
+    """Halve images (B, C, H, W) by means over 2 x 2 pixels; odd sides are rounded up."""
+    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+
+
+def local_contrast(images: Tensor, sigma: float) -> Tensor:
+    """Return images (B, C, H, W) minus their local mean, divided by their local deviation.
+
+    The result does not depend on local brightness and contrast. `sigma` is the standard
+    deviation of the neighbourhood in pixels.
+    """
+    detail = images - smooth(images, sigma)
+    return detail / torch.sqrt(smooth(detail**2, sigma) + _NOISE**2)
 
 
 def area_ratio(positions: Tensor) -> Tensor:

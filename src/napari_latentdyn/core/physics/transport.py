@@ -6,21 +6,20 @@ path begins and leave to the equation what becomes of the value along the path.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import Literal
 
 import torch
 from torch import Tensor
 
 from napari_latentdyn.core.physics.characteristics import Characteristics, split_time
+from napari_latentdyn.core.physics.halfway import HalfWay, carry_half_way
 from napari_latentdyn.core.physics.operators import area_ratio
-from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.sampling import Interpolation, pixel_grid, sample
 from napari_latentdyn.equations import EQUATIONS, Path
 from napari_latentdyn.settings import PhysicsSettings
 
 __all__ = ["Transport"]
-
-Kernel = Literal["bilinear", "bicubic", "spline", "nearest"]
 
 
 class Transport:
@@ -132,10 +131,11 @@ class Transport:
         self,
         images: tuple[Tensor, Tensor],
         fields: Tensor,
-        kernel: Kernel,
+        interpolation: Interpolation,
         zero: tuple[Tensor | float, Tensor | float] = (0.0, 0.0),
-    ) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-        """Carry both images half way.
+        masks: tuple[Tensor, Tensor] | None = None,
+    ) -> HalfWay:
+        """Carry both images half way along the paths, as the equation says.
 
         Parameters
         ----------
@@ -143,22 +143,24 @@ class Transport:
             First and last image.
         fields : Tensor, shape (B, n, 2, H, W)
             Velocity of each stage in pixels per stage.
-        kernel : {"bilinear", "bicubic", "spline", "nearest"}
-            How images are read between their pixels.
+        interpolation : {"bilinear", "bicubic", "spline", "nearest"}
+            Kernel of the interpolation.
         zero : pair of Tensor or float
             Values of both images where the intensity is zero.
+        masks : pair of Tensor, shape (B, 1, H, W), optional
+            One where a pixel is valid, zero where it is missing.
 
         Returns
         -------
-        carried : pair of Tensor, shape (B, C, H, W)
-            Both images half way.
-        places : pair of Tensor, shape (B, 2, H, W)
-            Where what is half way comes from and goes to.
+        HalfWay
         """
-        shape = images[0].shape
-        grid = pixel_grid(*shape[-2:], device=fields.device).expand(shape[0], -1, -1, -1)
-        origins = self.paths.trace(0, fields, grid, 0.5)
-        goals = self.paths.trace(1, fields, grid, 0.5)
-        first = self.along(sample(images[0], origins, kernel), origins, 0.5, zero[0])
-        last = self.along(sample(images[1], goals, kernel), goals, -0.5, zero[1])
-        return (first, last), (origins, goals)
+        grid = pixel_grid(*images[0].shape[-2:], device=fields.device).expand(
+            len(fields), -1, -1, -1
+        )
+        places = (self.paths.trace(0, fields, grid, 0.5), self.paths.trace(1, fields, grid, 0.5))
+        carried = carry_half_way(images, places, masks, interpolation)
+        return replace(
+            carried,
+            first=self.along(carried.first, places[0], 0.5, zero[0]),
+            last=self.along(carried.last, places[1], -0.5, zero[1]),
+        )

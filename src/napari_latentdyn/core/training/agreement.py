@@ -8,12 +8,12 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
+from napari_latentdyn.core.physics.halfway import carry_half_way
+from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.training.pace import patience
 from napari_latentdyn.core.training.sampler import PatchSampler
 from napari_latentdyn.settings import Settings
@@ -31,7 +31,7 @@ _PATCHES = 6
 #: Steps of training after which it is measured again.
 _EVERY = 10
 #: Differences of intensity count up to here: new features cannot be predicted.
-_WORST = 0.2
+_LARGEST = 0.2
 #: Mean difference below which images are equal except for rounding.
 _EQUAL = 1e-5
 
@@ -122,16 +122,14 @@ class Agreement:
                 if self._keep_better:
                     fields = model.keep_better(*images, batch.start, fields, zero)
             hidden = torch.from_numpy(self._blocks[window.slices])[None, None].to(self._device)
+            masks = ((batch.valid_first & hidden).float(), batch.valid_last.float())
+            carried = model.transport.half_way(images, fields, "spline", zero, masks)
             grid = pixel_grid(window.height, window.width, device=self._device)
-            valid = (batch.valid_first & hidden, batch.valid_last)
-            carried = model.transport.half_way(images, fields, "spline", zero)
-            for sums, (pictures, places) in (
-                (moved, carried),
-                (still, (images, (grid, grid))),
-            ):
-                squares, number_of = _apart(pictures, valid, places)
-                sums[0] += squares
-                sums[1] += number_of
+            unmoved = carry_half_way(images, (grid, grid), masks, "nearest")
+            for sums, compared in ((moved, carried), (still, unmoved)):
+                squares = (compared.distance(_LARGEST) ** 2).mean(dim=1, keepdim=True)
+                sums[0] += float((squares * compared.seen).sum())
+                sums[1] += int(compared.seen.sum())
         if moved[1] == 0 or still[0] <= _EQUAL**2 * still[1]:
             return None
         return 1.0 - math.sqrt(moved[0] / moved[1] / (still[0] / still[1]))
@@ -163,19 +161,3 @@ class Plateau:
         if value > self._best + _IMPROVED:
             self._best, self._since = value, step
         return step - self._since >= self._patience
-
-
-def _apart(
-    images: tuple[Tensor, Tensor], valid: tuple[Tensor, Tensor], places: tuple[Tensor, Tensor]
-) -> tuple[float, int]:
-    """Return the sum of squared differences of two carried images, and their number.
-
-    Places count that both images show.
-    """
-    shape = (images[0].shape[-2], images[0].shape[-1])
-    first, last = images
-    counted = inside(places[0], shape) & inside(places[1], shape)
-    for mask, where in zip(valid, places, strict=True):
-        counted &= sample(mask.float(), where, "nearest") > 0.5
-    squares = ((first - last).abs().clamp(max=_WORST) ** 2).mean(dim=1, keepdim=True)
-    return float((squares * counted).sum()), int(counted.sum())

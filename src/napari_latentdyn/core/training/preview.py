@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.observations.patches import Window, blend_weights, scan
-from napari_latentdyn.core.physics.sampling import inside
 from napari_latentdyn.core.rendering.fusion import UNSEEN
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.agreement import Agreement
@@ -99,13 +98,12 @@ class Preview:
         fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
         first, last = (torch.from_numpy(image)[None] for image in area.normalised())
         zero = tuple(torch.from_numpy(value) for value in area.zeros)
-        carried, places = self._model.transport.half_way(
+        carried = self._model.transport.half_way(
             (first, last), fields, "bilinear", (zero[0], zero[1])
         )
-        # What comes from beyond the border is taken from the other image.
-        shape = (window.height, window.width)
-        seen = [inside(where, shape).float() + UNSEEN for where in places]
-        mean = (carried[0] * seen[0] + carried[1] * seen[1]) / (seen[0] + seen[1])
+        # Where the path leaves one image, the other one counts.
+        a, b = carried.seen_first.float() + UNSEEN, carried.seen_last.float() + UNSEEN
+        mean = (carried.first * a + carried.last * b) / (a + b)
         return mean[0].numpy()
 
 
