@@ -117,7 +117,7 @@ def test_tracers_go_where_frames_carry_what_is_seen():
     paths = trajectories(fields, points, [1.0], 0.25)[:, 0]
     there = torch.from_numpy(points.T.reshape(1, 2, 1, -1)).float()
     characteristics = Characteristics()
-    on = characteristics.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
+    on = characteristics.trace(1, torch.from_numpy(fields).float()[None], there, 0.25)
     assert distance(paths, points).max() > 5
     assert distance(paths, on.numpy().reshape(2, -1).T).max() < 0.1
 

@@ -9,11 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, texture
 
-from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.consensus import weighted_median
 from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.matching.pyramid import match_members
 
 WEIGHTS = st.lists(st.floats(0.0625, 1, width=32), min_size=1, max_size=6)
 

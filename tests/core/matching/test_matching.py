@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tests.core.helpers import finished, moved, spin, texture, turning
 
-from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters, features
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.matching.propagation import propagate
-from napari_latentdyn.core.matching.pyramid import pyramid_shapes
+from napari_latentdyn.core.matching.pyramid import match_members, pyramid_shapes
 from napari_latentdyn.core.physics.motion import Motion
 
 Image = NDArray[np.float64]

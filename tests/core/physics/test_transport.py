@@ -39,7 +39,7 @@ def test_stages_carry_a_bump_to_where_it_belongs_but_blur_it() -> None:
     carried = transport.by_stages(gaussian(), fields, 0, 1.0)
     assert float((carried - gaussian(8.4, -6.3)).abs().max()) < 0.15
     assert float(carried.max()) < 0.95
-    places = transport.paths.trace_back(fields, pixel_grid(SIDE, SIDE), 1.0)
+    places = transport.paths.trace(0, fields, pixel_grid(SIDE, SIDE), 1.0)
     once = sample(gaussian(), places, "bicubic")
     assert float((once - gaussian(8.4, -6.3)).abs().max()) < 0.02
 

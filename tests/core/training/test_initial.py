@@ -110,7 +110,7 @@ def test_start_fields_of_a_rotation_carry_one_end_to_the_other() -> None:
     for motion in ("local", "inertial"):
         chosen = Settings().updated({"model.stages": 6, "physics.motion": motion})
         fields = torch.from_numpy(start_fields(Ensemble.equal(velocities), chosen))[None]
-        places = Characteristics().trace_back(fields, grid, 0.5)
+        places = Characteristics().trace(0, fields, grid, 0.5)
         first = torch.from_numpy(at(0)).float()[None, None]
         middle = sample(first, places, "spline")[0, 0].numpy()
         errors[motion] = np.abs(middle - at(0.5))[12:-12, 12:-12].max()

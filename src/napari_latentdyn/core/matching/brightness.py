@@ -1,4 +1,4 @@
-"""Tell a change of brightness from motion: one gain and one offset for each channel."""
+"""A change of brightness between two images: one gain and one offset for each channel."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from napari_latentdyn.core.physics.motion import Motion, pixel_ends
 
 __all__ = ["follow_brightness"]
 
-#: Longest side in pixels of the images on which brightness is compared.
+#: Longest side in pixels of the images of which brightness is compared.
 _SIDE = 96
+#: Number of reweightings of the robust fit.
 _ROUNDS = 10
-#: Matched is by local contrast above all, which does not change with brightness.
+#: The features of this member are mostly local contrast, which does not depend on brightness.
 _MEMBER = MEMBERS[2]
-#: Differences well above this are no brightness but something new.
-_FORGIVEN = 0.05
-#: Differences count up to here.
-_WORST = 0.2
-#: A change below the first of these in gain, and in offset, is left alone, as is one that does not
-#: bring the images, matched as well as can be, closer together by this factor.
+#: Difference above which the robust fit gives little weight: something is new.
+_OUTLIER = 0.05
+#: Largest difference that counts.
+_LARGEST = 0.2
+#: Smallest change of gain and of offset that is corrected, the ratio of the differences with and
+#: without correction below which it is, and the range of gains that are believed.
 _LEAST_GAIN, _LEAST_OFFSET = 0.04, 0.015
 _CLOSER = 0.85
 _GAINS = (0.2, 5.0)
@@ -36,29 +37,28 @@ _GAINS = (0.2, 5.0)
 def follow_brightness(
     pair: ImagePair, start: NDArray[np.float32], motion: Motion, device: torch.device
 ) -> Generator[None, None, ImagePair]:
-    """Find how brightness changed between two images as a whole.
+    """Find a change of brightness of the whole image between two images.
 
-    The images are matched at a small size, as they are and with equal mean and
-    deviation. Of what was matched, gain and offset are those that make mean and
-    deviation equal, which noise does not bias, with less and less weight for
-    what does not agree. The better of the two is taken if it is needed.
+    The images are matched at a small size, both as they are and with equal mean and
+    deviation. Gain and offset are those that make mean and deviation of the matched
+    images equal, which noise does not bias; pixels that differ get less weight. The
+    better of both fits is taken, if it brings the images clearly closer.
 
     Parameters
     ----------
     pair : ImagePair
         The images.
     start : ndarray of float32, shape (2,) or (2, H, W)
-        Common drift in pixels, or a velocity half way of which the detail is
-        missing.
+        Displacement of the whole scene in pixels, or a velocity half way without detail.
     motion : {"steady", "inertial", "local"}
-        How points travel.
+        Acceleration along the paths.
     device : torch.device
-        Where to compute.
+        Device of the computation.
 
     Yields
     ------
     None
-        Often enough to be interrupted.
+        After each iteration.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def follow_brightness(
         both_valid = both_valid * (mask > 0.99)
     moments = _moments(first, last, both_valid)
     if start.ndim == 3 and not _notable(*moments):
-        # Equally bright as a whole, and moved as it should be: there is nothing to find.
+        # The velocity is known, and mean and deviation are equal: no change can be found.
         return pair
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
@@ -114,12 +114,12 @@ def _compared(
     gain, offset = torch.ones_like(a[..., :1, :1]), torch.zeros_like(a[..., :1, :1])
     if not bool(seen.any()):
         return 1.0, 1.0, gain, offset
-    raw = _mean((b - a).abs().clamp(max=_WORST), weight)
+    raw = _mean((b - a).abs().clamp(max=_LARGEST), weight)
     for _ in range(_ROUNDS):
         gain, offset = _moments(a, b, weight)
         apart = (b - offset) / gain - a
-        weight = seen * (_FORGIVEN**2 / (_FORGIVEN**2 + apart**2))
-    left = _mean(((b - offset) / gain - a).abs().clamp(max=_WORST), seen.to(a.dtype).expand_as(a))
+        weight = seen * (_OUTLIER**2 / (_OUTLIER**2 + apart**2))
+    left = _mean(((b - offset) / gain - a).abs().clamp(max=_LARGEST), seen.to(a.dtype).expand_as(a))
     return float(raw.mean()), float(left.mean()), gain, offset
 
 

@@ -24,21 +24,8 @@ def consensus_velocity(
 
     Local weights decide where half of the members follow a small moving body and half do
     not: a median with equal weights would lie between both velocities and fit neither.
-
-    Parameters
-    ----------
-    velocities : Tensor, shape (K, 2, H, W)
-        Velocity half way of each member in pixels per interval.
-    weights : Tensor, shape (K,)
-        Weight of each member in the whole image.
-    pair : MaskedPair
-        Images of shape (1, 1, H, W), normalised to about [0, 1].
-    motion : {"steady", "inertial", "local"}
-        Acceleration along the paths.
-
-    Returns
-    -------
-    Tensor, shape (2, H, W)
+    `velocities` (K, 2, H, W) are in pixels per interval, `weights` (K,) those of the whole
+    image, and the images of `pair` are (1, 1, H, W), normalised to about [0, 1].
     """
     if len(velocities) == 1:
         return velocities[0]

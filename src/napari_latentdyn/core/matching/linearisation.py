@@ -37,16 +37,9 @@ _LARGEST_CHANGE = 2.0
 class Schedule:
     """Number of iterations on one level.
 
-    Attributes
-    ----------
-    linearisations : int
-        Number of linearisations of the data term.
-    propagate_before : tuple of int
-        Linearisations before which velocities are propagated between neighbours.
-    iterations : int
-        Maximum number of conjugate-gradient iterations for each linear problem.
-    reweightings : int
-        Number of linear problems for each linearisation.
+    The data term is linearised several times; before some of these times, velocities are
+    propagated between neighbours. Each linearisation is solved with several reweightings
+    of the robust penalties, each in at most `iterations` of the conjugate gradients.
     """
 
     linearisations: int
@@ -68,31 +61,11 @@ def refine(
     schedule: Schedule,
     hidden: Tensor | None = None,
 ) -> Generator[None, None, Tensor]:
-    """Improve the velocity half way on one level.
+    """Improve the velocity half way, (1, 2, H, W) in pixels per interval, on one level.
 
-    Parameters
-    ----------
-    pair : MaskedPair
-        Features of both images.
-    velocity : Tensor, shape (1, 2, H, W)
-        Initial velocity in pixels per interval.
-    stiffness : float
-        Weight of the second differences.
-    motion : {"steady", "inertial", "local"}
-        Acceleration along the paths.
-    schedule : Schedule
-        Number of iterations.
-    hidden : Tensor of bool, shape (1, 1, H, W), optional
-        True where the images are not compared.
-
-    Yields
-    ------
-    None
-        After each iteration of the conjugate gradients.
-
-    Returns
-    -------
-    Tensor, shape (1, 2, H, W)
+    `pair` holds the features of both images, `stiffness` is the weight of the second
+    differences. The images are not compared where `hidden`, (1, 1, H, W), is true. Yields
+    after each iteration of the conjugate gradients.
     """
     coarse = pair.shape[0] * pair.shape[1] > COARSE_PIXELS
     for number in range(schedule.linearisations):

@@ -83,23 +83,9 @@ class NormalEquations:
         self.target = -force[0] - stiff
 
     def solve(self, start: Tensor, iterations: int) -> Generator[None, None, Tensor]:
-        """Return the change of the velocity.
+        """Return the change of the velocity, (1, 2, h, w), from an initial estimate.
 
-        Parameters
-        ----------
-        start : Tensor, shape (1, 2, h, w)
-            Initial estimate.
-        iterations : int
-            Maximum number of iterations.
-
-        Yields
-        ------
-        None
-            After each iteration.
-
-        Returns
-        -------
-        Tensor, shape (1, 2, h, w)
+        Yields after each of at most `iterations` iterations.
         """
         x = start[0].clone()
         if x.device.type == "cpu" and x[0].numel() <= _NUMPY_PIXELS:
@@ -120,14 +106,8 @@ class NormalEquations:
 class _Matrix(Generic[Array]):
     """The matrix and its preconditioner, on tensors of any device or on NumPy arrays.
 
-    Attributes
-    ----------
-    diagonal : array, shape (2, h, w)
-        Diagonal of the data term.
-    cross : array, shape (h, w)
-        Data term between both components of the velocity at a pixel.
-    weights : three arrays, shape (1, h - 2, w), (1, h, w - 2) and (1, h - 1, w - 1)
-        Weights of the second differences.
+    `diagonal` (2, h, w) and `cross` (h, w) are the data term, `weights` those of the
+    second differences: (1, h - 2, w), (1, h, w - 2) and (1, h - 1, w - 1).
     """
 
     diagonal: Array
@@ -175,36 +155,23 @@ def conjugate_gradients(
 ) -> Generator[None, None, None]:
     """Solve normal equations by preconditioned conjugate gradients.
 
-    Parameters
-    ----------
-    matrix : _Matrix
-        Matrix and preconditioner.
-    target : array, shape (2, h, w)
-        Right-hand side.
-    x : array, shape (2, h, w)
-        Initial estimate, replaced by the solution.
-    iterations : int
-        Maximum number of iterations.
-
-    Yields
-    ------
-    None
-        After each iteration.
+    The initial estimate `x`, (2, h, w) as the right-hand side `target`, is replaced by the
+    solution. Yields after each of at most `iterations` iterations.
     """
-    left = target - matrix.apply(x)
-    direction = matrix.precondition(left)
-    reduction = _dot(left, direction)
-    enough = _TOLERANCE**2 * reduction
+    residual = target - matrix.apply(x)
+    direction = matrix.precondition(residual)
+    norm = _dot(residual, direction)
+    tolerance = _TOLERANCE**2 * norm
     for _ in range(iterations):
-        if reduction <= enough:
+        if norm <= tolerance:
             break
         product = matrix.apply(direction)
-        step = reduction / max(_dot(direction, product), 1e-20)
+        step = norm / max(_dot(direction, product), 1e-20)
         x += step * direction
-        left -= step * product
-        z = matrix.precondition(left)
-        before, reduction = reduction, _dot(left, z)
-        direction *= reduction / max(before, 1e-20)
+        residual -= step * product
+        z = matrix.precondition(residual)
+        before, norm = norm, _dot(residual, z)
+        direction *= norm / max(before, 1e-20)
         direction += z
         yield
 

@@ -18,14 +18,9 @@ __all__ = ["MaskedPair"]
 
 @dataclass(frozen=True, eq=False)
 class MaskedPair:
-    """Two images and the masks of their missing pixels.
+    """First and last image, or features of them, (B, C, H, W), and their masks (1, 1, H, W).
 
-    Attributes
-    ----------
-    images : pair of Tensor, shape (B, C, H, W)
-        First and last image, or features of them.
-    masks : pair of Tensor, shape (1, 1, H, W), or None
-        One where a pixel is valid, zero where it is missing; None if all are valid.
+    Masks are one where a pixel is valid, zero where it is missing, and None if all are valid.
     """
 
     images: tuple[Tensor, Tensor]

@@ -131,22 +131,10 @@ def match_members(
 def match_one(
     pair: MaskedPair, start: Tensor, parameters: MemberParameters, motion: Motion
 ) -> Generator[None, None, Tensor]:
-    """Find the velocity half way for one member.
+    """Find the velocity half way, (1, 2, H, W), for one member.
 
-    Parameters
-    ----------
-    pair : MaskedPair
-        Images of shape (1, 1, H, W).
-    start : Tensor, shape (2,) or (2, H, W)
-        Displacement of the whole scene, or a velocity that only lacks detail.
-    parameters : MemberParameters
-        Features and stiffness.
-    motion : {"steady", "inertial", "local"}
-        Acceleration along the paths.
-
-    Returns
-    -------
-    Tensor, shape (1, 2, H, W)
+    `start` is the displacement of the whole scene (2,), or a velocity (2, H, W) that only
+    lacks detail.
     """
     member = _Member(pair, parameters, motion)
     if start.ndim == 3:
@@ -208,20 +196,11 @@ class _Member:
 
     @torch.no_grad()
     def seed(self, starts: list[Tensor], fraction: float) -> Generator[None, None, Tensor]:
-        """Find the initial velocity of the fine levels on the coarse ones.
+        """Find the initial velocity of the fine levels, (1, 2, h, w), on the coarse ones.
 
-        Parameters
-        ----------
-        starts : list of Tensor, shape (1, 2, H, W)
-            Velocities of the whole image. The first one is the prior, which is not
-            refined on the coarsest levels.
-        fraction : float
-            Size of the finest of the coarse levels, as a fraction of the image.
-
-        Returns
-        -------
-        Tensor, shape (1, 2, h, w)
-            The prior, or the velocity that fits clearly better, on the finest coarse level.
+        The levels have at most this fraction of the image's size. The first of the `starts`,
+        each (1, 2, H, W), is the prior, which is not refined on the coarsest levels; it is
+        replaced where another velocity fits clearly better.
         """
         best = starts[0]
         for number, start in enumerate(starts):

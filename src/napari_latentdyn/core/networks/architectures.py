@@ -1,6 +1,6 @@
 """The two kinds of network: a plain convolutional encoder and a U-net (HLG section 3).
 
-Numbers of channels are not given in the paper; ours are settings.
+The paper does not give numbers of channels; here they are settings.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ _SLOPE = 0.2
 class Encoder(nn.Module):
     """The encoder E of equation 3a: image to latent state of the same height and width.
 
-    Six hidden convolutions with LeakyReLU, no pooling, no dense layer: a
-    latent pixel sees only its neighbourhood.
+    Six hidden convolutions with LeakyReLU, without pooling and dense layers: a latent
+    pixel depends only on its neighbourhood.
 
     Parameters
     ----------
@@ -46,7 +46,7 @@ class Encoder(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away an image pixel can lie and still be seen."""
+        """Distance in pixels up to which an image pixel changes a latent one."""
         kernel: int = self.output.kernel_size[0]
         return (self.HIDDEN_LAYERS + 1) * (kernel // 2)
 
@@ -61,10 +61,9 @@ class Encoder(nn.Module):
 class UNet(nn.Module):
     """The U-net of F and D (equations 3b and 3d).
 
-    Three down- and three up-sampling stages with two hidden convolutions each,
-    max-pooling down and resize-convolution up, which leaves no chessboard
-    pattern. Skip connections are joined by resizing what comes from below, so
-    that any height and width will do.
+    Three down- and three up-sampling stages with two hidden convolutions each, max-pooling
+    and resize-convolutions, which avoid chessboard artefacts. Up-sampling resizes to the
+    skip connection, so that images of any height and width can be used.
 
     Parameters
     ----------
@@ -73,9 +72,9 @@ class UNet(nn.Module):
     width : int
         Channels at full resolution.
     zero_output : bool
-        Start with an output of zero everywhere.
+        Initialise the last layer with zeros.
     growth : int
-        Factor by which the channels grow at each down-sampling.
+        Factor of the number of channels at each down-sampling.
     """
 
     STAGES = 3
@@ -138,7 +137,7 @@ class _Pair(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    # Zeros around the image would be seen as a dark frame; the border's own value is not.
+    # With zeros around the image the border would be a dark frame.
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="replicate")
     nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
     assert layer.bias is not None

@@ -27,7 +27,7 @@ __all__ = [
 #: Deviation below which texture counts as noise, in normalised intensity.
 _NOISE = 0.03
 
-#: What works on tensors of any device and on NumPy arrays alike.
+#: Tensors of any device, or NumPy arrays.
 Array = TypeVar("Array", Tensor, NDArray[np.float32])
 
 
@@ -37,7 +37,7 @@ def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
     rows = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     columns = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     for edge in (0, -1):
-        # The repeated border halves them.
+        # At the repeated border the differences are half as large.
         rows[..., edge, :] *= 2
         columns[..., :, edge] *= 2
     return rows, columns
@@ -52,9 +52,9 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
 
 
 def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:
-    """Filter rows and columns with one kernel of odd length; the border is repeated.
+    """Filter rows and columns with a kernel of odd length; the border is repeated.
 
-    The result has `rim` pixels more on each side, which the border is repeated into.
+    The result has `rim` more pixels on each side.
     """
     pad = len(kernel) // 2 + rim
     batch, channels, height, width = values.shape
@@ -66,7 +66,7 @@ def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:
 
 
 def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Bring images to another size, without aliasing."""
+    """Resize images without aliasing."""
     if values.shape[-2:] == shape:
         return values
     return functional.interpolate(
@@ -90,7 +90,7 @@ def local_contrast(images: Tensor, sigma: float) -> Tensor:
 
 
 def area_ratio(positions: Tensor) -> Tensor:
-    """Area that a pixel has where a map (B, 2, H, W) takes it; negative where the map folds."""
+    """Return the Jacobian determinant of a map (B, 2, H, W); negative where the map folds."""
     rows, columns = gradient(positions)
     return rows[:, :1] * columns[:, 1:] - rows[:, 1:] * columns[:, :1]
 

@@ -1,4 +1,4 @@
-"""Values between the pixels, and the positions of pixels.
+"""Interpolation between the pixels, and positions of pixels.
 
 Positions are in pixels, rows before columns.
 """
@@ -36,10 +36,10 @@ def sample(
     *,
     limiter: bool = False,
 ) -> Tensor:
-    """Read values between the pixels.
+    """Interpolate values between the pixels.
 
-    Outside the image the nearest border value is returned: what flows in from
-    outside is taken to be what is seen at the border.
+    Outside the image the nearest border value is returned: inflow is assumed to equal
+    the border.
 
     Parameters
     ----------
@@ -51,10 +51,9 @@ def sample(
         Kernel; bicubic is the cubic convolution with a = -0.75, spline the
         cubic B-spline (see `spline_sample`).
     origin : (int, int)
-        Position of the first pixel of `values`, where these are a window.
+        Position of the first pixel of `values`, if they are a window of the image.
     limiter : bool
-        Keep what is read within the values of the four pixels around its place,
-        see `limited`. The kernels "bilinear" and "nearest" do so anyway.
+        Limit "spline" and "bicubic" to the range of the surrounding pixels; see `limited`.
 
     Returns
     -------

@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
-from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.physics.motion import stage_fields
