@@ -15,12 +15,11 @@ from napari_latentdyn.core.dynamics.reporting import describe_inputs, interval_o
 from napari_latentdyn.core.dynamics.restore import restore
 from napari_latentdyn.core.dynamics.trajectories import checked_times
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
+from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder import folder as runfolder
-from napari_latentdyn.errors import OutOfMemoryError
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Dynamics", "frame_times"]
@@ -163,10 +162,8 @@ class Dynamics(Derived):
             )
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise OutOfMemoryError(
-                    "the memory is too small to draw the frames: choose a smaller window under "
-                    "Output, or fewer frames."
-                ) from None
+                remedy = "choose a smaller window under Output, or fewer frames"
+                raise no_memory(device, "to render the frames", remedy) from None
             raise
         finally:
             self.model.to("cpu")

@@ -15,7 +15,7 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.reporting import make_report
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
+from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
 from napari_latentdyn.core.networks.losses import loss_terms, total_loss
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.pair import ImagePair
@@ -27,7 +27,7 @@ from napari_latentdyn.core.training.preview import Preview
 from napari_latentdyn.core.training.prior import load_weights
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.sampler import PatchSampler
-from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
+from napari_latentdyn.errors import FitError, Stopped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Progress", "fit"]
@@ -119,7 +119,7 @@ class _Fit:
             return (yield from self._run())
         except RuntimeError as error:
             if is_out_of_memory(error):
-                message = "the memory is too small: choose a smaller patch size or batch size."
+                message = str(no_memory(self.device))
             else:
                 message = f"the training failed: {_first_line(error)}"
         # Not within the handler: the error's traceback would keep tensors alive.
@@ -237,7 +237,7 @@ class _Fit:
                 if not is_out_of_memory(error):
                     raise
                 if halved or self.batch_size == 1:
-                    raise _no_memory(self.device) from None
+                    raise no_memory(self.device) from None
                 halved = True
                 self.batch_size = max(1, min(self.batch_size, len(windows)) // 2)
                 optimiser.zero_grad(set_to_none=True)
@@ -310,7 +310,7 @@ class _Fit:
             return renderer.fields(start, self._ask)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise _no_memory(self.device) from None
+                raise no_memory(self.device) from None
             raise
 
     def _ask(self, *_: int) -> None:
@@ -319,14 +319,6 @@ class _Fit:
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
-
-
-def _no_memory(device: torch.device) -> OutOfMemoryError:
-    return OutOfMemoryError(
-        f"the memory of the {'GPU' if device.type != 'cpu' else 'computer'} is too small for this "
-        "training: choose a smaller patch size, batch size or U-net width"
-        + (", or the device cpu." if device.type != "cpu" else ".")
-    )
 
 
 def _first_line(error: BaseException) -> str:
