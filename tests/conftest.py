@@ -22,7 +22,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.settings import Settings
 
@@ -80,7 +80,7 @@ def run_arrays(
             "steps": 5,
             "losses": {"total": np.float32(0.5), "space": float("nan")},
             "interval": {"value": 6.0, "unit": "hour"},
-            "placement": Placement(scale=(10.0, 20.0), units=("meter", "meter")).to_dict(),
+            "placement": Geometry.from_pixel_size((10.0, 20.0), "meter").to_report(),
         },
     }
 

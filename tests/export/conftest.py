@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.export import Source
 from napari_latentdyn.settings import Settings
 
@@ -32,7 +32,7 @@ def source() -> Source:
         velocity=velocity.astype(np.float32),
         settings=Settings(),
         report={"version": "1.0", "inputs": {"first": {"name": "a"}, "last": {"name": "b"}}},
-        placement=Placement(scale=(0.1, 0.2), translate=(5.0, 7.0), units=("km", "km")),
+        placement=Geometry.from_pixel_size((0.1, 0.2), "km", (5.0, 7.0)),
         interval=(12.0, "hour"),
         name="drift",
     )

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.registry import find_format
@@ -56,8 +56,13 @@ def test_without_a_reference_the_image_stays_upright(source, tmp_path):
 def test_without_a_reference_a_turned_image_stays_turned(source, tmp_path):
     angle = np.deg2rad(20)
     turn = ((np.cos(angle), -np.sin(angle)), (np.sin(angle), np.cos(angle)))
-    place = Placement(
-        scale=(0.1, 0.2), rotate=turn, shear=((1.0, 0.3), (0.0, 1.0)), translate=(5.0, 7.0)
+    place = Geometry.from_report(
+        {
+            "scale": (0.1, 0.2),
+            "rotate": turn,
+            "shear": ((1.0, 0.3), (0.0, 1.0)),
+            "translate": (5.0, 7.0),
+        }
     )
     turned = replace(source, placement=place)
     with rasterio.open(export(turned, tmp_path / "a.tif")) as file:

@@ -9,7 +9,7 @@ import av
 import numpy as np
 import pytest
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.canvas import paint
@@ -113,7 +113,7 @@ def test_arrows_point_along_the_motion(source):
         source,
         frames=np.zeros_like(source.frames),
         velocity=velocity,
-        placement=Placement(),
+        placement=Geometry(),
     )
     look = {"label": False, "scale_bar": False, "limits": (0, 1), "width": 720}
     pictures = list(paint(black, arrows=True, spacing=12, **look))
@@ -145,7 +145,7 @@ def test_labels_and_bars(source):
     assert time_text(replace(source, interval=None), 0.25) == "t = 0.25"
     bar = Bar.of(source)
     assert (bar.text, bar.pixels) == ("1 km", pytest.approx(5))
-    assert Bar.of(replace(source, placement=Placement())).text == "5 px"
+    assert Bar.of(replace(source, placement=Geometry())).text == "5 px"
     grid = ArrowGrid.of(replace(source, velocity=np.full_like(source.velocity, np.nan)))
     assert grid.parts(0)[2].mask.all()
 

@@ -10,7 +10,7 @@ import pytest
 import rasterio
 import xarray as xr
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 
@@ -66,7 +66,7 @@ def test_the_reference_system(geo_source, tmp_path):
     if "netCDF" in rasterio.drivers.raster_driver_extensions().values():
         with rasterio.open(f"netcdf:{path}:frames") as band:
             assert band.crs.to_epsg() == 3413
-            assert band.transform.almost_equals(rasterio.Affine(*geo_source.geo.transform))
+            assert band.transform.almost_equals(rasterio.Affine(*geo_source.geo.map_transform))
             np.testing.assert_array_equal(band.read(3), geo_source.frames[2])
 
 
@@ -112,7 +112,7 @@ def test_sea_ice_only_where_the_user_says_so(source, tmp_path):
     with xr.open_dataset(export(source, tmp_path / "a.nc", sea_ice=True)) as data:
         assert data.velocity_x.attrs["standard_name"] == "sea_ice_x_velocity"
         assert data.velocity_y.attrs["standard_name"] == "sea_ice_y_velocity"
-    for bare in (replace(source, interval=None), replace(source, placement=Placement())):
+    for bare in (replace(source, interval=None), replace(source, placement=Geometry())):
         with pytest.raises(ExportError, match="length per time"):
             export(bare, tmp_path / "b.nc", sea_ice=True)
     assert not (tmp_path / "b.nc").exists()
@@ -131,7 +131,9 @@ def test_dates(source, tmp_path):
 
 def test_channels_and_rotation(source, tmp_path):
     c, s = np.cos(0.3), np.sin(0.3)
-    turned = Placement(scale=(2.0, 3.0), rotate=((c, -s), (s, c)), units=("m", "m"))
+    turned = Geometry.from_report(
+        {"scale": (2.0, 3.0), "rotate": ((c, -s), (s, c)), "units": ("m", "m")}
+    )
     frames = np.stack([source.frames, source.frames + 1], axis=1)
     with xr.open_dataset(
         export(replace(source, frames=frames, placement=turned), tmp_path / "a.nc")

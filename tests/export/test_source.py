@@ -11,8 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_latentdyn.core.geometry.geo import Geo
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import Source
 from napari_latentdyn.export.paths import grid_tracks
@@ -44,7 +43,7 @@ def test_on_the_earth_y_points_north(geo_source):
 
 
 def test_without_interval_and_placement(source):
-    bare = replace(source, interval=None, placement=Placement())
+    bare = replace(source, interval=None, placement=Geometry())
     assert bare.time_unit is None
     np.testing.assert_allclose(bare.moments, bare.times)
     np.testing.assert_allclose(bare.physical([2, -3]), [8, -12])
@@ -62,7 +61,9 @@ def test_motion_in_the_world_leads_to_the_place_in_the_world(angle, scale, place
         frames=np.zeros((2, 4, 5), np.float32),
         times=np.array([0.0, 1.0]),
         velocity=np.zeros((3, 2, 4, 5), np.float32),
-        placement=Placement(scale=scale, rotate=((c, -s), (s, c)), translate=(1.0, 2.0)),
+        placement=Geometry.from_report(
+            {"scale": scale, "rotate": ((c, -s), (s, c)), "translate": (1.0, 2.0)}
+        ),
         interval=(6.0, "hour"),
     )
     moved = turned.world(np.add(place, (1.5, -2))) - turned.world(place)
@@ -92,7 +93,7 @@ def test_frames_that_are_not_there_are_refused(source):
     ],
 )
 def test_a_georeference_that_is_none(geo):
-    assert Geo.from_report({"inputs": {"first": {"geo": geo}}}) is None
+    assert Geometry.on_map({"inputs": {"first": {"geo": geo}}}) is None
 
 
 def test_paths_follow_a_rotation():

@@ -9,7 +9,8 @@ import numpy as np
 from tests.fuzz.settings import some_changes
 from tests.fuzz.values import WILD_NUMBERS, Random, pick, some_text, some_value
 
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.errors import Stopped
@@ -35,11 +36,8 @@ def try_arrays(random: Random) -> None:
         options[str(pick(random, ("mask_first", "mask_last")))] = _some_mask(random, shape)
     what = random.integers(8)
     if what == 0:
-        Calibration.of(
-            *(some_value(random, 1) for _ in range(2)),
-            offset=some_value(random, 1),
-            interval=some_value(random, 0),
-        )
+        Geometry.from_pixel_size(*(some_value(random, 1) for _ in range(3)))
+        TimeScale(some_value(random, 0))
         return
     if what in (1, 2):
         known = {"preset": some_text(random)} if random.random() < 0.2 else {}

@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from napari.layers import Layer
 
-from napari_latentdyn.core.observations.units import known_units, parse_unit
+from napari_latentdyn.core.geometry.units import known_units, parse_unit
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.viewer.layerfolder import read_layer_folder, write_layer_folder
 from napari_latentdyn.viewer.reader import read_folder

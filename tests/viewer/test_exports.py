@@ -16,13 +16,14 @@ from tests.core.helpers import finished
 
 from napari_latentdyn import ImagePair, fit
 from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export import Source, export
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.exports import source_of, write_zarr
-from napari_latentdyn.viewer.layers import METADATA_KEY, Placement
+from napari_latentdyn.viewer.layers import METADATA_KEY
 
-PLACE = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "meter"))
+PLACE = Geometry.from_pixel_size((10.0, 20.0), "meter", (3.0, 4.0))
 
 
 def viewer_with(tuples: list[Any]) -> ViewerModel:
@@ -114,7 +115,7 @@ def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
     )
     pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0), settings.images)
     _, dynamics = finished(fit(pair, settings))
-    folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_dict())
+    folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_report())
     path = export(Source.from_run(folder), tmp_path / "drift.py")
     assert "Settings.preset('paper')" in path.read_text()
     viewer = make_napari_viewer()

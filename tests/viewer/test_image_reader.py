@@ -40,7 +40,7 @@ def test_a_geotiff(viewer, tmp_path):
     np.testing.assert_array_equal(layer.scale, (50, 40))
     assert [str(unit) for unit in layer.units] == ["meter", "meter"]
     assert layer.axis_labels == ("y", "x")
-    assert snapshot(layer).geo["transform"] == [40, 0, 5e5, 0, -50, 8e6]
+    assert snapshot(layer).coordinates.map_transform == (40, 0, 5e5, 0, -50, 8e6)
 
 
 def test_colours_with_missing_pixels(viewer, tmp_path):
@@ -81,9 +81,9 @@ def test_netcdf_on_the_earth(tmp_path):
     data.to_netcdf(tmp_path / "a.nc")
     from napari_latentdyn.core.observations.images import read_image
 
-    geo = read_image(f"{tmp_path / 'a.nc'}:ice").geo
-    np.testing.assert_allclose(geo["transform"], [40, 0, 5e5, 0, -50, 8e6])
-    assert pyproj.CRS.from_wkt(geo["crs_wkt"]).to_epsg() == 3413
+    geo = read_image(f"{tmp_path / 'a.nc'}:ice").coordinates
+    np.testing.assert_allclose(geo.map_transform, [40, 0, 5e5, 0, -50, 8e6])
+    assert pyproj.CRS.from_wkt(geo.crs).to_epsg() == 3413
 
 
 def test_channels_and_times_of_a_tiff(viewer, tmp_path):

@@ -12,10 +12,10 @@ from napari.components import ViewerModel
 from napari.layers import Image, Vectors
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.layers import (
     METADATA_KEY,
-    Placement,
     contrast_limits,
     find_layer,
     update_or_add,
@@ -227,12 +227,7 @@ def test_confidence_lies_on_the_frames_and_does_not_cover_them(
     run = make_run(channels=channels)
     if not even:
         run["times"] = np.array([0, 0.1, 0.7, 1])
-    place = Placement(
-        scale=(10.0, 20.0),
-        translate=(3.0, 4.0),
-        rotate=((0.0, -1.0), (1.0, 0.0)),
-        units=("meter", "meter"),
-    )
+    place = Geometry(((0.0, -20.0, 3.0), (10.0, 0.0, 4.0), (0.0, 0.0, 1.0)), ("meter", "meter"))
     confidence = confidence_of(run)
     made = added(ViewerModel(), layers(**run, placement=place, confidence=confidence))
     image, trust = made[0], made[-1]
@@ -319,7 +314,7 @@ def test_rerun_renews_its_layers_and_leaves_the_users_choices(
     image.metadata["note"] = "keep"
     viewer.layers.move(2, 0)
     run = make_run(times=6, stages=5)
-    again = added(viewer, layers(**run, placement=Placement(translate=(5, 6))))
+    again = added(viewer, layers(**run, placement=Geometry.from_pixel_size(offset=(5, 6))))
     assert again == [image, vectors]
     assert len(viewer.layers) == 3
     assert viewer.layers[0] is vectors

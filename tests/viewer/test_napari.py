@@ -21,9 +21,10 @@ from napari.layers import Layer, Vectors
 from qtpy.QtWidgets import QFileDialog
 
 from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.viewer import images
-from napari_latentdyn.viewer.layers import METADATA_KEY, Placement, update_or_add
+from napari_latentdyn.viewer.layers import METADATA_KEY, update_or_add
 
 NAME = "napari-latentdyn"
 Layers = Callable[..., list[Any]]
@@ -138,7 +139,7 @@ class TestImages:
     def test_saved_frames_read_back_with_scale_units_axes_and_times(
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers, run: dict[str, Any]
     ) -> None:
-        place = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "um"))
+        place = Geometry.from_pixel_size((10.0, 20.0), ("meter", "um"), (3.0, 4.0))
         result(viewer, layers(placement=place)[:1])
         (path,) = viewer.layers.save(str(tmp_path / "frames.ome.tif"))
         data, axes, meta = pixels_of(tmp_path / "frames.ome.tif")
@@ -262,7 +263,7 @@ class TestImages:
 
 class TestVectors:
     def test_table_of_a_result(self, tmp_path: Path, viewer: ViewerModel, layers: Layers) -> None:
-        place = Placement(scale=(10.0, 20.0), translate=(5.0, 0.0), units=("meter", "meter"))
+        place = Geometry.from_pixel_size((10.0, 20.0), "meter", (5.0, 0.0))
         (vectors,) = result(viewer, layers(placement=place)[1:])
         (path,) = viewer.layers.save(str(tmp_path / "motion.csv"))
         with Path(path).open(newline="") as file:
@@ -308,9 +309,7 @@ class TestFolders:
     def test_layers_come_back_as_they_were(
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers
     ) -> None:
-        place = Placement(
-            scale=(10.0, 20.0), rotate=((0.0, -1.0), (1.0, 0.0)), units=("meter", "meter")
-        )
+        place = Geometry(((0.0, -20.0, 0.0), (10.0, 0.0, 0.0), (0.0, 0.0, 1.0)), ("meter", "meter"))
         latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
         confidence = np.random.default_rng(1).uniform(size=(4, 12, 16)).astype(np.float32)
         image, vectors, states, trust = result(

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from tests.core.helpers import finished
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.snapshot import Snapshot
 from napari_latentdyn.widgets.job import Job, Outcome
@@ -16,7 +16,7 @@ from napari_latentdyn.widgets.worker import learn
 
 
 def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray[Any]]) -> None:
-    place = Placement(scale=(40.0, 40.0), translate=(7.0, 0.0), units=("meter", "meter"))
+    place = Geometry.from_pixel_size(40.0, "meter", (7.0, 0.0))
     first, last = (Snapshot(i, None, place, "ice", "", str(n), {}) for n, i in enumerate(images))
     settings = Settings.preset("quick").updated(
         {
@@ -28,10 +28,8 @@ def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray
     )
     _, outcome = finished(learn(Job(first, last, settings)))
     assert isinstance(outcome, Outcome)
-    calibration = outcome.dynamics.calibration
-    assert calibration.pixel_size == (40.0, 40.0)
-    assert calibration.offset == (7.0, 0.0)
-    assert calibration.interval == 2.0
+    assert outcome.dynamics.geometry == place
+    assert outcome.dynamics.timescale.interval == 2.0
     rates = outcome.dynamics.deformation()
     assert (rates.speed_unit, rates.speed.shape) == ("meter/hour", (4, 48, 48))
     assert np.isfinite(rates.total).all()

@@ -8,6 +8,7 @@ from napari_latentdyn.core.geometry.checks import (
     place_oddities,
     value_oddities,
 )
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
 from napari_latentdyn.core.observations.pair import ImagePair
 
@@ -34,7 +35,7 @@ def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
 
 
 def _described(image: ImageFile) -> Described:
-    units = None if image.unit is None else (image.unit, image.unit)
-    return Described(
-        image.name, image.pixel_size, units, image.geo, notes=image.notes, grid=image.grid
-    )
+    size = None
+    if image.pixel_size is not None and image.unit is not None:
+        size = Geometry.from_pixel_size(image.pixel_size, image.unit)
+    return Described(image.name, size, image.coordinates, image.notes)

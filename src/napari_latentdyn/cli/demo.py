@@ -11,7 +11,7 @@ from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.runs import run_pair
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.runfolder import folder as runfolder
 from napari_latentdyn.errors import RunFolderError
@@ -52,7 +52,7 @@ def demo(arguments: argparse.Namespace) -> int:
                 "first": runfolder.describe_input(f"{SEA_ICE_FILE.name}:0", first),
                 "last": runfolder.describe_input(f"{SEA_ICE_FILE.name}:1", last),
             },
-            placement=Placement(scale=size, units=("meter", "meter")).to_dict(),
+            placement=Geometry.from_pixel_size(size, "meter").to_report(),
             overwrite=arguments.overwrite,
         )
     sys.stdout.flush()

@@ -14,7 +14,7 @@ from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile, read_image, read_mask
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.runfolder import folder as runfolder
@@ -171,14 +171,15 @@ def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
         described["path"] = image.path
     if mask is not None:
         described["mask"] = str(Path(mask).expanduser().absolute())
-    return described | ({"geo": image.geo} if image.geo else {})
+    place = image.coordinates
+    return described | ({"geo": place.to_report()} if place and place.crs else {})
 
 
 def placement_of(*images: ImageFile) -> dict[str, Any] | None:
     """Return where images lie in the world, from the first file that knows the pixel size."""
     for image in images:
         if image.pixel_size is not None and image.unit is not None:
-            return Placement(scale=image.pixel_size, units=(image.unit, image.unit)).to_dict()
+            return Geometry.from_pixel_size(image.pixel_size, image.unit).to_report()
     return None
 
 

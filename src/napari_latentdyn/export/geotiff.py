@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.geo import Geo
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.look import time_text
 from napari_latentdyn.export.source import Source
@@ -140,7 +140,7 @@ def is_series(folder: Path) -> bool:
     return all(name.startswith(("frame_", "field_")) and ".tif" in name for name in names)
 
 
-def _georeference(source: Source) -> Geo:
+def _georeference(source: Source) -> Geometry:
     if source.geo is not None:
         return source.geo
     (down_y, right_y, y), (down_x, right_x, x), _ = source.matrix
@@ -148,7 +148,7 @@ def _georeference(source: Source) -> Geo:
     a, b, c, d, e, f = (
         float(value) + 0.0 for value in (right_x, down_x, corner[0], -right_y, -down_y, corner[1])
     )
-    return Geo("", (a, b, c, d, e, f), source.length_units[1])
+    return Geometry.from_map((a, b, c, d, e, f), None, source.length_units[1])
 
 
 @contextmanager
@@ -167,7 +167,7 @@ def _open(
             count=count,
             dtype=kind.name,
             crs=_system(rasterio, geo),
-            transform=rasterio.Affine(*geo.transform),
+            transform=rasterio.Affine(*geo.map_transform),
             nodata=float("nan") if floats else None,
             compress="deflate",
             predictor=3 if floats else 2,
@@ -177,13 +177,13 @@ def _open(
         path.write_bytes(memory.getbuffer())
 
 
-def _system(rasterio: Any, geo: Geo) -> Any:
-    if not geo.crs_wkt:
+def _system(rasterio: Any, geo: Geometry) -> Any:
+    if not geo.crs:
         return None
     try:
         # Within an environment GDAL logs what is wrong; outside it writes to standard error.
         with rasterio.Env():
-            return rasterio.crs.CRS.from_wkt(geo.crs_wkt)
+            return rasterio.crs.CRS.from_wkt(geo.crs)
     except rasterio.errors.CRSError:
         raise ExportError(
             "the reference system in the report of the run cannot be read, so a GeoTIFF cannot be "

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import readable_length
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
-from napari_latentdyn.core.geometry.symbols import time_symbol
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.contrast import contrast_limits
 from napari_latentdyn.export.source import Source
@@ -57,7 +57,7 @@ def moment_text(time: float, times: NDArray[np.float64], interval: tuple[float, 
     duration, unit = interval
     shown = times * duration
     digits = next((d for d in range(4) if np.allclose(shown, shown.round(d), atol=1e-6)), 3)
-    return f"{time * duration:.{digits}f} {time_symbol(unit)}"
+    return f"{time * duration:.{digits}f} {unit_symbol(unit)}"
 
 
 def speeds(source: Source, moved: NDArray[np.float64]) -> NDArray[np.float64]:

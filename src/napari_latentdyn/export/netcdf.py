@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from napari_latentdyn.core.geometry.geo import Geo
-from napari_latentdyn.core.geometry.symbols import udunits
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import udunits
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file, require
@@ -206,7 +206,7 @@ def _time(source: Source, start: str | None) -> tuple[float, dict[str, Any]]:
     }
 
 
-def _space(source: Source, axis: str, unit: str, geo: Geo | None) -> dict[str, Any]:
+def _space(source: Source, axis: str, unit: str, geo: Geometry | None) -> dict[str, Any]:
     attributes: dict[str, Any] = {"axis": axis.upper(), "units": unit}
     if geo is None:
         down = "down" if axis == "y" else "to the right"
@@ -214,13 +214,13 @@ def _space(source: Source, axis: str, unit: str, geo: Geo | None) -> dict[str, A
     return {**attributes, **_on_earth(axis, geo)}
 
 
-def _in_world(axis: str, unit: str, geo: Geo | None) -> dict[str, Any]:
+def _in_world(axis: str, unit: str, geo: Geometry | None) -> dict[str, Any]:
     if geo is None:
         return {"units": unit, "long_name": f"{axis} of the pixel in the world"}
     return {"units": unit, **_on_earth(axis, geo)}
 
 
-def _on_earth(axis: str, geo: Geo) -> dict[str, Any]:
+def _on_earth(axis: str, geo: Geometry) -> dict[str, Any]:
     if _geographic(geo):
         name, unit = ("latitude", "degrees_north") if axis == "y" else ("longitude", "degrees_east")
         return {"units": unit, "standard_name": name, "long_name": name}
@@ -230,23 +230,23 @@ def _on_earth(axis: str, geo: Geo) -> dict[str, Any]:
     }
 
 
-def _geographic(geo: Geo) -> bool:
-    return geo.units.startswith("degree")
+def _geographic(geo: Geometry) -> bool:
+    return geo.units[0].startswith("degree")
 
 
-def _grid_mapping(geo: Geo) -> dict[str, Any]:
+def _grid_mapping(geo: Geometry) -> dict[str, Any]:
     pyproj = require("pyproj", "geo", "netCDF with a reference system")
     try:
-        attributes = dict(pyproj.CRS.from_wkt(geo.crs_wkt).to_cf())
+        attributes = dict(pyproj.CRS.from_wkt(geo.crs).to_cf())
     # Systems that CF cannot say end in whatever pyproj looked for in them.
     except (pyproj.exceptions.CRSError, AttributeError, LookupError, TypeError, ValueError):
         raise ExportError(
             "the reference system of the run is not understood; export as GeoTIFF, which keeps "
             "it as it is."
         ) from None
-    a, b, c, d, e, f = geo.transform
+    a, b, c, d, e, f = geo.map_transform
     # GDAL reads these two.
-    attributes["spatial_ref"] = geo.crs_wkt
+    attributes["spatial_ref"] = geo.crs
     attributes["GeoTransform"] = " ".join(repr(value) for value in (c, a, b, f, d, e))
     return {name: value for name, value in attributes.items() if value is not None}
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.symbols import ngff_unit
+from napari_latentdyn.core.geometry.units import ngff_unit
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_folder, require

@@ -68,7 +68,8 @@ def dropped_onto():
 
 
 def show(viewer, dynamics):
-    from napari_latentdyn.viewer.layers import Placement, result_layers, update_or_add
+    from napari_latentdyn.core.geometry.geometry import Geometry
+    from napari_latentdyn.viewer.layers import result_layers, update_or_add
 
     update_or_add(
         viewer,
@@ -79,7 +80,7 @@ def show(viewer, dynamics):
             field_times=dynamics.field_times,
             settings=SETTINGS,
             report={{**dynamics.report, "inputs": INPUTS}},
-            placement=Placement.from_dict(PLACEMENT),
+            placement=Geometry.from_report(PLACEMENT),
             run_id=NAME,
             name=NAME,
         ),

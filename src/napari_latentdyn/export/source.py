@@ -10,9 +10,8 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.geometry.geo import Geo
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.core.geometry.symbols import length_symbol, time_symbol
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.settings import Settings
@@ -36,7 +35,7 @@ class Source:
         Settings of the run, if there was one.
     report : mapping
         What is known about the run.
-    placement : Placement
+    placement : Geometry
         Where the inputs lie.
     interval : (float, str) or None
         Time between the inputs and its unit.
@@ -55,7 +54,7 @@ class Source:
     velocity: NDArray[np.float32]
     settings: Settings | None = None
     report: Mapping[str, Any] = field(default_factory=dict)
-    placement: Placement = field(default_factory=Placement)
+    placement: Geometry = field(default_factory=Geometry)
     interval: tuple[float, str] | None = None
     name: str = "result"
     tracks: NDArray[np.float64] | None = None
@@ -91,7 +90,7 @@ class Source:
             velocity=run.velocity,
             settings=run.settings,
             report=run.report,
-            placement=Placement.from_dict(run.report.get("placement")),
+            placement=Geometry.from_report(run.report.get("placement")),
             interval=(float(given["value"]), str(given["unit"])) if known else None,
             name=run.path.resolve().name,
             confidence=run.confidence,
@@ -151,9 +150,9 @@ class Source:
         return self.channels in (3, 4) and bool(first.get("rgb"))
 
     @property
-    def geo(self) -> Geo | None:
+    def geo(self) -> Geometry | None:
         """Where the frames lie on the Earth, if the first input was a GeoTIFF."""
-        return Geo.from_report(self.report)
+        return Geometry.on_map(self.report)
 
     # Time -------------------------------------------------------------------------------------
 
@@ -165,7 +164,7 @@ class Source:
     @property
     def time_unit(self) -> str | None:
         """Symbol of the unit of time, or None where times are fractions of the interval."""
-        return time_symbol(self.interval[1]) if self.interval else None
+        return unit_symbol(self.interval[1]) if self.interval else None
 
     @property
     def moments(self) -> NDArray[np.float64]:
@@ -189,20 +188,13 @@ class Source:
 
         A georeference goes before the placement; y then points north.
         """
-        if self.geo is not None:
-            return self.geo.matrix
-        place = self.placement
-        inner = np.eye(3)
-        inner[:2, :2] = np.asarray(place.rotate) @ np.asarray(place.shear) @ np.diag(place.scale)
-        inner[:2, 2] = place.translate
-        return np.asarray(np.asarray(place.affine) @ inner, dtype=np.float64)
+        return (self.geo or self.placement).matrix
 
     @property
     def length_units(self) -> tuple[str, str]:
         """Symbols of the units along y and x."""
-        if self.geo is not None:
-            return length_symbol(self.geo.units), length_symbol(self.geo.units)
-        return length_symbol(self.placement.units[0]), length_symbol(self.placement.units[1])
+        y, x = (self.geo or self.placement).units
+        return unit_symbol(y), unit_symbol(x)
 
     @property
     def in_degrees(self) -> bool:

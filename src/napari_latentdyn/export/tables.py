@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
-from napari_latentdyn.core.geometry.symbols import in_names
+from napari_latentdyn.core.geometry.units import in_names
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.paths import grid_tracks
@@ -208,7 +208,7 @@ def write_npz(
         "time_unit": source.time_unit,
         "length_units": source.length_units,
         "velocity_unit": "pixel per stage",
-        "geo": source.geo.to_dict() if source.geo else None,
+        "geo": source.geo.to_report() if source.geo else None,
         "settings": source.settings.model_dump(mode="json") if source.settings else None,
         "version": source.report.get("version"),
     }

@@ -13,67 +13,14 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-__all__ = ["even_step", "length_unit", "time_unit", "write_ome_tiff"]
+__all__ = ["LENGTHS", "TIMES", "even_step", "write_ome_tiff"]
 
-_LENGTHS = {
-    "pixel": "pixel",
-    "kilometer": "km",
-    "meter": "m",
-    "decimeter": "dm",
-    "centimeter": "cm",
-    "millimeter": "mm",
-    "micrometer": "µm",
-    "nanometer": "nm",
-    "picometer": "pm",
-    "angstrom": "Å",
-    "inch": "in",
-    "foot": "ft",
-    "mile": "mi",
-    "micron": "µm",
-    "km": "km",
-    "m": "m",
-    "cm": "cm",
-    "mm": "mm",
-    "um": "µm",
-    "µm": "µm",
-    "μm": "µm",
-    "nm": "nm",
-}
-# A symbol names itself.
-_LENGTHS |= {symbol: symbol for symbol in _LENGTHS.values()}
-_TIMES = {
-    "year": "a",
-    "day": "d",
-    "hour": "h",
-    "minute": "min",
-    "second": "s",
-    "millisecond": "ms",
-    "microsecond": "µs",
-    "nanosecond": "ns",
-    "d": "d",
-    "h": "h",
-    "min": "min",
-    "s": "s",
-    "ms": "ms",
-}
+#: Symbols of units that OME knows.
+LENGTHS = frozenset(("pixel", "km", "m", "dm", "cm", "mm", "µm", "nm", "pm", "Å", "in", "ft", "mi"))
+TIMES = frozenset(("a", "d", "h", "min", "s", "ms", "µs", "ns"))
 # Types that the OME data model knows; others are widened to one that holds them.
 _PIXEL_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"}
 _PIXEL_TYPES |= {"float32", "float64", "complex64", "complex128"}
-
-
-def length_unit(name: str) -> str | None:
-    """Return the OME symbol of a unit of length such as ``meter``, or None if it has none."""
-    return _LENGTHS.get(_singular(name))
-
-
-def time_unit(name: str) -> str | None:
-    """Return the OME symbol of a unit of time such as ``hour``, or None if it has none."""
-    return _TIMES.get(_singular(name))
-
-
-def _singular(name: str) -> str:
-    name = name.strip().replace("metre", "meter")
-    return name[:-1] if len(name) > 3 and name.endswith("s") else name
 
 
 def even_step(times: Sequence[float] | NDArray[np.floating]) -> float | None:
@@ -112,12 +59,13 @@ def write_ome_tiff(
     pixel_size : tuple of float, optional
         Height and width of a pixel in `pixel_unit`.
     pixel_unit : tuple of str
-        Units of the two sizes; a size whose unit OME does not know is left out.
+        Symbols of the units of the two sizes; a size whose unit is not one of `LENGTHS` is
+        left out.
     times : sequence of float, optional
         Times of the frames along T in `times_unit`. An even step is written as
         TimeIncrement, and the time of every plane as DeltaT.
     times_unit : str, optional
-        Unit of `times`; without it, or with one that OME does not know, no time is written.
+        Symbol of the unit of `times`; no time is written unless it is one of `TIMES`.
     name, description : str, optional
         Name of the image and free text.
 
@@ -134,17 +82,15 @@ def write_ome_tiff(
         metadata["Description"] = description
     if pixel_size is not None:
         for letter, size, unit in zip("YX", pixel_size, pixel_unit, strict=True):
-            symbol = length_unit(unit)
-            if symbol is not None:
+            if unit in LENGTHS:
                 metadata[f"PhysicalSize{letter}"] = float(size)
-                metadata[f"PhysicalSize{letter}Unit"] = symbol
-    symbol = time_unit(times_unit) if times_unit else None
-    if times is not None and symbol is not None and "T" in axes:
+                metadata[f"PhysicalSize{letter}Unit"] = unit
+    if times is not None and times_unit in TIMES and "T" in axes:
         step = even_step(times)
         if step is not None:
             metadata["TimeIncrement"] = step
-            metadata["TimeIncrementUnit"] = symbol
-        metadata["Plane"] = _plane_times(data.shape, axes, times, symbol)
+            metadata["TimeIncrementUnit"] = times_unit
+        metadata["Plane"] = _plane_times(data.shape, axes, times, times_unit)
     # The same content gives the same file.
     content = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     content.update(widened.data)

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_latentdyn.core.dynamics.arrows import full_vectors
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.core.geometry.symbols import length_symbol, time_symbol, udunits
+from napari_latentdyn.core.geometry.geometry import Geometry, plain_transform, world_matrix
+from napari_latentdyn.core.geometry.units import udunits, unit_symbol
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export.netcdf import dataset, write_dataset
 from napari_latentdyn.export.omezarr import write_ome_zarr
@@ -17,8 +17,7 @@ from napari_latentdyn.export.source import Source
 from napari_latentdyn.files.atomic import replace_file
 from napari_latentdyn.viewer.images import full_resolution
 from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple
-from napari_latentdyn.viewer.tables import column_names
-from napari_latentdyn.viewer.transforms import axis_names, plain_transform, world_matrix
+from napari_latentdyn.viewer.tables import axis_names, column_names
 from napari_latentdyn.viewer.writers import with_extension
 
 __all__ = ["source_of", "write_movie", "write_netcdf", "write_vector_arrays", "write_zarr"]
@@ -63,10 +62,7 @@ def source_of(data: Any, meta: Mapping[str, Any]) -> Source:
         times=times,
         velocity=np.zeros((0, 2, *frames.shape[-2:]), np.float32),
         report={"version": info.get("version"), "inputs": _inputs(info, frames.shape, rgb=rgb)},
-        placement=Placement(
-            affine=_plane(meta, ndim),
-            units=(plain["units"][-2], plain["units"][-1]),
-        ),
+        placement=Geometry.from_layer(meta, ndim),
         interval=interval,
         name=str(meta.get("name") or "image"),
     )
@@ -239,12 +235,6 @@ def _inputs(info: Mapping[str, Any], shape: tuple[int, ...], *, rgb: bool) -> di
     return inputs
 
 
-def _plane(meta: Mapping[str, Any], ndim: int) -> tuple[tuple[float, ...], ...]:
-    whole = world_matrix(meta, ndim)
-    rows = [ndim - 2, ndim - 1, ndim]
-    return tuple(tuple(float(value) for value in row) for row in whole[np.ix_(rows, rows)])
-
-
 def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
     vectors = full_vectors(vectors, meta.get("features"))
     ndim = vectors.shape[-1]
@@ -268,7 +258,7 @@ def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _unit(name: str) -> str:
-    return udunits(length_symbol(time_symbol(name)))
+    return udunits(unit_symbol(name))
 
 
 def _matplotlib_name(colormap: Any) -> str | None:

@@ -4,28 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.units import parse_unit
 from napari_latentdyn.core.observations.images import Selection, Stack, load
 from napari_latentdyn.core.observations.images.files import variables_of
-from napari_latentdyn.core.observations.images.grid import Grid
-from napari_latentdyn.core.observations.units import parse_unit
 from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.viewer.layer_geometry import COORDINATES_KEY
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.snapshot import with_nan
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 __all__ = [
     "FLAT_SUFFIXES",
     "NOTES_KEY",
     "PLUGIN",
     "get_image_reader",
-    "grid_of_layer",
     "layer_of",
     "read_images",
 ]
@@ -34,8 +30,6 @@ _LABELS = {"T": "time", "Z": "z", "C": "channel", "P": "position", "I": "image"}
 PLUGIN = "napari-latentdyn"
 #: What metadata of a layer call sentences on how its file was read.
 NOTES_KEY = "latentdyn_notes"
-#: Where a layer keeps the coordinates of its file.
-_GRID = "latentdyn_grid"
 #: Files without variables, which napari's own readers open too.
 FLAT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 _CF_SUFFIXES = (".nc", ".nc4", ".cdf")
@@ -105,20 +99,12 @@ def layer_of(stack: Stack, name: str) -> LayerTuple:
     metadata: dict[str, Any] = {}
     if stack.notes:
         metadata[NOTES_KEY] = list(stack.notes)
-    if stack.grid is not None:
+    if stack.coordinates is not None:
         rows, columns = (stack.data.shape[stack.axes.index(axis)] for axis in "YX")
-        metadata[_GRID] = (stack.grid, (rows, columns))
+        metadata[COORDINATES_KEY] = (stack.coordinates, (rows, columns))
     if metadata:
         meta["metadata"] = metadata
     return data, meta, "image"
-
-
-def grid_of_layer(layer: Image) -> Grid | None:
-    """Return the coordinates of a layer that this reader opened, unless it was cropped since."""
-    grid, shape = layer.metadata.get(_GRID, (None, None))
-    data = layer.data[0] if layer.multiscale else layer.data
-    same = tuple(data.shape[layer.ndim - 2 : layer.ndim]) == shape
-    return grid if isinstance(grid, Grid) and same else None
 
 
 def _without(data: NDArray[Any], missing: NDArray[np.bool_], axes: Sequence[str]) -> NDArray[Any]:

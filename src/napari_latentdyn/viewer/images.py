@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry, plain_transform
+from napari_latentdyn.core.geometry.units import ome_length, ome_time, unit_symbol
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.files.ometiff import length_unit, time_unit, write_ome_tiff
+from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.viewer.layers import METADATA_KEY
-from napari_latentdyn.viewer.transforms import plain_transform, world_matrix
 
 __all__ = ["full_resolution", "write_image_file"]
 
@@ -51,16 +52,16 @@ def write_image_file(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) ->
     plain = plain_transform(meta, ndim)
     axes = _axes(plain["axis_labels"], plain["units"], str(meta.get("name")))
     info = dict((meta.get("metadata") or {}).get(METADATA_KEY) or {})
-    height, width = np.linalg.norm(world_matrix(meta, ndim)[:-1, :-1], axis=0)[-2:]
+    place = Geometry.from_layer(meta, ndim)
     times, unit = _times(data.shape, axes, plain, info)
     write_ome_tiff(
         path,
         data,
         axes + ("S" if rgb else ""),
-        pixel_size=(float(height), float(width)),
-        pixel_unit=(plain["units"][-2], plain["units"][-1]),
+        pixel_size=place.pixel_size,
+        pixel_unit=(unit_symbol(place.units[0]), unit_symbol(place.units[1])),
         times=times,
-        times_unit=unit,
+        times_unit=None if unit is None else unit_symbol(unit),
         name=str(meta.get("name") or "") or None,
         description=json.dumps(plain_json({"napari": plain, METADATA_KEY: info})),
     )
@@ -76,11 +77,11 @@ def _axes(labels: list[str], units: list[str], name: str) -> str:
     letters: list[str | None] = []
     for label, unit in zip(labels[:front], units[:front], strict=True):
         guess = None
-        if time_unit(unit) is not None or label.lower() in ("t", "t_", "time"):
+        if ome_time(unit) is not None or label.lower() in ("t", "t_", "time"):
             guess = "T"
         elif label.lower() in ("c", "channel", "channels"):
             guess = "C"
-        elif label.lower() in ("z", "depth") or length_unit(unit) not in (None, "pixel"):
+        elif label.lower() in ("z", "depth") or ome_length(unit) not in (None, "pixel"):
             guess = "Z"
         letters.append(None if guess in letters else guess)
     free = [letter for letter in "ZTC" if letter not in letters]

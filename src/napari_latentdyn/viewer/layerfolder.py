@@ -15,7 +15,8 @@ from typing import Any
 
 import numpy as np
 
-from napari_latentdyn.core.observations.units import known_units
+from napari_latentdyn.core.geometry.geometry import plain_transform
+from napari_latentdyn.core.geometry.units import known_units
 from napari_latentdyn.core.runfolder.folder import (
     FORMAT_VERSION,
     LAYERS,
@@ -33,7 +34,6 @@ from napari_latentdyn.settings.text import shorten
 from napari_latentdyn.viewer.images import full_resolution, write_image_file
 from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple
 from napari_latentdyn.viewer.tables import column_names, read_vector_table, write_vector_table
-from napari_latentdyn.viewer.transforms import plain_transform
 
 __all__ = ["read_layer_folder", "write_layer_folder"]
 

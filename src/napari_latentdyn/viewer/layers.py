@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.export.contrast import contrast_limits
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.reference import (
@@ -31,7 +31,6 @@ __all__ = [
     "MAX_ARROWS",
     "METADATA_KEY",
     "LayerTuple",
-    "Placement",
     "Snapshot",
     "contrast_limits",
     "find_layer",
@@ -42,7 +41,7 @@ __all__ = [
     "update_or_add",
 ]
 
-_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_TRANSFORM = ("scale", "translate", "affine", "units", "axis_labels")
 
 
 def result_layers(
@@ -53,7 +52,7 @@ def result_layers(
     field_times: NDArray[np.floating],
     settings: Settings,
     report: Mapping[str, Any],
-    placement: Placement | None,
+    placement: Geometry | None,
     run_id: str,
     name: str,
     latents: NDArray[np.float32] | None = None,
@@ -78,7 +77,7 @@ def result_layers(
         Settings of the run.
     report : mapping
         What is known about the run: ``interval`` and ``inputs`` are used.
-    placement : Placement or None
+    placement : Geometry or None
         Where the inputs lie; None places one pixel on one unit.
     run_id : str
         The same for runs whose layers renew each other.
@@ -300,10 +299,13 @@ def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
             layer.edge_width = meta["edge_width"]
     elif list(layer.contrast_limits) == before.get("contrast_limits"):
         layer.contrast_limits = meta["contrast_limits"]
-    for name in _TRANSFORM:
+    ndim = layer.ndim
+    wanted = {name: meta[name] for name in _TRANSFORM}
+    wanted |= {"rotate": np.eye(ndim), "shear": np.zeros(ndim * (ndim - 1) // 2)}
+    for name, value in wanted.items():
         # Every change of a transform draws the layer again.
-        if not _equal(getattr(layer, name), meta[name]):
-            setattr(layer, name, meta[name])
+        if not _equal(getattr(layer, name), value):
+            setattr(layer, name, value)
     layer.metadata = {**layer.metadata, **meta["metadata"]}
 
 
@@ -312,7 +314,4 @@ def _equal(old: Any, new: Any) -> bool:
         return tuple(str(value) for value in old) == tuple(str(value) for value in new)
     values = np.asarray(getattr(old, "affine_matrix", old), dtype=np.float64)
     wanted = np.asarray(new, dtype=np.float64)
-    if values.ndim == 1 and wanted.ndim == 2 and np.array_equal(wanted, np.triu(wanted)):
-        # napari tells an upper triangular shear by the values above its diagonal.
-        wanted = wanted[np.triu_indices(len(wanted), k=1)]
     return values.shape == wanted.shape and bool(np.array_equal(values, wanted))

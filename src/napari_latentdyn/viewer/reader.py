@@ -7,9 +7,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.runfolder.folder import LAYERS, REPORT, contents_of, read_run
 from napari_latentdyn.viewer.layerfolder import read_layer_folder
-from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple, Placement, result_layers
+from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple, result_layers
 
 __all__ = ["get_reader", "read_folder"]
 
@@ -48,7 +49,7 @@ def read_folder(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
         field_times=run.field_times,
         settings=run.settings,
         report=run.report,
-        placement=Placement.from_dict(run.report.get("placement")),
+        placement=Geometry.from_report(run.report.get("placement")),
         # Layers of a folder are a result of their own: no later run renews them.
         run_id=uuid.uuid4().hex,
         name=folder.resolve().name,

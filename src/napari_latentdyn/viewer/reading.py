@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import missing_of_layer
 from napari_latentdyn.core.observations.images import Selection, load
 from napari_latentdyn.viewer.image_reader import FLAT_SUFFIXES, NOTES_KEY, PLUGIN, layer_of
+from napari_latentdyn.viewer.layer_geometry import missing_of_layer
 
 if TYPE_CHECKING:
     from napari_latentdyn.viewer.snapshot import Snapshot

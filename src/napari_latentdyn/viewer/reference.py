@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import make_arrows
 from napari_latentdyn.core.dynamics.texture import texture
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.core.observations.units import known_units
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import known_units
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.timeline import Timeline
 
@@ -37,7 +37,7 @@ class Reference:
     ----------
     line : Timeline
         The time axis.
-    place : Placement
+    place : Geometry
         Where the images lie.
     name : str
         Start of the layers' names.
@@ -46,7 +46,7 @@ class Reference:
     """
 
     line: Timeline
-    place: Placement
+    place: Geometry
     name: str
     common: Mapping[str, Any]
 
@@ -58,13 +58,13 @@ class Reference:
         stages: int,
         settings: Settings,
         report: Mapping[str, Any],
-        placement: Placement | None,
+        placement: Geometry | None,
         run_id: str,
         name: str,
     ) -> Self:
         """Build it from what is known about a run; arguments as in `layers.result_layers`."""
         interval = interval_of(report, settings)
-        place = placement or Placement()
+        place = placement or Geometry()
         line = Timeline(
             np.asarray(times, dtype=np.float64),
             stages,
@@ -79,7 +79,7 @@ class Reference:
             "times": line.times.tolist(),
             "field_times": (np.arange(stages) / stages).tolist(),
             "evenly_spaced": line.is_even,
-            "placement": place.to_dict(),
+            "placement": place.to_report(),
         }
         return cls(line, place, name, common)
 

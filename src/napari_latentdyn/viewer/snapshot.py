@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import geo_of_layer, missing_of_layer
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.arrays import mask_of_bands, plain_array
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.viewer.frames import clipped, frame_text, front_sizes, shown_index
+from napari_latentdyn.viewer.layer_geometry import (
+    coordinates_of_layer,
+    geometry_of_layer,
+    missing_of_layer,
+)
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -41,7 +45,7 @@ class Snapshot:
         (Y, X), or (Y, X, 3) of an RGB layer: a copy in the layer's own type.
     channel_axis : int or None
         -1 for RGB, else None.
-    placement : Placement
+    placement : Geometry
         Where the plane lies.
     name : str
         Name of the layer.
@@ -57,18 +61,18 @@ class Snapshot:
         A copy of the layer's metadata.
     layer : weakref.ref or None
         The layer, as long as it is there.
-    geo : dict or None
-        Where a GeoTIFF lies on the Earth, as `georeference.read_geo` returns it.
+    coordinates : Geometry or None
+        Coordinates of the rows and columns of its file, on the Earth or not.
     """
 
     array: NDArray[Any]
     channel_axis: int | None
-    placement: Placement
+    placement: Geometry
     name: str
     note: str
     layer_id: str
     metadata: dict[str, Any]
-    geo: dict[str, Any] | None = None
+    coordinates: Geometry | None = None
     index: tuple[int, ...] = ()
     missing: NDArray[np.bool_] | None = None
     layer: weakref.ref[Any] | None = field(default=None, compare=False, repr=False)
@@ -196,12 +200,12 @@ def snapshot(
     return Snapshot(
         array=plane,
         channel_axis=-1 if rgb else None,
-        placement=Placement.from_layer(layer, place),
+        placement=geometry_of_layer(layer, place),
         name=layer.name,
         note=f"{layer.name}: {', '.join(notes)}." if notes else "",
         layer_id=str(layer.unique_id),
         metadata=dict(layer.metadata),
-        geo=geo_of_layer(layer),
+        coordinates=coordinates_of_layer(layer),
         index=place,
         missing=missing,
         layer=weakref.ref(layer),

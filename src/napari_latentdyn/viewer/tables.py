@@ -10,9 +10,18 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.viewer.transforms import axis_names, world_matrix
+from napari_latentdyn.core.geometry.geometry import world_matrix
 
-__all__ = ["column_names", "read_vector_table", "write_vector_table"]
+__all__ = ["axis_names", "column_names", "read_vector_table", "write_vector_table"]
+
+
+def axis_names(meta: Mapping[str, Any], ndim: int) -> list[str]:
+    """Return names of the axes that can stand in the head of a table."""
+    labels = [str(label) for label in meta.get("axis_labels") or ()]
+    good = len(labels) == ndim and len(set(labels)) == ndim
+    if good and all(label and not label.startswith("-") for label in labels):
+        return labels
+    return [f"axis-{axis}" for axis in range(ndim)]
 
 
 def column_names(meta: Mapping[str, Any], ndim: int) -> tuple[list[str], list[str]]:

@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from napari_latentdyn.core.geometry.symbols import time_symbol
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.viewer.reference import METADATA_KEY
 
 if TYPE_CHECKING:
@@ -85,5 +85,5 @@ def _time(viewer: ViewerModel) -> str:
             continue
         position = (viewer.dims.point[-3] - layer.translate[-3]) / layer.scale[-3]
         time = float(np.interp(position, np.arange(len(times)), times))
-        return f"{time * float(interval['value']):.4g} {time_symbol(str(interval['unit']))}"
+        return f"{time * float(interval['value']):.4g} {unit_symbol(str(interval['unit']))}"
     return ""

@@ -133,7 +133,9 @@ class Job:
                 "shape": list(image.array.shape),
                 "dtype": str(image.array.dtype),
                 "rgb": image.channel_axis is not None and self.settings.images.channel is None,
-                **({"geo": image.geo} if image.geo else {}),
+                **(
+                    {"geo": place.to_report()} if (place := image.coordinates) and place.crs else {}
+                ),
             }
             for end, image in (("first", self.first), ("last", self.last))
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import math
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -11,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtWidgets import QWidget
 
 from napari_latentdyn.core.geometry.checks import Described
-from napari_latentdyn.core.geometry.georeference import geo_of_layer
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.viewer.image_reader import grid_of_layer
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.viewer.layer_geometry import coordinates_of_layer, geometry_of_layer
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
@@ -22,42 +20,19 @@ if TYPE_CHECKING:
 
 __all__ = ["NotesLabel", "PairNotes", "describe_layer"]
 
-#: What was read from the file of a layer, and of which file and shape.
-_GEO: weakref.WeakKeyDictionary[Any, tuple[Any, dict[str, Any] | None]] = (
+#: The coordinates that were read from the file of a layer, and of which file and shape.
+_COORDINATES: weakref.WeakKeyDictionary[Any, tuple[Any, Geometry | None]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 def describe_layer(layer: Image, index: Sequence[int] = ()) -> Described:
     """Return what is known of a frame of a layer without looking at its pixels."""
-    placement = Placement.from_layer(layer, index)
-    geo = _geo(layer)
-    if geo is None:
-        return Described(
-            layer.name,
-            placement.pixel_size,
-            placement.units,
-            placement=placement,
-            grid=grid_of_layer(layer),
-        )
-    a, b, _, d, e, _ = geo["transform"]
-    # A degree is not of one length everywhere.
-    measured = geo["units"] != "degree"
-    return Described(
-        layer.name,
-        (math.hypot(b, e), math.hypot(a, d)) if measured else None,
-        (geo["units"], geo["units"]) if measured else None,
-        geo,
-        placement,
-    )
-
-
-def _geo(layer: Image) -> dict[str, Any] | None:
-    known = (layer.source.path, tuple(layer.data.shape))
-    if layer not in _GEO or _GEO[layer][0] != known:
+    file = (layer.source.path, tuple(layer.data.shape))
+    if layer not in _COORDINATES or _COORDINATES[layer][0] != file:
         # To open a file takes too long to do it at every change of a setting.
-        _GEO[layer] = (known, geo_of_layer(layer))
-    return _GEO[layer][1]
+        _COORDINATES[layer] = (file, coordinates_of_layer(layer))
+    return Described(layer.name, geometry_of_layer(layer, index), _COORDINATES[layer][1])
 
 
 class NotesLabel(WrappingLabel):

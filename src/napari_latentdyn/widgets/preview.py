@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_latentdyn.viewer.layers import Placement
+    from napari_latentdyn.core.geometry.geometry import Geometry
 
 __all__ = ["Preview"]
 
@@ -41,7 +41,7 @@ class Preview:
         """The layer, if it is there."""
         return self._layer if self._layer in self._viewer.layers else None
 
-    def begin(self, source: Image, array: NDArray[Any], placement: Placement) -> None:
+    def begin(self, source: Image, array: NDArray[Any], placement: Geometry) -> None:
         """Get ready for a run.
 
         Parameters
@@ -50,7 +50,7 @@ class Preview:
             The first image: its colours are taken.
         array : ndarray
             Its pixels as they are trained on.
-        placement : Placement
+        placement : Geometry
             Where they lie.
         """
         from napari.layers import Image

@@ -144,7 +144,7 @@ class Result:
             latents=self._rendered.latents,
             confidence=self._rendered.confidence,
             inputs=self._inputs,
-            placement=self._placement.to_dict(),
+            placement=self._placement.to_report(),
             overwrite=overwrite,
         )
         self.folder = folder.resolve()

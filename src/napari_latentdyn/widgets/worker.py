@@ -96,7 +96,7 @@ def _learn(job: Job) -> Generator[None, None, Outcome | Failure]:
             return Failure(_NO_PREVIEW, cancelled=True)
         return Failure("Stopped before anything was learned; nothing changed.", cancelled=True)
     del generator
-    dynamics.placement = job.first.placement.to_dict()
+    dynamics.placement = job.first.placement.to_report()
     if job.abort.is_set():
         return _without_frames(job, dynamics, mark, resume is not None)
     try:

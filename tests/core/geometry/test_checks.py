@@ -7,6 +7,7 @@ import pyproj
 import pytest
 
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import PairError
 
 NORTH_UP = [10.0, 0.0, 5e5, 0.0, -10.0, 6e6]
@@ -14,7 +15,7 @@ NORTH_UP = [10.0, 0.0, 5e5, 0.0, -10.0, 6e6]
 
 def image(name, transform, system="+proj=utm +zone=33"):
     wkt = pyproj.CRS.from_user_input(system).to_wkt("WKT1_GDAL")
-    return Described(name, geo={"crs_wkt": wkt, "transform": transform, "units": "metre"})
+    return Described(name, coordinates=Geometry.from_map(transform, wkt, "metre"))
 
 
 def turned(degrees):

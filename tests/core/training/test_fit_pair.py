@@ -15,7 +15,7 @@ from napari_latentdyn import Deformation, Dynamics, fit_pair
 from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import (
-    CalibrationError,
+    GeometryError,
     MissingLibraryError,
     PairError,
     SettingsError,
@@ -88,7 +88,7 @@ def test_wrong_images_and_scales_are_refused_before_anything_is_learned():
     at = moved(DRIFT)
     with pytest.raises(PairError, match="same grid"):
         fit_pair(at(0), at(1)[:32], preset="quick")
-    with pytest.raises(CalibrationError, match="units"):
+    with pytest.raises(GeometryError, match="units"):
         fit_pair(at(0), at(1), preset="quick", pixel_size=3.0)
 
 
@@ -150,7 +150,7 @@ def test_what_is_not_known_is_told_in_pixels_and_stages(learned):
     assert plain.placement is None
     assert plain.deformation().speed_unit == "pixel/stage"
     plain.placement = {"shear": [[1.0, 0.5], [0.0, 1.0]]}
-    with pytest.raises(CalibrationError, match="sheared"):
+    with pytest.raises(GeometryError, match="sheared"):
         plain.deformation()
 
 
@@ -220,14 +220,14 @@ def test_scale_and_interval_are_kept_in_a_run_folder(learned, tmp_path):
     assert report["placement"]["scale"] == [100.0, 100.0]
     assert report["interval"] == {"value": 6.0, "unit": "hour"}
     again = Dynamics.load(folder)
-    assert again.calibration.pixel_size == (100.0, 100.0)
-    assert again.calibration.offset == (1000.0, 0.0)
+    assert again.geometry.pixel_size == (100.0, 100.0)
+    assert again.geometry.offset == (1000.0, 0.0)
     assert again.deformation().speed_unit == "meter/hour"
-    assert again.calibration.to_placement() == learned.placement
+    assert again.geometry.to_report() == learned.placement
     run = read_run(folder)
-    assert run.calibration == again.calibration
-    rates = Deformation.of(run.velocity, run.calibration, smooth=1.0)
+    assert (run.geometry, run.timescale) == (again.geometry, again.timescale)
+    rates = Deformation.of(run.velocity, run.geometry, run.timescale, smooth=1.0)
     np.testing.assert_array_equal(rates.total, learned.deformation(1.0).total)
     # What is said when it is saved counts.
     other = again.save(tmp_path / "other", times=[0.0, 1.0], placement={"scale": [2.0, 2.0]})
-    assert Dynamics.load(other).calibration.pixel_size == (2.0, 2.0)
+    assert Dynamics.load(other).geometry.pixel_size == (2.0, 2.0)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore import tracers
@@ -23,7 +23,7 @@ def rotation(frames: int = STAGES + 1, **changes: Any) -> Subject:
     field = np.stack([columns, -rows]) * TURN / STAGES
     velocity = np.repeat(field[None], STAGES, axis=0).astype(np.float32)
     report = {"interval": {"value": 24.0, "unit": "hour"}}
-    place = Placement(scale=(100.0, 100.0), translate=(5.0, 7.0), units=("meter", "meter"))
+    place = Geometry.from_pixel_size(100.0, "meter", (5.0, 7.0))
     times = np.linspace(0, 1, frames)
     given = {"velocity": velocity, "placement": place, "report": report, **changes}
     return Subject("run", "ice", times=times, settings=Settings(), **given)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.errors import MissingLibraryError
 
 if TYPE_CHECKING:
@@ -39,7 +40,8 @@ def make_dataset(
     frames: NDArray[np.float32],
     times: NDArray[np.floating[Any]],
     fields: NDArray[np.float32],
-    calibration: Calibration,
+    geometry: Geometry,
+    timescale: TimeScale,
     source: str,
 ) -> xarray.Dataset:
     """Make a Dataset of frames and fields; attributes follow the CF conventions.
@@ -52,8 +54,10 @@ def make_dataset(
         Fractions of the interval.
     fields : ndarray, shape (n, 2, H, W)
         Velocity (dy, dx) in pixels per stage.
-    calibration : Calibration
-        Scale and interval.
+    geometry : Geometry
+        Where the pixels lie.
+    timescale : TimeScale
+        Length of the interval.
     source : str
         What made it.
 
@@ -77,11 +81,11 @@ def make_dataset(
 
     stages = len(fields)
     # Until the interval is known, time is counted in stages: velocities are per stage, too.
-    whole = float(stages) if calibration.interval is None else calibration.interval
-    time_unit = "1" if calibration.interval is None else calibration.interval_unit
-    counted = " in stages" if calibration.interval is None else ""
-    y, x = calibration.coordinates((fields.shape[-2], fields.shape[-1]))
-    rate = calibration.steps() / calibration.stage_duration(stages)
+    whole = float(stages) if timescale.interval is None else timescale.interval
+    time_unit = "1" if timescale.interval is None else timescale.interval_unit
+    counted = " in stages" if timescale.interval is None else ""
+    y, x = geometry.coordinates((fields.shape[-2], fields.shape[-1]))
+    rate = geometry.steps / timescale.stage_duration(stages)
     elapsed = {"units": time_unit, "long_name": f"time since the first image{counted}"}
     image_dims = ("time", "y", "x") if frames.ndim == 3 else ("time", "channel", "y", "x")
     velocities = {
@@ -89,7 +93,7 @@ def make_dataset(
             ("stage", "y", "x"),
             (fields[:, axis] * rate[axis]).astype(np.float32),
             {
-                "units": f"{calibration.units[axis]}/{calibration.time_unit}",
+                "units": f"{geometry.units[axis]}/{timescale.unit}",
                 "long_name": f"velocity along {along} in the middle of the stage",
             },
         )
@@ -100,9 +104,9 @@ def make_dataset(
         "title": "In-between frames and motion between two images",
         "source": source,
     }
-    if not calibration.is_upright:
+    if not geometry.is_upright:
         # Its axes are not those of the world: what leads there goes along.
-        attributes["placement"] = json.dumps(calibration.to_placement())
+        attributes["placement"] = json.dumps(geometry.to_report())
     return xarray.Dataset(
         {
             "frames": (image_dims, frames, {"long_name": "intensity, as in the images"}),
@@ -113,8 +117,8 @@ def make_dataset(
             "fraction": ("time", times, {"units": "1", "long_name": "fraction of the interval"}),
             "stage": ("stage", np.arange(stages), {"long_name": "stage, counted from 0"}),
             "stage_time": ("stage", (np.arange(stages) + 0.5) * whole / stages, elapsed),
-            "y": ("y", y, {"units": calibration.units[0], "axis": "Y", "long_name": "y"}),
-            "x": ("x", x, {"units": calibration.units[1], "axis": "X", "long_name": "x"}),
+            "y": ("y", y, {"units": geometry.units[0], "axis": "Y", "long_name": "y"}),
+            "x": ("x", x, {"units": geometry.units[1], "axis": "X", "long_name": "x"}),
         },
         attrs=attributes,
     )

@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.errors import DerivedError
 
 __all__ = ["QUANTITIES", "Deformation", "deformation"]
@@ -74,7 +75,12 @@ class Deformation:
 
     @classmethod
     def of(
-        cls, fields: ArrayLike, calibration: Calibration | None = None, *, smooth: float = 0.0
+        cls,
+        fields: ArrayLike,
+        geometry: Geometry | None = None,
+        timescale: TimeScale | None = None,
+        *,
+        smooth: float = 0.0,
     ) -> Deformation:
         """Derive the rates of deformation of all stages of an interval, in real units.
 
@@ -82,14 +88,16 @@ class Deformation:
         ----------
         fields : array_like, shape (n, 2, H, W)
             Velocity (dy, dx) in pixels per stage.
-        calibration : Calibration, optional
-            Pixel size and interval; pixels and stages without it.
+        geometry : Geometry, optional
+            Where the pixels lie; lengths are in pixels without it.
+        timescale : TimeScale, optional
+            Length of the interval; times are in stages without it.
         smooth : float
             See `deformation`.
 
         Raises
         ------
-        CalibrationError
+        GeometryError
             If the image is sheared, or measured in one unit down and another to
             the right.
         DerivedError
@@ -101,14 +109,14 @@ class Deformation:
                 f"fields of shape {np.shape(fields)} are not those of an interval: give all of "
                 "them, (n, 2, H, W)."
             )
-        scale = calibration or Calibration()
-        scale.check_angles()
+        place, time = geometry or Geometry(), timescale or TimeScale()
+        place.check_angles()
         return deformation(
             fields,
-            pixel_size=scale.pixel_size,
-            duration=scale.stage_duration(np.shape(fields)[0]),
-            length_unit=scale.length_unit,
-            time_unit=scale.time_unit,
+            pixel_size=place.pixel_size,
+            duration=time.stage_duration(np.shape(fields)[0]),
+            length_unit=place.length_unit,
+            time_unit=time.unit,
             smooth=smooth,
         )
 

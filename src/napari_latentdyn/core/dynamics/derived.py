@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.dynamics.dataset import check_xarray, make_dataset
 from napari_latentdyn.core.dynamics.deformation import Deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, checked_times, trajectories
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
@@ -48,12 +49,14 @@ class Derived(ABC):
         """Return frames at any times."""
 
     @property
-    def calibration(self) -> Calibration:
-        """Pixel size, units and offset of `placement`, and the interval of `settings`."""
-        images = self.settings.images
-        return Calibration.from_placement(
-            self.placement, interval=images.interval, interval_unit=images.interval_unit
-        )
+    def geometry(self) -> Geometry:
+        """Where the pixels lie, as `placement` says."""
+        return Geometry.from_report(self.placement)
+
+    @property
+    def timescale(self) -> TimeScale:
+        """The interval of `settings`."""
+        return TimeScale(self.settings.images.interval, self.settings.images.interval_unit)
 
     def trajectories(
         self,
@@ -105,13 +108,13 @@ class Derived(ABC):
 
         Raises
         ------
-        CalibrationError
+        GeometryError
             If the image is sheared, or measured in one unit down and another to
             the right.
         DerivedError
             If `smooth` is negative.
         """
-        return Deformation.of(self.fields, self.calibration, smooth=smooth)
+        return Deformation.of(self.fields, self.geometry, self.timescale, smooth=smooth)
 
     def to_xarray(self, times: ArrayLike | None = None) -> xarray.Dataset:
         """Return frames and fields as a Dataset with coordinates and units.
@@ -140,6 +143,7 @@ class Derived(ABC):
             frames=self.frames(chosen),
             times=chosen,
             fields=self.fields,
-            calibration=self.calibration,
+            geometry=self.geometry,
+            timescale=self.timescale,
             source=f"napari-latentdyn {importlib.metadata.version('napari-latentdyn')}",
         )

@@ -19,7 +19,9 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 from safetensors.numpy import save as save_tensors
 
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.core.runfolder.members import (
     CONFIDENCE,
     INPUTS,
@@ -111,9 +113,14 @@ class RunFolder:
     confidence: NDArray[np.float32] | None = None
 
     @property
-    def calibration(self) -> Calibration:
-        """Pixel size, place and interval, as far as the report has them."""
-        return Calibration.from_report(self.report)
+    def geometry(self) -> Geometry:
+        """Where the pixels lie, as far as the report says it."""
+        return Geometry.from_report(self.report.get("placement"))
+
+    @property
+    def timescale(self) -> TimeScale:
+        """The interval, as far as the report says it."""
+        return TimeScale.from_report(self.report)
 
 
 def write_run(
@@ -182,17 +189,17 @@ def write_run(
     check_free(target, overwrite=overwrite)
     _check_shapes(frames, times, velocity, field_times)
     with replace_folder(target, FILES, RunFolderError, "the run folder") as files:
-        placed = dict(report.get("placement") or {})
+        place = Geometry.from_report(report.get("placement"))
         interval = report.get("interval") or {}
         known = isinstance(interval.get("value"), (int, float))
         write_ome_tiff(
             files.path(FRAMES),
             frames if np.asarray(frames).dtype == np.float64 else _floats(frames),
             "TYX" if frames.ndim == 3 else "TCYX",
-            pixel_size=_pixel_size(placed),
-            pixel_unit=_pixel_unit(placed),
+            pixel_size=place.pixel_size if report.get("placement") else None,
+            pixel_unit=(unit_symbol(place.units[0]), unit_symbol(place.units[1])),
             times=np.asarray(times, dtype=np.float64) * interval["value"] if known else None,
-            times_unit=interval.get("unit") if known else None,
+            times_unit=unit_symbol(str(interval.get("unit"))) if known else None,
             name="frames",
         )
         _save_arrays(files, FIELDS, {"velocity": _floats(velocity), "times": field_times})
@@ -316,20 +323,3 @@ def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
 def _save_arrays(files: FilesIn, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
     with files.path(name).open("wb") as file:
         np.savez(file, allow_pickle=False, **{key: np.asarray(a) for key, a in arrays.items()})
-
-
-def _pixel_size(placed: dict[str, Any]) -> tuple[float, float] | None:
-    if not placed:
-        return None
-    # The distance between neighbouring pixels, whatever rotates or shears them.
-    linear = np.asarray(placed.get("affine", np.eye(3)), dtype=np.float64)[:2, :2]
-    for part in ("rotate", "shear"):
-        linear = linear @ np.asarray(placed.get(part, np.eye(2)), dtype=np.float64)
-    linear = linear @ np.diag(np.asarray(placed.get("scale", (1, 1)), dtype=np.float64))
-    height, width = np.linalg.norm(linear, axis=0)
-    return float(height), float(width)
-
-
-def _pixel_unit(placed: dict[str, Any]) -> tuple[str, str]:
-    units = list(placed.get("units") or ("pixel", "pixel"))
-    return str(units[-2]), str(units[-1])

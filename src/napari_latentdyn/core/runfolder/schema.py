@@ -15,6 +15,8 @@ from pydantic import (
     model_validator,
 )
 
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.base import FrozenModel
 from napari_latentdyn.settings.text import shorten, shown
 
@@ -101,7 +103,7 @@ class IntervalReport(Described):
 
 
 class PlacementReport(Described):
-    """Where the images lie, as `placement.Placement` writes it."""
+    """Where the images lie, as any version of `Geometry.to_report` wrote it."""
 
     scale: Pair | None = None
     translate: Pair | None = None
@@ -113,15 +115,11 @@ class PlacementReport(Described):
 
     @model_validator(mode="after")
     def _has_a_size(self) -> Self:
-        inner = np.diag(self.scale or (1.0, 1.0))
-        for part in (self.shear, self.rotate):
-            inner = np.asarray(part or np.eye(2), dtype=np.float64) @ inner
-        whole = np.asarray(self.affine or np.eye(3), dtype=np.float64)
-        with np.errstate(all="ignore"):
-            linear = whole[:2, :2] @ inner
-            sizes = np.linalg.norm(linear, axis=0)
-            if not np.all(np.isfinite(sizes) & (sizes > 0)) or np.linalg.det(linear) == 0:
-                raise ValueError("the pixels have no size")
+        try:
+            with np.errstate(all="ignore"):
+                Geometry.from_report(self.model_dump())
+        except GeometryError:
+            raise ValueError("the pixels have no size") from None
         return self
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.geometry.calibration import Calibration
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.training.fit import Progress, fit
@@ -74,7 +74,7 @@ def fit_pair(
     ------
     SettingsError
         If a setting has a name that there is not, or a value that it cannot have.
-    CalibrationError
+    GeometryError
         If pixel size and units do not belong together.
     PairError
         If the images do not fit together or there is nothing to learn.
@@ -95,15 +95,9 @@ def fit_pair(
     check_grids(*known)
     for oddity in place_oddities(*known):
         warnings.warn(oddity[0].upper() + oddity[1:], stacklevel=2)
-    if pixel_size is None and units is None:
-        pixel_size, units = known[0].pixel_size, known[0].units
-    calibration = Calibration.of(
-        pixel_size,
-        units,
-        offset,
-        interval=chosen.images.interval,
-        interval_unit=chosen.images.interval_unit,
-    )
+    if pixel_size is None and units is None and known[0].geometry is not None:
+        pixel_size, units = known[0].geometry.pixel_size, known[0].geometry.units
+    geometry = Geometry.from_pixel_size(pixel_size, units, offset)
     pair = ImagePair.from_arrays(
         first,
         last,
@@ -117,7 +111,7 @@ def fit_pair(
     fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
     dynamics = drain(fitting, progress)
     dynamics.settings = chosen
-    dynamics.placement = calibration.to_placement()
+    dynamics.placement = geometry.to_report() if geometry != Geometry() else None
     return dynamics
 
 
@@ -126,6 +120,7 @@ def _described(image: Any, name: str) -> Described:
     if not hasattr(image, "coords"):
         return Described(f"the {name}")
     known = plain_array(image, name)
-    size, unit = known.pixel_size, known.unit
-    units = None if size is None or unit is None else (unit, unit)
-    return Described(f"the {name}", size if units else None, units, grid=known.grid)
+    size = None
+    if known.pixel_size is not None and known.unit is not None:
+        size = Geometry.from_pixel_size(known.pixel_size, known.unit)
+    return Described(f"the {name}", size, known.coordinates)

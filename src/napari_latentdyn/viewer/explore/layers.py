@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
-from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation, deformation
+from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.core.dynamics.streamlines import streamlines
 from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
@@ -71,19 +71,10 @@ def deformation_of(subject: Subject, smooth: float = 0.0) -> Deformation:
 
     Raises
     ------
-    CalibrationError
+    GeometryError
         If its image is sheared, or has different units down and to the right.
     """
-    scale = subject.calibration
-    scale.check_angles()
-    return deformation(
-        subject.velocity,
-        pixel_size=scale.pixel_size,
-        duration=scale.stage_duration(len(subject.velocity)),
-        length_unit=scale.length_unit,
-        time_unit=scale.time_unit,
-        smooth=smooth,
-    )
+    return Deformation.of(subject.velocity, subject.geometry, subject.timescale, smooth=smooth)
 
 
 def map_layer(subject: Subject, found: Deformation, options: MapOptions) -> LayerTuple:

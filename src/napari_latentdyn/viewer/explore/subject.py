@@ -10,11 +10,10 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.calibration import Calibration
-from napari_latentdyn.core.geometry.geo import Geo
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.core.runfolder.folder import read_run
-from napari_latentdyn.errors import CalibrationError
+from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.reference import interval_of
 from napari_latentdyn.viewer.timeline import Timeline
@@ -43,7 +42,7 @@ class Subject:
         Settings of the run.
     report : dict
         ``interval`` and ``inputs`` are used.
-    placement : Placement
+    placement : Geometry
         Where the images lie.
     folder : Path or None
         The run folder that it was saved to or opened from.
@@ -55,7 +54,7 @@ class Subject:
     times: NDArray[np.float64]
     settings: Settings
     report: Mapping[str, Any]
-    placement: Placement
+    placement: Geometry
     folder: Path | None = None
     _dynamics: list[Dynamics] = field(default_factory=list, repr=False)
 
@@ -76,7 +75,7 @@ class Subject:
             np.asarray(run.times, dtype=np.float64),
             run.settings,
             run.report,
-            Placement.from_dict(run.report.get("placement")),
+            Geometry.from_report(run.report.get("placement")),
             Path(folder).resolve(),
         )
 
@@ -91,7 +90,7 @@ class Subject:
             np.asarray(info["times"], dtype=np.float64),
             dynamics.settings,
             report,
-            Placement.from_dict(info.get("placement")),
+            Geometry.from_report(info.get("placement")),
             Path(info["folder"]) if info.get("folder") else None,
             [dynamics],
         )
@@ -112,24 +111,20 @@ class Subject:
         return Timeline(self.times, len(self.velocity), self.interval)
 
     @property
-    def calibration(self) -> Calibration:
-        """Size of the pixels and length of the interval.
+    def timescale(self) -> TimeScale:
+        """Length of the interval."""
+        return TimeScale(*self.interval) if self.interval else TimeScale()
 
-        That of the layers; where these have none, that of the GeoTIFF they came from.
+    @property
+    def geometry(self) -> Geometry:
+        """Where the pixels lie.
+
+        That of the layers; where these have none, that of the map they came from.
         """
-        value, unit = self.interval or (None, "hour")
-        geo = Geo.from_report(self.report)
-        if geo is not None and geo.units == "metre" and self.placement == Placement():
-            height, width = np.linalg.norm(geo.matrix[:2, :2], axis=0)
-            return Calibration(
-                pixel_size=(float(height), float(width)),
-                units=("meter", "meter"),
-                interval=value,
-                interval_unit=unit,
-            )
-        return Calibration.from_placement(
-            self.placement.to_dict(), interval=value, interval_unit=unit
-        )
+        place = Geometry.on_map(self.report)
+        if place is not None and place.units[0] == "metre" and self.placement == Geometry():
+            return Geometry.from_pixel_size(place.pixel_size, "meter")
+        return self.placement
 
     @property
     def pixel_per_stage(self) -> tuple[float, str]:
@@ -138,16 +133,16 @@ class Subject:
         1.0 of its own kind where pixels are not square or rows and columns not
         at right angles: a pixel is not the same length in all directions then.
         """
-        scale = self.calibration
+        place, time = self.geometry, self.timescale
         try:
-            scale.check_angles()
-            unit = f"{scale.length_unit}/{scale.time_unit}"
-        except CalibrationError:
+            place.check_angles()
+            unit = f"{place.length_unit}/{time.unit}"
+        except GeometryError:
             return 1.0, "pixel/stage"
-        height, width = scale.pixel_size
+        height, width = place.pixel_size
         if not np.isclose(height, width, rtol=1e-6):
             return 1.0, "pixel/stage"
-        return width / scale.stage_duration(len(self.velocity)), unit
+        return width / time.stage_duration(len(self.velocity)), unit
 
     @property
     def duration(self) -> float:

@@ -80,7 +80,7 @@ def tracer_layer(
     gone = np.zeros_like(paths[..., 0])
     step = np.hypot(*np.moveaxis(np.diff(paths, axis=1), -1, 0))
     gone[:, 1:] = np.cumsum(np.nan_to_num(step), axis=1)
-    scale = subject.calibration
+    scale = subject.geometry
     looks: dict[str, Any] = {}
     if scale.units[0] == scale.units[1] and scale.pixel_size[0] == scale.pixel_size[1]:
         looks["features"] = {"distance": gone[number, frame] * scale.pixel_size[0]}

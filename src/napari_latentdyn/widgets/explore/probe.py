@@ -130,7 +130,7 @@ class Probe:
         along = profile(np.asarray(layer.data), corners)
         if along.ndim == 3:
             along = along.mean(axis=1)
-        scale = self.subject.calibration
+        scale = self.subject.geometry
         steps = np.diff(line_points(corners), axis=0) * np.asarray(scale.pixel_size)
         self._view.profile.show_line(
             along,

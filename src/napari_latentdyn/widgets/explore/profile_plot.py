@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
-from napari_latentdyn.core.geometry.symbols import length_symbol
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ProfilePlot"]
@@ -105,7 +105,7 @@ class ProfilePlot(QWidget):
         self.image.setRect(times[0] - half, 0, times[-1] - times[0] + 2 * half, length)
         self.image.show()
         self._label("bottom", f"time ({unit})")
-        self._label("left", f"Distance along line ({length_symbol(length_unit)})")
+        self._label("left", f"Distance along line ({unit_symbol(length_unit)})")
         self.plot.enableAutoRange()
         self.show()
 

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from rasterio.enums import ColorInterp, Resampling
 
+from napari_latentdyn.core.geometry.units import length, metres
 from napari_latentdyn.core.observations.images import parse_source, read_image, read_stack
-from napari_latentdyn.core.observations.images.units import length, metres
 from napari_latentdyn.errors import ImageFileError
 
 BASE = np.random.default_rng(0).integers(30, 200, (40, 50)).astype(np.uint8)
@@ -110,7 +110,7 @@ def test_degrees_are_no_length(tmp_path):
     place = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.1, 0, 10, 0, -0.1, 50)}
     image = read_image(raster(tmp_path / "a.tif", BASE, **place))
     assert image.pixel_size is None
-    assert image.geo["units"] == "degree"
+    assert image.coordinates.units == ("degree", "degree")
 
 
 @pytest.mark.parametrize("code", range(1, 9))

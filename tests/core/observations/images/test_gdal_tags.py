@@ -58,11 +58,11 @@ def test_orientation_turns_the_place_with_the_image(tmp_path, code):
     image = read_image(name)
     places = []
     for one in (still, image):
-        a, b, c, d, e, f = one.geo["transform"]
+        a, b, c, d, e, f = one.coordinates.map_transform
         y, x = (np.argwhere(one.array == BASE.min()) + 0.5).T
         places.append(sorted(zip(a * x + b * y + c, d * x + e * y + f, strict=True)))
     np.testing.assert_allclose(places[0], places[1])
-    assert image.geo["transform"] != still.geo["transform"]
+    assert image.coordinates != still.coordinates
 
 
 def test_axes_and_pixel_size_of_imagej_beside_nodata(tmp_path):

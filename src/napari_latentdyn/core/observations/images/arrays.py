@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.cf import stack_of
-from napari_latentdyn.core.observations.images.grid import Grid
 from napari_latentdyn.errors import ImageFileError, PairError
 
 __all__ = ["PlainArray", "mask_of_bands", "plain_array"]
@@ -31,7 +31,7 @@ class PlainArray:
     pixel_size, unit
         Height and width of a pixel and their unit, where the array has
         coordinates with units.
-    grid : Grid or None
+    coordinates : Geometry or None
         The coordinates of rows and columns, where the array has them.
     """
 
@@ -40,7 +40,7 @@ class PlainArray:
     channel_axis: int | None = None
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
-    grid: Grid | None = None
+    coordinates: Geometry | None = None
 
 
 def plain_array(image: Any, name: str = "image") -> PlainArray:
@@ -171,7 +171,7 @@ def _labelled(array: Any, name: str) -> PlainArray:
         marked = xarray.DataArray(masked, dims=array.dims)
         masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
     axis = stack.axes.index("C") if "C" in stack.axes else None
-    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit, stack.grid)
+    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit, stack.coordinates)
 
 
 def _is_text(values: Any) -> bool:

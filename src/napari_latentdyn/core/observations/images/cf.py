@@ -13,8 +13,7 @@ import numpy as np
 
 from napari_latentdyn.core.observations.images.cf_axes import (
     AXES,
-    grid_of,
-    place,
+    coordinates,
     rows_and_columns,
     spacing,
     times,
@@ -66,7 +65,7 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
                 notes = (f"The value {fill} counts as missing: netCDF fills with it.",)
         array = data[name].load()
         stack = stack_of(array, str(path))
-        return replace(stack, geo=place(data, array), notes=(*stack.notes, *notes))
+        return replace(stack, coordinates=coordinates(array, data), notes=(*stack.notes, *notes))
 
 
 def image_variables(path: Path) -> list[str]:
@@ -164,5 +163,5 @@ def stack_of(array: Any, name: str) -> Stack:
         times=moments,
         time_unit=time_unit,
         notes=(note,) if note else (),
-        grid=grid_of(array, y, x),
+        coordinates=coordinates(array),
     )

@@ -61,9 +61,8 @@ def read_image(source: str) -> ImageFile:
         unit=image.unit,
         name=chosen.path.name + label,
         path=str(chosen.path.expanduser().absolute()) + label,
-        geo=image.geo,
         notes=tuple(f"{chosen.path.name}: {note}" for note in image.notes),
-        grid=image.grid,
+        coordinates=image.coordinates,
     )
 
 

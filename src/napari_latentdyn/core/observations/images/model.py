@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.grid import Grid
+from napari_latentdyn.core.geometry.geometry import Geometry
 
 __all__ = ["ImageFile", "Stack"]
 
@@ -37,12 +37,11 @@ class ImageFile:
         Name of the file, with the index of the image if one was chosen.
     path : str
         The same with its folders.
-    geo : dict or None
-        Reference system and transform, as `georeference.read_geo` returns them.
     notes : tuple of str
         Sentences about how the file was read, for the user.
-    grid : Grid or None
-        Coordinates of rows and columns, where the file gives them.
+    coordinates : Geometry or None
+        Coordinates of rows and columns, where the file gives them, with the reference system
+        of an image on the Earth.
     """
 
     array: NDArray[Any]
@@ -53,9 +52,8 @@ class ImageFile:
     unit: str | None
     name: str
     path: str = ""
-    geo: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
-    grid: Grid | None = None
+    coordinates: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +75,7 @@ class Stack:
     planes : ndarray or None
         All planes of an image, transparency among them, where the planes may be
         a stack.
-    pixel_size, unit, geo, notes, grid
+    pixel_size, unit, notes, coordinates
         As in `ImageFile`.
     times : ndarray of float64 or None
         Times along T, with their unit in `time_unit`.
@@ -93,11 +91,10 @@ class Stack:
     planes: NDArray[Any] | None = None
     pixel_size: tuple[float, float] | None = None
     unit: str | None = None
-    geo: dict[str, Any] | None = None
     times: NDArray[np.float64] | None = None
     time_unit: str | None = None
     notes: tuple[str, ...] = field(default=())
-    grid: Grid | None = None
+    coordinates: Geometry | None = None
     positions: tuple[Mapping[str, Any], ...] = ()
 
     @property

@@ -11,7 +11,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.units import plane_size
+from napari_latentdyn.core.geometry.units import plane_size
 
 __all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
 

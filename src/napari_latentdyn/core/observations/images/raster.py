@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.gdal import TiffTags, missing_in, scaled, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
 from napari_latentdyn.core.observations.images.nodata import real_nodata
-from napari_latentdyn.errors import ImageFileError
+from napari_latentdyn.errors import GeometryError, ImageFileError
 
 __all__ = ["DRIVERS", "missing_of", "opened", "place_of", "read_place", "read_raster"]
 
@@ -133,7 +134,7 @@ def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> St
         rgb=base.rgb,
         pixel_size=base.pixel_size,
         unit=base.unit,
-        geo=base.geo,
+        coordinates=base.coordinates,
         notes=base.notes,
     )
 
@@ -171,9 +172,9 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
         stack = replace(stack, data=colour, rgb=True, missing=missing if missing.any() else None)
     code = tags.orientation
     missing = None if stack.missing is None else turned(stack.missing, 0, 1, code)
-    size, unit, geo = place_of(file, code)
+    size, unit, place = place_of(file, code)
     stack = replace(stack, data=turned(stack.data, 1, 2, code), missing=missing)
-    return replace(stack, pixel_size=size, unit=unit, geo=geo)
+    return replace(stack, pixel_size=size, unit=unit, coordinates=place)
 
 
 def _opaque_bands(file: Any) -> list[int]:
@@ -229,7 +230,7 @@ def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
 def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
     """Add the place and the mask of a raster to a stack of its images."""
     with opened(path) as file:
-        size, unit, geo = place_of(file, tags.orientation)
+        size, unit, place = place_of(file, tags.orientation)
         masked = _masked(file, _opaque_bands(file))
     missing = stack.missing
     if masked is not None:
@@ -240,7 +241,7 @@ def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
         missing = (blank > 0 if missing is None else missing) | masked
     if size is not None:
         stack = replace(stack, pixel_size=size, unit=unit)
-    return replace(stack, missing=missing, geo=geo)
+    return replace(stack, missing=missing, coordinates=place)
 
 
 def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArray[np.uint8]:
@@ -254,7 +255,7 @@ def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArra
 
 def place_of(
     file: Any, orientation: int = 1
-) -> tuple[tuple[float, float] | None, str | None, dict[str, Any] | None]:
+) -> tuple[tuple[float, float] | None, str | None, Geometry | None]:
     """Return pixel size, unit, and where an open raster lies on the Earth.
 
     Parameters
@@ -268,8 +269,7 @@ def place_of(
     -------
     tuple
         Height and width of a pixel, in metres where the reference system
-        measures lengths; the unit; and ``crs_wkt``, ``transform`` (six
-        numbers) and ``units``, or None.
+        measures lengths; the unit; and the place, or None.
     """
     crs, transform = file.crs, file.transform
     if transform.is_identity:
@@ -283,12 +283,10 @@ def place_of(
             size, unit = (float(np.hypot(b, e)) * factor, float(np.hypot(a, d)) * factor), "m"
     if crs is None:
         return size, unit, None
-    geo = {
-        "crs_wkt": crs.to_wkt(),
-        "transform": [a, b, c, d, e, f],
-        "units": "degree" if crs.is_geographic else str(crs.linear_units),
-    }
-    return size, unit, geo
+    length = "degree" if crs.is_geographic else str(crs.linear_units)
+    with suppress(GeometryError):
+        return size, unit, Geometry.from_map((a, b, c, d, e, f), crs.to_wkt(), length)
+    return size, unit, None
 
 
 def _turn(height: int, width: int, orientation: int) -> NDArray[np.float64]:

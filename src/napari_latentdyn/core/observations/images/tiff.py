@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.units import plane_size
 from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
@@ -22,7 +23,6 @@ from napari_latentdyn.core.observations.images.ome import (
     planes_in,
 )
 from napari_latentdyn.core.observations.images.raster import read_place, read_raster
-from napari_latentdyn.core.observations.images.units import plane_size
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
 

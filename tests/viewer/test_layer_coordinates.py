@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,12 @@ import tifffile
 from napari.layers import Image
 from napari.layers._source import layer_source
 
-from napari_latentdyn.core.geometry.georeference import geo_of_layer, missing_of_layer, same_place
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.crs import same_place
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.layer_geometry import coordinates_of_layer, missing_of_layer
 from napari_latentdyn.viewer.layers import snapshot
 
 rasterio = pytest.importorskip("rasterio")
@@ -37,27 +40,27 @@ def opened(path: Path) -> Image:
 @pytest.mark.parametrize("bands", [1, 5])
 def test_of_a_file_that_was_opened(tmp_path, bands):
     layer = opened(geotiff(tmp_path / "a.tif", bands))
-    geo = geo_of_layer(layer)
+    geo = coordinates_of_layer(layer)
     assert geo is not None
-    assert geo["transform"] == list(TRANSFORM)
-    assert rasterio.crs.CRS.from_wkt(geo["crs_wkt"]).to_epsg() == 3413
-    assert geo["units"] == "metre"
-    assert snapshot(layer).geo == geo
+    assert geo.map_transform == TRANSFORM
+    assert rasterio.crs.CRS.from_wkt(geo.crs).to_epsg() == 3413
+    assert geo.units == ("metre", "metre")
+    assert snapshot(layer).coordinates == geo
 
 
 def test_of_what_is_no_longer_the_file(tmp_path):
     layer = opened(geotiff(tmp_path / "a.tif"))
     layer.data = layer.data[2:]
-    assert geo_of_layer(layer) is None
+    assert coordinates_of_layer(layer) is None
     gone = opened(geotiff(tmp_path / "b.tif"))
     (tmp_path / "b.tif").unlink()
-    assert geo_of_layer(gone) is None
+    assert coordinates_of_layer(gone) is None
 
 
 def test_of_layers_without_a_place(tmp_path):
-    assert geo_of_layer(Image(np.zeros((3, 4)))) is None
+    assert coordinates_of_layer(Image(np.zeros((3, 4)))) is None
     tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 4), np.uint8))
-    assert geo_of_layer(opened(tmp_path / "a.tif")) is None
+    assert coordinates_of_layer(opened(tmp_path / "a.tif")) is None
 
 
 def test_a_mask_and_the_value_of_missing_pixels_both_count(tmp_path):
@@ -73,38 +76,37 @@ def test_a_mask_and_the_value_of_missing_pixels_both_count(tmp_path):
 
 
 def test_files_of_different_places_are_told_apart(tmp_path):
-    geo = geo_of_layer(opened(geotiff(tmp_path / "a.tif")))
+    geo = coordinates_of_layer(opened(geotiff(tmp_path / "a.tif")))
     assert geo is not None
-    moved = geo | {"transform": [40.0, 0.0, 5e5 + 1.0, 0.0, -20.0, -1.2e6]}
-    assert same_place(geo, dict(geo))
+    moved = Geometry.from_map((40.0, 0.0, 5e5 + 1.0, 0.0, -20.0, -1.2e6), geo.crs, "metre")
+    assert same_place(geo, replace(geo))
     assert not same_place(geo, moved)
-    assert not same_place(geo, geo | {"crs_wkt": "another"})
+    assert not same_place(geo, replace(geo, crs="another"))
 
 
 @pytest.mark.parametrize(
     ("placement", "size", "units"),
     [
-        (Placement(), (20.0, 40.0), ("meter", "meter")),
-        (Placement(scale=(3.0, 3.0), units=("km", "km")), (3.0, 3.0), ("km", "km")),
+        (Geometry(), (20.0, 40.0), ("meter", "meter")),
+        (Geometry.from_pixel_size(3.0, "km"), (3.0, 3.0), ("km", "km")),
     ],
 )
 def test_velocities_have_units_of_the_file_unless_the_layer_has_its_own(
     tmp_path, placement, size, units
 ):
-    geo = geo_of_layer(opened(geotiff(tmp_path / "a.tif")))
+    geo = coordinates_of_layer(opened(geotiff(tmp_path / "a.tif")))
     subject = Subject(
         "run",
         "scene",
         np.zeros((2, 2, 12, 18), np.float32),
         np.linspace(0, 1, 3),
         Settings(),
-        {"inputs": {"first": {"geo": geo}}, "interval": {"value": 6.0, "unit": "hour"}},
+        {"inputs": {"first": {"geo": geo.to_report()}}, "interval": {"value": 6.0, "unit": "hour"}},
         placement,
     )
-    found = subject.calibration
-    assert found.pixel_size == size
-    assert found.units == units
-    assert (found.interval, found.interval_unit) == (6.0, "hour")
+    assert subject.geometry.pixel_size == size
+    assert subject.geometry.units == units
+    assert subject.timescale == TimeScale(6.0, "hour")
 
 
 def test_nodata_of_a_file_that_napari_opened(tmp_path):

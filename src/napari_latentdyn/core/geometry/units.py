@@ -1,0 +1,161 @@
+"""Units of length and time through pint: their sizes, and their names in file formats."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from napari_latentdyn.files.ometiff import LENGTHS, TIMES
+
+__all__ = [
+    "in_names",
+    "known_units",
+    "length",
+    "metres",
+    "ngff_unit",
+    "ome_length",
+    "ome_time",
+    "parse_unit",
+    "plane_size",
+    "udunits",
+    "unit_symbol",
+]
+
+_LONGEST = 100
+_NAME = r"[^\W\d][\w%°]*(?:\s*(?:\*\*|\^)\s*-?\d{1,2})?"
+#: Products and quotients of named units: pint computes whatever a text says, and powers of powers
+#: take for ever.
+_PRODUCT = re.compile(rf"\s*(?:1\s*/\s*)?(?:{_NAME}|[%°])(?:\s*[*/]\s*{_NAME})*\s*")
+#: Symbols that are not ASCII, or that UDUNITS reads otherwise.
+_ASCII = {"µm": "um", "µs": "us", "Å": "angstrom", "in": "inch", "mi": "mile", "a": "year"}
+
+
+@functools.lru_cache(maxsize=1000)
+def parse_unit(name: str) -> Any:
+    """Return a unit of pint, or None if there is none of this name.
+
+    Parameters
+    ----------
+    name : str
+        Such as ``meter`` or ``meter / second ** 2``. Numbers other than small powers
+        are not accepted.
+    """
+    import pint
+
+    if len(name) > _LONGEST or not _PRODUCT.fullmatch(name):
+        return None
+    # pint raises errors of many kinds for text that is no unit.
+    try:
+        return pint.get_application_registry().Unit(name)  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def known_units(units: Sequence[str]) -> tuple[str, ...]:
+    """Return names of units, with "pixel" in place of those that pint does not know."""
+    return tuple(str(unit) if parse_unit(str(unit)) is not None else "pixel" for unit in units)
+
+
+def _symbol(name: str) -> str:
+    unit = parse_unit(name.strip())
+    # A micron is µ in pint.
+    return "" if unit is None else "µm" if str(unit) == "micron" else f"{unit:~D}"
+
+
+def ome_length(name: str) -> str | None:
+    """Return the OME symbol of a unit of length such as ``meter``, or None if it has none."""
+    symbol = _symbol(name)
+    return symbol if symbol in LENGTHS else None
+
+
+def ome_time(name: str) -> str | None:
+    """Return the OME symbol of a unit of time such as ``hour``, or None if it has none."""
+    symbol = _symbol(name)
+    return symbol if symbol in TIMES else None
+
+
+def unit_symbol(name: str) -> str:
+    """Return the symbol of a unit of length or time, such as ``m``; others as they are."""
+    return ome_length(name) or ome_time(name) or name
+
+
+def ngff_unit(symbol: str) -> str | None:
+    """Return the name that OME-NGFF has for a unit, or None for pixels and what it lacks."""
+    lacks = symbol in ("pixel", "a") or symbol not in LENGTHS | TIMES
+    return None if lacks else str(parse_unit(symbol))
+
+
+def udunits(symbol: str) -> str:
+    """Return a unit in the spelling of UDUNITS, as CF wants it; a pixel has no unit."""
+    return "1" if symbol in ("pixel", "") else _ASCII.get(symbol, symbol)
+
+
+def in_names(symbol: str) -> str:
+    """Return a unit as part of the name of a column."""
+    return _ASCII.get(symbol, symbol).replace(" ", "_")
+
+
+@functools.cache
+def metres(name: str) -> float | None:
+    """Return how many metres a unit measures, or None if it is no unit of length."""
+    spelled = name.lower().replace(" ", "_") if " " in name else name
+    unit = parse_unit(spelled.replace("us_survey", "survey"))
+    if unit is None or not unit.is_compatible_with("meter"):
+        return None
+    return float((1.0 * unit).to("meter").magnitude)
+
+
+def length(name: str | None) -> tuple[float, str] | None:
+    r"""Return a factor and the OME symbol of a unit of length, or None if it is none.
+
+    Parameters
+    ----------
+    name : str or None
+        As files spell it: ``micron``, ``um``, ``\u00B5m``, ``US survey foot``.
+    """
+    if not name or not name.strip() or len(name) > 40:
+        return None
+    text = name.strip().replace("\\u00B5", "µ").replace("μ", "µ").strip("\0")
+    for spelling in dict.fromkeys((text, text.lower())):
+        symbol = ome_length(spelling)
+        if symbol is not None:
+            return None if symbol == "pixel" else (1.0, symbol)
+        factor = metres(spelling)
+        if factor is not None:
+            return factor, "m"
+    return None
+
+
+def plane_size(
+    height: float | None, width: float | None, units: Sequence[str | None]
+) -> tuple[tuple[float, float] | None, str | None, str | None]:
+    """Return the size of a pixel, its unit, and a note where one side was assumed.
+
+    Parameters
+    ----------
+    height, width : float or None
+        As a file gives them; one that is unknown is taken to equal the other.
+    units : sequence of str or None
+        Units of height and width. Both are returned in that of the width.
+    """
+    sides = [
+        (size, unit) if size is not None and math.isfinite(size) and size > 0 else None
+        for size, unit in zip((height, width), units, strict=True)
+    ]
+    known = [side for side in sides if side is not None]
+    if not known:
+        return None, None, None
+    note = None
+    if None in sides:
+        side = "height" if sides[0] is None else "width"
+        note = f"The file gives no {side} of a pixel; pixels are assumed to be square."
+    (y, y_unit), (x, x_unit) = ((size, length(unit)) for size, unit in (known[0], known[-1]))
+    if y_unit is None or x_unit is None:
+        return None, None, None
+    y, x = y * y_unit[0], x * x_unit[0]
+    if y_unit[1] != x_unit[1]:
+        y = y * (metres(y_unit[1]) or 1.0) / (metres(x_unit[1]) or 1.0)
+    return (y, x), x_unit[1], note
