@@ -8,7 +8,6 @@ from napari_latentdyn.core.geometry.checks import (
     place_oddities,
     value_oddities,
 )
-from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
 from napari_latentdyn.core.observations.pair import ImagePair
 
@@ -35,7 +34,4 @@ def oddities(pair: ImagePair, first: ImageFile, last: ImageFile) -> list[str]:
 
 
 def _described(image: ImageFile) -> Described:
-    size = None
-    if image.pixel_size is not None and image.unit is not None:
-        size = Geometry.from_pixel_size(image.pixel_size, image.unit)
-    return Described(image.name, size, image.coordinates, image.notes)
+    return Described(image.name, image.geometry, image.coordinates, image.notes)

@@ -15,6 +15,7 @@ from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.plot import plot_over_time
 from napari_latentdyn.cli.runs import report_of
 from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.runfolder.folder import plain_json
@@ -157,13 +158,13 @@ def is_comparison(folder: Path) -> bool:
 
 def _write_stack(path: Path, frames: NDArray[np.float32], comparison: Comparison) -> None:
     coloured = comparison.pair.multichannel
-    unit = comparison.files[0].unit or "pixel"
+    place = comparison.files[0].geometry or Geometry()
     write_ome_tiff(
         path,
         frames if coloured else frames[:, 0],
         "TCYX" if coloured else "TYX",
-        pixel_size=comparison.files[0].pixel_size,
-        pixel_unit=(unit, unit),
+        pixel_size=None if place == Geometry() else place.pixel_size,
+        pixel_unit=place.units,
         name=path.name.removesuffix(".ome.tif"),
     )
 

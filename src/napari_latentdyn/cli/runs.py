@@ -14,7 +14,6 @@ from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile, read_image, read_mask
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.runfolder import folder as runfolder
@@ -178,8 +177,8 @@ def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
 def placement_of(*images: ImageFile) -> dict[str, Any] | None:
     """Return where images lie in the world, from the first file that knows the pixel size."""
     for image in images:
-        if image.pixel_size is not None and image.unit is not None:
-            return Geometry.from_pixel_size(image.pixel_size, image.unit).to_report()
+        if image.geometry is not None:
+            return image.geometry.to_report()
     return None
 
 

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_latentdyn.core.dynamics.arrows import full_vectors
-from napari_latentdyn.core.geometry.geometry import Geometry, plain_transform, world_matrix
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.transform import plain_transform, world_matrix
 from napari_latentdyn.core.geometry.units import udunits, unit_symbol
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export.netcdf import dataset, write_dataset

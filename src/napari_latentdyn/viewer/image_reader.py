@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.units import parse_unit
+from napari_latentdyn.core.geometry.units import known_units, parse_unit
 from napari_latentdyn.core.observations.images import Selection, Stack, load
 from napari_latentdyn.core.observations.images.files import variables_of
 from napari_latentdyn.files.ometiff import even_step
@@ -123,9 +123,9 @@ def _world(stack: Stack, axes: Sequence[str]) -> tuple[list[float], list[str]]:
     """Return the spacing along axes and its units."""
     steps = {"Y": 1.0, "X": 1.0}
     units = {"Y": "pixel", "X": "pixel"}
-    if stack.pixel_size is not None and stack.unit is not None:
-        steps |= dict(zip("YX", stack.pixel_size, strict=True))
-        units |= dict.fromkeys("YX", str(parse_unit(stack.unit) or "pixel"))
+    if stack.geometry is not None:
+        steps |= dict(zip("YX", stack.geometry.pixel_size, strict=True))
+        units |= dict(zip("YX", known_units(stack.geometry.units), strict=True))
     step = None if stack.times is None else even_step(stack.times)
     unit = parse_unit(stack.time_unit) if stack.time_unit else None
     if step and unit is not None and unit.is_compatible_with("second"):

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.geometry import Geometry, plain_transform
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.transform import plain_transform
 from napari_latentdyn.core.geometry.units import ome_length, ome_time, unit_symbol
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import RunFolderError

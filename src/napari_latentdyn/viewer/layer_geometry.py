@@ -67,7 +67,7 @@ def coordinates_of_layer(layer: Image) -> Geometry | None:
 
     try:
         with opened(path) as file:
-            return place_of(file)[2] if tuple(file.shape) == plane else None
+            return place_of(file)[1] if tuple(file.shape) == plane else None
     except RasterioError:
         # As an image it can be read all the same.
         return None

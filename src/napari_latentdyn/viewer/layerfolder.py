@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from napari_latentdyn.core.geometry.geometry import plain_transform
+from napari_latentdyn.core.geometry.transform import plain_transform
 from napari_latentdyn.core.geometry.units import known_units
 from napari_latentdyn.core.runfolder.folder import (
     FORMAT_VERSION,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.geometry import world_matrix
+from napari_latentdyn.core.geometry.transform import world_matrix
 
 __all__ = ["axis_names", "column_names", "read_vector_table", "write_vector_table"]
 

@@ -40,6 +40,14 @@ def test_images_turned_against_each_other_are_refused(transform, how):
             check_grids(first, last)
 
 
+def test_neighbours_among_three_images_are_compared():
+    near, far = image("b", NORTH_UP), image("c", [10.0, 0.0, 9e5, 0.0, -10.0, 6e6])
+    (said,) = place_oddities(image("a", NORTH_UP), near, far)
+    assert said.startswith("b and c lie at different places")
+    with pytest.raises(PairError, match="b and c are turned by 30 degrees"):
+        check_grids(image("a", NORTH_UP), near, image("c", turned(30)))
+
+
 def test_images_turned_alike_are_not_refused():
     check_grids(image("a", turned(30)), image("b", turned(30.1)))
     check_grids(image("a", NORTH_UP), image("b", turned(2), "+proj=utm +zone=32"))

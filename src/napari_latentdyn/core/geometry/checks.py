@@ -1,7 +1,8 @@
-"""What is odd about two images: refused, or said in one sentence. The same for all ways to run."""
+"""What is odd about images: refused, or said in one sentence. The same for all ways to run."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -53,16 +54,21 @@ class Described:
         return None if known is None or known.crs is None else known
 
 
-def check_grids(first: Described, last: Described) -> None:
-    """Check that the pixels of both images have one size and one order, where both are known.
+def check_grids(*images: Described) -> None:
+    """Check that the pixels of images have one size and one order, where these are known.
 
     Raises
     ------
     PairError
-        If the sizes differ by more than 1 %, or one image is upside down on the map.
+        If the sizes of two neighbours differ by more than 1 %, or one is upside down on the map.
     """
-    _check_order(first, last)
-    _check_turn(first, last)
+    for first, last in itertools.pairwise(images):
+        _check_order(first, last)
+        _check_turn(first, last)
+        _check_sizes(first, last)
+
+
+def _check_sizes(first: Described, last: Described) -> None:
     for a, b in (
         (_measured(first), _measured(last)),
         (first.coordinates, last.coordinates),
@@ -131,21 +137,21 @@ def _check_turn(first: Described, last: Described) -> None:
     )
 
 
-def place_oddities(first: Described, last: Described) -> list[str]:
-    """Return a sentence if two images do not lie at one place."""
-    if first.on_map is not None and last.on_map is not None:
-        same = same_place(first.on_map, last.on_map)
-    else:
-        same = _near(first.geometry, last.geometry) and _same_grid(
-            first.coordinates, last.coordinates
-        )
-    if same:
-        return []
-    sentence = (
+def place_oddities(*images: Described) -> list[str]:
+    """Return a sentence for any two neighbours that do not lie at one place."""
+    return [
         f"{first.name} and {last.name} lie at different places or in different reference systems: "
         "positions are ignored, and the result is placed on the first image."
-    )
-    return [sentence]
+        for first, last in itertools.pairwise(images)
+        if not _lie_together(first, last)
+    ]
+
+
+def _lie_together(first: Described, last: Described) -> bool:
+    if first.on_map is not None and last.on_map is not None:
+        return same_place(first.on_map, last.on_map)
+    near = _near(first.geometry, last.geometry)
+    return near and _same_grid(first.coordinates, last.coordinates)
 
 
 def value_oddities(

@@ -9,10 +9,11 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_latentdyn.core.geometry.transform import plain_transform, world_matrix
 from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["Geometry", "plain_transform", "world_matrix"]
+__all__ = ["Geometry"]
 
 Pair = tuple[float, float]
 Matrix = tuple[tuple[float, ...], ...]
@@ -309,45 +310,6 @@ class Geometry:
     @property
     def _is_diagonal(self) -> bool:
         return self.affine[0][1] == self.affine[1][0] == 0
-
-
-def plain_transform(parameters: Mapping[str, Any], ndim: int) -> dict[str, Any]:
-    """Return the transform of a napari layer as lists, numbers and strings."""
-    given = parameters.get
-    return {
-        "scale": _array(given("scale"), np.ones(ndim)).tolist(),
-        "translate": _array(given("translate"), np.zeros(ndim)).tolist(),
-        "rotate": _array(given("rotate"), np.eye(ndim)).tolist(),
-        "shear": _shear(given("shear"), ndim).tolist(),
-        "affine": _array(given("affine"), np.eye(ndim + 1)).tolist(),
-        "units": [str(unit) for unit in given("units") or ("pixel",) * ndim],
-        "axis_labels": [str(label) for label in given("axis_labels") or range(-ndim, 0)],
-    }
-
-
-def world_matrix(parameters: Mapping[str, Any], ndim: int) -> Floats:
-    """Return the matrix, in homogeneous coordinates, from the data of a layer to the world."""
-    plain = plain_transform(parameters, ndim)
-    inner = np.eye(ndim + 1)
-    inner[:-1, :-1] = np.asarray(plain["rotate"]) @ np.asarray(plain["shear"])
-    inner[:-1, :-1] = inner[:-1, :-1] @ np.diag(plain["scale"])
-    inner[:-1, -1] = plain["translate"]
-    return np.asarray(np.asarray(plain["affine"]) @ inner)
-
-
-def _array(value: Any, default: Floats) -> Floats:
-    # A transform object of napari, or its matrix.
-    value = getattr(value, "affine_matrix", value)
-    return default if value is None else np.asarray(value, dtype=np.float64)
-
-
-def _shear(value: Any, ndim: int) -> Floats:
-    values = _array(value, np.eye(ndim))
-    if values.ndim == 2:
-        return values
-    matrix = np.eye(ndim)
-    matrix[np.triu_indices(ndim, k=1)] = values
-    return matrix
 
 
 def _no_size(pixel_size: Pair) -> str:

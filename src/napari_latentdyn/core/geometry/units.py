@@ -8,6 +8,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.files.ometiff import LENGTHS, TIMES
 
 __all__ = [
@@ -131,8 +132,8 @@ def length(name: str | None) -> tuple[float, str] | None:
 
 def plane_size(
     height: float | None, width: float | None, units: Sequence[str | None]
-) -> tuple[tuple[float, float] | None, str | None, str | None]:
-    """Return the size of a pixel, its unit, and a note where one side was assumed.
+) -> tuple[Geometry | None, str | None]:
+    """Return the size of the pixels of an image, and a note where one side was assumed.
 
     Parameters
     ----------
@@ -147,15 +148,15 @@ def plane_size(
     ]
     known = [side for side in sides if side is not None]
     if not known:
-        return None, None, None
+        return None, None
     note = None
     if None in sides:
         side = "height" if sides[0] is None else "width"
         note = f"The file gives no {side} of a pixel; pixels are assumed to be square."
     (y, y_unit), (x, x_unit) = ((size, length(unit)) for size, unit in (known[0], known[-1]))
     if y_unit is None or x_unit is None:
-        return None, None, None
+        return None, None
     y, x = y * y_unit[0], x * x_unit[0]
     if y_unit[1] != x_unit[1]:
         y = y * (metres(y_unit[1]) or 1.0) / (metres(x_unit[1]) or 1.0)
-    return (y, x), x_unit[1], note
+    return Geometry.from_pixel_size((y, x), x_unit[1]), note

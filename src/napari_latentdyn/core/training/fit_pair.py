@@ -120,7 +120,4 @@ def _described(image: Any, name: str) -> Described:
     if not hasattr(image, "coords"):
         return Described(f"the {name}")
     known = plain_array(image, name)
-    size = None
-    if known.pixel_size is not None and known.unit is not None:
-        size = Geometry.from_pixel_size(known.pixel_size, known.unit)
-    return Described(f"the {name}", size, known.coordinates)
+    return Described(f"the {name}", known.geometry, known.coordinates)

@@ -90,7 +90,7 @@ def test_coordinates_of_text_have_no_size(kind):
     names = np.array([f"c{i}" for i in range(24)], dtype=kind)
     found = plain_array(xarray.DataArray(FIRST, {"x": names}, ("y", "x")))
     np.testing.assert_array_equal(found.values, FIRST)
-    assert found.pixel_size is None
+    assert found.geometry is None
 
 
 def test_fill_value_scale_and_offset_of_attributes():
@@ -106,8 +106,8 @@ def test_coordinates_give_the_size_of_pixels():
     coords = {"y": ("y", 3.0 * np.arange(20), {"units": "km"})}
     coords["x"] = ("x", 2.0 * np.arange(24), {"units": "km"})
     found = plain_array(xarray.DataArray(FIRST, coords, ("y", "x")))
-    assert found.pixel_size == pytest.approx((3, 2))
-    assert found.unit == "km"
+    assert found.geometry.pixel_size == pytest.approx((3, 2))
+    assert found.geometry.length_unit == "km"
 
 
 def test_axes_have_names():

@@ -145,8 +145,8 @@ def test_variables_in_a_group(tmp_path):
 
 def test_each_side_of_a_pixel_has_its_own_unit(tmp_path):
     image = read_image(written(tmp_path / "a.nc", cf(BASE, units=("km", "m"))))
-    assert image.pixel_size == pytest.approx((10_000.0, 10.0))
-    assert image.unit == "m"
+    assert image.geometry.pixel_size == pytest.approx((10_000.0, 10.0))
+    assert image.geometry.length_unit == "m"
 
 
 def test_the_place_of_a_grid_in_kilometres_is_that_of_its_reference_system(tmp_path):
@@ -215,7 +215,7 @@ def test_coordinates_that_are_no_numbers():
     names = [f"c{k}" for k in range(50)]
     found = plain_array(xarray.DataArray(BASE, {"x": names}, ("y", "x")))
     assert found.coordinates is None
-    assert found.pixel_size is None
+    assert found.geometry is None
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -253,6 +253,6 @@ def test_ome_zarr(tmp_path, version):
     )
     found = read_image(f"{tmp_path}/a.zarr:t=1")
     np.testing.assert_array_equal(found.array, BASE + 1)
-    assert found.pixel_size == pytest.approx((0.5, 0.25))
-    assert found.unit == "µm"
+    assert found.geometry.pixel_size == pytest.approx((0.5, 0.25))
+    assert found.geometry.length_unit == "µm"
     np.testing.assert_array_equal(load(parse_source(f"{tmp_path}/a.zarr")).times, [0, 2])

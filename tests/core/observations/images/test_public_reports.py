@@ -66,8 +66,8 @@ def test_values_and_missing_pixels(name, missing, low, high):
 )
 def test_pixel_sizes(name, size, unit):
     read = image(name)
-    assert read.pixel_size == pytest.approx((size, size), rel=1e-6)
-    assert read.unit == unit
+    assert read.geometry.pixel_size == pytest.approx((size, size), rel=1e-6)
+    assert read.geometry.length_unit == unit
 
 
 @pytest.mark.parametrize(

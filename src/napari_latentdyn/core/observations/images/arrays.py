@@ -28,9 +28,8 @@ class PlainArray:
         The shape of `values`; True where a value is missing.
     channel_axis : int or None
         Axis of the channels, where the array names its axes.
-    pixel_size, unit
-        Height and width of a pixel and their unit, where the array has
-        coordinates with units.
+    geometry : Geometry or None
+        Size of the pixels, where the array has coordinates with units of length.
     coordinates : Geometry or None
         The coordinates of rows and columns, where the array has them.
     """
@@ -38,8 +37,7 @@ class PlainArray:
     values: NDArray[Any]
     masked: NDArray[np.bool_] | None = None
     channel_axis: int | None = None
-    pixel_size: tuple[float, float] | None = None
-    unit: str | None = None
+    geometry: Geometry | None = None
     coordinates: Geometry | None = None
 
 
@@ -171,7 +169,7 @@ def _labelled(array: Any, name: str) -> PlainArray:
         marked = xarray.DataArray(masked, dims=array.dims)
         masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
     axis = stack.axes.index("C") if "C" in stack.axes else None
-    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit, stack.coordinates)
+    return PlainArray(stack.data, masked, axis, stack.geometry, stack.coordinates)
 
 
 def _is_text(values: Any) -> bool:

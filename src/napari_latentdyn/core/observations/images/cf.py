@@ -153,13 +153,12 @@ def stack_of(array: Any, name: str) -> Stack:
         front, names = [*front[:k], *front[k + 1 :], front[k]], [*names[:k], *names[k + 1 :], "C"]
     array = array.transpose(*front, y, x)
     array = within_valid_range(array)
-    size, unit, note = spacing(array, y, x)
+    size, note = spacing(array, y, x)
     moments, time_unit = times(array, front[names.index("T")]) if "T" in names else (None, None)
     return Stack(
         np.asarray(array.values),
         (*names, "Y", "X"),
-        pixel_size=size,
-        unit=unit,
+        geometry=size,
         times=moments,
         time_unit=time_unit,
         notes=(note,) if note else (),

@@ -77,10 +77,8 @@ def _unit(array: Any, dim: str) -> str:
     return "degree" if unit.lower().startswith("degree") else unit
 
 
-def spacing(
-    array: Any, y: str, x: str
-) -> tuple[tuple[float, float] | None, str | None, str | None]:
-    """Return height and width of a pixel, their unit, and a note on what was assumed."""
+def spacing(array: Any, y: str, x: str) -> tuple[Geometry | None, str | None]:
+    """Return the size of the pixels, and a note on what was assumed."""
     known = [_coordinates(array, dim) for dim in (y, x)]
     steps = [None if v is None else abs(float(np.diff(v).mean())) for v in known]
     units = [_unit(array, dim) for dim in (y, x)]

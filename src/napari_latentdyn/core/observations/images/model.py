@@ -29,10 +29,8 @@ class ImageFile:
         Whether the channels are red, green and blue.
     missing : ndarray of bool or None
         (H, W) True where the file says that a pixel is missing.
-    pixel_size : (float, float) or None
-        Height and width of a pixel.
-    unit : str or None
-        Unit of the pixel size.
+    geometry : Geometry or None
+        Size of the pixels, where the file gives a length.
     name : str
         Name of the file, with the index of the image if one was chosen.
     path : str
@@ -48,8 +46,7 @@ class ImageFile:
     channel_axis: int | None
     rgb: bool
     missing: NDArray[np.bool_] | None
-    pixel_size: tuple[float, float] | None
-    unit: str | None
+    geometry: Geometry | None
     name: str
     path: str = ""
     notes: tuple[str, ...] = ()
@@ -75,7 +72,7 @@ class Stack:
     planes : ndarray or None
         All planes of an image, transparency among them, where the planes may be
         a stack.
-    pixel_size, unit, notes, coordinates
+    geometry, notes, coordinates
         As in `ImageFile`.
     times : ndarray of float64 or None
         Times along T, with their unit in `time_unit`.
@@ -89,8 +86,7 @@ class Stack:
     missing: NDArray[np.bool_] | None = None
     rgb: bool = False
     planes: NDArray[Any] | None = None
-    pixel_size: tuple[float, float] | None = None
-    unit: str | None = None
+    geometry: Geometry | None = None
     times: NDArray[np.float64] | None = None
     time_unit: str | None = None
     notes: tuple[str, ...] = field(default=())

@@ -11,6 +11,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import plane_size
 
 __all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
@@ -26,8 +27,8 @@ class OmeImage:
 
     Attributes
     ----------
-    pixel_size, unit, note
-        Height and width of a pixel, their unit, and a sentence for the user.
+    geometry, note
+        Size of the pixels, and a sentence for the user.
     step, step_unit
         Time between frames and its unit, where they are given.
     planes : tuple of (str, int, int, int)
@@ -35,8 +36,7 @@ class OmeImage:
         the order of the pages of each file.
     """
 
-    pixel_size: tuple[float, float] | None
-    unit: str | None
+    geometry: Geometry | None
     note: str | None
     step: float | None
     step_unit: str | None
@@ -122,10 +122,10 @@ def _image(pixels: ET.Element) -> OmeImage:
         unit, factor = _LENGTHS.get(unit.strip(), (unit, 1.0))
         sides.append(None if side is None else side * factor)
         units.append(unit)
-    size, unit_of, note = plane_size(sides[0], sides[1], (units[0], units[1]))
+    size, note = plane_size(sides[0], sides[1], units)
     step = _number(values.get("TimeIncrement"))
     planes = tuple(_planes(pixels, values))
-    return OmeImage(size, unit_of, note, step, values.get("TimeIncrementUnit", "s"), planes)
+    return OmeImage(size, note, step, values.get("TimeIncrementUnit", "s"), planes)
 
 
 def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, int, int, int]]:

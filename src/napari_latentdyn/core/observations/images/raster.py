@@ -8,7 +8,7 @@ import re
 import sys
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -132,8 +132,7 @@ def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> St
         ("I", *base.axes),
         missing,
         rgb=base.rgb,
-        pixel_size=base.pixel_size,
-        unit=base.unit,
+        geometry=base.geometry,
         coordinates=base.coordinates,
         notes=base.notes,
     )
@@ -172,9 +171,9 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
         stack = replace(stack, data=colour, rgb=True, missing=missing if missing.any() else None)
     code = tags.orientation
     missing = None if stack.missing is None else turned(stack.missing, 0, 1, code)
-    size, unit, place = place_of(file, code)
+    size, place = place_of(file, code)
     stack = replace(stack, data=turned(stack.data, 1, 2, code), missing=missing)
-    return replace(stack, pixel_size=size, unit=unit, coordinates=place)
+    return replace(stack, geometry=size, coordinates=place)
 
 
 def _opaque_bands(file: Any) -> list[int]:
@@ -230,7 +229,7 @@ def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
 def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
     """Add the place and the mask of a raster to a stack of its images."""
     with opened(path) as file:
-        size, unit, place = place_of(file, tags.orientation)
+        size, place = place_of(file, tags.orientation)
         masked = _masked(file, _opaque_bands(file))
     missing = stack.missing
     if masked is not None:
@@ -240,7 +239,7 @@ def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
         )
         missing = (blank > 0 if missing is None else missing) | masked
     if size is not None:
-        stack = replace(stack, pixel_size=size, unit=unit)
+        stack = replace(stack, geometry=size)
     return replace(stack, missing=missing, coordinates=place)
 
 
@@ -253,10 +252,8 @@ def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArra
     return table
 
 
-def place_of(
-    file: Any, orientation: int = 1
-) -> tuple[tuple[float, float] | None, str | None, Geometry | None]:
-    """Return pixel size, unit, and where an open raster lies on the Earth.
+def place_of(file: Any, orientation: int = 1) -> tuple[Geometry | None, Geometry | None]:
+    """Return the size of the pixels of an open raster, and where it lies on the Earth.
 
     Parameters
     ----------
@@ -267,26 +264,23 @@ def place_of(
 
     Returns
     -------
-    tuple
-        Height and width of a pixel, in metres where the reference system
-        measures lengths; the unit; and the place, or None.
+    tuple of Geometry or None
+        The size in metres, where the reference system measures lengths; the place.
     """
     crs, transform = file.crs, file.transform
-    if transform.is_identity:
-        return None, None, None
+    if crs is None or transform.is_identity:
+        return None, None
     transform = np.reshape(transform, (3, 3)) @ _turn(file.height, file.width, orientation)
-    a, b, c, d, e, f = (float(value) for value in transform[:2].ravel())
-    size, unit = None, None
-    if crs is not None and not crs.is_geographic:
-        factor = _metres_of(crs)
-        if factor and np.isfinite(factor) and factor > 0:
-            size, unit = (float(np.hypot(b, e)) * factor, float(np.hypot(a, d)) * factor), "m"
-    if crs is None:
-        return size, unit, None
     length = "degree" if crs.is_geographic else str(crs.linear_units)
-    with suppress(GeometryError):
-        return size, unit, Geometry.from_map((a, b, c, d, e, f), crs.to_wkt(), length)
-    return size, unit, None
+    try:
+        place = Geometry.from_map(transform[:2].ravel().tolist(), crs.to_wkt(), length)
+    except GeometryError:
+        return None, None
+    factor = None if crs.is_geographic else _metres_of(crs)
+    if factor is None or not (np.isfinite(factor) and factor > 0):
+        return None, place
+    height, width = place.pixel_size
+    return Geometry.from_pixel_size((height * factor, width * factor), "m"), place
 
 
 def _turn(height: int, width: int, orientation: int) -> NDArray[np.float64]:

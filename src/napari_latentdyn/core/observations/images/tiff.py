@@ -11,6 +11,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import plane_size
 from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
@@ -250,9 +251,9 @@ def _described(
     if images:
         told = [_of_ome(stack, image, count, orientation) for image in images]
         common = dict(told[0])
-        if len({(one["pixel_size"], one["unit"]) for one in told}) > 1:
+        if len({one["geometry"] for one in told}) > 1:
             note = "The positions have pixels of different sizes: the pixel size is unknown."
-            common |= {"pixel_size": None, "unit": None, "notes": (*stack.notes, note)}
+            common |= {"geometry": None, "notes": (*stack.notes, note)}
         own = "P" in stack.axes and len(told) == stack.sizes["P"]
         return replace(stack, **common, positions=tuple(told) if own else ())
     about = tif.imagej_metadata or {}
@@ -262,9 +263,9 @@ def _described(
     if about.get("unit"):
         # ImageJ names the unit of rows only where it is another one.
         units = (str(about.get("yunit") or about["unit"]), str(about["unit"]))
-        size, symbol, assumed = plane_size(sides[0], sides[1], units)
+        size, assumed = plane_size(sides[0], sides[1], units)
         notes = (*stack.notes, *((assumed,) if assumed else ()))
-        stack = replace(stack, pixel_size=_swapped(size, orientation), unit=symbol, notes=notes)
+        stack = replace(stack, geometry=_swapped(size, orientation), notes=notes)
     step = about.get("finterval")
     if count and isinstance(step, int | float) and np.isfinite(step) and step > 0:
         times = float(step) * np.arange(count, dtype=np.float64)
@@ -274,17 +275,19 @@ def _described(
 
 def _of_ome(stack: Stack, image: OmeImage, count: int, orientation: int) -> dict[str, Any]:
     return {
-        "pixel_size": _swapped(image.pixel_size, orientation),
-        "unit": image.unit,
+        "geometry": _swapped(image.geometry, orientation),
         "notes": (*stack.notes, *((image.note,) if image.note else ())),
         "times": image.times(count) if count else None,
         "time_unit": image.step_unit,
     }
 
 
-def _swapped(size: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+def _swapped(size: Geometry | None, orientation: int) -> Geometry | None:
     """Return the size of a pixel in an image that has been turned."""
-    return (size[1], size[0]) if size is not None and orientation >= 5 else size
+    if size is None or orientation < 5:
+        return size
+    height, width = size.pixel_size
+    return Geometry.from_pixel_size((width, height), size.units)
 
 
 def _side(fraction: Any) -> float | None:
