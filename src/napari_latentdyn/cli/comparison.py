@@ -17,10 +17,10 @@ from napari_latentdyn.cli.runs import report_of
 from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.core.observations.pair import ImagePair
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.files.atomic import replace_folder, write_text
-from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.settings.text import read_json
 
 __all__ = ["Comparison", "Result", "is_comparison", "table", "write_comparison"]

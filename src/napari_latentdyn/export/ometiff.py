@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff as write_file
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_file
-from napari_latentdyn.files.ometiff import write_ome_tiff as write_file
 
 __all__ = ["write_ome_tiff"]
 

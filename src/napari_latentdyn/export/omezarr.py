@@ -16,10 +16,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.units import ngff_unit
+from napari_latentdyn.core.observations.ometiff import even_step
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.source import Source
 from napari_latentdyn.export.target import Steps, new_folder, require
-from napari_latentdyn.files.ometiff import even_step
 
 __all__ = ["is_zarr", "write_ome_zarr"]
 

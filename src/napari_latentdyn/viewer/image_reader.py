@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.geometry.units import known_units, parse_unit
 from napari_latentdyn.core.observations.images import Selection, Stack, load
 from napari_latentdyn.core.observations.images.files import variables_of
-from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.core.observations.ometiff import even_step
 from napari_latentdyn.viewer.layer_geometry import COORDINATES_KEY
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.snapshot import with_nan

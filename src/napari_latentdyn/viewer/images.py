@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.transform import plain_transform
-from napari_latentdyn.core.geometry.units import ome_length, ome_time, unit_symbol
+from napari_latentdyn.core.geometry.units import ome_length, ome_time
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.core.runfolder.folder import plain_json
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.viewer.layers import METADATA_KEY
 
 __all__ = ["full_resolution", "write_image_file"]
@@ -60,9 +60,9 @@ def write_image_file(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) ->
         data,
         axes + ("S" if rgb else ""),
         pixel_size=place.pixel_size,
-        pixel_unit=(unit_symbol(place.units[0]), unit_symbol(place.units[1])),
+        pixel_unit=place.units,
         times=times,
-        times_unit=None if unit is None else unit_symbol(unit),
+        times_unit=unit,
         name=str(meta.get("name") or "") or None,
         description=json.dumps(plain_json({"napari": plain, METADATA_KEY: info})),
     )

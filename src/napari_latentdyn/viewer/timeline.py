@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.core.observations.ometiff import even_step
 
 __all__ = ["Timeline"]
 

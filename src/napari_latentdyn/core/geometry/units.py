@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.files.ometiff import LENGTHS, TIMES
 
 __all__ = [
     "in_names",
@@ -25,6 +24,9 @@ __all__ = [
     "unit_symbol",
 ]
 
+#: Symbols of units that OME knows.
+_LENGTHS = {"pixel", "km", "m", "dm", "cm", "mm", "µm", "nm", "pm", "Å", "in", "ft", "mi"}
+_TIMES = {"a", "d", "h", "min", "s", "ms", "µs", "ns"}
 _LONGEST = 100
 _NAME = r"[^\W\d][\w%°]*(?:\s*(?:\*\*|\^)\s*-?\d{1,2})?"
 #: Products and quotients of named units: pint computes whatever a text says, and powers of powers
@@ -69,13 +71,13 @@ def _symbol(name: str) -> str:
 def ome_length(name: str) -> str | None:
     """Return the OME symbol of a unit of length such as ``meter``, or None if it has none."""
     symbol = _symbol(name)
-    return symbol if symbol in LENGTHS else None
+    return symbol if symbol in _LENGTHS else None
 
 
 def ome_time(name: str) -> str | None:
     """Return the OME symbol of a unit of time such as ``hour``, or None if it has none."""
     symbol = _symbol(name)
-    return symbol if symbol in TIMES else None
+    return symbol if symbol in _TIMES else None
 
 
 def unit_symbol(name: str) -> str:
@@ -85,7 +87,7 @@ def unit_symbol(name: str) -> str:
 
 def ngff_unit(symbol: str) -> str | None:
     """Return the name that OME-NGFF has for a unit, or None for pixels and what it lacks."""
-    lacks = symbol in ("pixel", "a") or symbol not in LENGTHS | TIMES
+    lacks = symbol in ("pixel", "a") or symbol not in _LENGTHS | _TIMES
     return None if lacks else str(parse_unit(symbol))
 
 

@@ -21,7 +21,7 @@ from safetensors.numpy import save as save_tensors
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.timescale import TimeScale
-from napari_latentdyn.core.geometry.units import unit_symbol
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.core.runfolder.members import (
     CONFIDENCE,
     INPUTS,
@@ -50,7 +50,6 @@ from napari_latentdyn.core.runfolder.report import (
 )
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.files.atomic import FilesIn, replace_folder, write_text
-from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.files.paths import input_folder, output_path
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.settings.text import shorten
@@ -197,9 +196,9 @@ def write_run(
             frames if np.asarray(frames).dtype == np.float64 else _floats(frames),
             "TYX" if frames.ndim == 3 else "TCYX",
             pixel_size=place.pixel_size if report.get("placement") else None,
-            pixel_unit=(unit_symbol(place.units[0]), unit_symbol(place.units[1])),
+            pixel_unit=place.units,
             times=np.asarray(times, dtype=np.float64) * interval["value"] if known else None,
-            times_unit=unit_symbol(str(interval.get("unit"))) if known else None,
+            times_unit=interval.get("unit") if known else None,
             name="frames",
         )
         _save_arrays(files, FIELDS, {"velocity": _floats(velocity), "times": field_times})

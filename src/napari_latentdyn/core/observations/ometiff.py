@@ -13,11 +13,10 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
-__all__ = ["LENGTHS", "TIMES", "even_step", "write_ome_tiff"]
+from napari_latentdyn.core.geometry.units import ome_length, ome_time
 
-#: Symbols of units that OME knows.
-LENGTHS = frozenset(("pixel", "km", "m", "dm", "cm", "mm", "µm", "nm", "pm", "Å", "in", "ft", "mi"))
-TIMES = frozenset(("a", "d", "h", "min", "s", "ms", "µs", "ns"))
+__all__ = ["even_step", "write_ome_tiff"]
+
 # Types that the OME data model knows; others are widened to one that holds them.
 _PIXEL_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"}
 _PIXEL_TYPES |= {"float32", "float64", "complex64", "complex128"}
@@ -59,13 +58,12 @@ def write_ome_tiff(
     pixel_size : tuple of float, optional
         Height and width of a pixel in `pixel_unit`.
     pixel_unit : tuple of str
-        Symbols of the units of the two sizes; a size whose unit is not one of `LENGTHS` is
-        left out.
+        Units of the two sizes; a size whose unit OME does not know is left out.
     times : sequence of float, optional
         Times of the frames along T in `times_unit`. An even step is written as
         TimeIncrement, and the time of every plane as DeltaT.
     times_unit : str, optional
-        Symbol of the unit of `times`; no time is written unless it is one of `TIMES`.
+        Unit of `times`; without it, or with one that OME does not know, no time is written.
     name, description : str, optional
         Name of the image and free text.
 
@@ -82,15 +80,17 @@ def write_ome_tiff(
         metadata["Description"] = description
     if pixel_size is not None:
         for letter, size, unit in zip("YX", pixel_size, pixel_unit, strict=True):
-            if unit in LENGTHS:
+            symbol = ome_length(unit)
+            if symbol is not None:
                 metadata[f"PhysicalSize{letter}"] = float(size)
-                metadata[f"PhysicalSize{letter}Unit"] = unit
-    if times is not None and times_unit in TIMES and "T" in axes:
+                metadata[f"PhysicalSize{letter}Unit"] = symbol
+    symbol = ome_time(times_unit) if times_unit else None
+    if times is not None and symbol is not None and "T" in axes:
         step = even_step(times)
         if step is not None:
             metadata["TimeIncrement"] = step
-            metadata["TimeIncrementUnit"] = times_unit
-        metadata["Plane"] = _plane_times(data.shape, axes, times, times_unit)
+            metadata["TimeIncrementUnit"] = symbol
+        metadata["Plane"] = _plane_times(data.shape, axes, times, symbol)
     # The same content gives the same file.
     content = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
     content.update(widened.data)
