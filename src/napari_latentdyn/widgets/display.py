@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.runfolder.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
@@ -21,7 +18,7 @@ __all__ = ["ProgressDisplay"]
 
 
 class ProgressDisplay:
-    """Brings what a worker left in its queue to the view."""
+    """Shows the steps of a background job in a view."""
 
     def __init__(self, view: LearnView, preview: Preview) -> None:
         self._view = view
@@ -35,29 +32,20 @@ class ProgressDisplay:
             self._view.loss_plot.clear()
         self._view.show_progress(0, 0, "")
 
-    def show(
-        self,
-        events: list[Progress],
-        preview: NDArray[np.float32] | None,
-        rendering: tuple[int, int] | None,
-    ) -> tuple[State, str] | None:
-        """Show what came; return the state that it means, and what to say of it."""
+    def show(self, events: list[Progress]) -> tuple[State, str] | None:
+        """Show steps; return the state that the last one means, and what to say of it."""
         for event in events:
             if event.phase == "train":
                 self._view.loss_plot.add(
                     event.step, event.losses, event.agreement, event.agreement_before
                 )
                 self._view.loss_plot.show()
-        if preview is not None and self._view.form.editor("output.preview").value():
-            self._preview.show(preview)
-        if rendering is not None:
-            self._view.show_progress(*rendering, "rendering %p %")
-            return State.RENDERING, "Rendering the frames."
+        previews = [event.preview for event in events if event.preview is not None]
+        if previews and self._view.form.editor("output.preview").value():
+            self._preview.show(previews[-1])
         if not events:
             return None
-        return self._show_event(events[-1])
-
-    def _show_event(self, event: Any) -> tuple[State, str]:
+        event = events[-1]
         if event.phase != "train":
             doing = event.message.rstrip("….")
             self._view.show_progress(

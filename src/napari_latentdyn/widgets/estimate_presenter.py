@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import ImageSettings, Settings
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.job import Job, Outcome
 from napari_latentdyn.widgets.texts import amount, sentence, time_span
-from napari_latentdyn.widgets.worker import look_for_devices
-from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -34,37 +33,6 @@ _LOOK_DELAY_MS = 400
 _UPDATE_DELAY_MS = 120
 
 
-class _Look:
-    """A look for devices, which can be called off as long as it has not begun."""
-
-    title = "Latent Dynamics: search for devices"
-
-    def __init__(self) -> None:
-        self._called_off = threading.Event()
-        self._began = threading.Event()
-        self._ended = threading.Event()
-
-    def run(self) -> tuple[list[Device], str] | None:
-        """Look, in a thread of its own; None if it was called off."""
-        self._began.set()
-        try:
-            return None if self._called_off.is_set() else look_for_devices()
-        finally:
-            self._ended.set()
-
-    def cancel(self) -> None:
-        """Call the look off if it has not begun."""
-        self._called_off.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the thread.
-
-        A thread begins only when the window comes round to it: a look that has
-        not begun will not, and to wait for it would be in vain.
-        """
-        return not self._began.is_set() or self._ended.wait(seconds)
-
-
 class EstimatePresenter(QObject):
     """Keeps the estimate and the list of devices of a view up to date."""
 
@@ -72,8 +40,7 @@ class EstimatePresenter(QObject):
         super().__init__(view)
         self._view = view
         self._devices: list[Device] = []
-        self._looker: Any = None
-        self._look: _Look | None = None
+        self._queue = JobQueue(self)
         self._layers: tuple[Image | None, Image | None] = (None, None)
         self._settings: Settings | None = None
         self._steps_done: int | None = None
@@ -91,7 +58,7 @@ class EstimatePresenter(QObject):
 
     def start(self) -> None:
         """Look for devices soon."""
-        if not self._devices and self._look is None:
+        if not self._devices and not self._queue.busy:
             self._look_timer.start()
 
     def stop(self) -> None:
@@ -99,11 +66,7 @@ class EstimatePresenter(QObject):
         self._timer.stop()
         self._look_timer.stop()
         self._layers = (None, None)
-        if self._look is not None:
-            self._looker.returned.disconnect(self._on_devices)
-            self._look.cancel()
-            self._look.wait(WAIT_SECONDS)
-            self._looker = self._look = None
+        self._queue.close()
 
     def update(
         self,
@@ -123,7 +86,7 @@ class EstimatePresenter(QObject):
         from napari_latentdyn.core.training.estimate import Pace
 
         pair, report = outcome.dynamics.pair, outcome.dynamics.report
-        watch = job.queue.watch
+        watch = job.watch
         rendering = None
         if outcome.rendered is not None:
             fields = watch.after(float(report.get("seconds", 0.0)))
@@ -155,15 +118,9 @@ class EstimatePresenter(QObject):
     # --------------------------------------------------------------- devices
 
     def _look_for_devices(self) -> None:
-        self._look = _Look()
-        self._looker = make_worker(self._look, self._look.run)
-        self._looker.returned.connect(self._on_devices)
-        self._looker.start()
+        self._queue.run("", "search for devices", _find_devices, self._on_devices)
 
-    def _on_devices(self, found: tuple[list[Device], str] | None) -> None:
-        self._looker = self._look = None
-        if found is None:
-            return
+    def _on_devices(self, found: tuple[list[Device], str]) -> None:
         self._devices, note = found
         texts = {}
         for device in self._devices:
@@ -217,6 +174,20 @@ class EstimatePresenter(QObject):
             warnings.append(f"There is no device {settings.training.device} on this computer.")
         self._view.show_estimate(text, tuple(warnings))
         self._view.estimate.setToolTip(tooltip(_MEASURED if found.measured else _GUESSED))
+
+
+def _find_devices(_: BackgroundJob) -> tuple[list[Device], str]:
+    """Return the devices, and why a GPU is not used; imports PyTorch."""
+    try:
+        from napari_latentdyn.core.networks.device import cuda_note, list_devices, warm_up
+
+        # What a training imports comes along: libraries that load hold the interpreter, which a
+        # window that waits for its user bears better than one that shows a training.
+        importlib.import_module("napari_latentdyn.core.training.fit")
+        warm_up()
+        return list_devices(), cuda_note()
+    except (ImportError, OSError, RuntimeError) as error:
+        return [], f"PyTorch cannot be used: {' '.join(str(error).split())[:200]}"
 
 
 def _interval_of(layer: Image | None) -> tuple[float, str] | None:

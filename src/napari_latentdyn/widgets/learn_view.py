@@ -323,13 +323,13 @@ class LearnView(QWidget):
         layout.addLayout(below)
 
     def _wire(self) -> None:
-        self.swap.clicked.connect(lambda: self.swapRequested.emit())
+        self.swap.clicked.connect(self.swapRequested)
         self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
         self.form.valueChanged.connect(self.settingsChanged)
-        self.preview.clicked.connect(lambda: self.previewRequested.emit())
-        self.train.clicked.connect(lambda: self.trainRequested.emit())
-        self.restart.clicked.connect(lambda: self.restartRequested.emit())
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.preview.clicked.connect(self.previewRequested)
+        self.train.clicked.connect(self.trainRequested)
+        self.restart.clicked.connect(self.restartRequested)
+        self.cancel.clicked.connect(self.cancelRequested)
         self.save.clicked.connect(lambda: self.saveRequested.emit("run"))
         self.save_menu.clicked.connect(
             lambda: self._menu.popup(self.save_menu.mapToGlobal(self.save_menu.rect().topLeft()))

@@ -38,7 +38,7 @@ def outcome_text(
         job.settings.training.steps,
         float(report.get("seconds", 0.0)),
         shown=result.can_be_saved,
-        restarted=bool(job.previous_fingerprint) and not outcome.resumed,
+        restarted=job.continues and not outcome.resumed,
         can_continue=result.dynamics.checkpoint is not None,
         converged=bool(report.get("converged", False)),
         effect=agreement_sentence(report),

@@ -13,10 +13,10 @@ from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 if TYPE_CHECKING:
     from napari_latentdyn.widgets.choices import LayerChoices
     from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
-    from napari_latentdyn.widgets.jobs import Jobs
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.pair_notes import PairNotes
+    from napari_latentdyn.widgets.results import Results
 
 __all__ = ["Readiness"]
 
@@ -32,8 +32,8 @@ class Readiness:
         The images chosen.
     notes : PairNotes
         What is said of the pair of images.
-    jobs : Jobs
-        Tells what a training would continue.
+    results : Results
+        What a training can continue.
     estimate : EstimatePresenter
         The estimate of time and memory.
     messages : Messages
@@ -47,7 +47,7 @@ class Readiness:
         view: LearnView,
         choices: LayerChoices,
         notes: PairNotes,
-        jobs: Jobs,
+        results: Results,
         estimate: EstimatePresenter,
         messages: Messages,
         running: Callable[[], bool],
@@ -55,7 +55,7 @@ class Readiness:
         self._view = view
         self._choices = choices
         self._notes = notes
-        self._jobs = jobs
+        self._results = results
         self._estimate = estimate
         self._messages = messages
         self._running = running
@@ -83,7 +83,10 @@ class Readiness:
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        earlier = None if ready is None else self._jobs.to_continue(ready)
+        keys = self._choices.keys
+        earlier = None
+        if ready is not None and keys is not None:
+            earlier = self._results.to_continue(keys, ready)
         self._estimate.update(layers, ready, None if earlier is None else earlier.steps)
         if self._running():
             return

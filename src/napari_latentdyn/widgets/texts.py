@@ -9,6 +9,7 @@ from math import ceil, floor, inf
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
+from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.settings.presets import PRESETS
 
@@ -19,6 +20,7 @@ __all__ = [
     "amount",
     "arrow_summary",
     "common_name",
+    "describe",
     "duration",
     "learning_key",
     "preset_of",
@@ -34,6 +36,8 @@ __all__ = [
 
 _JOIN = "\u00a0"
 _LONGEST_NAME = 40
+# What PyTorch says on a GPU, and on the CPU of Linux and of Windows.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 # A preset says how to learn; what the user said of the images and the computer stays.
 _KEPT = (
     "images.channel",
@@ -191,6 +195,23 @@ def sentence(text: str) -> str:
     if "." not in text.split(maxsplit=1)[0].rstrip(".…"):
         text = text[0].upper() + text[1:]
     return text if text[-1] in ".!?…" else f"{text}."
+
+
+def describe(error: Exception, what: str) -> str:
+    """Return one sentence on any error, without its traceback, which may hold much memory."""
+    if isinstance(error, UserError):
+        return str(error)
+    text = " ".join(str(error).split())
+    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
+    if out_of_memory or any(words in text.lower() for words in _NO_MEMORY):
+        return (
+            "The memory is not sufficient for these settings: use a smaller batch or patch size, "
+            "or another device."
+        )
+    first = text.split(". ")[0].rstrip(".") or "no reason was given"
+    if len(first) > 200:
+        first = first[:199] + "…"
+    return f"{what} with {type(error).__name__}: {first}."
 
 
 def summary(

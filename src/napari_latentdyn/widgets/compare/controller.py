@@ -1,4 +1,4 @@
-"""The one owner of tasks and results of "Compare methods", between view and viewer."""
+"""The controller of "Compare methods": it owns jobs and results, between view and viewer."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from napari_latentdyn.errors import PairError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import frame_axes
 from napari_latentdyn.viewer.snapshot import is_image
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.offers import Offers, true_stack
@@ -23,7 +24,6 @@ from napari_latentdyn.widgets.compare.view import CompareView
 from napari_latentdyn.widgets.facts import role_of
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
-from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class CompareController(QObject):
         self._truth_of: tuple[str, ...] | None = None
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
-        self._tasks = Tasks(self)
-        self._tasks.changed.connect(self._on_progress)
-        self._tasks.failed.connect(self._on_failed)
+        self._queue = JobQueue(self)
+        self._queue.changed.connect(self._on_progress)
+        self._queue.failed.connect(self._on_failed)
         self._choices = LayerChoices(self._viewer, (view.first_end, view.last_end), self._on_images)
         self._notes = PairNotes(view.pair_notes)
         view.compareRequested.connect(self.compare)
@@ -91,7 +91,7 @@ class CompareController(QObject):
         if not self._open:
             return
         self._open = False
-        self._tasks.close()
+        self._queue.close()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
         self.outcomes.clear()
@@ -119,12 +119,12 @@ class CompareController(QObject):
             self._layers.show([truth])
         for info in infos:
             compute, take = partial(request.compute, info), partial(self._take, request)
-            self._tasks.run(Task(info.name, info.title, compute, take))
+            self._queue.run(info.name, info.title, compute, take)
 
     def cancel(self) -> None:
         """Stop the method at work and do without the rest; what is done stays."""
         self._cancelled = True
-        self._tasks.cancel()
+        self._queue.cancel()
         self._view.show_status("Stopping.")
 
     def _keep_what_agrees(self, request: Request) -> None:
@@ -191,8 +191,8 @@ class CompareController(QObject):
 
     # --------------------------------------------------------------- showing
 
-    def _take(self, request: Request, outcome: Outcome | None) -> None:
-        if outcome is None or request is not self._request or not self._open:
+    def _take(self, request: Request, outcome: Outcome) -> None:
+        if request is not self._request or not self._open:
             return
         run_id = request.run_id
         self._notes.find(request.choice, outcome.oddities)
@@ -209,7 +209,7 @@ class CompareController(QObject):
         self._layers.one_contrast(run_id, largest)
         self._show_table()
         self._plot()
-        if not self._tasks.busy:
+        if not self._queue.busy:
             self._settle(request)
 
     def _settle(self, request: Request) -> None:
@@ -258,7 +258,7 @@ class CompareController(QObject):
             self._show_table()
             self._plot()
             self._layers.mark_old(self._request.run_id, self._shown(self._request))
-            if not self._tasks.busy:
+            if not self._queue.busy:
                 self._say_done()
 
     def _show_table(self) -> None:
@@ -309,7 +309,7 @@ class CompareController(QObject):
         self._offer_methods()
         problem = self._choices.problem(Settings())
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        if not self._tasks.busy:
+        if not self._queue.busy:
             self._drop_lost()
             self._view.compare.setEnabled(not problem)
             if problem:
@@ -332,7 +332,7 @@ class CompareController(QObject):
 
     def _on_failed(self, text: str) -> None:
         self._failed.append(sentence(text))
-        if not self._tasks.waiting and self._request is not None:
+        if not self._queue.waiting and self._request is not None:
             self._settle(self._request)
 
     def _on_theme(self, event: Any = None) -> None:

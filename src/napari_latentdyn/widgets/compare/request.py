@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +25,7 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo, Truth
     from napari_latentdyn.viewer.snapshot import Snapshot
-    from napari_latentdyn.widgets.tasks import Task
+    from napari_latentdyn.widgets.background import BackgroundJob
 
 __all__ = ["TRUTH", "Outcome", "Request", "true_frames"]
 
@@ -91,18 +90,13 @@ class Request:
         truth = [] if self.truth is None else [self.truth.frames]
         return [self.first.known, self.last.known, self.times, *truth]
 
-    def run(
-        self,
-        info: MethodInfo,
-        should_stop: Callable[[], bool],
-        on_progress: Callable[[Any], None],
-    ) -> Outcome:
-        """Let one method make the frames, and measure them.
+    def compute(self, info: MethodInfo, job: BackgroundJob) -> Outcome:
+        """Let one method make the frames in a background job, and measure them.
 
         Raises
         ------
         Stopped
-            If `should_stop` became true.
+            If the job is cancelled.
         UserError
             If the images are no pair, or the method cannot do it.
         """
@@ -122,7 +116,12 @@ class Request:
             mask_last=self.last.missing,
         )
         began = time.perf_counter()
-        made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
+        made = info.method(
+            pair,
+            self.times,
+            should_stop=job.cancelled.is_set,
+            on_progress=lambda event: job.report(int(event.step), int(event.total)),
+        )
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
         odd = value_oddities(
@@ -130,14 +129,6 @@ class Request:
         )
         odd += notes_of_snapshots(self.first, self.last)
         return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
-
-    def compute(self, info: MethodInfo, task: Task) -> Outcome:
-        """Do the same as `run` for a task in the background."""
-
-        def progress(event: Any) -> None:
-            task.report(int(event.step), int(event.total))
-
-        return self.run(info, task.stop.is_set, progress)
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False

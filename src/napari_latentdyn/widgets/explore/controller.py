@@ -1,4 +1,4 @@
-"""The one owner of tasks and state of "Explore dynamics", between view and viewer."""
+"""The controller of "Explore dynamics": it owns jobs and state, between view and viewer."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import result_layers
 from napari_latentdyn.viewer.timelabel import tell_time
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.explorable import ExplorableRuns
 from napari_latentdyn.widgets.explore.latents import Latents
@@ -22,7 +23,6 @@ from napari_latentdyn.widgets.explore.tracers import Tracers
 from napari_latentdyn.widgets.explore.view import ExploreView
 from napari_latentdyn.widgets.export.exporter import Exporter
 from napari_latentdyn.widgets.palette import palette_of
-from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
@@ -54,9 +54,9 @@ class ExploreController(QObject):
         self._runs = ExplorableRuns(self._viewer)
         self.subject: Subject | None = None
         self._open = False
-        self._tasks = Tasks(self)
-        self._tasks.changed.connect(view.set_busy)
-        self._tasks.failed.connect(self._fail)
+        self._queue = JobQueue(self)
+        self._queue.changed.connect(view.set_busy)
+        self._queue.failed.connect(self._fail)
         self._changes: dict[str, QTimer] = {}
         for group in ExploreOptions.model_fields:
             timer = QTimer(self)
@@ -65,9 +65,9 @@ class ExploreController(QObject):
             timer.timeout.connect(partial(self._renew, group))
             self._changes[group] = timer
         self.probe = Probe(self._viewer, view)
-        self.display = Display(self._viewer, view, self._run, self._tasks.forget, self.probe.follow)
-        self.tracers = Tracers(self._viewer, view, self._run, self.display.show)
-        self.latents = Latents(self._viewer, view, self._run, self.display.show)
+        self.display = Display(self._viewer, view, self._queue, self.probe.follow)
+        self.tracers = Tracers(self._viewer, view, self._queue, self.display.show)
+        self.latents = Latents(self._viewer, view, self._queue, self.display.show)
         self.exporter = Exporter(self._viewer, view)
         self._lost = QTimer(self)
         self._lost.setSingleShot(True)
@@ -108,7 +108,7 @@ class ExploreController(QObject):
         if not self._open:
             return
         self._open = False
-        self._tasks.close()
+        self._queue.close()
         self.exporter.close()
         for timer in self._changes.values():
             timer.stop()
@@ -144,12 +144,10 @@ class ExploreController(QObject):
         times = np.linspace(0.0, 1.0, options.frames.count + 2)
         finer = subject.at(times)
 
-        def draw(task: Task) -> Any:
-            return finer.frames(task.stop.is_set, task.report)
+        def draw(job: BackgroundJob) -> Any:
+            return finer.frames(job.cancelled.is_set, job.report)
 
         def show(frames: Any) -> None:
-            if frames is None:
-                return
             self._take(finer)
             self.latents.drop()
             made = result_layers(
@@ -169,7 +167,7 @@ class ExploreController(QObject):
             self.tracers.renew()
             self._say(f"{len(times)} frames computed. Move the time slider.")
 
-        self._run("frames", "Computing frames", draw, show)
+        self._queue.run("frames", "Computing frames", draw, show)
 
     # --------------------------------------------------------------- changes
 
@@ -193,15 +191,6 @@ class ExploreController(QObject):
             self._fail(str(error))
             return None
 
-    def _run(
-        self,
-        kind: str,
-        what: str,
-        function: Callable[[Task], Any],
-        done: Callable[[Any], None],
-    ) -> None:
-        self._tasks.run(Task(kind, what, function, done))
-
     def _take(self, subject: Subject | None) -> None:
         self.subject = subject
         self.probe.subject = subject
@@ -216,7 +205,7 @@ class ExploreController(QObject):
         run_id = self._view.result.value()
         if self.subject is not None and run_id == self.subject.run_id:
             return
-        self._tasks.cancel()
+        self._queue.cancel()
         try:
             subject = None if run_id is None else self._runs.subject(str(run_id))
         except UserError as error:
@@ -239,7 +228,7 @@ class ExploreController(QObject):
             self.open_run(folder)
 
     def _cancel(self) -> None:
-        self._tasks.cancel()
+        self._queue.cancel()
         self._say("Stopped; nothing changed.")
 
     def _on_layers(self, event: Any = None) -> None:
@@ -259,7 +248,7 @@ class ExploreController(QObject):
 
     def _on_lost(self) -> None:
         """Choose nothing of which the user deleted the layer."""
-        if self._tasks.busy or any(timer.isActive() for timer in self._changes.values()):
+        if self._queue.busy or any(timer.isActive() for timer in self._changes.values()):
             return
         for name, role, nothing in (
             ("maps.kind", "map", "none"),

@@ -13,9 +13,9 @@ from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, update_or_add
 from napari_latentdyn.viewer.reference import arrow_confidence
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
-from napari_latentdyn.widgets.tasks import Task
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -40,10 +40,8 @@ class Display:
         Where layers go to.
     view : ExploreView
         Where the legend is.
-    run : callable
-        Computes a task, as `ExploreController` does.
-    forget : callable
-        Does without tasks of a kind.
+    queue : JobQueue
+        Computes in the background.
     changed : callable
         Called when other values are shown.
     """
@@ -52,14 +50,12 @@ class Display:
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
-        forget: Callable[[str], None],
+        queue: JobQueue,
         changed: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
-        self._forget = forget
+        self._queue = queue
         self._changed = changed
         self._deformation: tuple[float, Deformation] | None = None
         self._subject: Subject | None = None
@@ -91,7 +87,7 @@ class Display:
     def _renew_arrows(self, subject: Subject, options: ExploreOptions) -> None:
         shown = find_layer(self._viewer, self._run_id, "frames")
         if shown is None or not options.arrows.hide_doubtful:
-            self._forget("arrows")
+            self._queue.forget("arrows")
             self.show([making.arrows(subject, options.arrows)])
             return
         frames = np.asarray(shown.data)
@@ -103,11 +99,11 @@ class Display:
         known = None if sure is None or len(sure.data) != len(frames) else np.asarray(sure.data)
         times = np.asarray(shown.metadata[METADATA_KEY]["times"], np.float64)
 
-        def place(_: Task) -> list[LayerTuple]:
+        def place(_: BackgroundJob) -> list[LayerTuple]:
             trust = arrow_confidence(frames, times, len(subject.velocity), known)
             return [making.arrows(subject, options.arrows, trust)]
 
-        self._run("arrows", "Placing the arrows", place, self.show)
+        self._queue.run("arrows", "Placing the arrows", place, self.show)
 
     def _renew_maps(self, subject: Subject, options: ExploreOptions) -> None:
         chosen = options.maps
@@ -116,11 +112,11 @@ class Display:
         if not chosen.axes:
             self._remove("strain_axes")
         if chosen.kind == "none" and not chosen.axes:
-            self._forget("maps")
+            self._queue.forget("maps")
             return
         known = self._deformation
 
-        def derive(_: Task) -> Any:
+        def derive(_: BackgroundJob) -> Any:
             found = known[1] if known is not None and known[0] == chosen.smooth else None
             found = found or making.deformation_of(subject, chosen.smooth)
             made = []
@@ -131,19 +127,18 @@ class Display:
             return found, made
 
         def show(outcome: Any) -> None:
-            if outcome is not None:
-                found, made = outcome
-                self._deformation = (chosen.smooth, found)
-                self.show(made)
+            found, made = outcome
+            self._deformation = (chosen.smooth, found)
+            self.show(made)
 
-        self._run("maps", "Deriving the map", derive, show)
+        self._queue.run("maps", "Deriving the map", derive, show)
 
     def _renew_streamlines(self, subject: Subject, options: ExploreOptions) -> None:
         if not options.streamlines.shown:
-            self._forget("streamlines")
+            self._queue.forget("streamlines")
             self._remove("streamlines")
             return
-        self._run(
+        self._queue.run(
             "streamlines",
             "Computing streamlines",
             lambda _: [making.streamline_layer(subject, options.streamlines)],
@@ -152,9 +147,9 @@ class Display:
 
     # --------------------------------------------------------------- layers
 
-    def show(self, layers: list[LayerTuple] | None) -> None:
+    def show(self, layers: list[LayerTuple]) -> None:
         """Add layers, or renew those that there are, with what their colours mean."""
-        if layers is None or self._subject is None:
+        if self._subject is None:
             return
         for data, meta, kind in layers:
             role = meta["metadata"][METADATA_KEY].get("role")

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import METADATA_KEY
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_latentdyn.viewer.reference import LayerTuple
-    from napari_latentdyn.widgets.tasks import Task
+    from napari_latentdyn.widgets.background import BackgroundJob
 
 __all__ = ["Latents"]
 
@@ -31,8 +33,8 @@ class Latents:
         Where they are shown.
     view : ExploreView
         Where the button is.
-    run : callable
-        Computes a task, as `ExploreController` does.
+    queue : JobQueue
+        Computes in the background.
     show : callable
         Shows layers.
     """
@@ -41,12 +43,12 @@ class Latents:
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
+        queue: JobQueue,
         show: Callable[..., None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
+        self._queue = queue
         self._show = show
         self._button = view.buttons["show_latents"]
         self._text = self._button.text()
@@ -60,10 +62,10 @@ class Latents:
         if self._visible is not None:
             self.leave()
         elif subject is not None:
-            self._run(
+            self._queue.run(
                 "latents",
                 "Computing latent states",
-                lambda task: _draw(subject, task),
+                partial(_draw, subject),
                 self._enter,
             )
 
@@ -93,9 +95,7 @@ class Latents:
         if self._visible is not None and not any(map(_is_channel, self._viewer.layers)):
             self.leave()
 
-    def _enter(self, layers: list[LayerTuple] | None) -> None:
-        if layers is None:
-            return
+    def _enter(self, layers: list[LayerTuple]) -> None:
         there = [(layer, layer.visible) for layer in self._viewer.layers if not _is_channel(layer)]
         self._show(layers)
         roles = {meta["metadata"][METADATA_KEY]["role"] for _, meta, _ in layers}
@@ -112,8 +112,8 @@ class Latents:
         self._view.show_status(f'{len(layers)} channels side by side. Press "{_BACK}" to return.')
 
 
-def _draw(subject: Subject, task: Task) -> list[LayerTuple]:
-    return making.latent_layers(subject, subject.latents(task.stop.is_set))
+def _draw(subject: Subject, job: BackgroundJob) -> list[LayerTuple]:
+    return making.latent_layers(subject, subject.latents(job.cancelled.is_set))
 
 
 def _is_channel(layer: Any) -> bool:

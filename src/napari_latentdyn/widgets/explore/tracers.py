@@ -10,6 +10,7 @@ import numpy as np
 from napari_latentdyn.viewer.explore import tracers as making
 from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import find_layer
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
@@ -27,8 +28,8 @@ class Tracers:
         Where the points are placed.
     view : ExploreView
         What the user chose.
-    run : callable
-        Computes a task, as `ExploreController` does.
+    queue : JobQueue
+        Computes in the background.
     show : callable
         Shows layers.
     """
@@ -37,12 +38,12 @@ class Tracers:
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
+        queue: JobQueue,
         show: Callable[..., None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
+        self._queue = queue
         self._show = show
         self.subject: Subject | None = None
 
@@ -89,8 +90,6 @@ class Tracers:
         start = self._start()
 
         def show(outcome: Any) -> None:
-            if outcome is None:
-                return
             made, lost = outcome
             if made is None:
                 self._view.show_status(
@@ -113,7 +112,7 @@ class Tracers:
                 text += f" {outside} outside of the image {has} no path."
             self._view.show_status(f"{text} Move the time slider to play them.")
 
-        self._run(
+        self._queue.run(
             "tracers",
             "Carrying the tracers",
             lambda _: making.tracer_layer(subject, points, start),

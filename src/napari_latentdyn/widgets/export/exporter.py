@@ -16,11 +16,11 @@ from napari_latentdyn.export.look import moment_text
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.viewer.layers import find_layer, saved_folder
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
 from napari_latentdyn.widgets.palette import palette_of
-from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
@@ -48,10 +48,10 @@ class Exporter(QObject):
         self._viewer = viewer
         self._subject: Subject | None = None
         self._camera: CanvasCamera | None = None
-        self._tasks = Tasks(self)
+        self._queue = JobQueue(self)
         self.dialog = ExportDialog(parent)
-        self._tasks.changed.connect(self._on_progress)
-        self._tasks.failed.connect(self._fail)
+        self._queue.changed.connect(self._on_progress)
+        self._queue.failed.connect(self._fail)
         self.dialog.exportRequested.connect(self._export)
         self.dialog.cancelRequested.connect(self._cancel)
 
@@ -75,7 +75,7 @@ class Exporter(QObject):
 
     def close(self) -> None:
         """Stop what is written, and close the dialog."""
-        self._tasks.close()
+        self._queue.close()
         self._end_film()
         self.dialog.close()
 
@@ -87,7 +87,7 @@ class Exporter(QObject):
 
     def _export(self) -> None:
         subject, dialog = self._subject, self.dialog
-        if self._tasks.busy:
+        if self._queue.busy:
             return
         if subject is None:
             self._fail("The result is there no more: choose another one in Explore dynamics.")
@@ -126,19 +126,19 @@ class Exporter(QObject):
         # It may have been saved since it was chosen.
         folder = subject.folder or saved_folder(self._viewer, subject.run_id)
 
-        def write(task: Task) -> tuple[Path, str | None]:
-            source = _source(subject, frames, tracks, folder, task)
+        def write(job: BackgroundJob) -> tuple[Path, str | None]:
+            source = _source(subject, frames, tracks, folder, job)
             written = form.write(
                 source,
                 path,
                 overwrite=replace,
-                on_progress=task.report,
-                should_stop=task.stop.is_set,
+                on_progress=job.report,
+                should_stop=job.cancelled.is_set,
                 **options,
             )
             return written, form.note(source)
 
-        self._tasks.run(Task("export", f"Writing {form.title}", write, self._say))
+        self._queue.run("export", f"Writing {form.title}", write, self._say)
 
     def _film(
         self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
@@ -169,28 +169,27 @@ class Exporter(QObject):
             parent=self,
         )
 
-        def write(task: Task) -> tuple[Path, str | None]:
+        def write(job: BackgroundJob) -> tuple[Path, str | None]:
             written = write_movie(
-                camera.pictures(task.stop.is_set),
+                camera.pictures(job.cancelled.is_set),
                 path,
                 fps=chosen["fps"],
                 total=len(subject.times),
                 overwrite=replace,
-                on_progress=task.report,
-                should_stop=task.stop.is_set,
+                on_progress=job.report,
+                should_stop=job.cancelled.is_set,
             )
             return written, None
 
         camera.start()
-        self._tasks.run(Task("export", "Filming the canvas", write, self._say))
+        self._queue.run("export", "Filming the canvas", write, self._say)
 
     def _fail(self, text: str) -> None:
         self.dialog.show_status(sentence(text), error=True)
 
-    def _say(self, outcome: tuple[Path, str | None] | None) -> None:
-        if outcome is not None:
-            written, note = outcome
-            self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
+    def _say(self, outcome: tuple[Path, str | None]) -> None:
+        written, note = outcome
+        self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.dialog.set_busy(what, done, total)
@@ -198,8 +197,8 @@ class Exporter(QObject):
             self._end_film()
 
     def _cancel(self) -> None:
-        if self._tasks.busy:
-            self._tasks.cancel()
+        if self._queue.busy:
+            self._queue.cancel()
             self.dialog.show_status("Stopped; nothing was written.")
 
     def _end_film(self) -> None:
@@ -229,12 +228,14 @@ def _file_name(subject: Subject) -> str:
     return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
 
 
-def _source(subject: Subject, frames: Any, tracks: Any, folder: Path | None, task: Task) -> Source:
+def _source(
+    subject: Subject, frames: Any, tracks: Any, folder: Path | None, job: BackgroundJob
+) -> Source:
     from napari_latentdyn.export import Source
 
     if frames is None:
         # Colours of a layer are cut to what can be shown.
-        frames = subject.frames(task.stop.is_set, task.report)
+        frames = subject.frames(job.cancelled.is_set, job.report)
     return Source(
         frames=frames,
         times=subject.times,

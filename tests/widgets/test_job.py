@@ -1,4 +1,4 @@
-"""What the worker hands over, without a window."""
+"""What the job of a training returns, without a window."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.snapshot import Snapshot
 from napari_latentdyn.widgets.job import Job, Outcome
-from napari_latentdyn.widgets.worker import learn
 
 
 def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray[Any]]) -> None:
@@ -26,7 +25,7 @@ def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray
             "training.device": "cpu",
         }
     )
-    _, outcome = finished(learn(Job(first, last, settings)))
+    _, outcome = finished(Job(first, last, settings).compute())
     assert isinstance(outcome, Outcome)
     calibration = outcome.dynamics.calibration
     assert calibration.pixel_size == (40.0, 40.0)

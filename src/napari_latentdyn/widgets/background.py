@@ -1,0 +1,347 @@
+"""Background jobs: computations in a worker thread, and the queue in which a window runs them."""
+
+from __future__ import annotations
+
+import atexit
+import functools
+import sys
+import threading
+from collections import deque
+from collections.abc import Callable, Generator
+from typing import Any
+
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+
+from napari_latentdyn.errors import Stopped
+from napari_latentdyn.generators import drain
+from napari_latentdyn.widgets.texts import describe
+
+__all__ = ["WAIT_SECONDS", "BackgroundJob", "JobQueue", "stop_all"]
+
+#: Time that a window waits for a thread when it closes.
+WAIT_SECONDS = 5.0
+#: Steps that are kept for a window that has no time to show them.
+_MOST_STEPS = 1000
+
+#: Jobs that have a worker and have not ended. A thread that outlives the interpreter
+#: would crash it.
+_running: set[BackgroundJob] = set()
+
+
+class BackgroundJob:
+    """One computation in a worker thread. It refers to no Qt object, so it can outlive its window.
+
+    Parameters
+    ----------
+    what : str
+        Names the computation for the user.
+    function : callable, optional
+        Called with the job in the worker thread, unless a subclass has its own
+        `compute`. If it returns a generator, the generator is run to its end, and
+        a cancelled job stops between two of its steps.
+
+    Attributes
+    ----------
+    progress : tuple of int
+        Parts that are done, and all of them.
+    problem : str
+        One sentence on the error that ended the job; ``""`` if there was none.
+    from_outside : bool
+        Whether napari or the end of the program cancelled the job.
+    done : bool
+        Whether there is a result or a problem, or the job was cancelled.
+    started, ended, cancelled : threading.Event
+        The worker has begun, its thread is free again, nobody wants the result.
+    """
+
+    def __init__(self, what: str, function: Callable[[BackgroundJob], Any] | None = None) -> None:
+        self.what = what
+        self.progress = (0, 0)
+        self.result: Any = None
+        self.problem = ""
+        self.from_outside = False
+        self.done = False
+        self.started = threading.Event()
+        self.ended = threading.Event()
+        self.cancelled = threading.Event()
+        self._function = function
+        self._steps: deque[Any] = deque(maxlen=_MOST_STEPS)
+
+    @property
+    def title(self) -> str:
+        """Name of the job in napari's dialogs."""
+        return f"Latent Dynamics: {self.what}"
+
+    # ------------------------------------------------------- in the worker thread
+
+    def compute(self) -> Any:
+        """Return the result, or a generator that returns it."""
+        assert self._function is not None
+        return self._function(self)
+
+    def post(self, step: Any) -> None:
+        """Keep a step of the generator for the window.
+
+        Raises
+        ------
+        Stopped
+            If the job is cancelled.
+        """
+        if self.cancelled.is_set():
+            raise Stopped
+        self._steps.append(step)
+
+    def report(self, done: int, total: int) -> None:
+        """Tell how many parts are done."""
+        self.progress = (done, total)
+
+    def release(self) -> None:
+        """Let go of all that only the computation needs."""
+        self._function = None
+
+    # ------------------------------------------------------- in the window's thread
+
+    def take_steps(self) -> list[Any]:
+        """Return the steps since the last call."""
+        return [self._steps.popleft() for _ in range(len(self._steps))]
+
+    def cancel(self) -> None:
+        """Ask the worker to end without a result."""
+        self.cancelled.set()
+
+    def wait(self, seconds: float = WAIT_SECONDS) -> bool:
+        """Wait for the thread; return whether it is free, or the worker has not begun."""
+        return not self.started.is_set() or self.ended.wait(seconds)
+
+
+class JobQueue(QObject):
+    """Runs one background job at a time, and keeps the latest job of each kind waiting.
+
+    All signals and callbacks come in the thread of the window, and none after Qt
+    has deleted the queue: its job is then cancelled.
+
+    Attributes
+    ----------
+    changed : Signal
+        ``(what, done, total)`` of the job in progress, several times a second, and
+        ``("", 0, 0)`` when there is none.
+    failed : Signal
+        One sentence on the error that ended a job.
+    stopped : Signal
+        A job that ended without a result because it was cancelled.
+    """
+
+    changed = Signal(str, int, int)
+    failed = Signal(str)
+    stopped = Signal(object)
+    INTERVAL_MS = 100
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._waiting: dict[str, tuple[BackgroundJob, Callable[[Any], Any]]] = {}
+        self._current: tuple[str, BackgroundJob, Callable[[Any], Any]] | None = None
+        self._timer = QTimer(self)
+        self._timer.setInterval(self.INTERVAL_MS)
+        self._timer.timeout.connect(self._poll)
+
+    @property
+    def job(self) -> BackgroundJob | None:
+        """The job in progress, None if there is none."""
+        return None if self._current is None else self._current[1]
+
+    @property
+    def waiting(self) -> bool:
+        """Whether a job waits for the one in progress."""
+        return bool(self._waiting)
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is in progress or waits."""
+        return self._current is not None or self.waiting
+
+    def run(
+        self,
+        kind: str,
+        what: str,
+        function: Callable[[BackgroundJob], Any],
+        done: Callable[[Any], Any],
+    ) -> None:
+        """Run a function as a job of a kind.
+
+        Parameters
+        ----------
+        kind : str
+            A later job of the same kind takes the place of this one.
+        what : str
+            Names the computation for the user.
+        function : callable
+            As for `BackgroundJob`.
+        done : callable
+            Called with the result.
+        """
+        self.start(BackgroundJob(what, function), done, kind)
+
+    def start(self, job: BackgroundJob, done: Callable[[Any], Any], kind: str = "") -> None:
+        """Run a job as soon as the one in progress has ended; `run` explains the parameters."""
+        self.forget(kind)
+        self._waiting[kind] = (job, done)
+        if self._current is None:
+            self._start_next()
+
+    def forget(self, kind: str) -> None:
+        """Cancel the job of a kind, in progress or waiting."""
+        self._waiting.pop(kind, None)
+        if self._current is not None and self._current[0] == kind:
+            self._current[1].cancel()
+
+    def cancel(self) -> None:
+        """Cancel all jobs."""
+        self._waiting.clear()
+        if self._current is not None:
+            self._current[1].cancel()
+
+    def close(self) -> None:
+        """Cancel all jobs, deliver nothing, and wait for the worker."""
+        # A window can close again when Qt has deleted this object: no Qt object is used here.
+        self._waiting.clear()
+        job, self._current = self.job, None
+        if job is not None:
+            job.cancel()
+            job.wait()
+
+    def _start_next(self) -> None:
+        kind = next(iter(self._waiting))
+        job, done = self._waiting.pop(kind)
+        self._current = (kind, job, done)
+        # PyQt keeps no reference to the job; its worker does.
+        self.destroyed.connect(job.cancel)
+        worker = _make_worker(job)
+        worker.finished.connect(self._poll)
+        worker.start()
+        self._timer.start()
+        self.changed.emit(job.what, *job.progress)
+
+    def _poll(self) -> None:
+        if self._current is None:
+            self._timer.stop()
+            return
+        _, job, done = self._current
+        ended = job.done
+        self.changed.emit(job.what, *job.progress)
+        if not ended or self._current is None:
+            return
+        self._current = None
+        self._timer.stop()
+        self.destroyed.disconnect(job.cancel)
+        result, job.result = job.result, None
+        if job.from_outside:
+            # The window may be about to close.
+            self._waiting.clear()
+        if job.cancelled.is_set():
+            self.stopped.emit(job)
+        elif job.problem:
+            self.failed.emit(job.problem)
+        else:
+            done(result)
+        if self._waiting and self._current is None:
+            self._start_next()
+        if self._current is None:
+            self.changed.emit("", 0, 0)
+
+
+class _Call:
+    """The function of a worker, by which napari shows the title of the job.
+
+    napari keeps every worker until its window closes. The job goes when it has
+    ended, and with it the images and models that it refers to.
+    """
+
+    def __init__(self, job: BackgroundJob) -> None:
+        self._title = job.title
+        self._job: BackgroundJob | None = job
+
+    def __str__(self) -> str:
+        return self._title
+
+    def __call__(self) -> None:
+        """Run the job; nothing is ever raised.
+
+        napari's workers swallow every RuntimeError, which is what PyTorch raises
+        for almost anything, and a traceback would keep the model's memory alive.
+        """
+        job = self._job
+        assert job is not None
+        job.started.set()
+        try:
+            if not job.cancelled.is_set():
+                if "torch" in sys.modules:
+                    from napari_latentdyn.core.networks.device import use_threads
+
+                    # PyTorch counts the threads for each calling thread.
+                    use_threads(0)
+                made = job.compute()
+                job.result = drain(made, job.post) if isinstance(made, Generator) else made
+        except Stopped:
+            job.cancelled.set()
+        except Exception as error:  # noqa: BLE001 - a window goes on, whatever it is
+            job.problem = describe(error, f"{job.what} failed")
+        finally:
+            made = None
+            job.release()
+            job.done = True
+
+    def end(self) -> None:
+        """Let go of the job when its worker has emitted its last signal.
+
+        Those who wait for the thread may end the program, and with it all Qt objects.
+        """
+        job, self._job = self._job, None
+        if job is not None:
+            _running.discard(job)
+            job.ended.set()
+
+    def quit(self) -> None:
+        """Cancel the job and wait for its thread, as napari does not."""
+        job = self._job
+        if job is not None:
+            job.from_outside = True
+            job.cancel()
+            job.wait()
+
+
+def _make_worker(job: BackgroundJob) -> Any:
+    """Return a worker of napari that has not started."""
+    from napari.qt import threading as napari_threading
+
+    call = _Call(job)
+
+    class Worker(napari_threading.FunctionWorker[None]):
+        def run(self) -> None:
+            try:
+                super().run()
+            finally:
+                call.end()
+
+        def quit(self) -> None:
+            call.quit()
+
+    _watch_exit()
+    _running.add(job)
+    return napari_threading.create_worker(call, _worker_class=Worker)
+
+
+def stop_all() -> None:
+    """Cancel all jobs of all windows, and wait for their threads."""
+    for job in list(_running):
+        job.from_outside = True
+        job.cancel()
+        job.wait()
+
+
+@functools.cache
+def _watch_exit() -> None:
+    app = QCoreApplication.instance()
+    if app is not None:
+        app.aboutToQuit.connect(stop_all)
+    # A script can end without having run the event loop.
+    atexit.register(stop_all)
