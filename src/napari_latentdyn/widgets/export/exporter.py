@@ -45,6 +45,7 @@ class Exporter(QObject):
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
+        self._parent = parent
         self._viewer = viewer
         self._subject: Subject | None = None
         self._camera: CanvasCamera | None = None
@@ -52,6 +53,7 @@ class Exporter(QObject):
         self.dialog = ExportDialog(parent)
         self._queue.changed.connect(self._on_progress)
         self._queue.failed.connect(self._fail)
+        self._queue.stopped.connect(self._on_stopped)
         self.dialog.exportRequested.connect(self._export)
         self.dialog.cancelRequested.connect(self._cancel)
 
@@ -201,9 +203,15 @@ class Exporter(QObject):
             self._queue.cancel()
             self.dialog.show_status("Stopped; nothing was written.")
 
-    def _end_film(self) -> None:
+    def _on_stopped(self, job: BackgroundJob) -> None:
+        if job.from_outside and not self._parent.window().isVisible():
+            # The window has closed, and its canvas may be gone.
+            self._end_film(restore=False)
+
+    def _end_film(self, *, restore: bool = True) -> None:
         if self._camera is not None:
-            self._camera.finish()
+            if restore:
+                self._camera.finish()
             self._camera.deleteLater()
             self._camera = None
 
