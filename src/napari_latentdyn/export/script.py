@@ -36,6 +36,7 @@ import sys
 
 from napari_latentdyn import {imports}
 from napari_latentdyn.files.paths import check_writable, output_path
+from napari_latentdyn.generators import drain
 
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
@@ -47,15 +48,14 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {pair}
 
 def learn(pair):
-    fitting = fit(pair, SETTINGS)
-    while True:
-        try:
-            progress = next(fitting)
-        except StopIteration as end:
-            print(file=sys.stderr)
-            return end.value
-        text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
-        print(text, end="", file=sys.stderr)
+    dynamics = drain(fit(pair, SETTINGS), show_progress)
+    print(file=sys.stderr)
+    return dynamics
+
+
+def show_progress(progress):
+    text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
+    print(text, end="", file=sys.stderr)
 
 
 def dropped_onto():

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -28,6 +29,7 @@ from napari_latentdyn.core.training.prior import load_weights
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.sampler import PatchSampler
 from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
+from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Progress", "fit"]
@@ -177,32 +179,29 @@ class _Fit:
         working = initial_velocities(
             self.pair, self.settings, self.device, model if self.has_learned else None
         )
-        shown, total, message = -1.0, 0, ""
-        while True:
-            try:
-                done, total, message = next(working)
-            except StopIteration as end:
-                result: Ensemble
-                self.pair, result = end.value
-                if total:
-                    # Who takes the time of each phase has to know when this one ends.
-                    yield Progress(
-                        "prepare",
-                        100 * total,
-                        100 * total,
-                        seconds=self._seconds(),
-                        message=message,
-                    )
-                return result
+        latest: Progress | None = None
+
+        def prepared(step: tuple[float, int, str]) -> Progress:
+            nonlocal latest
             if self.should_stop():
                 # Fields of zero would make a cross-dissolve that looks like a result.
                 raise Stopped("stopped before anything was learned.")
-            if self._seconds() - shown >= _SHOW_EVERY:
-                shown = self._seconds()
-                # In hundredths, because one piece of the matching takes many seconds.
-                yield Progress(
-                    "prepare", round(100 * done), 100 * total, seconds=shown, message=message
-                )
+            done, total, message = step
+            # In hundredths, because one piece of the matching takes many seconds.
+            latest = Progress(
+                "prepare",
+                round(100 * done),
+                100 * total,
+                seconds=self._seconds(),
+                message=message,
+            )
+            return latest
+
+        self.pair, result = yield from mapped(working, prepared, pause=_SHOW_EVERY)
+        if latest is not None:
+            # The end of this phase is the start of the next one for those who take the time.
+            yield replace(latest, step=latest.total, seconds=self._seconds())
+        return result
 
     def _model(self) -> LatentDynamics:
         # Random numbers of the caller stay as they are.
