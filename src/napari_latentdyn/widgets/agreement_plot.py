@@ -9,6 +9,7 @@ import pyqtgraph as pg
 from qtpy.QtCore import Qt
 
 from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.still_plot import StillPlot
 
 __all__ = ["AgreementPlot"]
 
@@ -17,7 +18,7 @@ _LEAST_SPAN = 1.0
 _MARGIN = 0.1
 
 
-class AgreementPlot(pg.PlotWidget):
+class AgreementPlot(StillPlot):
     """Part of the difference between the images that motion explains, in per cent.
 
     A dashed line marks where training began; the axis shows no more than what
@@ -25,17 +26,9 @@ class AgreementPlot(pg.PlotWidget):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__(38)
         self.setObjectName("agreement_plot")
-        self.setMenuEnabled(False)
-        self.setMouseEnabled(x=False, y=False)
-        self.hideButtons()
         self.setMinimumHeight(90)
-        item = self.getPlotItem()
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(38)
-        for name in ("left", "bottom"):
-            item.getAxis(name).enableAutoSIPrefix(False)
         self.curve = self.plot([], [], pen=pg.mkPen(width=1))
         self.before = pg.InfiniteLine(angle=0)
         self.addItem(self.before, ignoreBounds=True)
@@ -59,11 +52,7 @@ class AgreementPlot(pg.PlotWidget):
             self.setYRange(low - missing, high + missing, padding=_MARGIN)
 
     def set_palette(self, palette: Palette) -> None:
-        """Take other colours."""
-        self.setBackground(palette.background)
-        item = self.getPlotItem()
-        for name in ("left", "bottom"):
-            item.getAxis(name).setPen(palette.dim)
-            item.getAxis(name).setTextPen(palette.text)
+        """Take the colours of another theme."""
+        super().set_palette(palette)
         self.curve.setPen(pg.mkPen(palette.curves["match"], width=1))
         self.before.setPen(pg.mkPen(palette.dim, width=1, style=Qt.PenStyle.DashLine))

@@ -10,7 +10,7 @@ from typing import Any, Literal, Protocol
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt, Signal, SignalInstance
+from qtpy.QtCore import Signal, SignalInstance
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
@@ -19,6 +19,7 @@ from napari_latentdyn.settings.run import STARTS
 from napari_latentdyn.settings.words import WORDS
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
 from napari_latentdyn.widgets.folder_box import FolderBox
+from napari_latentdyn.widgets.layouts import form_layout
 
 __all__ = ["Editor", "SettingsForm", "make_editor", "tooltip"]
 
@@ -65,7 +66,7 @@ class SettingsForm(QWidget):
         self._rows: dict[str, QHBoxLayout] = {}
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        basic = _form_layout()
+        basic = _wrapping_form()
         layout.addLayout(basic)
         self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setObjectName("advanced")
@@ -148,7 +149,7 @@ class SettingsForm(QWidget):
     def _add_section(self, group: str) -> QFormLayout:
         title = QLabel(f"<b>{Settings.model_fields[group].title}</b>")
         self._inner.addWidget(title)
-        form = _form_layout()
+        form = _wrapping_form()
         self._inner.addLayout(form)
         self._forms.append(form)
         return form
@@ -225,13 +226,9 @@ def tooltip(text: str, unit: str = "") -> str:
     return f"<qt>{html.escape(text)}{f' In {html.escape(unit)}.' if unit else ''}</qt>"
 
 
-def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setVerticalSpacing(4)
+def _wrapping_form() -> QFormLayout:
+    form = form_layout()
     form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
     return form
 
 

@@ -7,7 +7,6 @@ from typing import Literal
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
@@ -15,9 +14,7 @@ from qtpy.QtWidgets import (
     QMessageBox,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -27,6 +24,7 @@ from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.layouts import fill
 from napari_latentdyn.widgets.loss_plot import LossPlot
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
@@ -84,7 +82,6 @@ class LearnView(QWidget):
         self.cancel = QPushButton("Cancel")
         self.save = QPushButton("Save…")
         self.save_menu = QPushButton("▾")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._dress()
         self._lay_out()
         self._wire()
@@ -287,21 +284,6 @@ class LearnView(QWidget):
         choosers.addWidget(self.swap, 0, 2, 2, 1)
         self.form.add_note("training.device", self.device_note)
 
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addWidget(self.header)
-        column.addLayout(choosers)
-        column.addWidget(self.form)
-        column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self.preview)
@@ -310,17 +292,8 @@ class LearnView(QWidget):
             buttons.addWidget(button)
         buttons.addSpacing(-3)
         buttons.addWidget(self.save_menu)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        for widget in (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status):
-            below.addWidget(widget)
-        below.addLayout(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
+        told = (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status)
+        fill(self, (self.header, choosers, self.form), (*told, buttons))
 
     def _wire(self) -> None:
         self.swap.clicked.connect(self.swapRequested)

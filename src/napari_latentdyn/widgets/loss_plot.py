@@ -13,6 +13,7 @@ from napari_latentdyn.widgets.agreement_plot import AgreementPlot
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, TERMS, Palette
+from napari_latentdyn.widgets.still_plot import StillPlot
 
 __all__ = ["LossPlot"]
 
@@ -54,16 +55,9 @@ class LossPlot(QWidget):
         self._every = 1
         self._palette = DARK
         self.agreement = AgreementPlot()
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
+        self.plot = StillPlot(38)
         self.plot.setMinimumHeight(90)
-        item = self.plot.getPlotItem()
-        item.setLogMode(x=False, y=True)
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(38)
-        item.getAxis("bottom").enableAutoSIPrefix(False)
+        self.plot.getPlotItem().setLogMode(x=False, y=True)
         # Curves of a pixel's width are drawn ten times faster than wider ones.
         self.curves = {term: self.plot.plot([], [], pen=pg.mkPen(width=1)) for term in TERMS}
         self.choice = ChoiceBox()
@@ -164,11 +158,7 @@ class LossPlot(QWidget):
         """Take other colours."""
         self._palette = palette
         self.agreement.set_palette(palette)
-        self.plot.setBackground(palette.background)
-        item = self.plot.getPlotItem()
-        for name in ("left", "bottom"):
-            item.getAxis(name).setPen(palette.dim)
-            item.getAxis(name).setTextPen(palette.text)
+        self.plot.set_palette(palette)
         for term, curve in self.curves.items():
             curve.setPen(pg.mkPen(palette.curves[term], width=1))
         self._write_legend()

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.still_plot import StillPlot
 
 __all__ = ["TimePlot"]
 
@@ -29,15 +30,7 @@ class TimePlot(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        item = self.plot.getPlotItem()
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(60)
-        for axis in ("left", "bottom"):
-            item.getAxis(axis).enableAutoSIPrefix(False)
+        self.plot = StillPlot(60)
         self.legend = WrappingLabel()
         self.legend.setObjectName("plot_legend")
         layout = QVBoxLayout(self)
@@ -92,8 +85,4 @@ class TimePlot(QWidget):
     def set_palette(self, palette: Palette) -> None:
         """Take other colours."""
         self._palette = palette
-        self.plot.setBackground(palette.background)
-        for name in ("left", "bottom"):
-            axis = self.plot.getPlotItem().getAxis(name)
-            axis.setPen(palette.dim)
-            axis.setTextPen(palette.text)
+        self.plot.set_palette(palette)

@@ -9,9 +9,6 @@ from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -19,11 +16,8 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -34,6 +28,7 @@ from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
+from napari_latentdyn.widgets.layouts import fill, form_layout, in_row
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
@@ -57,7 +52,6 @@ class CompareView(QWidget):
     resultRequested = Signal()
     measureChosen = Signal()
     arrangeRequested = Signal()
-    methodChosen = Signal(str)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -268,64 +262,25 @@ class CompareView(QWidget):
         self.measure.set_texts(MEASURES)
         self.measure.hide()
         self.plot.hide()
-        self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())
+        self.truth_file.clicked.connect(self.truthFileRequested)
         self.truth.edited.connect(self.truthChosen)
-        self.add_result.clicked.connect(lambda: self.resultRequested.emit())
-        self.compare.clicked.connect(lambda: self.compareRequested.emit())
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.add_result.clicked.connect(self.resultRequested)
+        self.compare.clicked.connect(self.compareRequested)
+        self.cancel.clicked.connect(self.cancelRequested)
         self.measure.edited.connect(self.measureChosen)
-        self.grid.toggled.connect(lambda _: self.arrangeRequested.emit())
+        self.grid.toggled.connect(self.arrangeRequested)
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form = form_layout()
         form.addRow("First image", self.first_end)
         form.addRow("Last image", self.last_end)
-        form.addRow("True frames", _row(self.truth, self.truth_file))
+        form.addRow("True frames", in_row(self.truth, self.truth_file))
         form.addRow(self.truth_times_label, self.truth_times)
         form.addRow("Frames", self.frames)
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addLayout(form)
-        column.addWidget(self.methods)
-        column.addWidget(self.add_result)
-        column.addLayout(_row(self.grid, self.errors))
-        column.addWidget(self.table)
-        column.addWidget(self.measure)
-        column.addWidget(self.plot)
-        column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        below.addWidget(self.pair_notes)
-        below.addWidget(self.progress)
-        below.addWidget(self.status)
-        below.addLayout(_row(self.compare, self.cancel))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-
-
-def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    row.addWidget(first, 1)
-    row.addWidget(second)
-    return row
+        made = (self.table, self.measure, self.plot)
+        above = (form, self.methods, self.add_result, in_row(self.grid, self.errors), *made)
+        below = (self.pair_notes, self.progress, self.status, in_row(self.compare, self.cancel))
+        fill(self, above, below)
 
 
 def _best(rows: Sequence[Sequence[str]]) -> set[tuple[int, int]]:

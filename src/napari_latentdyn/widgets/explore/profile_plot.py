@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
 
 from napari_latentdyn.core.geometry.symbols import length_symbol
 from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.still_plot import StillPlot
 
 __all__ = ["ProfilePlot"]
 
@@ -22,15 +23,7 @@ class ProfilePlot(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._palette = DARK
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        item = self.plot.getPlotItem()
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(64)
-        for axis in ("left", "bottom"):
-            item.getAxis(axis).enableAutoSIPrefix(False)
+        self.plot = StillPlot(64)
         self.curve = self.plot.plot([], [], pen=pg.mkPen(width=1), connect="finite")
         self.now = pg.InfiniteLine(angle=90, movable=False)
         self.plot.addItem(self.now)
@@ -116,11 +109,7 @@ class ProfilePlot(QWidget):
     def set_palette(self, palette: Palette) -> None:
         """Take other colours."""
         self._palette = palette
-        self.plot.setBackground(palette.background)
-        for name in ("left", "bottom"):
-            axis = self.plot.getPlotItem().getAxis(name)
-            axis.setPen(palette.dim)
-            axis.setTextPen(palette.text)
+        self.plot.set_palette(palette)
         self.curve.setPen(pg.mkPen(palette.curves["match"], width=1))
         self.now.setPen(pg.mkPen(palette.dim, width=1))
 

@@ -5,16 +5,11 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QLabel,
     QProgressBar,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
@@ -26,6 +21,7 @@ from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
 from napari_latentdyn.widgets.file_dialogs import ask_folder
 from napari_latentdyn.widgets.form import make_editor, tooltip
 from napari_latentdyn.widgets.labels import StatusLine, WrappingLabel
+from napari_latentdyn.widgets.layouts import fill, form_layout, in_row
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExploreView"]
@@ -89,7 +85,7 @@ class ExploreView(QWidget):
         self.open_run = QPushButton("Open…")
         self.open_run.setObjectName("open_run")
         self.open_run.setToolTip(tooltip("Open a run folder that was saved."))
-        self.open_run.clicked.connect(lambda: self.openRequested.emit())
+        self.open_run.clicked.connect(self.openRequested)
         self.about = WrappingLabel()
         self.about.setObjectName("about")
         self.legend = Legend()
@@ -107,7 +103,7 @@ class ExploreView(QWidget):
         self.cancel = QPushButton("Cancel")
         self.cancel.setObjectName("cancel")
         self.cancel.setToolTip(tooltip("Stop the computation; nothing changes."))
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.cancel.clicked.connect(self.cancelRequested)
         self.status = StatusLine()
         self.status.setObjectName("status")
         self._lay_out()
@@ -172,14 +168,10 @@ class ExploreView(QWidget):
         return QSize(330, 640)
 
     def _lay_out(self) -> None:
-        chooser = QHBoxLayout()
-        chooser.setSpacing(4)
         label = QLabel("Result")
         label.setBuddy(self.result)
-        chooser.addWidget(label)
-        chooser.addWidget(self.result, 1)
-        chooser.addWidget(self.open_run)
-        chooser.addWidget(self.buttons["export"])
+        chooser = in_row(self.result, self.open_run, self.buttons["export"])
+        chooser.insertWidget(0, label)
 
         self.sections = QWidget()
         self.sections.setObjectName("sections")
@@ -189,46 +181,18 @@ class ExploreView(QWidget):
         for group in ExploreOptions.model_fields:
             self._add_section(inner, group)
         inner.addWidget(_heading("Profile"))
-        inner.addLayout(_row(self.cursor, self.buttons["draw_line"]))
+        inner.addLayout(in_row(self.cursor, self.buttons["draw_line"]))
         inner.addWidget(self.profile)
         inner.addWidget(_heading("Latent state"))
         inner.addWidget(self.buttons["show_latents"])
-        inner.addStretch(1)
 
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addLayout(chooser)
-        column.addWidget(self.about)
-        column.addWidget(self.sections, 1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        below.addWidget(self.legend)
-        below.addWidget(self.progress)
-        below.addLayout(_row(self.status, self.cancel, stretch=0))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        below = (self.legend, self.progress, in_row(self.status, self.cancel))
+        fill(self, (chooser, self.about, self.sections), below)
 
     def _add_section(self, column: QVBoxLayout, group: str) -> None:
         field = ExploreOptions.model_fields[group]
         column.addWidget(_heading(field.title or group))
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form = form_layout()
         model: Any = field.annotation
         for name, inner in model.model_fields.items():
             dotted = f"{group}.{name}"
@@ -243,21 +207,13 @@ class ExploreView(QWidget):
             label.setToolTip(editor.toolTip())
             label.setBuddy(editor)
             beside = {"frames.count": "draw_frames", "tracers.spacing": "place_grid"}.get(dotted)
-            form.addRow(label, _row(editor, self.buttons[beside]) if beside else editor)
+            form.addRow(label, in_row(editor, self.buttons[beside]) if beside else editor)
         column.addLayout(form)
         if group == "tracers":
-            column.addLayout(_row(self.buttons["place_points"], self.buttons["carry"]))
+            column.addLayout(in_row(self.buttons["place_points"], self.buttons["carry"]))
 
 
 def _heading(text: str) -> QLabel:
     label = QLabel(f"<b>{html.escape(text)}</b>")
     label.setContentsMargins(0, 4, 0, 0)
     return label
-
-
-def _row(first: QWidget, second: QWidget, *, stretch: int = 0) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    row.addWidget(first, 1)
-    row.addWidget(second, stretch)
-    return row

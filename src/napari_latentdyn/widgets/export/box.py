@@ -5,8 +5,8 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLineEdit, QVBoxLayout, QWidget
 
 from napari_latentdyn.export.format import Format, Option
 from napari_latentdyn.export.registry import FORMATS
@@ -14,6 +14,7 @@ from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntB
 from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.layouts import form_layout
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExportBox"]
@@ -57,11 +58,7 @@ class ExportBox(QWidget):
         self.about = WrappingLabel()
         self.about.setObjectName("export.about")
         self._editors: dict[str, Any] = {}
-        self._form = QFormLayout()
-        self._form.setContentsMargins(0, 0, 0, 0)
-        self._form.setVerticalSpacing(4)
-        self._form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        self._form = form_layout()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)

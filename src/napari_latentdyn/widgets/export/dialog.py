@@ -7,7 +7,6 @@ from pathlib import Path
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QDialog,
-    QFormLayout,
     QHBoxLayout,
     QLineEdit,
     QMessageBox,
@@ -24,6 +23,7 @@ from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
+from napari_latentdyn.widgets.layouts import form_layout, in_row
 from napari_latentdyn.widgets.palette import Palette
 
 __all__ = ["ExportDialog"]
@@ -64,8 +64,8 @@ class ExportDialog(QDialog):
         self.done_button.setObjectName("export.close")
         self._lay_out()
         self.browse.clicked.connect(self._browse)
-        self.write.clicked.connect(lambda: self.exportRequested.emit())
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.write.clicked.connect(self.exportRequested)
+        self.cancel.clicked.connect(self.cancelRequested)
         self.done_button.clicked.connect(self.reject)
         self.box.formatChosen.connect(self._on_format)
         self.set_busy("")
@@ -142,13 +142,8 @@ class ExportDialog(QDialog):
     # ----------------------------------------------------------------- build
 
     def _lay_out(self) -> None:
-        place = QHBoxLayout()
-        place.setSpacing(4)
-        place.addWidget(self.path, 1)
-        place.addWidget(self.browse)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("Write to", place)
+        form = form_layout()
+        form.addRow("Write to", in_row(self.path, self.browse))
         buttons = QHBoxLayout()
         buttons.addStretch(1)
         for button in (self.write, self.cancel, self.done_button):
