@@ -205,14 +205,19 @@ def test_a_job_that_has_not_begun_is_not_waited_for(queue: JobQueue, qtbot: Any)
     try:
         for gate in gates[: pool.maxThreadCount()]:
             pool.start(partial(gate.wait, 30))
-        queue.run("one", "Waiting", lambda _: None, lambda _: None)
+        called: list[BackgroundJob] = []
+        job = BackgroundJob("Waiting", called.append)
+        queue.start(job, lambda _: None)
         began = time.monotonic()
+        stop_all()
         queue.close()
         assert time.monotonic() - began < 2
     finally:
         for gate in gates:
             gate.set()
         pool.waitForDone(5000)
+    assert job.ended.is_set()
+    assert called == []
 
 
 def test_what_napari_stops_starts_no_other_job(

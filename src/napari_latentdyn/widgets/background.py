@@ -16,15 +16,14 @@ from napari_latentdyn.errors import Stopped
 from napari_latentdyn.generators import drain
 from napari_latentdyn.widgets.texts import describe
 
-__all__ = ["WAIT_SECONDS", "BackgroundJob", "JobQueue", "stop_all"]
+__all__ = ["BackgroundJob", "JobQueue", "stop_all"]
 
-#: Time that a window waits for a thread when it closes.
-WAIT_SECONDS = 5.0
+#: Seconds that a window waits for a thread when it closes.
+_WAIT_SECONDS = 5.0
 #: Steps that are kept for a window that has no time to show them.
 _MOST_STEPS = 1000
 
-#: Jobs that have a worker and have not ended. A thread that outlives the interpreter
-#: would crash it.
+#: Jobs with a worker that have not ended: a thread that outlives the interpreter would crash it.
 _running: set[BackgroundJob] = set()
 
 
@@ -109,16 +108,22 @@ class BackgroundJob:
         """Ask the worker to end without a result."""
         self.cancelled.set()
 
-    def wait(self, seconds: float = WAIT_SECONDS) -> bool:
+    def stop_from_outside(self) -> None:
+        """Cancel the job because a window or the program ends, and wait for its thread."""
+        self.from_outside = True
+        self.cancel()
+        self.wait()
+
+    def wait(self) -> bool:
         """Wait for the thread; return whether it is free, or the worker has not begun."""
-        return not self.started.is_set() or self.ended.wait(seconds)
+        return not self.started.is_set() or self.ended.wait(_WAIT_SECONDS)
 
 
 class JobQueue(QObject):
     """Runs one background job at a time, and keeps the latest job of each kind waiting.
 
-    All signals and callbacks come in the thread of the window, and none after Qt
-    has deleted the queue: its job is then cancelled.
+    Signals and callbacks come in the thread of the window, and none after Qt has
+    deleted the queue, which cancels its job.
 
     Attributes
     ----------
@@ -166,18 +171,9 @@ class JobQueue(QObject):
         function: Callable[[BackgroundJob], Any],
         done: Callable[[Any], Any],
     ) -> None:
-        """Run a function as a job of a kind.
+        """Run a function as `BackgroundJob`, and call `done` with its result.
 
-        Parameters
-        ----------
-        kind : str
-            A later job of the same kind takes the place of this one.
-        what : str
-            Names the computation for the user.
-        function : callable
-            As for `BackgroundJob`.
-        done : callable
-            Called with the result.
+        A later job of the same kind takes the place of this one.
         """
         self.start(BackgroundJob(what, function), done, kind)
 
@@ -217,9 +213,9 @@ class JobQueue(QObject):
         self.destroyed.connect(job.cancel)
         worker = _make_worker(job)
         worker.finished.connect(self._poll)
+        self.changed.emit(job.what, *job.progress)
         worker.start()
         self._timer.start()
-        self.changed.emit(job.what, *job.progress)
 
     def _poll(self) -> None:
         if self._current is None:
@@ -264,14 +260,12 @@ class _Call:
         return self._title
 
     def __call__(self) -> None:
-        """Run the job; nothing is ever raised.
+        """Run the job, and raise nothing: napari's workers swallow every RuntimeError.
 
-        napari's workers swallow every RuntimeError, which is what PyTorch raises
-        for almost anything, and a traceback would keep the model's memory alive.
+        PyTorch raises those for almost anything. A traceback would keep the model's memory alive.
         """
         job = self._job
         assert job is not None
-        job.started.set()
         try:
             if not job.cancelled.is_set():
                 if "torch" in sys.modules:
@@ -290,6 +284,14 @@ class _Call:
             job.release()
             job.done = True
 
+    def begin(self) -> bool:
+        """Return whether the worker may emit signals: the program may have ended already."""
+        job = self._job
+        assert job is not None
+        # Whoever stops a job from outside waits for the thread from here on.
+        job.started.set()
+        return not job.from_outside
+
     def end(self) -> None:
         """Let go of the job when its worker has emitted its last signal.
 
@@ -297,16 +299,14 @@ class _Call:
         """
         job, self._job = self._job, None
         if job is not None:
+            job.done = True
             _running.discard(job)
             job.ended.set()
 
     def quit(self) -> None:
-        """Cancel the job and wait for its thread, as napari does not."""
-        job = self._job
-        if job is not None:
-            job.from_outside = True
-            job.cancel()
-            job.wait()
+        """Stop the job, if it has not ended."""
+        if self._job is not None:
+            self._job.stop_from_outside()
 
 
 def _make_worker(job: BackgroundJob) -> Any:
@@ -318,7 +318,8 @@ def _make_worker(job: BackgroundJob) -> Any:
     class Worker(napari_threading.FunctionWorker[None]):
         def run(self) -> None:
             try:
-                super().run()
+                if call.begin():
+                    super().run()
             finally:
                 call.end()
 
@@ -333,9 +334,7 @@ def _make_worker(job: BackgroundJob) -> Any:
 def stop_all() -> None:
     """Cancel all jobs of all windows, and wait for their threads."""
     for job in list(_running):
-        job.from_outside = True
-        job.cancel()
-        job.wait()
+        job.stop_from_outside()
 
 
 @functools.cache
