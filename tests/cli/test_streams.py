@@ -64,10 +64,10 @@ def test_a_name_that_the_output_cannot_encode(pair, tmp_path, tiny):
     ("encoding", "told"), [("utf-8", "\udcff-海"), ("ascii:strict", "\udcff-\\u6d77")]
 )
 def test_a_name_that_is_no_text_is_told_as_it_is(folder, tmp_path, encoding, told):
-    out = tmp_path / "\udcff-海.npz"
+    out = tmp_path / "\udcff-海.csv"
     done = shell('"$@"', "export", folder, "-o", out, "-q", PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path}/{told}.npz\n"
+    assert done.stdout == f"{tmp_path}/{told}.csv\n"
     assert out.is_file()
 
 
@@ -86,7 +86,7 @@ def test_a_name_that_is_no_text_is_told_as_it_is(folder, tmp_path, encoding, tol
 def test_streams_that_take_nothing(folder, tmp_path, redirect, code):
     if "/dev/full" in redirect and not os.path.exists("/dev/full"):  # noqa: PTH110
         pytest.skip("there is no such device")
-    out, status = tmp_path / "out.npz", tmp_path / "status"
+    out, status = tmp_path / "out.csv", tmp_path / "status"
     done = shell(redirect, "export", folder, "-o", out, STATUS=str(status))
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

@@ -313,13 +313,13 @@ def _start(folder: Path) -> None:
 
 
 def _export(folder: Path) -> None:
-    from napari_latentdyn.export import Source, export
+    from napari_latentdyn.export import export, read_dataset
 
-    source = Source.from_run(folder)
-    for name in ("script", "npz", "csv", "ome-tiff", "geotiff", "netcdf", "tracks"):
+    data = read_dataset(folder)
+    for name in ("script", "csv", "ome-tiff", "geotiff", "netcdf", "tracks"):
         target = folder.parent / f"exported-{name}"
         try:
-            export(source, target, name)
+            export(data, target, name)
         except UserError:
             continue
 

@@ -447,6 +447,6 @@ class TestDialogs:
         viewer, ask = save_as
         result(viewer, layers())
         offered = ask(tmp_path / "run", "folder of layers", selected=selected)
-        assert len(offered) == 2
+        assert len(offered) == 1
         assert len(viewer.open(tmp_path / "run" / "report.json", plugin=None)) == 2
         assert isinstance(viewer.layers[-1], Vectors)

@@ -236,7 +236,7 @@ def _add_demo(commands: Any) -> None:
 
 def _add_export(commands: Any) -> None:
     from napari_latentdyn.cli.export import OPTION, option_flags
-    from napari_latentdyn.export.registry import FORMATS
+    from napari_latentdyn.export import FORMATS
 
     parser = _command(
         commands,
@@ -254,10 +254,7 @@ def _add_export(commands: Any) -> None:
         default=[],
         help="name of a format or end of a file name; may be repeated, and PATH is then a folder. "
         "Without it the end of PATH decides. "
-        + "; ".join(
-            f"{form.name}: {form.title}" + (f" ({' '.join(form.suffixes)})" if form.suffix else "")
-            for form in FORMATS
-        ),
+        + "; ".join(f"{form.name}: {form.title} ({' '.join(form.suffixes)})" for form in FORMATS),
     )
     _add_output(parser, "file to write, or folder for several formats", metavar="PATH")
     times = parser.add_mutually_exclusive_group()

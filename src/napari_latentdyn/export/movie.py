@@ -1,122 +1,33 @@
-"""Movies: MP4 and GIF, frame by frame.
-
-They are encoded with PyAV: it is released with every version of FFmpeg, runs
-in the process (so that a full disk is an error and not the silence of a pipe),
-chooses the palette of each frame of a GIF while it is written, and reads back
-what it wrote. imageio-ffmpeg starts a program and is seldom released.
-"""
+"""Movies: MP4 and GIF, drawn with Matplotlib and encoded with PyAV, one frame at a time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.canvas import paint
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import Steps, new_file, require
+from napari_latentdyn.export.format import Format, Option, Steps
+from napari_latentdyn.export.grid import pixel_size, shape, stage_at
+from napari_latentdyn.export.look import LOOK, Arrows, Look, draw_bar, outline, time_labels
+from napari_latentdyn.export.target import as_os_error, new_target
 
-__all__ = ["write_gif", "write_movie", "write_mp4"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["GIF", "MP4", "paint", "write_movie"]
 
 #: The delay of a frame of a GIF is a whole number of hundredths, and viewers slow down below two.
-_FASTEST_GIF = 50
-
-
-def write_mp4(
-    source: Source,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    fps: float = 10.0,
-    width: int | None = None,
-    arrows: bool = False,
-    label: bool = True,
-    scale_bar: bool = True,
-    colormap: str = "gray",
-    limits: tuple[float, float] | None = None,
-    channel: int = 0,
-    spacing: int | None = None,
-) -> Path:
-    """Write the frames as a movie: H.264 in MP4, 4:2:0, which every player shows.
-
-    Every frame is shown equally long, also where times are not evenly spaced.
-
-    Parameters
-    ----------
-    source : Source
-        What to write.
-    path : str or Path
-        File to write; ``.gif`` as its end makes an animated GIF.
-    overwrite : bool
-        Replace a file that is there.
-    on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-    fps : float
-        Frames per second.
-    width : int, optional
-        Width of the movie in pixels, made even. By default that of the frames,
-        small ones enlarged by a whole factor.
-    arrows : bool
-        Draw the field of the stage over each frame.
-    label, scale_bar : bool
-        Show the time of each frame, and a scale bar.
-    colormap : str
-        Colour map of Matplotlib for frames of one channel.
-    limits : (float, float), optional
-        Intensities at its ends; nearly all values lie between them by default.
-    channel : int
-        Channel to show, where there are several that are no colours.
-    spacing : int, optional
-        Distance between arrows in pixels of the frames.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ExportError
-        If a library is missing, an option cannot be met, or the file is there
-        or cannot be written.
-    Stopped
-        If the user asked for it.
-    """
-    pictures = paint(
-        source,
-        width=width,
-        arrows=arrows,
-        label=label,
-        scale_bar=scale_bar,
-        colormap=colormap,
-        limits=limits,
-        channel=channel,
-        spacing=spacing,
-    )
-    return write_movie(
-        pictures,
-        path,
-        fps=fps,
-        total=len(source.frames),
-        overwrite=overwrite,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
-
-
-def write_gif(source: Source, path: str | Path, **options: Any) -> Path:
-    """Write the frames as an animated GIF that repeats for ever; as `write_mp4`."""
-    if Path(path).suffix.lower() != ".gif":
-        raise ExportError(f"{path} is no name of a GIF; let it end in .gif.")
-    return write_mp4(source, path, **options)
+_FASTEST = {".gif": 50, ".mp4": 240}
+_SMALLEST, _LARGEST = 480, 1920
+_DPI = 100
 
 
 def write_movie(
@@ -134,9 +45,8 @@ def write_movie(
     Parameters
     ----------
     pictures : iterable of ndarray of uint8, shape (H, W, 3) or (H, W, 4)
-        All of one size; an odd row or column is left out of an MP4, and
-        transparency is. They are taken one by one, so that a generator may draw
-        them as they are needed.
+        All of one size; transparency is left out, and an odd row or column of an
+        MP4. They are taken one by one, so that a generator may draw them.
     path : str or Path
         File to write, ``.mp4`` or ``.gif``.
     fps : float
@@ -146,40 +56,156 @@ def write_movie(
     overwrite : bool
         Replace a file that is there.
     on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-
-    Returns
-    -------
-    Path
-        The file.
+        As in `format.Steps`.
 
     Raises
     ------
     ExportError
-        If PyAV is not installed, there is no picture, their sizes differ, or the file is
-        there or cannot be written.
+        If there is no picture, their sizes differ, or the file is there or
+        cannot be written.
     Stopped
         If the user asked for it.
     """
-    av = require("av", "export", "a movie")
-    gif = Path(path).suffix.lower() == ".gif"
-    if not gif and Path(path).suffix.lower() != ".mp4":
-        raise ExportError(f"the name of a movie must end in .mp4 or .gif; got {path}.")
-    fastest = _FASTEST_GIF if gif else 240
-    if not 0 < fps <= fastest:
-        raise ExportError(f"frames per second must be above 0 and at most {fastest}; got {fps:g}.")
-    steps = Steps(total or 0, on_progress, should_stop)
-    with new_file(path, overwrite=overwrite, what="the movie", also=(av.FFmpegError,)) as file:
-        iterator = iter(pictures)
-        first = next(iterator, None)
-        if first is None:
-            raise ExportError("a movie needs at least one picture; got 0.")
-        checked = _checked(chain([first], iterator), first.shape, even=not gif)
-        rate = Fraction(fps).limit_denominator(1001)
-        encode = _encode_gif if gif else _encode_mp4
-        with av.open(str(file), "w") as container:
-            encode(av, container, checked, rate, steps)
+    steps = Steps(on_progress, should_stop)
+    with new_target(path, overwrite=overwrite, what="the movie") as file:
+        _encode(pictures, file, steps, fps, total or 0)
     return Path(path)
+
+
+def paint(
+    data: xarray.Dataset,
+    *,
+    width: int | None = None,
+    arrows: bool = False,
+    label: bool = True,
+    scale_bar: bool = True,
+    colormap: str = "gray",
+    limits: tuple[float, float] | None = None,
+    channel: int = 0,
+    spacing: int | None = None,
+) -> Iterator[NDArray[np.uint8]]:
+    """Draw the frames one by one; only one picture is in memory at a time.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As `make_dataset` describes it.
+    width : int, optional
+        Width in pixels, made even. By default that of the frames, small ones
+        enlarged by a whole factor.
+    arrows, label, scale_bar : bool
+        Show the velocities of the stage, the time of each frame, and a scale bar.
+    colormap : str
+        Colour map of Matplotlib for frames of one channel.
+    limits : (float, float), optional
+        Intensities at its ends; nearly all values lie between them by default.
+    channel : int
+        Channel to show, where there are several that are no colours.
+    spacing : int, optional
+        Distance between arrows in pixels of the frames.
+
+    Yields
+    ------
+    ndarray of uint8, shape (H, W, 3)
+        Height and width are even.
+
+    Raises
+    ------
+    ExportError
+        If an option cannot be met.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    look = Look.of(data, colormap, limits, channel)
+    columns, rows = _size(data, width)
+    figure = Figure(figsize=(columns / _DPI, rows / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    smoothing = "nearest" if columns >= shape(data)[1] else "antialiased"
+    image = look.show(axes, 0, aspect="auto", interpolation=smoothing)
+    fontsize = max(9.0, min(columns, rows) / 24 * 72 / _DPI)
+    if scale_bar:
+        draw_bar(axes, data, fontsize=fontsize)
+    inset = 0.04 * min(columns, rows)
+    text = axes.text(
+        inset / columns,
+        1 - inset / rows,
+        "",
+        transform=axes.transAxes,
+        ha="left",
+        va="top",
+        fontsize=fontsize,
+        color="white",
+        path_effects=outline(fontsize / 5),
+        bbox={"facecolor": "black", "edgecolor": "none", "alpha": 0.4, "pad": fontsize / 4},
+        visible=label,
+    )
+    drawn = Arrows.of(data, spacing) if arrows else None
+    if drawn is not None:
+        thickness = max(1.5, columns / 16 / 18)
+        quiver = drawn.draw(
+            axes,
+            0,
+            cmap="autumn_r",
+            units="dots",
+            width=thickness,
+            path_effects=outline(thickness / 2),
+        )
+    for index, (moment, shown) in enumerate(zip(data.time.values, time_labels(data), strict=True)):
+        image.set_data(look.picture(index))
+        text.set_text(shown)
+        if drawn is not None:
+            quiver.set_UVC(*drawn.parts(stage_at(data, float(moment))))
+        canvas.draw()
+        yield np.array(np.asarray(canvas.buffer_rgba())[..., :3], order="C")
+
+
+def _size(data: xarray.Dataset, width: int | None) -> tuple[int, int]:
+    """Return even width and height of a picture, with square pixels of the world."""
+    height, own = shape(data)
+    pixel = pixel_size(data)
+    ratio = (height * pixel[0]) / (own * pixel[1])
+    if width is None:
+        longer = own * max(1.0, ratio)
+        factor = max(1, math.ceil(_SMALLEST / longer))
+        width = round(own * (factor if factor > 1 else min(1.0, _LARGEST / longer)))
+    if not 16 <= width <= 8192:
+        raise ExportError(f"movie width must be 16 to 8192 pixels; got {width}.")
+    rows = round(width * ratio)
+    return max(2, width + width % 2), max(2, rows + rows % 2)
+
+
+def _write(
+    data: xarray.Dataset, path: Path, steps: Steps, *, fps: float, suffix: str, **look: Any
+) -> None:
+    if path.suffix.lower() != suffix:
+        raise ExportError(f"the name of the movie must end in {suffix}; got '{path.suffix}'.")
+    _encode(paint(data, **look), path, steps, fps, data.sizes["time"])
+
+
+def _encode(
+    pictures: Iterable[NDArray[np.uint8]], path: Path, steps: Steps, fps: float, total: int
+) -> None:
+    import av
+
+    suffix = path.suffix.lower()
+    if suffix not in _FASTEST:
+        raise ExportError(f"the name of a movie must end in .mp4 or .gif; got '{suffix}'.")
+    if not 0 < fps <= _FASTEST[suffix]:
+        raise ExportError(
+            f"frames per second must be above 0 and at most {_FASTEST[suffix]}; got {fps:g}."
+        )
+    iterator = iter(pictures)
+    first = next(iterator, None)
+    if first is None:
+        raise ExportError("a movie needs at least one picture; got 0.")
+    gif = suffix == ".gif"
+    checked = _checked(chain([first], iterator), first.shape, even=not gif)
+    rate = Fraction(fps).limit_denominator(1001)
+    encode = _encode_gif if gif else _encode_mp4
+    with as_os_error(path, av.FFmpegError), av.open(str(path), "w") as container:
+        encode(av, container, steps.over(checked, total), rate)
 
 
 def _checked(
@@ -200,7 +226,7 @@ def _checked(
 
 
 def _encode_mp4(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, steps: Steps
+    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction
 ) -> None:
     stream = None
     for index, picture in enumerate(pictures):
@@ -217,13 +243,12 @@ def _encode_mp4(
         frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
         frame.pts, frame.time_base = index, 1 / rate
         container.mux(stream.encode(frame))
-        steps.next()
     if stream is not None:
         container.mux(stream.encode(None))
 
 
 def _encode_gif(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, steps: Steps
+    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction
 ) -> None:
     stream = graph = None
     for index, picture in enumerate(pictures):
@@ -238,7 +263,6 @@ def _encode_gif(
             graph = _palette_graph(av, frame)
         graph.push(frame)
         container.mux(stream.encode(_pulled(graph)))
-        steps.next()
     if stream is not None:
         container.mux(stream.encode(None))
 
@@ -267,3 +291,30 @@ def _pulled(graph: Any) -> Any:
     # Each frame is written as its time comes; the encoder wants no picture types of the filter.
     frame.pict_type = 0
     return frame
+
+
+_OPTIONS = (
+    Option("fps", float, 10.0, "Frames per second."),
+    Option("width", int, None, "Width of the movie in pixels."),
+    Option("arrows", bool, False, "Draw the arrows of each stage over its frames."),
+    Option("label", bool, True, "Show the time of each frame."),
+    Option("scale_bar", bool, True, "Show a scale bar."),
+    *LOOK,
+)
+MP4, GIF = (
+    Format(
+        name,
+        f"Movie ({name.upper()})",
+        (f".{name}",),
+        partial(_write, suffix=f".{name}"),
+        about=about,
+        what="the movie",
+        extra="export",
+        modules=("matplotlib", "av"),
+        options=_OPTIONS,
+    )
+    for name, about in (
+        ("mp4", "The frames as a movie that every player shows, with arrows if wanted."),
+        ("gif", "The frames as an animated GIF, with arrows if wanted."),
+    )
+)

@@ -9,19 +9,22 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.core.runfolder.report import plain_json
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import Steps, new_file
+from napari_latentdyn.export.format import Format, Steps
 from napari_latentdyn.files.atomic import write_text
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.settings.presets import PRESETS
 
-__all__ = ["changes_from_preset", "script_text", "write_script"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["FORMAT", "changes_from_preset", "script_text"]
 
 _SCRIPT = '''\
 """Makes a result of napari-latentdyn again: run it with [FIRST LAST] [-o FOLDER].
@@ -152,69 +155,31 @@ def read_pair(first, last):
 '''
 
 
-def write_script(
-    source: Source,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-) -> Path:
-    """Write a Python script that learns the same from the same images.
+def _write(data: xarray.Dataset, path: Path, steps: Steps) -> None:
+    run = read_run(data.encoding["source"])
+    folder = run.path.resolve()
+    write_text(path, script_text(run.settings, run.report, folder.name, folder))
+
+
+def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder: Path) -> str:
+    """Return the text of a script that makes the same result from the same images.
 
     It runs with ``python script.py [FIRST LAST] [-o FOLDER]``, and by drag and
     drop onto napari, where it adds the layers. The images are those files that
     the run was made from; where it was made from layers, those that its run
     folder keeps.
 
-    Parameters
-    ----------
-    source : Source
-        A run.
-    path : str or Path
-        File to write.
-    overwrite : bool
-        Replace a file that is there.
-    on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-
-    Returns
-    -------
-    Path
-        The file.
-
     Raises
     ------
     ExportError
-        If the source is no run, or the file is there or cannot be written.
-    Stopped
-        If the user asked for it.
+        If the report cannot be written down.
     """
-    steps = Steps(1, on_progress, should_stop)
-    text = script_text(source)
-    with new_file(path, overwrite=overwrite, what="the script") as file:
-        write_text(file, text)
-        steps.next()
-    return Path(path)
-
-
-def script_text(source: Source) -> str:
-    """Return the text of the script.
-
-    Raises
-    ------
-    ExportError
-        If the settings are not known, neither files nor a run folder hold the
-        images, or the report cannot be written down.
-    """
-    if source.settings is None:
-        raise ExportError("a script needs the settings of a run; export from a run folder.")
-    inputs = _inputs(source)
+    inputs = _inputs(report)
     paths = [inputs[end].get("path") for end in _ENDS]
     constants = {
-        "NAME": _text(source.name),
-        "VERSION": _text(source.report.get("version")),
-        "OUTPUT": _text(_folder_name(source.name)),
+        "NAME": _text(name),
+        "VERSION": _text(report.get("version")),
+        "OUTPUT": _text(_folder_name(name)),
     }
     if all(isinstance(path, str) for path in paths):
         masks = [inputs[end].get("mask") for end in _ENDS]
@@ -222,23 +187,21 @@ def script_text(source: Source) -> str:
         constants["MASKS"] = f"[{', '.join(map(_text, masks))}]"
         imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
         pair = _PAIR_OF_FILES
-    elif source.folder is not None:
+    else:
         constants["FIRST = LAST"] = "None"
-        constants["RUN"] = _text(str(source.folder))
+        constants["RUN"] = _text(str(folder))
         imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
         pair = _PAIR_OF_RUN
-    else:
-        raise ExportError("The script cannot locate the images. Save a run folder first.")
     constants["INPUTS"] = _json(inputs)
-    constants["PLACEMENT"] = _json(source.report.get("placement"))
-    preset, changes = changes_from_preset(source.settings)
+    constants["PLACEMENT"] = _json(report.get("placement"))
+    preset, changes = changes_from_preset(settings)
     return _SCRIPT.format(
         imports=imports,
         preset=preset,
         changes="".join(
-            f"        {name!r}: {plain_json(value)!a},\n" for name, value in changes.items()
+            f"        {field!r}: {plain_json(value)!a},\n" for field, value in changes.items()
         ),
-        constants="\n".join(f"{name} = {value}" for name, value in constants.items()),
+        constants="\n".join(f"{key} = {value}" for key, value in constants.items()),
         pair=pair,
     )
 
@@ -246,9 +209,9 @@ def script_text(source: Source) -> str:
 _ENDS = ("first", "last")
 
 
-def _inputs(source: Source) -> dict[str, dict[str, Any]]:
+def _inputs(report: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return what the report says of both images; what is no mapping says nothing."""
-    given = source.report.get("inputs")
+    given = report.get("inputs")
     found = [given.get(end) if isinstance(given, Mapping) else None for end in _ENDS]
     return {
         end: dict(said) if isinstance(said, Mapping) else {}
@@ -302,3 +265,14 @@ def changes_from_preset(settings: Settings) -> tuple[str, dict[str, Any]]:
         found.append((len(changes), preset, changes))
     _, preset, changes = min(found, key=lambda entry: entry[0])
     return preset, changes
+
+
+FORMAT = Format(
+    "script",
+    "Python script",
+    (".py",),
+    _write,
+    about="A Python script that makes the run again; napari runs it, too.",
+    what="the script",
+    needs_run=True,
+)

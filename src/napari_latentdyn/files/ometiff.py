@@ -55,6 +55,7 @@ _TIMES = {
     "min": "min",
     "s": "s",
     "ms": "ms",
+    "us": "µs",
 }
 # Types that the OME data model knows; others are widened to one that holds them.
 _PIXEL_TYPES = {"bool", "int8", "int16", "int32", "uint8", "uint16", "uint32"}

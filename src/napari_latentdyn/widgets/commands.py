@@ -27,7 +27,6 @@ __all__ = [
     "write_layers",
     "write_movie",
     "write_netcdf",
-    "write_vector_arrays",
     "write_vectors",
     "write_zarr",
 ]
@@ -84,7 +83,13 @@ def write_vectors(
 
 def write_layers(path: str | None = None, layer_data: list[LayerTuple] | None = None) -> list[str]:
     """Write layers as `writers.write_layers`; without a path, the layers selected."""
-    return _write_several(writers.write_layers, path, layer_data, "")
+    if path is not None:
+        return writers.write_layers(path, layer_data or [])
+    chosen = [layer for layer in _selected() if layer[2] in ("image", "vectors")]
+    if not chosen:
+        _warn("This command saves image and vectors layers: select some in the list first.")
+        return []
+    return _ask_and_write(lambda target: writers.write_layers(target, chosen), chosen, "")
 
 
 def write_zarr(
@@ -101,16 +106,11 @@ def write_movie(
     return _write_one(exports.write_movie, path, data, meta, "image", ".mp4")
 
 
-def write_netcdf(path: str | None = None, layer_data: list[LayerTuple] | None = None) -> list[str]:
-    """Write layers as `exports.write_netcdf`; without a path, the layers selected."""
-    return _write_several(exports.write_netcdf, path, layer_data, ".nc", one_image=True)
-
-
-def write_vector_arrays(
+def write_netcdf(
     path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
 ) -> list[str]:
-    """Write a vectors layer as `exports.write_vector_arrays`; without a path, the one selected."""
-    return _write_one(exports.write_vector_arrays, path, data, meta, "vectors", ".npz")
+    """Write an image layer as `exports.write_netcdf`; without a path, the layer selected."""
+    return _write_one(exports.write_netcdf, path, data, meta, "image", ".nc")
 
 
 def _write_one(
@@ -129,29 +129,6 @@ def _write_one(
         return []
     data, meta, _ = chosen[0]
     return _ask_and_write(lambda target: write(target, data, meta), chosen, suffix)
-
-
-def _write_several(
-    write: Callable[[str, list[LayerTuple]], list[str]],
-    path: str | None,
-    layer_data: list[LayerTuple] | None,
-    suffix: str,
-    *,
-    one_image: bool = False,
-) -> list[str]:
-    if path is not None:
-        return write(path, layer_data or [])
-    chosen = [layer for layer in _selected() if layer[2] in ("image", "vectors")]
-    if one_image and [layer[2] for layer in chosen].count("image") != 1:
-        _warn(
-            "This command saves one image layer, and vectors with it: select them in the list of "
-            "layers first."
-        )
-        return []
-    if not chosen:
-        _warn("This command saves image and vectors layers: select some in the list first.")
-        return []
-    return _ask_and_write(lambda target: write(target, chosen), chosen, suffix)
 
 
 def _ask_and_write(write: Callable[[str], list[str]], chosen: list[Any], suffix: str) -> list[str]:

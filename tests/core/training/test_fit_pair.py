@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import numpy as np
@@ -16,7 +15,6 @@ from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import (
     CalibrationError,
-    MissingLibraryError,
     PairError,
     SettingsError,
     Stopped,
@@ -162,11 +160,11 @@ def test_dataset(learned):
     np.testing.assert_allclose(data.fraction, [0.0, 0.25, 1.0])
     np.testing.assert_allclose(data.stage_time, [1.0, 3.0, 5.0])
     np.testing.assert_allclose(data.y[:2], [1000.0, 1100.0])
-    assert (data.time.units, data.x.units, data.u.units) == ("hour", "meter", "meter/hour")
+    assert (data.time.units, data.x.units, data.velocity_x.units) == ("h", "m", "m h-1")
     # Three pixels of 100 m to the left, five down, in six hours.
-    assert float(data.u.median()) == pytest.approx(-300 / 6, rel=0.1)
-    assert float(data.v.median()) == pytest.approx(500 / 6, rel=0.1)
-    assert data.sel(x=3000.0, method="nearest").u.dims == ("stage", "y")
+    assert float(data.velocity_x.median()) == pytest.approx(-300 / 6, rel=0.1)
+    assert float(data.velocity_y.median()) == pytest.approx(500 / 6, rel=0.1)
+    assert data.sel(x=3000.0, method="nearest").velocity_x.dims == ("stage_time", "y")
 
 
 def test_dataset_without_scale_and_interval(learned):
@@ -178,9 +176,10 @@ def test_dataset_without_scale_and_interval(learned):
         learned.report,
     )
     data = plain.to_xarray()
-    np.testing.assert_allclose(data.time, plain.times() * 3)
-    np.testing.assert_allclose(data.u, learned.fields[:, 1])
-    assert (data.time.units, data.x.units, data.v.units) == ("1", "pixel", "pixel/stage")
+    np.testing.assert_allclose(data.time, plain.times())
+    np.testing.assert_allclose(data.velocity_x, learned.fields[:, 1] * 3, rtol=1e-6)
+    assert (data.time.units, data.x.units, data.velocity_y.units) == ("1", "1", "1")
+    assert "per interval" in data.velocity_y.long_name
 
 
 def test_dataset_of_an_image_whose_scale_counts_downwards(learned):
@@ -195,7 +194,7 @@ def test_dataset_of_an_image_whose_scale_counts_downwards(learned):
     data = flipped.to_xarray([0.0])
     assert float(data.y[1]) == -100.0
     # Down in the image is towards smaller y.
-    assert float(data.v.median()) == pytest.approx(-500 / 6, rel=0.1)
+    assert float(data.velocity_y.median()) == pytest.approx(-500 / 6, rel=0.1)
 
 
 def test_dataset_survives_netcdf(learned, tmp_path):
@@ -206,12 +205,6 @@ def test_dataset_survives_netcdf(learned, tmp_path):
             np.testing.assert_array_equal(again[name], data[name])
             assert again[name].attrs == data[name].attrs
         assert again.attrs == data.attrs
-
-
-def test_without_xarray_it_says_what_to_install(learned, monkeypatch):
-    monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(MissingLibraryError, match=r'pip install "napari-latentdyn\[export\]"'):
-        learned.to_xarray()
 
 
 def test_scale_and_interval_are_kept_in_a_run_folder(learned, tmp_path):

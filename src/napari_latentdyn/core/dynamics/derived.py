@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.dynamics.dataset import check_xarray, make_dataset
+from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.dynamics.deformation import Deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, checked_times, trajectories
 from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.placement import Placement
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
@@ -33,19 +33,34 @@ class Derived(ABC):
         All settings.
     placement : mapping or None
         Scale, translation, units and so on of the images.
+    report : mapping
+        Report of the run.
     """
 
     fields: NDArray[np.float32]
     settings: Settings
     placement: Mapping[str, Any] | None
+    report: dict[str, Any]
 
     @abstractmethod
     def times(self) -> NDArray[np.float64]:
         """Return the times of the frames that the settings ask for."""
 
     @abstractmethod
-    def frames(self, times: ArrayLike | None = None) -> NDArray[np.float32]:
+    def frames(
+        self,
+        times: ArrayLike | None = None,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+        on_frame: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
         """Return frames at any times."""
+
+    @abstractmethod
+    def confidence(
+        self, times: ArrayLike | None = None, *, should_stop: Callable[[], bool] | None = None
+    ) -> NDArray[np.float32]:
+        """Return the confidence of frames at any times."""
 
     @property
     def calibration(self) -> Calibration:
@@ -113,33 +128,45 @@ class Derived(ABC):
         """
         return Deformation.of(self.fields, self.calibration, smooth=smooth)
 
-    def to_xarray(self, times: ArrayLike | None = None) -> xarray.Dataset:
-        """Return frames and fields as a Dataset with coordinates and units.
+    def to_xarray(
+        self,
+        times: ArrayLike | None = None,
+        *,
+        should_stop: Callable[[], bool] | None = None,
+        on_frame: Callable[[int, int], None] | None = None,
+    ) -> xarray.Dataset:
+        """Return frames and velocities as a Dataset with coordinates and units.
 
         Parameters
         ----------
         times : array_like of float, optional
             Fractions of the interval in [0, 1]; those of `times` by default.
+        should_stop, on_frame : callable, optional
+            As in `frames`.
 
         Returns
         -------
         xarray.Dataset
-            ``frames`` (time, [channel,] y, x), ``u`` and ``v`` (stage, y, x); see
-            `core.dataset.make_dataset`.
+            ``frames`` (time, [channel,] y, x), ``velocity_y`` and ``velocity_x``
+            (stage_time, y, x), and the confidence where the settings ask for it;
+            see `core.dynamics.dataset.make_dataset`.
 
         Raises
         ------
-        MissingLibraryError
-            If xarray is not installed: it comes with ``napari-latentdyn[export]``.
         SettingsError
             If a time lies outside of [0, 1].
         """
-        check_xarray()
         chosen = self.times() if times is None else checked_times(times)
+        images, output = self.settings.images, self.settings.output
         return make_dataset(
-            frames=self.frames(chosen),
+            frames=self.frames(chosen, should_stop=should_stop, on_frame=on_frame),
             times=chosen,
-            fields=self.fields,
-            calibration=self.calibration,
-            source=f"napari-latentdyn {importlib.metadata.version('napari-latentdyn')}",
+            velocity=self.fields,
+            report=self.report,
+            settings=self.settings.model_dump(mode="json"),
+            placement=Placement.from_dict(self.placement),
+            interval=(images.interval, images.interval_unit) if images.interval else None,
+            confidence=self.confidence(chosen, should_stop=should_stop)
+            if output.confidence
+            else None,
         )

@@ -8,8 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QLineEdit, QVBoxLayout, QWidget
 
-from napari_latentdyn.export.format import Format, Option
-from napari_latentdyn.export.registry import FORMATS
+from napari_latentdyn.export import FORMATS, Format, Option
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox
 from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS
 from napari_latentdyn.widgets.form import tooltip

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
-from napari_latentdyn.export.format import Format, Option
+from napari_latentdyn.export import Format, Option
+from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.viewer.timelabel import tells_time
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ CANVAS_FORMATS = tuple(
         f"canvas-{end}",
         f"Movie of the canvas ({end.upper()})",
         (f".{end}",),
-        "movie:write_movie",
+        write_movie,
         about=_ABOUT,
         extra="export",
         modules=("av",),

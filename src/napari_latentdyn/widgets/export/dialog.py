@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.format import Format
+from napari_latentdyn.export import Format
 from napari_latentdyn.files.paths import output_path
 from napari_latentdyn.widgets.export.box import ExportBox
 from napari_latentdyn.widgets.file_dialogs import ask_target
@@ -92,7 +92,7 @@ class ExportDialog(QDialog):
         if not path.name:
             raise ExportError(f"{path} is a folder; choose a name in it.")
         form = self.form
-        if form.suffix and not path.name.lower().endswith(form.suffixes):
+        if not path.name.lower().endswith(form.suffixes):
             path = path.with_name(path.name + form.suffix)
         return path
 
@@ -167,13 +167,13 @@ class ExportDialog(QDialog):
     def _on_format(self, before: Format) -> None:
         """Exchange the end of the name."""
         text = self.path.text()
-        end = next((end for end in before.suffixes if end and text.lower().endswith(end)), "")
+        end = next((end for end in before.suffixes if text.lower().endswith(end)), "")
         self.path.setText(f"{text.removesuffix(text[len(text) - len(end) :])}{self.form.suffix}")
         self.show_status("")
 
     def _browse(self) -> None:
         form = self.form
-        ends = " ".join(f"*{suffix}" for suffix in form.suffixes if suffix) or "*"
+        ends = " ".join(f"*{suffix}" for suffix in form.suffixes)
         # What is there already is asked about when it is about to be replaced.
         title, kinds = f"Export as {form.title}", f"{form.title} ({ends})"
         path = ask_target(self, title, self.path.text(), kinds, confirm=False)

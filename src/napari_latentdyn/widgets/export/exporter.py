@@ -10,9 +10,10 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_latentdyn.core.geometry.symbols import time_symbol
 from napari_latentdyn.errors import ExportError, UserError
-from napari_latentdyn.export.format import Format
-from napari_latentdyn.export.look import moment_text
+from napari_latentdyn.export import Format, make_dataset
+from napari_latentdyn.export.look import moment_texts
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.viewer.layers import find_layer, saved_folder
@@ -24,9 +25,9 @@ from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
+    import xarray
     from napari.viewer import Viewer
 
-    from napari_latentdyn.export import Source
     from napari_latentdyn.viewer.explore.subject import Subject
 
 __all__ = ["Exporter"]
@@ -38,7 +39,7 @@ class Exporter(QObject):
     Parameters
     ----------
     viewer : napari.Viewer
-        Where frames and tracks are looked for, and whose canvas is filmed.
+        Where frames and tracers are looked for, and whose canvas is filmed.
     parent : QWidget
         What the dialog belongs to.
     """
@@ -103,7 +104,7 @@ class Exporter(QObject):
         except ValueError:
             problem = "An option takes numbers with commas between them, such as 0, 0.5, 1."
         if path is None and problem is None:
-            problem = "Say where to write: a file, or a folder for formats of several files."
+            problem = "Say where to write: a file, or a folder for OME-Zarr."
         if problem is not None or path is None:
             self._fail(problem or "")
             return
@@ -122,21 +123,21 @@ class Exporter(QObject):
     def _write(
         self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
     ) -> None:
-        frames, tracks = self._frames(subject), self._tracks(subject)
+        frames, tracers = self._frames(subject), self._tracers(subject)
         # It may have been saved since it was chosen.
         folder = subject.folder or saved_folder(self._viewer, subject.run_id)
 
         def write(task: Task) -> tuple[Path, str | None]:
-            source = _source(subject, frames, tracks, folder, task)
+            data = _dataset(subject, frames, tracers, folder, task)
             written = form.write(
-                source,
+                data,
                 path,
                 overwrite=replace,
                 on_progress=task.report,
                 should_stop=task.stop.is_set,
                 **options,
             )
-            return written, form.note(source)
+            return written, form.note(data)
 
         self._tasks.run(Task("export", f"Writing {form.title}", write, self._say))
 
@@ -159,7 +160,8 @@ class Exporter(QObject):
             self._fail(str(error))
             return
         scale, start = subject.timeline.of_frames
-        texts = [moment_text(time, subject.times, subject.interval) for time in subject.times]
+        duration, unit = subject.interval or (1.0, None)
+        texts = moment_texts(subject.times * duration, unit and time_symbol(unit))
         camera = self._camera = CanvasCamera(
             self._viewer,
             [start + scale * step for step in range(len(subject.times))],
@@ -216,7 +218,7 @@ class Exporter(QObject):
         data = np.moveaxis(data, 0, 1) if data.ndim == 4 else data
         return data if len(data) == len(subject.times) else None
 
-    def _tracks(self, subject: Subject) -> Any:
+    def _tracers(self, subject: Subject) -> Any:
         layer = find_layer(self._viewer, subject.run_id, "tracers")
         if layer is None:
             return None
@@ -229,21 +231,23 @@ def _file_name(subject: Subject) -> str:
     return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
 
 
-def _source(subject: Subject, frames: Any, tracks: Any, folder: Path | None, task: Task) -> Source:
-    from napari_latentdyn.export import Source
-
+def _dataset(
+    subject: Subject, frames: Any, tracers: Any, folder: Path | None, task: Task
+) -> xarray.Dataset:
     if frames is None:
         # Colours of a layer are cut to what can be shown.
         frames = subject.frames(task.stop.is_set, task.report)
-    return Source(
+    data = make_dataset(
         frames=frames,
         times=subject.times,
         velocity=subject.velocity,
-        settings=subject.settings,
         report=subject.report,
+        settings=subject.settings.model_dump(mode="json"),
         placement=subject.placement,
         interval=subject.interval,
-        name=subject.name,
-        tracks=tracks,
-        folder=folder,
+        title=subject.name,
+        tracers=tracers,
     )
+    if folder is not None:
+        data.encoding["source"] = str(folder)
+    return data
