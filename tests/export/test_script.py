@@ -107,10 +107,9 @@ def test_hostile_text_changes_constants_alone(tmp_path, monkeypatch, text, files
     assert names["INPUTS"] == report["inputs"]
     assert names["PLACEMENT"] == report["placement"]
     assert names["SETTINGS"] == settings
-    if files:
-        assert [names["FIRST"], names["LAST"], *names["MASKS"]] == [text] * 4
-    else:
-        assert names["RUN"] == f"/{text}"
+    given = text if files else None
+    assert [names["FIRST"], names["LAST"], *names["MASKS"]] == [given] * 4
+    assert names["RUN"] == f"/{text}"
     assert names["OUTPUT"].endswith("-again")
     assert not names["OUTPUT"].startswith(("-", "."))
     assert Path(names["OUTPUT"]).name == names["OUTPUT"]

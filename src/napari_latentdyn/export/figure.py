@@ -26,7 +26,7 @@ _MM = 1 / 25.4
 _FONT, _SMALL = 8.0, 7.0
 # Millimetres: between pictures, above the upper and the lower row, around all.
 _GAP, _TITLE, _TITLE_BELOW, _SIDE, _BOTTOM = 1.5, 9.0, 6.5, 0.5, 1.5
-_INPUT = "#d95f02"
+_END = "#d95f02"
 
 
 def _write(
@@ -110,9 +110,10 @@ def draw_figure(
         look.show(axes, index, aspect="auto", interpolation="nearest")
         # Both ends are decoded frames, and not the images that were read.
         end = {0.0: "first frame", 1.0: "last frame"}.get(float(times[index]), "")
-        _title(axes, labels[index], end)
+        title = f"{end}\n{labels[index]}" if end else labels[index]
+        axes.set_title(title, fontsize=_FONT, pad=3, loc="left", color=_END if end else "black")
         if end:
-            _framed(axes, _INPUT, 1.8)
+            _framed(axes, _END, 1.8)
         if column == 0:
             draw_bar(axes, data, fontsize=_SMALL, share=0.4)
     if not with_fields:
@@ -127,7 +128,7 @@ def draw_figure(
         look.show(axes, a, aspect="auto", interpolation="nearest", alpha=0.25)
         stage = stage_at(data, float(data.time.values[[a, b]].mean()))
         last = arrows.draw(axes, stage, cmap=_dark_end("plasma"), width=0.009, units="width")
-        _title(axes, f"stage {stage + 1} of {stages}")
+        axes.set_title(f"stage {stage + 1} of {stages}", fontsize=_FONT, pad=3, loc="left")
         _framed(axes, "0.6", 0.5)
     room = half - 2 * _GAP
     bar = add(width_mm - _SIDE - room, below, min(2.2, room / 4), side * ratio)
@@ -158,22 +159,6 @@ def _chosen(data: xarray.Dataset, shown: Sequence[float] | None) -> list[int]:
     if len(chosen) > 12:
         raise ExportError(f"{len(chosen)} frames are too many for a figure; choose up to 12 times.")
     return chosen
-
-
-def _title(axes: Any, text: str, more: str = "") -> None:
-    axes.set_title(text, fontsize=_FONT, pad=3, loc="left")
-    if more:
-        axes.annotate(
-            more,
-            (0, 1),
-            xycoords="axes fraction",
-            xytext=(0, 3 + _FONT * 1.25),
-            textcoords="offset points",
-            fontsize=_SMALL,
-            color=_INPUT,
-            ha="left",
-            va="bottom",
-        )
 
 
 def _framed(axes: Any, color: str, width: float) -> None:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.dynamics.arrows import readable_length
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.contrast import contrast_limits
 from napari_latentdyn.export.format import Option
 from napari_latentdyn.export.grid import (
     duration,
@@ -35,6 +34,7 @@ __all__ = [
     "Arrows",
     "Look",
     "bar_length",
+    "contrast_limits",
     "draw_bar",
     "moment_texts",
     "outline",
@@ -64,6 +64,19 @@ def moment_texts(moments: NDArray[np.float64], unit: str | None) -> list[str]:
         return [f"t = {moment:.4g}" for moment in moments]
     digits = next((d for d in range(4) if np.allclose(moments, moments.round(d), atol=1e-6)), 3)
     return [f"{moment:.{digits}f} {unit}" for moment in moments]
+
+
+def contrast_limits(values: NDArray[Any]) -> tuple[float, float]:
+    """Return limits between which nearly all finite values lie, the first below the second."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
+    if not low < high:
+        low, high = float(finite.min()), float(finite.max())
+    if not low < high:
+        high = low + max(1.0, abs(low) * 1e-3)
+    return low, high
 
 
 @dataclass(frozen=True)

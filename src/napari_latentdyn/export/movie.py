@@ -201,69 +201,47 @@ def _encode(
     if first is None:
         raise ExportError("a movie needs at least one picture; got 0.")
     gif = suffix == ".gif"
-    checked = _checked(chain([first], iterator), first.shape, even=not gif)
-    rate = Fraction(fps).limit_denominator(1001)
-    encode = _encode_gif if gif else _encode_mp4
-    with as_os_error(path, av.FFmpegError), av.open(str(path), "w") as container:
-        encode(av, container, steps.over(checked, total), rate)
-
-
-def _checked(
-    pictures: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], *, even: bool
-) -> Iterator[NDArray[np.uint8]]:
-    if len(shape) != 3 or shape[2] not in (3, 4) or min(shape[:2]) < 2:
+    size = first.shape
+    if len(size) != 3 or size[2] not in (3, 4) or min(size[:2]) < 2:
         raise ExportError(
-            f"a picture of a movie has the shape (height, width, 3), not {tuple(shape)}."
+            f"a picture of a movie must have the shape (height, width, 3); got {size}."
         )
-    height, width = (side - side % 2 if even else side for side in shape[:2])
-    for picture in pictures:
-        if picture.shape != shape or picture.dtype != np.uint8:
-            raise ExportError(
-                f"the pictures of a movie are of one size and of bytes: {picture.shape} "
-                f"{picture.dtype} after {tuple(shape)}."
-            )
-        yield np.ascontiguousarray(picture[:height, :width, :3])
-
-
-def _encode_mp4(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction
-) -> None:
-    stream = None
-    for index, picture in enumerate(pictures):
-        if stream is None:
+    height, width = (side if gif else side - side % 2 for side in size[:2])
+    rate = Fraction(fps).limit_denominator(1001)
+    with as_os_error(path, av.FFmpegError), av.open(str(path), "w") as container:
+        if gif:
+            stream = container.add_stream("gif", rate=rate)
+            stream.pix_fmt, stream.time_base = "pal8", Fraction(1, 100)
+        else:
             # What has to match between single frames must be seen: better than the usual 23.
             stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "yuv420p"
-            stream.time_base = 1 / rate
+            stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate
             # Colours of matrix 709, as players take them to be.
             stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
             stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU709
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-        frame.pts, frame.time_base = index, 1 / rate
-        container.mux(stream.encode(frame))
-    if stream is not None:
-        container.mux(stream.encode(None))
-
-
-def _encode_gif(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction
-) -> None:
-    stream = graph = None
-    for index, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        # Hundredths of a second, rounded in sum and not each.
-        frame.pts, frame.time_base = round(index * 100 / rate), Fraction(1, 100)
-        if stream is None or graph is None:
-            stream = container.add_stream("gif", rate=rate)
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "pal8"
-            stream.time_base = Fraction(1, 100)
-            graph = _palette_graph(av, frame)
-        graph.push(frame)
-        container.mux(stream.encode(_pulled(graph)))
-    if stream is not None:
+        stream.height, stream.width = height, width
+        graph = None
+        for index, picture in enumerate(steps.over(chain([first], iterator), total)):
+            if picture.shape != size or picture.dtype != np.uint8:
+                raise ExportError(
+                    f"the pictures of a movie must be of one size and of bytes; got "
+                    f"{picture.shape} {picture.dtype} after {size}."
+                )
+            cropped = np.ascontiguousarray(picture[:height, :width, :3])
+            frame = av.VideoFrame.from_ndarray(cropped, format="rgb24")
+            if gif:
+                # Hundredths of a second, rounded in sum and not each.
+                frame.pts, frame.time_base = round(index * 100 / rate), stream.time_base
+                graph = graph or _palette_graph(av, frame)
+                graph.push(frame)
+                # Each frame is written as its time comes.
+                frame = graph.pull()
+                # The encoder wants no picture types of the filter.
+                frame.pict_type = 0
+            else:
+                frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+                frame.pts, frame.time_base = index, stream.time_base
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
@@ -284,13 +262,6 @@ def _palette_graph(av: Any, frame: Any) -> Any:
     use.link_to(sink)
     graph.configure()
     return graph
-
-
-def _pulled(graph: Any) -> Any:
-    frame = graph.pull()
-    # Each frame is written as its time comes; the encoder wants no picture types of the filter.
-    frame.pict_type = 0
-    return frame
 
 
 _OPTIONS = (

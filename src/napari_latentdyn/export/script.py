@@ -37,7 +37,10 @@ import argparse
 import json
 import sys
 
-from napari_latentdyn import {imports}
+from napari_latentdyn import (
+    Dynamics, ImagePair, Settings, UserError, fit, read_image, read_mask
+)
+from napari_latentdyn.generators import drain
 from napari_latentdyn.files.paths import check_writable, output_path
 
 SETTINGS = Settings.preset({preset!r}).updated(
@@ -47,18 +50,35 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {constants}
 
 
-{pair}
+def read_pair(first, last):
+    """Read two image files, or without them the images that the run folder keeps."""
+    if first is None or last is None:
+        return Dynamics.load(RUN).pair
+    images = [read_image(str(first)), read_image(str(last))]
+    missing = [image.missing for image in images]
+    for index, mask in enumerate(MASKS):
+        if mask is not None:
+            masked = read_mask(mask)
+            missing[index] = masked if missing[index] is None else masked | missing[index]
+    return ImagePair.from_arrays(
+        images[0].array,
+        images[1].array,
+        SETTINGS.images,
+        channel_axis=images[0].channel_axis,
+        channel_axis_last=images[1].channel_axis,
+        mask_first=missing[0],
+        mask_last=missing[1],
+    )
+
 
 def learn(pair):
-    fitting = fit(pair, SETTINGS)
-    while True:
-        try:
-            progress = next(fitting)
-        except StopIteration as end:
-            print(file=sys.stderr)
-            return end.value
+    def tell(progress):
         text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
         print(text, end="", file=sys.stderr)
+
+    dynamics = drain(fit(pair, SETTINGS), tell)
+    print(file=sys.stderr)
+    return dynamics
 
 
 def dropped_onto():
@@ -117,43 +137,6 @@ if __name__ == "__main__":
         show(viewer, learn(read_pair(FIRST, LAST)))
 '''
 
-_PAIR_OF_FILES = '''\
-def read_pair(first, last):
-    """Read the two images as the command line does."""
-    images = [read_image(str(first)), read_image(str(last))]
-    missing = [image.missing for image in images]
-    for index, mask in enumerate(MASKS):
-        if mask is not None:
-            masked = read_mask(mask)
-            missing[index] = masked if missing[index] is None else masked | missing[index]
-    return ImagePair.from_arrays(
-        images[0].array,
-        images[1].array,
-        SETTINGS.images,
-        channel_axis=images[0].channel_axis,
-        channel_axis_last=images[1].channel_axis,
-        mask_first=missing[0],
-        mask_last=missing[1],
-    )
-'''
-
-_PAIR_OF_RUN = '''\
-def read_pair(first, last):
-    """Read two image files, or without them the images that the run folder keeps."""
-    if first is None or last is None:
-        return Dynamics.load(RUN).pair
-    images = [read_image(str(first)), read_image(str(last))]
-    return ImagePair.from_arrays(
-        images[0].array,
-        images[1].array,
-        SETTINGS.images,
-        channel_axis=images[0].channel_axis,
-        channel_axis_last=images[1].channel_axis,
-        mask_first=images[0].missing,
-        mask_last=images[1].missing,
-    )
-'''
-
 
 def _write(data: xarray.Dataset, path: Path, steps: Steps) -> None:
     run = read_run(data.encoding["source"])
@@ -175,34 +158,28 @@ def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder
         If the report cannot be written down.
     """
     inputs = _inputs(report)
-    paths = [inputs[end].get("path") for end in _ENDS]
+    files = [inputs[end].get("path") for end in _ENDS]
+    masks = [inputs[end].get("mask") for end in _ENDS]
+    if not all(isinstance(path, str) for path in files):
+        files = masks = [None, None]
     constants = {
         "NAME": _text(name),
         "VERSION": _text(report.get("version")),
         "OUTPUT": _text(_folder_name(name)),
+        "RUN": _text(str(folder)),
+        "FIRST": _text(files[0]),
+        "LAST": _text(files[1]),
+        "MASKS": f"[{', '.join(map(_text, masks))}]",
+        "INPUTS": _json(inputs),
+        "PLACEMENT": _json(report.get("placement")),
     }
-    if all(isinstance(path, str) for path in paths):
-        masks = [inputs[end].get("mask") for end in _ENDS]
-        constants["FIRST"], constants["LAST"] = map(_text, paths)
-        constants["MASKS"] = f"[{', '.join(map(_text, masks))}]"
-        imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
-        pair = _PAIR_OF_FILES
-    else:
-        constants["FIRST = LAST"] = "None"
-        constants["RUN"] = _text(str(folder))
-        imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
-        pair = _PAIR_OF_RUN
-    constants["INPUTS"] = _json(inputs)
-    constants["PLACEMENT"] = _json(report.get("placement"))
     preset, changes = changes_from_preset(settings)
     return _SCRIPT.format(
-        imports=imports,
         preset=preset,
         changes="".join(
             f"        {field!r}: {plain_json(value)!a},\n" for field, value in changes.items()
         ),
         constants="\n".join(f"{key} = {value}" for key, value in constants.items()),
-        pair=pair,
     )
 
 

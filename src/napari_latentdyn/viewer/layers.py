@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
 from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.export.contrast import contrast_limits
+from napari_latentdyn.export.look import contrast_limits
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.reference import (
     METADATA_KEY,
