@@ -67,20 +67,6 @@ def read_images(path: str | Sequence[str] | None = None) -> Callable[..., list[L
     return None
 
 
-def write_image(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `writers.write_image`; without a path, the layer selected."""
-    return _write_one(writers.write_image, path, data, meta, "image", ".ome.tif")
-
-
-def write_vectors(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write a vectors layer as `writers.write_vectors`; without a path, the layer selected."""
-    return _write_one(writers.write_vectors, path, data, meta, "vectors", ".csv")
-
-
 def write_layers(path: str | None = None, layer_data: list[LayerTuple] | None = None) -> list[str]:
     """Write layers as `writers.write_layers`; without a path, the layers selected."""
     if path is not None:
@@ -92,43 +78,31 @@ def write_layers(path: str | None = None, layer_data: list[LayerTuple] | None = 
     return _ask_and_write(lambda target: writers.write_layers(target, chosen), chosen, "")
 
 
-def write_zarr(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `exports.write_zarr`; without a path, the layer selected."""
-    return _write_one(exports.write_zarr, path, data, meta, "image", ".ome.zarr")
+def _writer(
+    write: Callable[[str, Any, dict[str, Any]], list[str]], kind: str, suffix: str
+) -> Callable[..., list[str]]:
+    """Return a writer of one layer; called without a path, it takes the layer selected."""
+
+    def command(
+        path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
+    ) -> list[str]:
+        if path is not None:
+            return write(path, data, meta or {})
+        chosen = [layer for layer in _selected() if layer[2] == kind]
+        if len(chosen) != 1:
+            _warn(f"This command saves one {kind} layer: select it in the list of layers first.")
+            return []
+        return _ask_and_write(lambda target: write(target, *chosen[0][:2]), chosen, suffix)
+
+    command.__doc__ = write.__doc__
+    return command
 
 
-def write_movie(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `exports.write_movie`; without a path, the layer selected."""
-    return _write_one(exports.write_movie, path, data, meta, "image", ".mp4")
-
-
-def write_netcdf(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `exports.write_netcdf`; without a path, the layer selected."""
-    return _write_one(exports.write_netcdf, path, data, meta, "image", ".nc")
-
-
-def _write_one(
-    write: Callable[[str, Any, dict[str, Any]], list[str]],
-    path: str | None,
-    data: Any,
-    meta: dict[str, Any] | None,
-    kind: str,
-    suffix: str,
-) -> list[str]:
-    if path is not None:
-        return write(path, data, meta or {})
-    chosen = [layer for layer in _selected() if layer[2] == kind]
-    if len(chosen) != 1:
-        _warn(f"This command saves one {kind} layer: select it in the list of layers first.")
-        return []
-    data, meta, _ = chosen[0]
-    return _ask_and_write(lambda target: write(target, data, meta), chosen, suffix)
+write_image = _writer(writers.write_image, "image", ".ome.tif")
+write_vectors = _writer(writers.write_vectors, "vectors", ".csv")
+write_zarr = _writer(exports.write_zarr, "image", ".ome.zarr")
+write_movie = _writer(exports.write_movie, "image", ".mp4")
+write_netcdf = _writer(exports.write_netcdf, "image", ".nc")
 
 
 def _ask_and_write(write: Callable[[str], list[str]], chosen: list[Any], suffix: str) -> list[str]:

@@ -19,7 +19,7 @@ from napari_latentdyn.viewer.timelabel import tells_time
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["CANVAS_FORMATS", "CanvasCamera", "check_zoom", "is_of_canvas"]
+__all__ = ["CANVAS_FORMATS", "CanvasCamera", "check_zoom"]
 
 #: Beyond, graphics give no picture, or nothing can be seen in it.
 _SMALLEST_ZOOM, _LARGEST_ZOOM = 0.25, 4.0
@@ -57,11 +57,6 @@ def check_zoom(zoom: float) -> None:
         raise ExportError(
             f"the zoom of a movie must be {_SMALLEST_ZOOM:g} to {_LARGEST_ZOOM:g}; got {zoom:g}."
         )
-
-
-def is_of_canvas(form: Format) -> bool:
-    """Return whether a format is a movie of the canvas."""
-    return form in CANVAS_FORMATS
 
 
 class CanvasCamera(QObject):

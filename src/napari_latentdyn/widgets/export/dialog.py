@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import html
 from pathlib import Path
+from typing import Any
 
-from qtpy.QtCore import QSize, Signal
+from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QDialog,
     QFormLayout,
@@ -18,15 +20,20 @@ from qtpy.QtWidgets import (
 )
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export import Format
+from napari_latentdyn.export import FORMATS, Format
 from napari_latentdyn.files.paths import output_path
-from napari_latentdyn.widgets.export.box import ExportBox
+from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
+from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS
+from napari_latentdyn.widgets.export.options import option_editor, option_title
 from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import tooltip
-from napari_latentdyn.widgets.labels import StatusLine
-from napari_latentdyn.widgets.palette import Palette
+from napari_latentdyn.widgets.labels import StatusLine, WrappingLabel
+from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExportDialog"]
+
+#: All that the dialog offers.
+_OFFERED = (*FORMATS, *CANVAS_FORMATS)
 
 
 class ExportDialog(QDialog):
@@ -45,7 +52,14 @@ class ExportDialog(QDialog):
         super().__init__(parent)
         self.setObjectName("export_dialog")
         self.setModal(False)
-        self.box = ExportBox()
+        self.format = ChoiceBox()
+        self.format.setObjectName("export.format")
+        self.format.set_items([(form.name, form.title) for form in _OFFERED])
+        self.about = WrappingLabel()
+        self.about.setObjectName("export.about")
+        self._editors: dict[str, Any] = {}
+        self._options = QFormLayout()
+        self._palette = DARK
         self.path = QLineEdit()
         self.path.setObjectName("export.path")
         self.path.setToolTip(tooltip("File or folder to write; you are asked before overwriting."))
@@ -67,7 +81,10 @@ class ExportDialog(QDialog):
         self.write.clicked.connect(lambda: self.exportRequested.emit())
         self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
         self.done_button.clicked.connect(self.reject)
-        self.box.formatChosen.connect(self._on_format)
+        self.format.setCurrentIndex(0)
+        self._offered = self.form
+        self._offer()
+        self.format.edited.connect(self._on_format)
         self.set_busy("")
 
     # ------------------------------------------------------------------ show
@@ -75,7 +92,22 @@ class ExportDialog(QDialog):
     @property
     def form(self) -> Format:
         """The format that is chosen."""
-        return self.box.chosen
+        return next(form for form in _OFFERED if form.name == self.format.value())
+
+    def options(self) -> dict[str, Any]:
+        """Return the options that differ from their defaults, by the names of the writer.
+
+        Raises
+        ------
+        ValueError
+            If a text is not a list of numbers.
+        """
+        values = {option: self._editors[option.name].value() for option in self.form.options}
+        return {
+            option.name: value
+            for option, value in values.items()
+            if value is not None and value != option.default
+        }
 
     def target(self) -> Path | None:
         """Return the place to write to with the suffix of the format, None if there is none.
@@ -118,7 +150,9 @@ class ExportDialog(QDialog):
 
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of another theme."""
-        self.box.set_palette(palette)
+        self._palette = palette
+        problem = self.form.problem()
+        self.about.setStyleSheet(f"color: {palette.warning if problem else palette.dim};")
         self.status.set_palette(palette)
 
     def ask_replace(self, path: Path) -> bool:
@@ -154,18 +188,39 @@ class ExportDialog(QDialog):
         for button in (self.write, self.cancel, self.done_button):
             button.setMinimumWidth(90)
             buttons.addWidget(button)
+        self._options.setVerticalSpacing(4)
+        self._options.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        self._options.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(12, 10, 12, 10)
         layout.setSpacing(8)
-        layout.addWidget(self.box)
+        layout.addWidget(self.format)
+        layout.addWidget(self.about)
+        layout.addLayout(self._options)
         layout.addStretch(1)
         layout.addLayout(form)
         layout.addWidget(self.progress)
         layout.addWidget(self.status)
         layout.addLayout(buttons)
 
-    def _on_format(self, before: Format) -> None:
-        """Exchange the end of the name."""
+    def _offer(self) -> None:
+        """Show the description and the options of the format."""
+        while self._options.rowCount():
+            self._options.removeRow(0)
+        self.about.setText(html.escape(self.form.problem() or self.form.about))
+        self.set_palette(self._palette)
+        self._editors = {option.name: option_editor(option) for option in self.form.options}
+        for option in self.form.options:
+            editor = self._editors[option.name]
+            if isinstance(editor, CheckBox):
+                self._options.addRow(editor)
+            else:
+                self._options.addRow(option_title(option), editor)
+
+    def _on_format(self) -> None:
+        """Offer other options, and exchange the end of the name."""
+        before, self._offered = self._offered, self.form
+        self._offer()
         text = self.path.text()
         end = next((end for end in before.suffixes if text.lower().endswith(end)), "")
         self.path.setText(f"{text.removesuffix(text[len(text) - len(end) :])}{self.form.suffix}")

@@ -17,7 +17,7 @@ from napari_latentdyn.export.look import moment_texts
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.viewer.layers import find_layer, saved_folder
-from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
+from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS, CanvasCamera, check_zoom
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
 from napari_latentdyn.widgets.palette import palette_of
@@ -98,7 +98,7 @@ class Exporter(QObject):
         options: dict[str, Any] = {}
         try:
             path = dialog.target()
-            options = dialog.box.options()
+            options = dialog.options()
         except UserError as error:
             problem = str(error)
         except ValueError:
@@ -115,7 +115,7 @@ class Exporter(QObject):
             return
         remember_folder(path)
         dialog.show_status(f"Writing {path}.")
-        if is_of_canvas(form):
+        if form in CANVAS_FORMATS:
             self._film(subject, form, path, replace, options)
         else:
             self._write(subject, form, path, replace, options)
