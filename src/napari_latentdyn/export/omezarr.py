@@ -85,14 +85,13 @@ def _planes(
     levels = [planes.shape[-2:]]
     while max(levels[-1]) > _SMALLEST and min(levels[-1]) >= 2:
         levels.append((levels[-1][0] // 2, levels[-1][1] // 2))
-    multiscale = _multiscale(data, axes, len(levels), name, time)
+    model = v04 if ngff == "0.4" else v05
+    multiscale = _multiscale(model, data, axes, len(levels), name, time)
+    plain = model.Image(multiscales=[multiscale]).model_dump(mode="json", exclude_none=True)
+    options: dict[str, Any] = {"dimension_names": list(axes)}
     if ngff == "0.4":
-        group.attrs.update(_plain(v04.Image(multiscales=[v04.Multiscale(**multiscale)])))
-        options: dict[str, Any] = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-    else:
-        image = v05.Image(version="0.5", multiscales=[v05.Multiscale(**multiscale)])
-        group.attrs["ome"] = _plain(image)
-        options = {"dimension_names": list(axes)}
+        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    group.attrs.update(plain if ngff == "0.4" else {"ome": {"version": ngff, **plain}})
     arrays = [
         group.create_array(
             str(level),
@@ -110,38 +109,41 @@ def _planes(
         yield
 
 
-def _plain(model: Any) -> dict[str, Any]:
-    plain: dict[str, Any] = model.model_dump(mode="json", exclude_none=True)
-    return plain
-
-
 def _multiscale(
-    data: xarray.Dataset, axes: str, levels: int, name: str, time: tuple[float, float]
-) -> dict[str, Any]:
+    model: Any,
+    data: xarray.Dataset,
+    axes: str,
+    levels: int,
+    name: str,
+    time: tuple[float, float],
+) -> Any:
+    """Return the metadata of a pyramid, checked by yaozarrs."""
+    from yaozarrs import DimSpec
+
     units = dict(zip("yx", length_units(data), strict=True)) | {"t": time_unit(data) or ""}
-    kinds = {"t": "time", "c": "channel"}
-    described = [
-        {"name": axis, "type": kinds.get(axis, "space"), "unit": ngff_unit(units.get(axis, ""))}
-        for axis in axes
-    ]
     height, width = pixel_size(data)
     # A scale is positive: it cannot say that y points north, nor a rotation.
     is_plain = "crs_wkt" not in data[GRID].attrs and "world_y" not in data.coords
     y, x = matrix(data)[:2, 2] if is_plain else (0.0, 0.0)
-    channel = (1.0,) if "c" in axes else ()
-    datasets = []
-    for level in range(levels):
-        factor = 2.0**level
+    places = {"t": time, "c": (1.0, 0.0), "y": (height, y), "x": (width, x)}
+    dims = [
+        DimSpec(
+            name=axis,
+            scale=places[axis][0],
+            translation=places[axis][1],
+            unit=ngff_unit(units.get(axis, "")),
+        )
+        for axis in axes
+    ]
+    multiscale = model.Multiscale.from_dims(dims, name=name, n_levels=levels)
+    multiscale.type = "mean"
+    for level, dataset in enumerate(multiscale.datasets):
         # The centre of the first pixel of a coarse level lies within that of many fine ones.
-        shift = (factor - 1) / 2
-        scale = (time[0], *channel, factor * height, factor * width)
-        origin = (time[1], *(0.0,) * len(channel), y + shift * height, x + shift * width)
-        transforms = [
-            {"type": "scale", "scale": list(map(float, scale))},
-            {"type": "translation", "translation": list(map(float, origin))},
-        ]
-        datasets.append({"path": str(level), "coordinateTransformations": transforms})
-    return {"name": name, "axes": described, "datasets": datasets, "type": "mean"}
+        shift = (2.0**level - 1) / 2
+        translation = dataset.coordinateTransformations[1].translation
+        translation[-2] += shift * height
+        translation[-1] += shift * width
+    return multiscale
 
 
 def _halved(plane: NDArray[Any]) -> NDArray[Any]:
