@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import readable_length
-from napari_latentdyn.core.dynamics.grids import evenly_spaced
+from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.format import Option
 from napari_latentdyn.export.grid import (
@@ -170,8 +170,8 @@ class Arrows:
 
     Attributes
     ----------
-    rows, columns : ndarray
-        Places, in pixels.
+    points : ndarray, shape (N, 2)
+        Places (y, x) in pixels.
     moved : ndarray, shape (n, 2, N)
         (dy, dx) in pixels per stage, masked where there is no arrow.
     speed : ndarray, shape (n, N)
@@ -184,8 +184,7 @@ class Arrows:
         Highest speed, for the colours.
     """
 
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    points: NDArray[np.float64]
     moved: NDArray[Any]
     speed: NDArray[Any]
     unit: str
@@ -208,8 +207,8 @@ class Arrows:
         if spacing is not None and spacing < 1:
             raise ExportError(f"arrow spacing must be at least 1 pixel; got {spacing}.")
         step = spacing or max(1, math.ceil(max(shape(data)) / across))
-        rows, columns = (evenly_spaced(size, step) for size in shape(data))
-        y, x = (part.ravel() for part in np.meshgrid(rows, columns, indexing="ij"))
+        points = grid_points(shape(data), step)
+        y, x = points.astype(np.intp).T
         moved = np.ma.masked_invalid(pixel_velocity(data)[:, :, y, x])
         unit = length_units(data)[1]
         if in_degrees(data):
@@ -222,8 +221,7 @@ class Arrows:
         known = np.ma.compressed(speed)
         per = f"/{time_unit(data)}" if time_unit(data) else " per interval"
         return cls(
-            rows=rows,
-            columns=columns,
+            points=points,
             moved=moved,
             speed=speed,
             unit=f"{'px' if unit == 'pixel' else unit}{per}",
@@ -237,12 +235,11 @@ class Arrows:
 
     def draw(self, axes: Axes, stage: int, **options: Any) -> Any:
         """Draw the arrows of a stage into axes whose y points down."""
-        y, x = np.meshgrid(self.rows, self.columns, indexing="ij")
         # In data coordinates an arrow points to where the motion leads, whatever way the axes
         # run; around its place, so that none is cut off at the border.
         return axes.quiver(
-            x.ravel(),
-            y.ravel(),
+            self.points[:, 1],
+            self.points[:, 0],
             *self.parts(stage),
             angles="xy",
             scale_units="xy",

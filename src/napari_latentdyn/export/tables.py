@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
-from napari_latentdyn.core.dynamics.grids import evenly_spaced
+from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.core.dynamics.trajectories import trajectories
 from napari_latentdyn.core.geometry.symbols import in_names
 from napari_latentdyn.errors import ExportError
@@ -36,9 +36,8 @@ SPACING = Option("spacing", int, None, "Distance between arrows or points in pix
 
 def _write_fields(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: int | None) -> None:
     """Write a row for each stage and place; places without a finite velocity are left out."""
-    rows, columns = _grid(data, spacing)
-    y, x = (part.ravel() for part in np.meshgrid(rows, columns, indexing="ij"))
-    places = np.stack([y, x], axis=-1)
+    places = _points(data, spacing)
+    y, x = places.astype(np.intp).T
     moved = pixel_velocity(data)[:, :, y, x].swapaxes(1, 2)
     velocity = [data[f"velocity_{axis}"].values[:, y, x] for axis in "yx"]
     time, units = _unit_names(data)
@@ -78,8 +77,7 @@ def _write_tracks(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: in
         points = places @ inverse[:2, :2].T + inverse[:2, 2]
     else:
         times = np.linspace(0.0, 1.0, data.sizes["stage_time"] + 1)
-        starts = np.stack(np.meshgrid(*_grid(data, spacing), indexing="ij"), axis=-1)
-        paths = trajectories(pixel_velocity(data), starts.reshape(-1, 2), times)
+        paths = trajectories(pixel_velocity(data), _points(data, spacing), times)
         steps.check()
         # A track ends where it leaves the image.
         number, index = np.nonzero(np.isfinite(paths[..., 0]))
@@ -98,15 +96,14 @@ def _write_rows(file: Any, table: NDArray[np.float64], integers: tuple[int, ...]
     np.savetxt(file, table, kinds, ",")
 
 
-def _grid(data: xarray.Dataset, spacing: int | None) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+def _points(data: xarray.Dataset, spacing: int | None) -> NDArray[np.float64]:
     if spacing is not None and spacing < 1:
         raise ExportError(f"spacing must be at least 1 pixel; got {spacing}.")
     step = spacing or max(1, -(-max(shape(data)) // _ACROSS))
     arrows = data.sizes["stage_time"] * np.prod(shape(data))
     while spacing is None and arrows / step**2 > MAX_ARROWS:
         step += 1
-    rows, columns = (evenly_spaced(size, step) for size in shape(data))
-    return rows, columns
+    return grid_points(shape(data), step)
 
 
 def _unit_names(data: xarray.Dataset) -> tuple[str, tuple[str, str]]:
