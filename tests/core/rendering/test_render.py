@@ -256,3 +256,34 @@ def test_a_model_that_does_not_fit_its_settings_is_refused(
     (folder / "settings.json").write_text(other.to_json())
     with pytest.raises(RunFolderError, match="does not fit its settings"):
         Dynamics.load(folder)
+
+
+def test_encoder_and_decoder_do_not_run_where_the_residual_is_zero(
+    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained = finished(fit(drifting, small_settings(training__steps=0)))[1]
+    model = untrained.model
+    assert model.is_image_alone
+    shown = untrained.frames([0.0, 0.3, 1.0])
+    # With the state that the networks make, the frames are the same.
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model), "is_image_alone", False)
+        np.testing.assert_allclose(untrained.frames([0.0, 0.3, 1.0]), shown, atol=1e-6)
+        assert untrained.latents([0.3]).shape[1] == model.latent_channels
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a network ran")
+
+    for network in (model.encoder, model.decoder, model.extractor):
+        monkeypatch.setattr(network, "forward", fail)
+    np.testing.assert_array_equal(untrained.frames([0.0, 0.3, 1.0]), shown)
+    (state,) = untrained.latents([0.3])
+    assert len(state) == 1
+    # Without the units of the image.
+    assert np.corrcoef(state.ravel(), shown[1].ravel())[0, 1] == pytest.approx(1, abs=1e-4)
+    assert untrained.confidence([0.3]).shape == (1, *drifting.shape)
+
+
+def test_encoder_and_decoder_run_after_training(learned: Dynamics) -> None:
+    assert not learned.model.is_image_alone
+    assert learned.latents([0.3]).shape[1] == learned.model.latent_channels

@@ -119,7 +119,10 @@ class Dynamics(Derived):
         *,
         should_stop: Callable[[], bool] | None = None,
     ) -> NDArray[np.float32]:
-        """Return the latent states at any times, shape (T, c, H, W); as `frames`."""
+        """Return the latent states at any times, shape (T, c, H, W); as `frames`.
+
+        Where no network was trained, the state is the image alone.
+        """
         return self._render("latents", times, should_stop, None)
 
     def confidence(

@@ -119,6 +119,16 @@ class LatentDynamics(nn.Module):
         """How many pixels away an image pixel can lie and still change a latent one."""
         return self.encoder.reach + (CONTRAST_REACH if self._contrast else 0)
 
+    @property
+    def is_image_alone(self) -> bool:
+        """Whether the learned channels change no frame, because D adds zero to the image.
+
+        That holds for networks that start from random weights, until they are trained.
+        """
+        return self._keeps_image and not any(
+            bool(weights.any()) for weights in self.decoder.output.parameters()
+        )
+
     def encode(self, image: Tensor) -> Tensor:
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""
         grey = image.mean(dim=1, keepdim=True) if self._keeps_image else image
@@ -128,10 +138,15 @@ class LatentDynamics(nn.Module):
         return torch.cat([image, state], dim=1) if self._keeps_image else state
 
     def decode(self, state: Tensor) -> Tensor:
-        """Equation 3d: latent states (B, c, H, W) to images (B, C, H, W)."""
+        """Equation 3d: latent states (B, c, H, W) to images (B, C, H, W).
+
+        A state without learned channels is the image itself.
+        """
         if not self._keeps_image:
             decoded: Tensor = self.decoder(state)
             return decoded
+        if state.shape[1] == self.channels:
+            return state
         image, learned = state[:, : self.channels], state[:, self.channels :]
         # Each channel with its own image, as if it were an image of a batch.
         each = torch.cat(
@@ -166,6 +181,8 @@ class LatentDynamics(nn.Module):
             return sample(state, places, kernel, origin, limiter=limiter)
         # Detail is in the image; a costly kernel for what the networks add would buy nothing.
         image = sample(state[:, : self.channels], places, kernel, origin, limiter=limiter)
+        if state.shape[1] == self.channels:
+            return image
         return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
 
     def carry(

@@ -172,11 +172,13 @@ class Renderer:
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
         height, width = self.pair.shape
-        channels = {
-            "frames": self.pair.channels,
-            "latents": self.model.latent_channels,
-            "confidence": 1,
-        }[wanted]
+        # Confidence compares the images alone where the state keeps them.
+        learned = not (
+            self.model.is_image_alone
+            or (wanted == "confidence" and self.model.settings.model.image_in_latent)
+        )
+        latent = self.model.latent_channels if learned else self.pair.channels
+        channels = {"frames": self.pair.channels, "latents": latent, "confidence": 1}[wanted]
         total = np.zeros((len(times), channels, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
@@ -187,7 +189,7 @@ class Renderer:
         for window in self.windows:
             share = blend_weights(window, self.pair.shape)
             low, span = self._bounds(window)
-            states = WindowStates(self.model, self._images, window, low, span)
+            states = WindowStates(self.model, self._images, window, low, span, learned)
             members = self._members(window, velocity, reach)
             for i, time in enumerate(times):
                 self._check()

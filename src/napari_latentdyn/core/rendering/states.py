@@ -60,6 +60,8 @@ class WindowStates:
         Where values are wanted.
     low, span : Tensor, shape (1, C or 1, 1, 1)
         Subtracted from an image before it is encoded, and then divided by.
+    learned : bool
+        Whether the learned channels are wanted, and not the image alone.
     """
 
     def __init__(
@@ -69,8 +71,10 @@ class WindowStates:
         window: Window,
         low: Tensor,
         span: Tensor,
+        learned: bool = True,
     ) -> None:
         self._model = model
+        self._learned = learned
         self._images = images
         self._shape = (images[0].shape[-2], images[0].shape[-1])
         self._window = window
@@ -92,9 +96,11 @@ class WindowStates:
         held = self._held.get(end)
         if held is not None and held.contains(box):
             return held
-        wide = box.grown(self._model.reach, self._shape)
+        wide = box.grown(self._model.reach if self._learned else 0, self._shape)
         image = self._images[end][(..., *wide.slices)].to(self._low.device)
-        state = self._model.encode((image - self._low) / self._span)
+        state = (image - self._low) / self._span
+        if self._learned:
+            state = self._model.encode(state)
         top, left = box.y - wide.y, box.x - wide.x
         state = state[..., top : top + box.height, left : left + box.width]
         self._held[end] = States(state, (box.y, box.x))
