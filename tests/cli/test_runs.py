@@ -370,3 +370,14 @@ def test_info_names_versions_and_devices(call):
     assert answer.code == 0
     for word in ("napari-latentdyn", "torch", "napari", "device cpu"):
         assert word in answer.out
+
+
+def test_a_run_that_trains_nothing_tells_of_matching(call, pair, tmp_path):
+    answer = call("run", *pair, "-o", tmp_path / "out", "--preset", "quick", "--stages", 2)
+    assert re.search(
+        r"^3 frames; matching took \d+:\d\d, with the frames \d+:\d\d; written to:$",
+        answer.err,
+        re.MULTILINE,
+    )
+    assert "rain" not in answer.err
+    assert not read_run(tmp_path / "out").settings.uses_networks

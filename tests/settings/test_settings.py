@@ -211,10 +211,13 @@ def test_settings_are_immutable_and_copies_are_checked(
 
 def test_presets_say_how_much_they_train() -> None:
     steps = {name: Settings.preset(name).training.steps for name in PRESETS}
-    assert steps["quick"] == 0
-    assert PRESETS["quick"].summary.endswith("nothing is trained.")
-    assert steps["accurate"] == 5 * steps["standard"]
-    assert "five times as many training steps" in PRESETS["accurate"].summary
-    assert set(PRESETS["accurate"].changes) == {"training.steps"}, "the summary names no other"
+    assert steps == {"quick": 0, "standard": 0, "accurate": 0, "paper": 800}
+    for name in ("quick", "standard"):
+        assert PRESETS[name].summary.endswith("No network is used and nothing is trained.")
+        assert not Settings.preset(name).uses_networks
+        assert Settings.preset(name).updated({"training.steps": 1}).uses_networks
+        assert Settings.preset(name).updated({"model.image_in_latent": False}).uses_networks
+    assert set(PRESETS["accurate"].changes) == {"training.start_from"}, "the summary names no other"
+    assert Settings.preset("accurate").uses_networks
     assert Settings.preset("paper").training.start_from == "scratch"
     assert "from random weights" in PRESETS["paper"].summary

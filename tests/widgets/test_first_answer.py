@@ -95,7 +95,7 @@ def test_a_preview_trains_nothing_and_says_what_comes_next(
     assert control(panel, "restart", QPushButton).isHidden()
     saved = read_run(panel.save_run(tmp_path / "first"))
     assert saved.report["steps"] == 0
-    assert saved.settings.training.start_from == "prior"
+    assert not saved.settings.uses_networks
 
 
 def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_layers(
@@ -116,7 +116,7 @@ def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_la
     run(qtbot, panel)
     (_, before, _), (_, trained, resume) = fake.calls
     assert before.training.steps == 0
-    assert before.training.start_from == "prior"
+    assert not before.uses_networks
     assert before.output.frames == 5
     assert trained.training.steps == 4
     assert trained.training.start_from == "scratch"
@@ -273,7 +273,31 @@ def test_the_quick_preset_shows_no_losses_and_says_that_nothing_was_trained(
     run(qtbot, panel)
     assert status(panel)[0].startswith("Done without training in ")
     assert control(panel, "loss_plot").isHidden()
-    assert train_button(panel).text() == "Train"
+    assert train_button(panel).text() == "Match"
+
+
+def test_the_button_promises_training_only_where_there_are_steps(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    _, panel = open_window(*images, fit=fake)
+    for preset, text in {"standard": "Match", "accurate": "Match", "paper": "Train"}.items():
+        choose(panel, "preset", preset)
+        assert train_button(panel).text() == text
+        assert ("train the networks" in train_button(panel).toolTip()) is (text == "Train")
+    choose(panel, "preset", "standard")
+    qtbot.waitUntil(lambda: control(panel, "estimate").text().startswith("about "))
+    run(qtbot, panel, "preview")
+    assert "). Press Match to refine it." in status(panel)[0]
+    run(qtbot, panel)
+    assert train_button(panel).text() == "Match"
+    assert control(panel, "restart", QPushButton).isHidden()
+    # Training goes on from what was matched.
+    put(panel, {"training.steps": 3})
+    assert train_button(panel).text() == "Continue"
+    run(qtbot, panel)
+    assert fake.calls[-1][2] == 0
+    assert status(panel)[0].startswith("Done: 3 steps")
 
 
 # ---------------------------------------------------------------------------- start
@@ -339,7 +363,7 @@ def test_a_start_comes_from_settings_and_goes_with_a_preset(
     assert form.value() == Settings.from_json(file)
     choose(panel, "preset", "paper")
     assert box.currentText() == "scratch"
-    choose(panel, "preset", "standard")
+    choose(panel, "preset", "accurate")
     assert box.currentText() == "prior"
 
 

@@ -373,13 +373,13 @@ def test_a_preset_leaves_the_wish_for_confidence_alone(
     assert fit.calls[0][1].output.confidence is True
 
 
-def test_a_cancel_before_training_says_that_nothing_was_trained(
+def test_a_cancel_before_training_says_that_nothing_was_found(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:
     _, panel = open_window(*images, fit=FakeFit(gate=threading.Event()))
     press(qtbot, panel, "train")
     press(qtbot, panel, "cancel")
-    assert status(panel)[0] == "Stopping… Nothing has been trained yet."
+    assert status(panel)[0] == "Stopping… Nothing has been found yet."
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
 
 
@@ -388,7 +388,7 @@ def test_two_images_are_ready_by_name_and_none_are_asked_for(
 ) -> None:
     viewer, panel = open_window(*images, fit=FakeFit())
     assert status(panel) == (
-        "Ready: image 0 → image 1. Press Preview for a quick answer, or Train.",
+        "Ready: image 0 → image 1. Press Preview for a quick answer.",
         "info",
     )
     viewer.layers["image 1"].name = "tuesday"
@@ -407,7 +407,7 @@ def test_another_choice_forgets_what_was_said_of_the_last(
     assert status(panel)[0].startswith("Done")
     choose(panel, "last_image", "image 2")
     text, severity = status(panel)
-    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer, or Train."
+    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer."
     assert severity == "info"
 
 

@@ -150,14 +150,15 @@ def write(
             "Only the frames of the two ends were drawn; this makes the others:  "
             f"napari-latentdyn apply {written}"
         )
-    if trained := agreement_sentence(report):
-        line.tell(trained)
+    if effect := agreement_sentence(report):
+        line.tell(effect)
     if doubt := motion_sentence(report):
         line.note(doubt)
+    trained = report["steps_planned"] > 0
+    done = f" after {report['steps']} steps; training" if trained else "; matching"
     line.tell(
-        f"{len(times)} frames after {report['steps']} steps; training took "
-        f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"
-        "; written to:"
+        f"{len(times)} frames{done} took {clock(report['seconds'])}, "
+        f"with the frames {clock(report['seconds'] + drawing)}{early}; written to:"
     )
     return written
 

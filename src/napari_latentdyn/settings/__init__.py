@@ -91,12 +91,21 @@ class Settings(FrozenModel):
             raise SettingsError(unknown(name, list(PRESETS), "preset"))
         return cls().updated(PRESETS[name].changes)
 
+    @property
+    def uses_networks(self) -> bool:
+        """Whether encoder, field extraction and decoder change the result.
+
+        Networks from scratch leave matched fields and an image that is kept in the
+        latent state as they are, until they are trained.
+        """
+        untrained = self.training.steps == 0 and self.training.start_from == "scratch"
+        return not (untrained and self.model.image_in_latent)
+
     def preview(self) -> Settings:
         """Return settings for a quick result on the same images, without training.
 
-        The method is that of the preset "quick": the pretrained network proposes a
-        velocity and a short matching fits it to the images. The settings that say how
-        images are read, stages, device, seed and output stay.
+        The method is that of the preset "quick": a short matching. The settings that
+        say how images are read, stages, device, seed and output stay.
         """
         quick = Settings.preset("quick")
         kept = ("channel", "missing_value", "interval", "interval_unit")

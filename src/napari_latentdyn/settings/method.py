@@ -228,10 +228,9 @@ class ModelSettings(FrozenModel):
     refinement: Literal["short", "full"] = Field(
         "full",
         title="Refinement",
-        description="How long matching works on the velocity that a pretrained network proposes: "
-        "at every image size as if there were no proposal (full), or mostly on small images, with "
-        "little work at half and full size (short). Without a pretrained network it is always "
-        "full.",
+        description="How long matching works: on images of every size for each member (full), or "
+        "on images of up to a quarter of the size once for all members, for each member at half "
+        "of the size, and only little at full size (short).",
         json_schema_extra={"advanced": True},
     )
     weighting: Literal["equal", "held_out"] = Field(

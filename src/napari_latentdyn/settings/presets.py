@@ -24,10 +24,9 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "A pretrained network proposes a velocity and a short matching fits it to the images, in "
-        "seconds; nothing is trained.",
+        "Two velocities are matched to the images, in seconds. No network is used and nothing is "
+        "trained.",
         {
-            "training.steps": 0,
             "model.members": 2,
             "model.refinement": "short",
             "model.stages": 4,
@@ -36,14 +35,14 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "standard": Preset(
-        "Full matching with six members, then a short training, in a few minutes; slightly closer "
-        "to true frames than quick, nearly all of it from the matching.",
+        "Six velocities are matched to the images at full effort, in about a minute; slightly "
+        "closer to true frames than quick. No network is used and nothing is trained.",
         {},
     ),
     "accurate": Preset(
-        "As standard, with five times as many training steps; it takes longer and seldom looks "
-        "different.",
-        {"training.steps": 200},
+        "As standard, with the pretrained networks: one proposes a velocity to start from, one "
+        "corrects the frames. Takes longer and seldom looks different.",
+        {"training.start_from": "prior"},
     ),
     "paper": Preset(
         "The published method without our additions: networks trained on the two images alone, "

@@ -196,7 +196,7 @@ class LearnController(QObject):
             job.stop.set()
             matching = self.state is State.PREPARING and job.previous is None
             self._messages.say(
-                "Stopping… Nothing has been trained yet."
+                "Stopping… Nothing has been found yet."
                 if matching
                 else "Stopping after this step. Press Cancel again to skip the frames."
             )
@@ -298,7 +298,12 @@ class LearnController(QObject):
         # What the user of a preview waited for is the frames.
         seconds = time.monotonic() - self._began
         text = outcome_text(
-            job, outcome, result, seconds=seconds, trained=self._view.continues
+            job,
+            outcome,
+            result,
+            seconds=seconds,
+            trained=self._view.continues,
+            button=self._view.train.text(),
         ) + arrow_text(self._viewer, job.run_id)
         self._messages.say(text, motion_sentence(result.dynamics.report))
 

@@ -203,10 +203,9 @@ class EstimatePresenter(QObject):
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
-        text = (
-            f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
-            f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
-        )
+        text = f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
+        if found.patches:
+            text = f"{found.patches} pair{'s' * (found.patches != 1)} of patches · {text}"
         warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
             warnings.append(

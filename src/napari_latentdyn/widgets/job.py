@@ -113,7 +113,9 @@ class Job:
     @property
     def kind(self) -> str:
         """What it is called when the user is told of it."""
-        return "preview" if self.is_preview else "training"
+        if self.is_preview:
+            return "preview"
+        return "training" if self.settings.training.steps > 0 else "matching"
 
     @property
     def title(self) -> str:

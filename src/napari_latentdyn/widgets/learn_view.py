@@ -138,9 +138,16 @@ class LearnView(QWidget):
         self.device_note.setText(html.escape(note))
         self.device_note.setVisible(bool(note))
 
-    def show_choice(self, *, can_train: bool, can_continue: bool, steps_left: int) -> None:
+    def show_choice(
+        self, *, can_train: bool, can_continue: bool, steps_left: int, trains: bool = True
+    ) -> None:
         """Show what a press of the train button would do."""
         explained = "Match the images and train the networks on them; the window stays usable."
+        if not trains:
+            explained = (
+                "Find the velocity that carries the images onto each other, with the settings "
+                "above. No network is trained; the window stays usable."
+            )
         if can_continue:
             explained = (
                 "Continue the last training."
@@ -149,7 +156,7 @@ class LearnView(QWidget):
             )
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"
-        self.train.setText(text if can_continue else "Train")
+        self.train.setText(text if can_continue else "Train" if trains else "Match")
         self.train.setToolTip(tooltip(explained))
         self.train.setEnabled(can_train)
         self.preview.setEnabled(can_train)
@@ -179,9 +186,9 @@ class LearnView(QWidget):
         self.loss_plot.setVisible(trains and not self.loss_plot.is_empty)
         self.cancel.setToolTip(
             tooltip(
-                "Stop the preview; nothing changes."
-                if preview
-                else "Stop after this step and keep the training so far; you can continue later."
+                "Stop after this step and keep the training so far; you can continue later."
+                if trains
+                else f"Stop the {'preview' if preview else 'matching'}; nothing changes."
             )
         )
 
@@ -243,8 +250,8 @@ class LearnView(QWidget):
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "Get a result in seconds: a pretrained network proposes a velocity and a short "
-                "matching fits it to the two images, as with the preset quick. Nothing is trained. "
+                "Get a result in seconds: a short matching fits two velocities to the images, as "
+                "with the preset quick. Nothing is trained. "
                 "Only the settings of images, stages, device and output are used."
             )
         )

@@ -27,7 +27,7 @@ class Messages:
 
     def forget(self, first: str = "", last: str = "") -> None:
         """Drop the message about an earlier choice, and say that two named images are ready."""
-        ready = f"Ready: {first} → {last}. Press Preview for a quick answer, or Train."
+        ready = f"Ready: {first} → {last}. Press Preview for a quick answer."
         self.say(ready if first and last else WELCOME)
 
     def report(self, text: str, severity: Severity = "error") -> None:

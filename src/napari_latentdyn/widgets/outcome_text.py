@@ -17,7 +17,7 @@ __all__ = ["arrow_text", "outcome_text"]
 
 
 def outcome_text(
-    job: Job, outcome: Outcome, result: Result, *, seconds: float, trained: bool
+    job: Job, outcome: Outcome, result: Result, *, seconds: float, trained: bool, button: str
 ) -> str:
     """Return how a run ended, and what to do next.
 
@@ -29,9 +29,11 @@ def outcome_text(
         Seconds from the press of the button to the frames.
     trained : bool
         Whether the images were trained before.
+    button : str
+        Text of the button that starts a run with the settings chosen.
     """
     if job.is_preview:
-        return preview_summary(seconds, trained=trained)
+        return preview_summary(seconds, trained=trained, button=button)
     report = result.dynamics.report
     return summary(
         result.steps,

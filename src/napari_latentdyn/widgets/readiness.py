@@ -91,6 +91,7 @@ class Readiness:
             can_train=ready is not None,
             can_continue=earlier is not None,
             steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
+            trains=settings is None or settings.training.steps > 0,
         )
         # That nothing is chosen yet is no mistake.
         self._messages.set_problem(problem, "info" if None in layers else "error")

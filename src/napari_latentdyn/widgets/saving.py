@@ -148,8 +148,6 @@ class Saving:
 
     def _result(self) -> Result | None:
         if not self._results.can_be_saved:
-            self._messages.report(
-                "There is nothing to save yet: press Preview or Train first.", "warning"
-            )
+            self._messages.report("There is nothing to save yet: press Preview first.", "warning")
             return None
         return self._results.shown

@@ -242,7 +242,7 @@ def summary(
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 
-def preview_summary(seconds: float, *, trained: bool) -> str:
+def preview_summary(seconds: float, *, trained: bool, button: str = "Train") -> str:
     """Return what a preview ended with, and what to do next.
 
     Parameters
@@ -251,11 +251,13 @@ def preview_summary(seconds: float, *, trained: bool) -> str:
         Time that it took.
     trained : bool
         Whether there is a training of the same images to go on from.
+    button : str
+        Text of the button that starts a run with the settings chosen.
     """
     then = (
         "The last training is kept until you train again."
         if trained
-        else "Press Train to refine it."
+        else f"Press {button} to refine it."
     )
     return f"Preview ready ({_short(seconds)}). {then}"
 

@@ -34,8 +34,10 @@ NOTHING = np.zeros(2, np.float32)
 
 
 def quick(**changes: object) -> Settings:
+    """The preset "quick", with the pretrained networks."""
     return Settings.preset("quick").updated(
         {
+            "training.start_from": "prior",
             "training.device": "cpu",
             "output.preview": False,
             **{name.replace("__", "."): value for name, value in changes.items()},
@@ -197,7 +199,10 @@ def test_a_missing_file_of_weights_is_said_so(
     prior._read_prior.cache_clear()
 
 
-def test_nothing_is_read_to_start_from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("preset", ["quick", "standard", "paper"])
+def test_nothing_is_read_to_start_from_scratch(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prior, "_read_prior", None)
-    model = LatentDynamics(1, Settings.preset("paper"))
-    assert not load_weights(model, Settings.preset("paper"))
+    model = LatentDynamics(1, Settings.preset(preset))
+    assert not load_weights(model, Settings.preset(preset))

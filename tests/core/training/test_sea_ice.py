@@ -19,7 +19,12 @@ def test_the_learned_drift_is_that_of_phase_correlation() -> None:
         (last - last.mean()) * window, (first - first.mean()) * window, upsample_factor=10
     )
     settings = Settings.preset("quick").updated(
-        {"training.steps": 6, "training.device": "cpu", "output.preview": False}
+        {
+            "training.start_from": "prior",
+            "training.steps": 6,
+            "training.device": "cpu",
+            "output.preview": False,
+        }
     )
     _, dynamics = finished(fit(ImagePair.from_arrays(first, last, settings.images), settings))
     learned = dynamics.fields.sum(axis=0).mean(axis=(1, 2))

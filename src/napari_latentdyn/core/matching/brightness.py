@@ -82,8 +82,8 @@ def follow_brightness(
     else:
         way = scaled(way[None], shape)[0]
     moments = _moments(first, last, (masks[0] > 0.99) & (masks[1] > 0.99))
-    if start.ndim == 3 and not _notable(*moments):
-        # Equally bright as a whole, and moved as it should be: there is nothing to find.
+    if not _notable(*moments):
+        # Equally bright as a whole: there is nothing to find.
         return pair
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):

@@ -28,8 +28,8 @@ __all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
 
 #: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
 _COARSEST = 16
-#: Part of the size from which a prior is looked at again, and up to which images count as small,
-#: of short matching and of full.
+#: Part of the size from which a prior is matched again, and up to which images count as small in
+#: short matching, and in full matching with a prior.
 _PRIOR_FROM, _SHORT_FROM, _FULL_FROM = 1 / 24, 1 / 4, 1 / 8
 #: Neighbourhood in which two velocities are compared, as a part of the image's longer side, the
 #: part of the difference that has to be left at most, and the difference that counts at most.
@@ -81,8 +81,8 @@ def match_members(
         Weigh the members by how well they predict hidden blocks; otherwise all
         count alike, and the blocks tell only whether there is motion at all.
     short : bool
-        With a prior: look at small images once for all members, and at half
-        and full size only a little.
+        Look at small images once for all members, and at full size only a
+        little.
 
     Yields
     ------
@@ -101,13 +101,17 @@ def match_members(
         for mask in valid
     ]
     judge = HoldOut(tensors, masks, motion)
-    short = short and prior is not None
     drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *images[0].shape)
     given = None if prior is None else torch.from_numpy(prior).to(device)[None]
-    least = 0.0 if given is None else _SHORT_FROM if short else _FULL_FROM
-    if short and given is not None:
+    least = _SHORT_FROM if short else 0.0 if given is None else _FULL_FROM
+    if short:
         common = _Member(tensors, masks, RECIPES[0], motion, None)
-        given = yield from mapped(common.seed([given], least), _first)
+        seeking = (
+            common.run(drift, common.shapes(up_to=least), FULL)
+            if given is None
+            else common.seed([given], least)
+        )
+        given = yield from mapped(seeking, _first)
     found, missed = [], []
     for number, recipe in enumerate(RECIPES[:members]):
         member = _Member(tensors, masks, recipe, motion, judge)
@@ -115,7 +119,7 @@ def match_members(
         if given is not None and not short:
             seeking = member.seed([given, drift], least)
             velocity = yield from mapped(seeking, partial(_numbered, number))
-        searching = member.run(velocity, member.shapes(above=least), SHORT if short else FULL)
+        searching = member.run(velocity, member.shapes(above=least), FULL, SHORT if short else FULL)
         velocity = yield from mapped(searching, partial(_numbered, number))
         found.append(velocity[0].cpu().numpy())
         missed.append(member.missed)
@@ -212,7 +216,11 @@ class _Member:
 
     @torch.no_grad()
     def run(
-        self, velocity: Tensor, shapes: list[tuple[int, int]], effort: Effort
+        self,
+        velocity: Tensor,
+        shapes: list[tuple[int, int]],
+        effort: Effort,
+        finest: Effort | None = None,
     ) -> Generator[float, None, Tensor]:
         """Improve a velocity level by level; yields the part of the work that is done.
 
@@ -224,7 +232,10 @@ class _Member:
             Sizes to work on, the smallest first.
         effort : Effort
             How long on each.
+        finest : Effort, optional
+            How long on the last one, and without the hidden blocks.
         """
+        finest = finest or effort
         judged = _nearest_to_half(shapes) if self._judge is not None else -1
         pixels = [float(h * w) for h, w in shapes]
         work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
@@ -232,9 +243,10 @@ class _Member:
             part = sum(work[:number]) / sum(work)
             velocity = scaled(velocity, size)
             if number == judged:
-                yield from mapped(self._judged(velocity, size, effort), _always(part))
+                yield from mapped(self._judged(velocity, size, finest), _always(part))
                 part += FOLDS * pixels[number] / sum(work)
-            velocity = yield from mapped(self._refined(velocity, size, effort), _always(part))
+            spent = finest if number == len(shapes) - 1 else effort
+            velocity = yield from mapped(self._refined(velocity, size, spent), _always(part))
         return velocity
 
     @torch.no_grad()

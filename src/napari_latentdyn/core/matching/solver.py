@@ -57,7 +57,7 @@ class Effort:
     reweightings: int = 2
 
 
-#: From nothing, as on all small images, and from a velocity that is right except for its detail.
+#: From nothing, as on all smaller images, and from a velocity that is right except for its detail.
 FULL = Effort(6, (3, 5), 100)
 SHORT = Effort(2, (1,), 100, reweightings=1)
 

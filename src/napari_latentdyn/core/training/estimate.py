@@ -28,8 +28,8 @@ _BASE_MEMORY = 400e6
 #: cost more than its numbers.
 _CPU_MATCHING, _CPU_MEMBER = 2.7e-5, 0.4
 _GPU_MATCHING, _GPU_MEMBER = 5e-6, 3.0
-#: Part of it that is left where the networks give a velocity to start from.
-_STARTED = 0.35
+#: Part of it that short matching takes.
+_SHORT = 0.35
 #: What predicting hidden blocks adds.
 _HOLD_OUT = 1.25
 #: Seconds per pixel, member and end in which a state is carried to a time.
@@ -48,9 +48,9 @@ class Estimate:
     Attributes
     ----------
     patches : int
-        Number of pairs of patches.
+        Number of pairs of patches; 0 where nothing is trained.
     memory_bytes : int
-        Memory of the training.
+        Memory of the run.
     seconds : (float, float)
         Least and longest time until the frames are there.
     measured : bool
@@ -141,12 +141,13 @@ def estimate(
         are not done again.
     """
     windows = scan(shape, settings.patches.size, settings.patches.stride)
-    batch = min(settings.training.batch_size, len(windows))
+    trains = settings.training.steps > 0
+    batch = min(settings.training.batch_size, len(windows)) if trains else 0
     pixels = batch * windows[0].height * windows[0].width
     _, values, _ = _per_pixel(channels, settings)
     images = 4 * shape[0] * shape[1] * (4 * channels + 2 * settings.model.stages)
     warnings = []
-    if windows[0].height < min(settings.patches.size[0], shape[0]) or any(
+    if trains and any(
         side > length for side, length in zip(settings.patches.size, shape, strict=True)
     ):
         warnings.append(
@@ -173,7 +174,7 @@ def estimate(
         least += count * low
         measured &= known
     return Estimate(
-        patches=len(windows),
+        patches=len(windows) if trains else 0,
         memory_bytes=int(_BASE_MEMORY + images + 4 * values * pixels),
         seconds=(least, longest + _BESIDES),
         measured=measured,
@@ -211,7 +212,9 @@ def expected_seconds(
     return {
         "matching": _matching(shape, settings, device),
         "step": _FORWARD_AND_BACKWARD * 2 * work * pixels / rate,
-        "rendering": _rendering(shape, settings, device, 2 * decoding / rate),
+        "rendering": _rendering(
+            shape, settings, device, 2 * decoding * settings.uses_networks / rate
+        ),
     }
 
 
@@ -224,8 +227,8 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
         seconds = _CPU_MATCHING * pixels + _CPU_MEMBER
     else:
         seconds = _GPU_MATCHING * pixels + _GPU_MEMBER
-    if settings.training.start_from != "scratch" and settings.model.refinement == "short":
-        seconds *= _STARTED
+    if settings.model.refinement == "short":
+        seconds *= _SHORT
     return settings.model.members * seconds * _HOLD_OUT
 
 
