@@ -1,5 +1,5 @@
 # Two commands do everything on a fresh machine, set-up included:
-#   make demo   train on the bundled sea-ice pair and show the result
+#   make demo   match the bundled sea-ice pair and show the result
 #   make test   run the tests
 SHELL := /bin/bash
 VENV ?= .venv
@@ -26,7 +26,7 @@ help: ## say what can be made
 setup: ## make the environment in .venv, system libraries included
 	@./scripts/setup.sh
 
-demo: setup ## train on the bundled sea-ice pair, write demo-run/, open it in napari
+demo: setup ## match the bundled sea-ice pair, write demo-run/, open it in napari
 	$(BIN)/napari-latentdyn demo -o demo-run
 
 test: setup ## run the tests, on a virtual screen

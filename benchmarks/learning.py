@@ -24,7 +24,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.settings import Settings
@@ -81,11 +81,13 @@ def psnr(image: NDArray[np.floating], truth: NDArray[np.floating], span: float) 
 
 def auto_encoding(dynamics: Dynamics, span: float) -> float:
     """PSNR of both images encoded and decoded, the worse one."""
-    pair = dynamics.pair
-    swapped = ImagePair.from_arrays(pair.last[0], pair.first[0], dynamics.settings.images)
+    pair = dynamics.observations
+    swapped = Observations.from_arrays(
+        pair.images[1][0], pair.images[0][0], settings=dynamics.settings.images
+    )
     zero = np.zeros_like(dynamics.fields)
     return min(
-        psnr(Renderer(dynamics.model, p).frames(zero, [0.0])[0, 0], p.first[0], span)
+        psnr(Renderer(dynamics.fitted.model, p).frames(zero, [0.0])[0, 0], p.images[0][0], span)
         for p in (pair, swapped)
     )
 
@@ -94,7 +96,7 @@ def measured(case: Case, preset: str, changes: dict[str, object]) -> dict[str, o
     first, last = case.frames[0], case.frames[-1]
     span = float(max(first.max(), last.max()) - min(first.min(), last.min()))
     settings = Settings.preset(preset).updated({"output.preview": False, **changes})
-    fitting = fit(ImagePair.from_arrays(first, last, settings.images), settings)
+    fitting = fit(Observations.from_arrays(first, last, settings=settings.images), settings)
     while True:
         try:
             next(fitting)
@@ -111,7 +113,7 @@ def measured(case: Case, preset: str, changes: dict[str, object]) -> dict[str, o
         "PSNR": np.mean([psnr(f, t, span) for f, t in zip(ours, truth, strict=True)]),
         "dissolve": np.mean([psnr(f, t, span) for f, t in zip(dissolve, truth, strict=True)]),
         "auto-encoding": auto_encoding(dynamics, span),
-        "seconds": dynamics.report["seconds"],
+        "seconds": dynamics.report.seconds,
     }
     if case.displacement is not None:
         error = np.hypot(*(dynamics.fields.sum(axis=0) - case.displacement))

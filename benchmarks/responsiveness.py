@@ -17,7 +17,7 @@ import time
 import napari
 import numpy as np
 from qtpy.QtCore import QEventLoop, Qt, QTimer
-from qtpy.QtWidgets import QApplication, QComboBox, QPushButton
+from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QSpinBox
 
 PLUGIN = "napari-latentdyn"
 INTERVAL_MS = 5
@@ -64,6 +64,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=40.0, help="time of training watched")
     parser.add_argument("--preset", default="standard")
+    parser.add_argument("--steps", type=int, default=1000, help="steps of training")
     parser.add_argument("--sample", default="sea_ice")
     arguments = parser.parse_args()
 
@@ -74,6 +75,7 @@ def main() -> None:
     QApplication.processEvents()
     print(f"opening the widget: {time.perf_counter() - begin:.2f} s")
     panel.findChild(QComboBox, "preset").setCurrentText(arguments.preset)
+    panel.findChild(QSpinBox, "training.steps").setValue(arguments.steps)
     wait(6.0)
 
     watch = Watch()

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import tifffile
 
-from napari_latentdyn.files.ometiff import write_ome_tiff
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.viewer.samples import SEA_ICE_FILE, SEA_ICE_INTERVAL, SEA_ICE_PIXEL_SIZE
 
 TOP, LEFT, SIZE = 106, 248, 384

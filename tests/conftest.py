@@ -22,8 +22,11 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.folder import write_run
+from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.settings import Settings
 
 ROOT = Path(__file__).parents[1]
@@ -64,47 +67,106 @@ def drifting() -> Callable[[float], NDArray[np.uint8]]:
     return at
 
 
-def run_arrays(
+def small_dynamics(
     stages: int = 3, times: int = 4, shape: tuple[int, int] = (12, 16), channels: int = 0
-) -> dict[str, Any]:
-    """Arrays of a small run, by their names in `write_run` and `result_layers`."""
+) -> Dynamics:
+    """A small result of random numbers, without images and networks."""
     random = np.random.default_rng(stages + times + channels)
     planes = (times, channels, *shape) if channels else (times, *shape)
-    return {
-        "frames": random.normal(size=planes).astype(np.float32),
-        "times": np.linspace(0, 1, times),
-        "velocity": random.normal(size=(stages, 2, *shape)).astype(np.float32),
-        "field_times": np.arange(stages) / stages,
-        "settings": Settings(),
-        "report": {
-            "steps": 5,
-            "losses": {"total": np.float32(0.5), "space": float("nan")},
-            "interval": {"value": 6.0, "unit": "hour"},
-            "placement": Placement(scale=(10.0, 20.0), units=("meter", "meter")).to_dict(),
-        },
+    frames = random.normal(size=planes).astype(np.float32)
+    velocity = random.normal(size=(stages, 2, *shape)).astype(np.float32)
+    report = {
+        "steps": 5,
+        "losses": {"total": 0.5, "space": float("nan")},
+        "interval": {"value": 6.0, "unit": "hour"},
+        "placement": Geometry.from_pixel_size((10.0, 20.0), "meter").to_report(),
     }
+    return dynamics_of(frames, velocity, report)
+
+
+def dynamics_of(
+    frames: NDArray[np.float32],
+    velocity: NDArray[np.float32],
+    report: dict[str, Any] | None = None,
+    *,
+    settings: Settings | None = None,
+    times: NDArray[np.float64] | None = None,
+    **arrays: NDArray[np.float32],
+) -> Dynamics:
+    """Make a result of frames and fields that are already there."""
+    made = Dynamics(
+        settings or Settings(),
+        velocity,
+        RunReport.model_validate(report or {}),
+        fitted=Drawn({"frames": frames, **arrays}),
+        times=np.linspace(0, 1, len(frames)) if times is None else times,
+        observations=blank(frames),
+    )
+    for what in ("frames", *arrays):
+        getattr(made, what)()
+    return made
+
+
+def blank(frames: NDArray[np.float32]) -> Observations:
+    """Two images of the shape of frames."""
+    planes = frames[[0, -1]] if frames.ndim == 4 else frames[[0, -1], None]
+    channels = planes.shape[1]
+    return Observations(
+        times=np.array([0.0, 1.0]),
+        images=np.nan_to_num(planes),
+        valid=np.ones((2, *planes.shape[-2:]), bool),
+        low=np.zeros(channels, np.float32),
+        high=np.ones(channels, np.float32),
+        multichannel=frames.ndim == 4,
+    )
+
+
+class Drawn:
+    """Stands in for networks: returns arrays that are already there."""
+
+    def __init__(self, arrays: dict[str, NDArray[np.float32]]) -> None:
+        self.arrays = arrays
+        self.checkpoint = None
+
+    def render(self, what: str, *_: Any) -> NDArray[np.float32]:
+        array = self.arrays[what]
+        # With an axis of channels, as networks return it.
+        return array[:, None] if array.ndim == 3 else array
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)}
 
 
 @pytest.fixture(scope="session")
-def make_run() -> Callable[..., dict[str, Any]]:
-    return run_arrays
+def make_run() -> Callable[..., Dynamics]:
+    return small_dynamics
 
 
 @pytest.fixture
-def run() -> dict[str, Any]:
-    return run_arrays()
+def run() -> Dynamics:
+    return small_dynamics()
 
 
 @pytest.fixture
 def save() -> Callable[..., Path]:
-    """Write a small run folder; keywords replace what is in it."""
+    """Write a small run folder; keywords replace what `write_run` is given."""
 
     def write(folder: Path, **changes: Any) -> Path:
-        model = {
-            "tensors": {"weight": np.arange(6, dtype=np.float32).reshape(2, 3)},
+        small = small_dynamics()
+        given: dict[str, Any] = {
+            "frames": small.frames(),
+            "times": small.times(),
+            "velocity": small.fields,
+            "field_times": small.field_times,
+            "settings": small.settings,
+            "report": small.report,
+            "tensors": small.fitted.to_arrays(),
             "tensor_metadata": {"channels": "1"},
-            "inputs": {"first": np.zeros((1, 12, 16), np.float32), "multichannel": np.array(False)},
+            "inputs": small.observations.to_arrays(),
+            **changes,
         }
-        return write_run(folder, **{**run_arrays(), **model, **changes})
+        if isinstance(given["report"], dict):
+            given["report"] = RunReport.model_validate(given["report"])
+        return write_run(folder, **given)
 
     return write

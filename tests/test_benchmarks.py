@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
-from benchmarks.accuracy import cli, flows, methods, runs, scores, tables
+from benchmarks.accuracy import cli, flows, methods, parts, runs, scores, tables
 from benchmarks.accuracy.cases import Case, generated_cases, make_case, read_case, stored_cases
 from benchmarks.accuracy.fields import FieldTruth, field_error, read_field_truth, total_displacement
 from benchmarks.accuracy.markdown import BEGIN, END, number, splice
@@ -328,3 +328,41 @@ def test_the_command_from_a_stack_to_a_page(
 def test_the_page_of_the_documentation_has_its_markers(root: Path) -> None:
     page = (root / "docs" / "accuracy.md").read_text(encoding="utf-8")
     splice(page, "")
+
+
+# What networks and training add --------------------------------------------------
+
+
+def test_parts_are_measured_and_kept(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "STEPS", 1)
+    docs = tmp_path / "page.md"
+    docs.write_text(f"{BEGIN}\n{END}\n", encoding="utf-8")
+    frames = np.random.default_rng(0).random((3, 24, 32)).astype(np.float32)
+    tifffile.imwrite(tmp_path / "noise.tif", frames, photometric="minisblack")
+    options = [f"--data={tmp_path}", f"--out={tmp_path / 'out'}", "--presets=quick"]
+    options.append(f"--docs={docs}")
+    assert parts.main([*options, "--no-training"]) == 0
+    assert "training |" not in docs.read_text(encoding="utf-8").replace("(no training) |", "")
+    assert parts.main(options) == 0
+    page = docs.read_text(encoding="utf-8")
+    assert all(title in page for title in parts.VARIANTS.values())
+    rows = json.loads((tmp_path / "out" / "parts.json").read_text(encoding="utf-8"))
+    row = rows["quick"]["noise"]
+    # Matching with the decoder of the prior is something else than matching alone.
+    assert len({row[key]["psnr"] for key in ("untrained", "without_d", "without_f")}) > 1
+    capsys.readouterr()
+    assert parts.main(options) == 0
+    assert "quick     noise" not in capsys.readouterr().out
+
+
+def test_parts_are_compared_with_matching_alone() -> None:
+    def case(**values: float) -> dict[str, dict[str, float]]:
+        return {key: {"psnr": v, "ssim": 0.9, "seconds": 2.0} for key, v in values.items()}
+
+    rows = {"quick": {"a": case(matching=20.0, untrained=19.0), "b": case(matching=30.0)}}
+    whole, alone = parts.parts_table(rows).splitlines()[2:]
+    assert whole.startswith("| `quick` | F, matching, D (no training) | 19.00 | 0.9000 | −1.00 |")
+    assert alone.startswith("| `quick` | matching only (no network) | 25.00 | 0.9000 | +0.00 |")
+    assert (whole[-9:], alone[-9:]) == ("2.0 | 1 |", "2.0 | 2 |")

@@ -12,7 +12,7 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QPushButton, QSpinBox, QWidget
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 PLUGIN = "napari-latentdyn"
 
@@ -135,10 +135,10 @@ def test_open_train_cancel_resume_finish_scrub_save_close(
     )
     press(qtbot, panel, "save")
     qtbot.waitUntil(lambda: (target / "report.json").exists(), timeout=20_000)
-    run = read_run(target)
-    assert run.report["steps"] == steps
-    assert run.report["stopped_early"] is False
-    np.testing.assert_array_equal(run.frames, frames.data)
+    run = Dynamics.load(target)
+    assert run.report.steps == steps
+    assert run.report.stopped_early is False
+    np.testing.assert_array_equal(run.frames(), frames.data)
 
     viewer.layers.clear()
     opened = viewer.open(target, plugin=PLUGIN)

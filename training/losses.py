@@ -5,9 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from napari_latentdyn.core.networks.extraction import enlarge, halve
+from napari_latentdyn.core.networks.extraction import enlarge
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.fusion import Carried, fuse, visibility
 from training.feed import TIMES, Example

@@ -1,11 +1,11 @@
-"""What the preset `standard` loses when one of its parts is taken away."""
+"""What the preset `standard` loses when one of its parts is taken away.
+
+`parts.py` measures networks and training, which `standard` does without.
+"""
 
 from __future__ import annotations
 
 from typing import Any
-
-#: The prior has networks of one shape only.
-_SCRATCH = {"training.start_from": "scratch"}
 
 #: Settings that differ from those of `standard`, by the name of the row. What the
 #: installed version refuses gives an empty row with the reason.
@@ -16,14 +16,7 @@ ABLATIONS: dict[str, dict[str, Any]] = {
     "no visibility": {"physics.visibility": False},
     "one member": {"model.members": 1},
     "equal weights": {"model.weighting": "equal"},
-    "from scratch": {"training.start_from": "scratch"},
-    "no training": {"training.steps": 0},
-    "free timing": {"model.timing": "free", **_SCRATCH},
-    "trained everywhere": {"training.keep_better": False},
-    "no image in the state": {"model.image_in_latent": False, **_SCRATCH},
+    "short matching": {"model.refinement": "short"},
     "advection without source": {"physics.equation": "advection"},
-    "one level": {"model.levels": 1},
-    "first differences": {"training.smoothness": "first"},
-    "squared data term": {"training.data_term": "square"},
     "brightness kept": {"images.brightness": "keep"},
 }

@@ -10,7 +10,7 @@ from benchmarks.accuracy.fields import total_displacement
 from benchmarks.accuracy.outcome import Image, Outcome
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import fit
 
 __all__ = ["learned"]
@@ -28,7 +28,7 @@ def learned(first: Image, last: Image, times: Sequence[float], settings: Any) ->
     settings : Settings
         All settings of the fit.
     """
-    fitting = fit(ImagePair.from_arrays(first, last, settings.images), settings)
+    fitting = fit(Observations.from_arrays(first, last, settings=settings.images), settings)
     while True:
         try:
             next(fitting)

@@ -24,9 +24,7 @@ __all__ = [
 PRESETS = ("quick", "standard", "accurate", "paper")
 #: Presets with changes that are methods of their own.
 VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
-    "prior": ("quick", {"model.initial_fields": "extracted"}),
-    "matched": ("standard", {"training.steps": 0}),
-    "scratch": ("standard", {"training.start_from": "scratch"}),
+    "prior": ("quick", {"training.start_from": "prior", "model.initial_fields": "extracted"}),
 }
 #: The preset that is compared with the best rivals, and that ablations change.
 MAIN_PRESET = "standard"
@@ -36,8 +34,6 @@ _RECIPE = 1
 #: Names of variants, and of methods that only a file of given figures may have.
 _LABELS = {
     "prior": "the prior alone",
-    "matched": "standard before training",
-    "scratch": "standard from scratch",
     "rife3": "RIFE 3",
     "rife3_x2": "RIFE 3, x2",
     "rife40": "RIFE 4.0",

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.baselines import Interpolation, assess
 from napari_latentdyn.core.baselines.dis import dis_tuned
 from napari_latentdyn.core.baselines.scores import score
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["Figures", "measure", "tracers"]
 
@@ -69,7 +69,7 @@ def _scores(case: Case, result: Made) -> dict[str, float]:
     """Return the means of the scores over all true frames between the ends."""
     if not case.has_truth:
         return _conditions(case, result)
-    pair = ImagePair.from_arrays(case.frames[0, 0], case.frames[-1, 0])
+    pair = Observations.from_arrays(case.frames[0, 0], case.frames[-1, 0])
     inside = zip(case.times[1:-1], case.frames[1:-1], strict=True)
     scores = [score(pair, result.at(case, float(t)), true) for t, true in inside]
     names = ("psnr", "ssim", "gradient_error")
@@ -78,7 +78,7 @@ def _scores(case: Case, result: Made) -> dict[str, float]:
 
 def _conditions(case: Case, result: Made) -> dict[str, float]:
     """Return what can be said of a field without true frames."""
-    pair = ImagePair.from_arrays(*case.frames[[0, -1]], channel_axis=0)
+    pair = Observations.from_arrays(*case.frames[[0, -1]], channel_axis=0)
     judged = assess(pair, Interpolation(result.frames, result.velocity), case.asked)
     found = {"ends": judged.end_error, "half": judged.consistency_error}
     return {key: value for key, value in found.items() if value is not None}

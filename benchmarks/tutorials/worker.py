@@ -20,7 +20,7 @@ from benchmarks.tutorials.onesided import one_sided_advection
 from napari_latentdyn.core.baselines import Interpolation, find_method
 from napari_latentdyn.core.baselines.learned import Learned
 from napari_latentdyn.core.networks.device import use_threads
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.settings.presets import PRESETS
 
 __all__ = ["main"]
@@ -42,7 +42,7 @@ def main(arguments: list[str]) -> None:
     grey = case.frames.shape[1] == 1
     ends = [frame[0] if grey else frame for frame in case.frames[[0, -1]]]
     started = time.perf_counter()
-    pair = ImagePair.from_arrays(*ends, channel_axis=None if grey else 0)
+    pair = Observations.from_arrays(*ends, channel_axis=None if grey else 0)
     made = _run(method, pair, case.asked)
     seconds = time.perf_counter() - started
     arrays: dict[str, Any] = {"frames": made.frames, "seconds": seconds, "peak_mb": peak_memory()}
@@ -54,9 +54,9 @@ def main(arguments: list[str]) -> None:
     part.replace(out)
 
 
-def _run(method: str, pair: ImagePair, times: np.ndarray) -> Interpolation:
+def _run(method: str, pair: Observations, times: np.ndarray) -> Interpolation:
     if method == _ONE_SIDED:
-        return Interpolation(*one_sided_advection(pair.first, pair.last, times))
+        return Interpolation(*one_sided_advection(pair.images[0], pair.images[1], times))
     make = find_method(method)
     if method in PRESETS:
         make = Learned(run_settings(method, {}, 1))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.deformation import Deformation
     from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.observations.images import read_image, read_mask
-    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.core.training.fit import Progress, fit
     from napari_latentdyn.core.training.fit_pair import fit_pair
     from napari_latentdyn.errors import UserError
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Deformation",
     "Dynamics",
-    "ImagePair",
+    "Observations",
     "Progress",
     "Settings",
     "UserError",
@@ -43,7 +43,7 @@ __all__ = [
 _HOMES = {
     "Deformation": "napari_latentdyn.core.dynamics.deformation",
     "Dynamics": "napari_latentdyn.core.dynamics.result",
-    "ImagePair": "napari_latentdyn.core.observations.pair",
+    "Observations": "napari_latentdyn.core.observations.observations",
     "Progress": "napari_latentdyn.core.training.fit",
     "Settings": "napari_latentdyn.settings",
     "UserError": "napari_latentdyn.errors",

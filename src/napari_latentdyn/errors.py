@@ -6,12 +6,12 @@ import re
 import unicodedata
 
 __all__ = [
-    "CalibrationError",
     "DerivedError",
     "DeviceError",
     "ExportError",
     "ExportWriteError",
     "FitError",
+    "GeometryError",
     "ImageFileError",
     "MissingLibraryError",
     "OutOfMemoryError",
@@ -91,8 +91,8 @@ class ImageFileError(UserError, ValueError):
     """A file cannot be read as one image."""
 
 
-class CalibrationError(UserError, ValueError):
-    """Pixel size, units or interval cannot be used."""
+class GeometryError(UserError, ValueError):
+    """Pixel size, place, units or interval cannot be used."""
 
 
 class DerivedError(UserError, ValueError):

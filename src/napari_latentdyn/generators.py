@@ -21,7 +21,7 @@ def drain(
     Parameters
     ----------
     steps : generator
-        Yields progress and returns a result.
+        Yields progress and returns a result. It is closed if `on_step` raises.
     on_step : callable, optional
         Called with all that it yields.
 
@@ -30,14 +30,17 @@ def drain(
     object
         The value that the generator returns.
     """
-    while True:
-        try:
-            step = next(steps)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
-        if on_step is not None:
-            on_step(step)
+    try:
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            if on_step is not None:
+                on_step(step)
+    finally:
+        steps.close()
 
 
 def mapped(

@@ -14,7 +14,7 @@ import tifffile
 from skimage.io import imread
 
 from napari_latentdyn.core.baselines import BASELINES, list_methods, score
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import FitError, Stopped
 
 
@@ -312,9 +312,9 @@ def test_the_help_names_all_methods(call):
 
 
 def test_score(drifting):
-    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0))
+    pair = Observations.from_arrays(drifting(0.0), drifting(1.0))
     true = drifting(0.5)[None].astype(np.float32)
-    span = np.ptp(np.stack([pair.first, pair.last]))
+    span = np.ptp(np.stack([pair.images[0], pair.images[1]]))
     perfect = score(pair, true, true)
     assert perfect.psnr == np.inf
     assert perfect.ssim == pytest.approx(1.0)

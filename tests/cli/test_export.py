@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import rasterio
 import tifffile
+import xarray
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 WKT = 'PROJCS["WGS 84 / NSIDC Sea Ice Polar Stereographic North"'
 TRANSFORM = rasterio.Affine(100, 0, 500000, 0, -100, -1200000)
@@ -40,12 +41,12 @@ def geo_pair(tmp_path, drifting) -> tuple[Path, Path]:
 
 
 def test_one_file_for_one_format(call, run, tmp_path):
-    answer = call("export", run, "-o", tmp_path / "new" / "a.npz")
+    answer = call("export", run, "-o", tmp_path / "new" / "a.ome.tif")
     assert answer.code == 0
-    assert answer.out == f"{tmp_path / 'new' / 'a.npz'}\n"
-    assert "npz" in answer.err
-    with np.load(tmp_path / "new" / "a.npz") as file:
-        np.testing.assert_array_equal(file["frames"], read_run(run).frames)
+    assert answer.out == f"{tmp_path / 'new' / 'a.ome.tif'}\n"
+    assert "ome-tiff" in answer.err
+    written = tifffile.imread(tmp_path / "new" / "a.ome.tif")
+    np.testing.assert_array_equal(written, Dynamics.load(run).frames())
     # The name gets its end, and a folder that is there a file.
     assert call("export", run, "--to", "csv", "-o", tmp_path / "b", "-q").out.endswith("b.csv\n")
     assert call("export", run, "--to", "pdf", "-o", tmp_path).out.endswith("/drift.pdf\n")
@@ -53,9 +54,8 @@ def test_one_file_for_one_format(call, run, tmp_path):
     # Folders, too, get a name of their own in a folder that is there.
     (tmp_path / "there").mkdir()
     (tmp_path / "there" / "mine.txt").write_text("kept")
-    for form, name in (("ome-zarr", "drift.ome.zarr"), ("geotiff-series", "drift-geotiff-series")):
-        answer = call("export", run, "--to", form, "-o", tmp_path / "there", "-q")
-        assert answer.out == f"{tmp_path / 'there' / name}\n", answer.err
+    answer = call("export", run, "--to", "ome-zarr", "-o", tmp_path / "there", "-q")
+    assert answer.out == f"{tmp_path / 'there' / 'drift.ome.zarr'}\n", answer.err
     foreign = tmp_path / "there" / "drift.ome.zarr" / "notes.txt"
     foreign.write_text("kept")
     answer = call("export", run, "-o", foreign.parent, "--overwrite")
@@ -75,12 +75,12 @@ def test_a_folder_for_several_formats(call, run, tmp_path):
     assert sorted(entry.name for entry in out.iterdir()) == sorted(
         Path(line).name for line in answer.out.splitlines()
     )
-    refused = call("export", run, "--to", "npz,mp4", "-o", out)
+    refused = call("export", run, "--to", "csv,mp4", "-o", out)
     assert refused.code == 2
     assert "already exists" in refused.sentence()
     # Nothing was begun.
-    assert not (out / "drift.npz").exists()
-    assert call("export", run, "--to", "npz,mp4", "-o", out, "--overwrite", "-q").code == 0
+    assert not (out / "drift.csv").exists()
+    assert call("export", run, "--to", "csv,mp4", "-o", out, "--overwrite", "-q").code == 0
 
 
 def test_stored_times_need_no_model(run, tmp_path):
@@ -92,22 +92,25 @@ def test_stored_times_need_no_model(run, tmp_path):
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    np.testing.assert_array_equal(tifffile.imread(tmp_path / "a.ome.tif"), read_run(run).frames[:2])
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "a.ome.tif"), Dynamics.load(run).frames()[:2]
+    )
 
 
 def test_other_times_are_made_by_the_model(call, run, tmp_path):
     from napari_latentdyn import Dynamics
 
-    path = tmp_path / "a.npz"
+    path = tmp_path / "a.nc"
     before = {p.name: p.read_bytes() for p in run.iterdir()}
     assert call("export", run, "--times", "0.3,0.5", "-o", path).code == 0
-    with np.load(path) as file:
-        np.testing.assert_allclose(file["times"], [0.3, 0.5])
-        np.testing.assert_allclose(file["frames"], Dynamics.load(run).frames([0.3, 0.5]), atol=1e-4)
+    with xarray.open_dataset(path) as data:
+        np.testing.assert_allclose(data.fraction, [0.3, 0.5])
+        np.testing.assert_allclose(data.frames, Dynamics.load(run).frames([0.3, 0.5]), atol=1e-4)
+        assert data.attrs["title"] == "drift"
     answer = call("export", run, "--frames", 7, "-o", path, "--overwrite", "--device", "cpu")
     assert answer.code == 0
-    with np.load(path) as file:
-        np.testing.assert_allclose(file["times"], np.linspace(0, 1, 9))
+    with xarray.open_dataset(path) as data:
+        np.testing.assert_allclose(data.fraction, np.linspace(0, 1, 9))
     assert {p.name: p.read_bytes() for p in run.iterdir()} == before
 
 
@@ -121,6 +124,9 @@ def test_options_reach_their_formats(call, run, tmp_path):
         assert file.streams.video[0].average_rate == 4
         assert file.streams.video[0].width == 202
     assert call("export", run, "-o", tmp_path / "a.png", "--shown", "0,1", "--dpi", 72).code == 0
+    assert call("export", run, "-o", tmp_path / "a.tif", "--velocity", "-q").code == 0
+    with rasterio.open(tmp_path / "a.tif") as file:
+        assert file.count == 2 * len(Dynamics.load(run).fields)
 
 
 # GeoTIFF -------------------------------------------------------------------------------------
@@ -138,7 +144,7 @@ def test_a_figure_shows_the_times_that_were_asked_for(call, run, tmp_path):
 def test_a_geotiff_keeps_its_place(call, geo_pair, tmp_path, tiny):
     run = tmp_path / "run"
     assert call("run", *geo_pair, "-o", run, *tiny, "--interval", 6, "-q").code == 0
-    geo = read_run(run).report["inputs"]["first"]["geo"]
+    geo = Dynamics.load(run).report.inputs[0].geo
     assert geo["transform"] == list(TRANSFORM)[:6]
     assert geo["crs_wkt"].startswith(WKT)
     assert geo["units"] == "metre"
@@ -149,7 +155,7 @@ def test_a_geotiff_keeps_its_place(call, geo_pair, tmp_path, tiny):
         assert file.bounds == first.bounds
     # What apply and resume write keeps it, too.
     assert call("apply", run, "--frames", 3, "-q").code == 0
-    assert read_run(run).report["inputs"]["first"]["geo"] == geo
+    assert Dynamics.load(run).report.inputs[0].geo == geo
 
 
 def test_images_of_different_places_are_told(call, geo_pair, tmp_path, tiny):
@@ -185,9 +191,9 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
     assert done.returncode == 0, done.stderr
     for name in ("frames.ome.tif", "fields.npz", "model.safetensors"):
         assert (tmp_path / "second" / name).read_bytes() == (run / name).read_bytes(), name
-    first, second = read_run(run), read_run(tmp_path / "second")
-    assert second.report["inputs"] == first.report["inputs"]
-    assert second.report["placement"] == first.report["placement"]
+    first, second = Dynamics.load(run), Dynamics.load(tmp_path / "second")
+    assert second.report.inputs == first.report.inputs
+    assert second.report.placement == first.report.placement
     assert second.settings.model_dump() == first.settings.model_dump()
     # Nothing is overwritten.
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -209,7 +215,7 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
     ("arguments", "says"),
     [
         (("{run}",), "needs -o PATH"),
-        (("{run}", "-o", "{out}"), "says no format"),
+        (("{run}", "-o", "{out}"), "has no known suffix"),
         (("{run}", "-o", "{out}", "--to", "mp5"), "did you mean mp4?"),
         (("{run}", "-o", "{run}", "--to", "mp4"), "is the folder of the run itself"),
         (("{run}", "-o", "{out}.png", "--to", "mp4"), "name of another format, figure"),
@@ -222,7 +228,7 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
         (("{run}", "-o", "{out}.mp4", "--fps", "0"), "frames per second"),
         (("{run}", "-o", "{out}.nc", "--fps", "3"), "netcdf does not use --fps"),
         (("{run}", "-o", "{out}.zarr", "--ngff", "0.1"), "--ngff takes 0.4 or 0.5"),
-        (("{run}", "-o", "{out}.nc", "--start", "March"), "is no date"),
+        (("{run}", "-o", "{out}.nc", "--start", "March"), "must be a date and time"),
         (("{run}", "-o", "{file}", "--to", "mp4,nc"), "several formats need a folder"),
         (("{run}", "-o", "{file}/a.nc"), "cannot be written"),
     ],
@@ -241,11 +247,11 @@ def test_a_full_disk_returns_1(call, run, tmp_path, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("napari_latentdyn.export.tables.np.savez_compressed", full)
-    answer = call("export", run, "-o", tmp_path / "a.npz", "-q")
+    monkeypatch.setattr("napari_latentdyn.export.ometiff.write_ome_tiff", full)
+    answer = call("export", run, "-o", tmp_path / "a.ome.tif", "-q")
     assert answer.code == 1
     assert "disk is full" in answer.sentence()
-    assert not (tmp_path / "a.npz").exists()
+    assert not (tmp_path / "a.ome.tif").exists()
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no signals of this kind there")

@@ -103,7 +103,7 @@ def test_help_names_the_defaults(capsys):
     with pytest.raises(SystemExit):
         parsed("--help")
     text = " ".join(capsys.readouterr().out.split())
-    assert "frames in between are the pictures that are computed. (default: 40)" in text
+    assert "frames in between are the pictures that are computed. (default: 0)" in text
     assert "[pixels] (default: 128 128)" in text
     assert "Unit of the time between the images. (default: hour)" in text
     assert "(default: 0.001)" in text

@@ -62,7 +62,7 @@ def test_command_lines(call, text):
         ("compare", "a.tif", "b.tif", "-o", "out", "--methods", f"{text}!"),
         ("compare", "a.tif", "b.tif", "-o", "out", "--truth", "c.tif", "--truth-times", text),
         ("demo", "--no-view", "-o", "out", "--preset", text),
-        ("export", "run", "-o", "a.npz", "--to", text),
+        ("export", "run", "-o", "a.csv", "--to", text),
         ("export", "run", "-o", "a.mp4", "--width", text),
         ("export", "run", "-o", "a.mp4", "--limits", text, "3"),
     ):

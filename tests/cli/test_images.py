@@ -9,8 +9,9 @@ import pytest
 import tifffile
 from skimage.io import imsave
 
-from napari_latentdyn.cli.errors import ImageFileError
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import read_image, read_mask, read_stack
+from napari_latentdyn.errors import ImageFileError
 
 GREY = np.arange(20 * 30, dtype=np.uint16).reshape(20, 30)
 COLOUR = np.stack([GREY // 4, GREY // 5, GREY // 6], axis=-1).astype(np.uint8)
@@ -23,7 +24,7 @@ def test_grey_tiff_of_any_type(tmp_path, dtype):
     np.testing.assert_array_equal(image.array, GREY.astype(dtype))
     assert image.array.dtype == dtype
     assert image.channel_axis is None
-    assert image.pixel_size is None
+    assert image.geometry is None
     assert image.name == "a.tif"
 
 
@@ -115,8 +116,8 @@ def test_pixel_size_of_ome_tiff(tmp_path, unit, expected):
     metadata |= {"PhysicalSizeXUnit": unit, "PhysicalSizeYUnit": unit}
     tifffile.imwrite(tmp_path / "a.ome.tif", GREY, ome=True, metadata=metadata)
     image = read_image(str(tmp_path / "a.ome.tif"))
-    assert image.pixel_size == (None if expected is None else (50.0, 40.0))
-    assert image.unit == expected
+    size = None if expected is None else Geometry.from_pixel_size((50.0, 40.0), expected)
+    assert image.geometry == size
 
 
 def test_pixel_size_of_imagej_tiff(tmp_path):
@@ -124,8 +125,8 @@ def test_pixel_size_of_imagej_tiff(tmp_path):
         tmp_path / "a.tif", GREY, imagej=True, resolution=(4, 2), metadata={"unit": "micron"}
     )
     image = read_image(str(tmp_path / "a.tif"))
-    assert image.pixel_size == (0.5, 0.25)
-    assert image.unit == "µm"
+    assert image.geometry.pixel_size == (0.5, 0.25)
+    assert image.geometry.length_unit == "µm"
 
 
 def test_pixel_size_of_geotiff(tmp_path):
@@ -137,8 +138,8 @@ def test_pixel_size_of_geotiff(tmp_path):
     ]
     tifffile.imwrite(tmp_path / "a.tif", GREY, extratags=tags)
     image = read_image(str(tmp_path / "a.tif"))
-    assert image.pixel_size == (50.0, 100.0)
-    assert image.unit == "m"
+    assert image.geometry.pixel_size == (50.0, 100.0)
+    assert image.geometry.length_unit == "m"
 
 
 def test_a_mask_is_what_is_not_zero(tmp_path):
@@ -179,8 +180,8 @@ def test_bands_that_the_file_calls_nothing_are_channels(tmp_path, count):
     np.testing.assert_array_equal(np.moveaxis(image.array, image.channel_axis, 0), bands)
     assert image.missing is not None
     np.testing.assert_array_equal(image.missing, bands[0] == -9999)
-    assert image.pixel_size == pytest.approx((np.hypot(10, 30),) * 2)
-    assert image.unit == "m"
+    assert image.geometry.pixel_size == pytest.approx((np.hypot(10, 30),) * 2)
+    assert image.geometry.length_unit == "m"
     stack = read_stack(str(path))
     assert stack.shape == (1, count, 20, 30)
     np.testing.assert_array_equal(np.isnan(stack[0]), bands == -9999)

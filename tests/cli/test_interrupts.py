@@ -11,7 +11,7 @@ import time
 import numpy as np
 import pytest
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows sends no SIGINT to one process")
@@ -33,14 +33,14 @@ def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
     assert time.monotonic() - pressed < 20
     assert "Stopping in good order" in rest
     assert "Traceback" not in rest
-    report = read_run(out).report
-    assert report["stopped_early"] is True
-    assert 0 < report["steps"] < report["steps_planned"] == 1_000_000
+    report = Dynamics.load(out).report
+    assert report.stopped_early is True
+    assert 0 < report.steps < report.steps_planned == 1_000_000
 
-    steps = report["steps"] + 2
+    steps = report.steps + 2
     assert call("run", "--resume", out, "--steps", steps).code == 0
-    assert read_run(out).report["stopped_early"] is False
-    assert read_run(out).report["steps"] == steps
+    assert Dynamics.load(out).report.stopped_early is False
+    assert Dynamics.load(out).report.steps == steps
 
 
 @pytest.mark.parametrize("there_before", [False, True])
@@ -84,10 +84,10 @@ def test_sigterm_in_the_training_keeps_what_was_learned(pair, tmp_path, tiny):
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 143
     assert "Stopping in good order" in rest
-    run = read_run(out)
-    assert run.report["stopped_early"] is True
-    assert run.report["frames_complete"] is False
-    assert run.times.tolist() == [0, 1]
+    run = Dynamics.load(out)
+    assert run.report.stopped_early is True
+    assert run.report.frames_complete is False
+    assert run.times().tolist() == [0, 1]
 
 
 @pytest.fixture
@@ -122,16 +122,16 @@ def test_ctrl_c_while_drawing_keeps_the_ends(call, pair, tmp_path, tiny, pressed
     assert drawn[3:] == [0, 1]
     assert "Stopping in good order" in answer.err
     assert f"napari-latentdyn apply {out}\n" in answer.err
-    run = read_run(out)
-    assert run.times.tolist() == [0, 1]
-    assert run.report["frames_complete"] is False
-    assert run.report["stopped_early"] is False
+    run = Dynamics.load(out)
+    assert run.times().tolist() == [0, 1]
+    assert run.report.frames_complete is False
+    assert run.report.stopped_early is False
 
     pressed_while_drawing()
     assert call("apply", out, "-q").code == 0
-    run = read_run(out)
-    np.testing.assert_allclose(run.times, np.linspace(0, 1, 42))
-    assert run.report["frames_complete"] is True
+    run = Dynamics.load(out)
+    np.testing.assert_allclose(run.times(), np.linspace(0, 1, 42))
+    assert run.report.frames_complete is True
     again = call("apply", out)
     assert again.code == 2
     assert "has all its frames" in again.sentence()
@@ -163,9 +163,9 @@ def test_ctrl_c_in_the_training_and_then_while_drawing(
     pressed_while_drawing(2)
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--frames", 40)
     assert answer.code == 130
-    report = read_run(tmp_path / "out").report
-    assert (report["steps"], report["stopped_early"]) == (1, True)
-    assert report["times"] == [0, 1]
+    report = Dynamics.load(tmp_path / "out").report
+    assert (report.steps, report.stopped_early) == (1, True)
+    assert report.times == [0, 1]
 
 
 def test_ctrl_c_while_the_program_is_loaded(tmp_path):

@@ -11,9 +11,9 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from tests.conftest import dynamics_of
 
-from napari_latentdyn.core.runfolder.folder import read_run, write_run
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="names of POSIX systems")
 
@@ -75,18 +75,8 @@ def folder(tmp_path) -> Path:
     """A run folder."""
     import numpy as np
 
-    return write_run(
-        tmp_path / "run",
-        frames=np.zeros((3, 8, 8), np.float32),
-        times=np.linspace(0, 1, 3),
-        velocity=np.zeros((2, 2, 8, 8), np.float32),
-        field_times=np.array([0, 0.5]),
-        settings=Settings(),
-        report={"steps": 0},
-        tensors={"weight": np.zeros(2, np.float32)},
-        tensor_metadata={},
-        inputs={"first": np.zeros((1, 8, 8), np.float32)},
-    )
+    frames, velocity = np.zeros((3, 8, 8), np.float32), np.zeros((2, 2, 8, 8), np.float32)
+    return dynamics_of(frames, velocity, {"steps": 0}).save(tmp_path / "run")
 
 
 @pytest.fixture
@@ -99,8 +89,8 @@ def no_work(monkeypatch):
     monkeypatch.setattr("napari_latentdyn.core.training.fit.fit", work)
     monkeypatch.setattr("napari_latentdyn.cli.runs.learn", work)
     monkeypatch.setattr("napari_latentdyn.cli.compare._one", work)
-    monkeypatch.setattr("napari_latentdyn.core.dynamics.result.Dynamics.load", work)
-    monkeypatch.setattr("napari_latentdyn.export.tables.np.savez_compressed", work)
+    monkeypatch.setattr("napari_latentdyn.core.dynamics.fitted.Fitted.read", work)
+    monkeypatch.setattr("napari_latentdyn.export.tables.np.savetxt", work)
 
 
 def refused(answer, before, tmp_path):
@@ -122,7 +112,7 @@ def test_targets(call, pair, folder, tmp_path, tiny, target, command):
         "demo": ("demo", "--no-view", *tiny),
         "apply": ("apply", folder, "--frames", 2),
         "resume": ("run", "--resume", folder, "--steps", 5),
-        "export": ("export", folder, "--to", "npz"),
+        "export": ("export", folder, "--to", "csv"),
     }[command]
     refused(call(*arguments, "-o", target), before, tmp_path)
     refused(call(*arguments, "-o", target, "--overwrite"), before, tmp_path)
@@ -142,7 +132,7 @@ def test_sources(call, pair, tmp_path, source, command):
         "truth": ("compare", *pair, "-o", tmp_path / "out", "--truth", source),
         "apply": ("apply", source, "--frames", 2),
         "resume": ("run", "--resume", source),
-        "export": ("export", source, "-o", tmp_path / "a.npz"),
+        "export": ("export", source, "-o", tmp_path / "a.csv"),
         "settings": ("run", *pair, "-o", tmp_path / "out", "--settings", source),
         "start": ("run", *pair, "-o", tmp_path / "out", "--start-from", source),
     }[command]
@@ -151,12 +141,12 @@ def test_sources(call, pair, tmp_path, source, command):
 
 @pytest.mark.parametrize("length", [200, 241, 242, 243, 245, 250, 254, 255])
 def test_long_names_that_the_system_takes(call, folder, tmp_path, length):
-    file = tmp_path / ("y" * (length - 4) + ".npz")
+    file = tmp_path / ("y" * (length - 4) + ".csv")
     assert call("export", folder, "-o", file, "-q").code == 0
     assert call("export", folder, "-o", file, "-q", "--overwrite").code == 0
     assert sorted(tmp_path.iterdir()) == sorted([folder, file])
     several = tmp_path / ("海" * (length // 3))
-    assert call("export", folder, "--to", "npz,csv", "-o", several, "-q").code == 0
+    assert call("export", folder, "--to", "csv,nc", "-o", several, "-q").code == 0
     assert len(list(several.iterdir())) == 2
 
 
@@ -164,7 +154,7 @@ def test_a_run_into_the_longest_name(call, pair, tmp_path, tiny):
     out = tmp_path / ("z" * 255)
     assert call("run", *pair, "-o", out, *tiny, "-q").code == 0
     assert call("run", *pair, "-o", out, *tiny, "-q", "--overwrite").code == 0
-    assert len(read_run(out).frames) == 3
+    assert len(Dynamics.load(out).frames()) == 3
     assert [path.name for path in tmp_path.iterdir() if path.is_dir()] == [out.name]
 
 
@@ -172,7 +162,7 @@ def test_a_run_into_the_longest_name(call, pair, tmp_path, tiny):
 def test_a_device_is_never_replaced(call, folder):
     before = Path("/dev/null").stat()
     for flags in ((), ("--overwrite",)):
-        answer = call("export", folder, "--to", "npz", "-o", "/dev/null", *flags)
+        answer = call("export", folder, "--to", "csv", "-o", "/dev/null", *flags)
         assert answer.code == 2
         assert "is a device" in answer.sentence()
     assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
@@ -217,7 +207,7 @@ def test_a_source_in_a_folder_that_may_not_be_entered(call, forbidden):
         ("apply", forbidden / "inside", "--frames", "2"),
         ("apply", forbidden, "--frames", "2"),
         ("run", "--resume", forbidden / "inside"),
-        ("export", forbidden / "inside", "-o", "a.npz"),
+        ("export", forbidden / "inside", "-o", "a.csv"),
         ("run", "a.tif", "b.tif", "-o", "out", "--settings", forbidden / "file.json"),
         ("run", "a.tif", "b.tif", "-o", "out", "--start-from", forbidden / "inside"),
     ):

@@ -14,8 +14,8 @@ import pytest
 import tifffile
 import torch
 
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.runfolder.evidence import agreement_sentence, motion_sentence
-from napari_latentdyn.core.runfolder.folder import read_run
 
 ASKED = ("--set", "output.confidence=true")
 
@@ -25,18 +25,18 @@ def test_run_writes_a_complete_folder(call, pair, tmp_path, tiny):
     assert answer.code == 0
     assert answer.out == f"{tmp_path / 'out'}\n"
     assert "Training" in answer.err
-    run = read_run(tmp_path / "out")
-    assert run.times.tolist() == [0.0, 0.5, 1.0]
-    assert run.frames.shape == (3, 64, 64)
-    assert run.velocity.shape == (2, 2, 64, 64)
-    assert run.report["steps"] == 3
-    assert run.report["stopped_early"] is False
-    assert run.report["inputs"]["first"]["name"] == "first.ome.tif"
-    assert run.report["placement"]["scale"] == [100.0, 100.0]
-    assert run.report["placement"]["units"] == ["m", "m"]
-    assert run.report["interval"] == {"value": 23.0, "unit": "hour"}
+    run = Dynamics.load(tmp_path / "out")
+    assert run.times().tolist() == [0.0, 0.5, 1.0]
+    assert run.frames().shape == (3, 64, 64)
+    assert run.fields.shape == (2, 2, 64, 64)
+    assert run.report.steps == 3
+    assert run.report.stopped_early is False
+    assert run.report.inputs[0].name == "first.ome.tif"
+    assert run.report.placement.scale == [100.0, 100.0]
+    assert run.report.placement.units == ["m", "m"]
+    assert (run.report.interval.value, run.report.interval.unit) == (23.0, "hour")
     assert run.settings.output.preview is True
-    assert 0 < run.frames.mean() < 255
+    assert 0 < run.frames().mean() < 255
     with tifffile.TiffFile(tmp_path / "out" / "frames.ome.tif") as tif:
         assert 'PhysicalSizeX="100.0"' in tif.ome_metadata
 
@@ -44,8 +44,8 @@ def test_run_writes_a_complete_folder(call, pair, tmp_path, tiny):
 def test_the_same_seed_gives_the_same_frames(call, pair, tmp_path, tiny):
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):
         assert call("run", *pair, "-o", tmp_path / name, *tiny, "--seed", seed, "-q").code == 0
-    a, b = (read_run(tmp_path / name) for name in "ab")
-    np.testing.assert_array_equal(a.velocity, b.velocity)
+    a, b = (Dynamics.load(tmp_path / name) for name in "ab")
+    np.testing.assert_array_equal(a.fields, b.fields)
     for name in ("frames.ome.tif", "fields.npz", "model.safetensors", "settings.json"):
         assert (tmp_path / "a" / name).read_bytes() == (tmp_path / "b" / name).read_bytes(), name
     assert (tmp_path / "a" / "frames.ome.tif").read_bytes() != (
@@ -64,46 +64,48 @@ def test_the_same_result_is_written_as_the_same_bytes(call, pair, tmp_path, tiny
 
 def test_frames_and_times_choose_the_frames(call, pair, tmp_path, tiny):
     assert call("run", *pair, "-o", tmp_path / "a", *tiny, "--frames", 4).code == 0
-    np.testing.assert_allclose(read_run(tmp_path / "a").times, np.linspace(0, 1, 6))
+    np.testing.assert_allclose(Dynamics.load(tmp_path / "a").times(), np.linspace(0, 1, 6))
     assert call("run", *pair, "-o", tmp_path / "b", *tiny, "--times", "0.25,0.7").code == 0
-    np.testing.assert_allclose(read_run(tmp_path / "b").times, [0, 0.25, 0.7, 1])
+    np.testing.assert_allclose(Dynamics.load(tmp_path / "b").times(), [0, 0.25, 0.7, 1])
 
 
 def test_confidence_is_written_where_it_is_asked_for(call, pair, tmp_path, tiny):
     out = tmp_path / "out"
     assert call("run", *pair, "-o", out, *tiny).code == 0
-    assert read_run(out).confidence is None
+    assert Dynamics.load(out).stored("confidence") is None
     assert not (out / "confidence.npz").exists()
     assert call("run", *pair, "-o", out, *tiny, "--overwrite", *ASKED).code == 0
-    run = read_run(out)
+    run = Dynamics.load(out)
     assert run.settings.output.confidence is True
-    assert run.confidence.shape == (3, 64, 64)
-    assert run.confidence.min() >= 0
-    assert run.confidence.max() <= 1
-    assert np.ptp(run.confidence[1]) > 0
+    assert run.stored("confidence").shape == (3, 64, 64)
+    assert run.stored("confidence").min() >= 0
+    assert run.stored("confidence").max() <= 1
+    assert np.ptp(run.stored("confidence")[1]) > 0
     # Frames at other times have it, too.
     assert call("apply", out, "--times", "0.25", "-o", tmp_path / "new").code == 0
-    new = read_run(tmp_path / "new")
-    np.testing.assert_allclose(new.times, [0, 0.25, 1])
-    np.testing.assert_allclose(new.confidence[[0, 2]], run.confidence[[0, 2]], atol=1e-6)
+    new = Dynamics.load(tmp_path / "new")
+    np.testing.assert_allclose(new.times(), [0, 0.25, 1])
+    np.testing.assert_allclose(
+        new.stored("confidence")[[0, 2]], run.stored("confidence")[[0, 2]], atol=1e-6
+    )
 
 
 def test_apply_makes_frames_at_other_times(call, pair, tmp_path, tiny):
     out = tmp_path / "out"
     call("run", *pair, "-o", out, *tiny)
-    before = read_run(out)
+    before = Dynamics.load(out)
     answer = call("apply", out, "--times", "0.25,0.5", "-o", tmp_path / "new")
     assert answer.code == 0
-    new = read_run(tmp_path / "new")
-    np.testing.assert_allclose(new.times, [0, 0.25, 0.5, 1])
-    np.testing.assert_allclose(new.frames[2], before.frames[1], atol=1e-3)
-    np.testing.assert_array_equal(read_run(out).times, before.times)
-    assert new.report["inputs"]["last"]["name"] == "last.tif"
-    assert new.report["placement"] == before.report["placement"]
-    assert new.report["steps"] == before.report["steps"]
+    new = Dynamics.load(tmp_path / "new")
+    np.testing.assert_allclose(new.times(), [0, 0.25, 0.5, 1])
+    np.testing.assert_allclose(new.frames()[2], before.frames()[1], atol=1e-3)
+    np.testing.assert_array_equal(Dynamics.load(out).times(), before.times())
+    assert new.report.inputs[1].name == "last.tif"
+    assert new.report.placement == before.report.placement
+    assert new.report.steps == before.report.steps
 
     assert call("apply", out, "--frames", 3).code == 0
-    np.testing.assert_allclose(read_run(out).times, np.linspace(0, 1, 5))
+    np.testing.assert_allclose(Dynamics.load(out).times(), np.linspace(0, 1, 5))
 
 
 @pytest.mark.parametrize(
@@ -123,11 +125,11 @@ def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
     call("run", *pair, "-o", tmp_path / "whole", *tiny, "--final-rate", 1, *more)
     answer = call("run", "--resume", tmp_path / "half", *more)
     assert answer.code == 0
-    half, whole = read_run(tmp_path / "half"), read_run(tmp_path / "whole")
-    assert half.report["steps"] == 6
-    assert half.report["placement"]["scale"] == [100.0, 100.0]
-    assert half.report["inputs"]["first"]["name"] == "first.ome.tif"
-    np.testing.assert_allclose(half.velocity, whole.velocity, atol=1e-5)
+    half, whole = Dynamics.load(tmp_path / "half"), Dynamics.load(tmp_path / "whole")
+    assert half.report.steps == 6
+    assert half.report.placement.scale == [100.0, 100.0]
+    assert half.report.inputs[0].name == "first.ome.tif"
+    np.testing.assert_allclose(half.fields, whole.fields, atol=1e-5)
 
     for steps in ((), ("--steps", 4)):
         sentence = call("run", "--resume", tmp_path / "half", *steps).sentence()
@@ -135,8 +137,8 @@ def test_resume_goes_on_to_the_same_result(call, pair, tmp_path, tiny):
         assert "give more than 6 with --steps" in sentence
     other = call("run", "--resume", tmp_path / "half", "--steps", 9, "--latent-channels", 3, "-q")
     assert other.code == 2
-    assert "start again" in other.sentence()
-    assert read_run(tmp_path / "half").report["steps"] == 6
+    assert "model.latent_channels cannot change" in other.sentence()
+    assert Dynamics.load(tmp_path / "half").report.steps == 6
 
 
 def test_a_mask_leaves_pixels_out(call, pair, tmp_path, tiny):
@@ -147,8 +149,8 @@ def test_a_mask_leaves_pixels_out(call, pair, tmp_path, tiny):
     masks = ("--mask", tmp_path / "m0.tif", tmp_path / "m1.tif")
     assert call("run", *pair, "-o", tmp_path / "out", *tiny, *masks).code == 0
     inputs = np.load(tmp_path / "out" / "inputs.npz")
-    assert not inputs["valid_first"][:20].any()
-    assert inputs["valid_last"][20:].all()
+    assert not inputs["valid"][0, :20].any()
+    assert inputs["valid"][1, 20:].all()
 
 
 def test_colours_stay_colours(call, tmp_path, drifting, tiny):
@@ -159,11 +161,11 @@ def test_colours_stay_colours(call, tmp_path, drifting, tiny):
         imsave(tmp_path / name, np.stack([grey, 255 - grey, grey // 2], -1), check_contrast=False)
     files = (tmp_path / "a.png", tmp_path / "b.png")
     assert call("run", *files, "-o", tmp_path / "out", *tiny).code == 0
-    run = read_run(tmp_path / "out")
-    assert run.frames.shape == (3, 3, 64, 64)
-    assert run.report["inputs"]["first"]["rgb"] is True
+    run = Dynamics.load(tmp_path / "out")
+    assert run.frames().shape == (3, 3, 64, 64)
+    assert run.report.inputs[0].rgb is True
     assert call("run", *files, "-o", tmp_path / "one", *tiny, "--channel", 1).code == 0
-    assert read_run(tmp_path / "one").frames.shape == (3, 64, 64)
+    assert Dynamics.load(tmp_path / "one").frames().shape == (3, 64, 64)
 
 
 # What goes wrong -----------------------------------------------------------------------------
@@ -197,7 +199,7 @@ def test_colours_stay_colours(call, tmp_path, drifting, tiny):
         (("run", "{first}", "{last}", "{first}", "-o", "{out}"), "no argument"),
         (("run", "--resume", "{none}"), "there is no folder"),
         (("run", "--resume", "{used}"), "not a run folder"),
-        (("run", "{first}", "{last}", "--resume", "{used}"), "give none"),
+        (("run", "{first}", "{last}", "--resume", "{used}"), "leave FIRST, LAST and --mask out"),
         (("apply", "{used}", "--times", "0.5"), "not a run folder"),
         (("apply", "{used}"), "not a run folder"),
         (("demo", "-o", "{used}", "--no-view"), "left as it is"),
@@ -293,7 +295,7 @@ def test_the_closing_line_tells_both_times(call, pair, tmp_path, tiny):
         answer.err,
         re.MULTILINE,
     )
-    said = agreement_sentence(read_run(tmp_path / "out").report)
+    said = agreement_sentence(Dynamics.load(tmp_path / "out").report)
     assert "motion explains" in said
     assert said in answer.err.splitlines()
     quiet = call("run", *pair, "-o", tmp_path / "quiet", *tiny, "-q")
@@ -309,12 +311,12 @@ def test_noise_is_said_to_show_no_motion_also_when_quiet(call, pair, tmp_path):
         out = tmp_path / f"out{len(flags)}"
         answer = call("run", *paths, "-o", out, "--preset", "quick", *flags)
         assert answer.code == 0
-        report = read_run(out).report
-        assert report["motion_evidence"]["found"] is False
+        report = Dynamics.load(out).report
+        assert report.motion_evidence.found is False
         assert motion_sentence(report) in answer.err.splitlines()
     moving = call("run", *pair, "-o", tmp_path / "moving", "--preset", "quick")
     assert "No motion" not in moving.err
-    assert read_run(tmp_path / "moving").report["motion_evidence"]["found"] is True
+    assert Dynamics.load(tmp_path / "moving").report.motion_evidence.found is True
 
 
 def test_a_full_disk_returns_1_and_leaves_nothing(call, pair, tmp_path, monkeypatch, tiny):
@@ -336,9 +338,9 @@ def test_the_demo_runs_once(call, tmp_path, monkeypatch, tiny):
     out: Path = tmp_path / "demo"
     first = call("demo", "-o", out, *tiny, "--no-view")
     assert first.code == 0
-    run = read_run(out)
+    run = Dynamics.load(out)
     assert run.settings.images.interval == 23.0
-    assert run.report["placement"]["scale"] == [100.0, 100.0]
+    assert run.report.placement.scale == [100.0, 100.0]
     written = (out / "report.json").stat().st_mtime_ns
     again = call("demo", "-o", out, *tiny, "--no-view")
     assert again.code == 0
@@ -370,3 +372,14 @@ def test_info_names_versions_and_devices(call):
     assert answer.code == 0
     for word in ("napari-latentdyn", "torch", "napari", "device cpu"):
         assert word in answer.out
+
+
+def test_a_run_that_trains_nothing_tells_of_matching(call, pair, tmp_path):
+    answer = call("run", *pair, "-o", tmp_path / "out", "--preset", "quick", "--stages", 2)
+    assert re.search(
+        r"^3 frames; matching took \d+:\d\d, with the frames \d+:\d\d; written to:$",
+        answer.err,
+        re.MULTILINE,
+    )
+    assert "rain" not in answer.err
+    assert not Dynamics.load(tmp_path / "out").settings.uses_decoder

@@ -9,10 +9,10 @@ import sys
 
 import numpy as np
 import pytest
+from tests.conftest import dynamics_of
 
 from napari_latentdyn.cli import main
-from napari_latentdyn.core.runfolder.folder import read_run, write_run
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="needs a POSIX shell")
 
@@ -34,18 +34,8 @@ def shell(command: str, *arguments: object, **environment: str) -> subprocess.Co
 @pytest.fixture
 def folder(tmp_path):
     """A run folder, from which a file is soon exported."""
-    return write_run(
-        tmp_path / "drift",
-        frames=np.zeros((3, 8, 8), np.float32),
-        times=np.linspace(0, 1, 3),
-        velocity=np.zeros((2, 2, 8, 8), np.float32),
-        field_times=np.array([0, 0.5]),
-        settings=Settings(),
-        report={},
-        tensors={"weight": np.zeros(2, np.float32)},
-        tensor_metadata={},
-        inputs={"first": np.zeros((1, 8, 8), np.float32)},
-    )
+    frames, velocity = np.zeros((3, 8, 8), np.float32), np.zeros((2, 2, 8, 8), np.float32)
+    return dynamics_of(frames, velocity, {"steps": 0}).save(tmp_path / "drift")
 
 
 @posix
@@ -55,7 +45,7 @@ def test_a_name_that_the_output_cannot_encode(pair, tmp_path, tiny):
     assert done.returncode == 0, done.stderr
     assert done.stdout.endswith("\\u6d77\\u6c37\n")
     assert done.stderr == ""
-    assert len(read_run(out).frames) == 3
+    assert len(Dynamics.load(out).frames()) == 3
 
 
 @posix
@@ -64,10 +54,10 @@ def test_a_name_that_the_output_cannot_encode(pair, tmp_path, tiny):
     ("encoding", "told"), [("utf-8", "\udcff-海"), ("ascii:strict", "\udcff-\\u6d77")]
 )
 def test_a_name_that_is_no_text_is_told_as_it_is(folder, tmp_path, encoding, told):
-    out = tmp_path / "\udcff-海.npz"
+    out = tmp_path / "\udcff-海.csv"
     done = shell('"$@"', "export", folder, "-o", out, "-q", PYTHONIOENCODING=encoding)
     assert done.returncode == 0, done.stderr
-    assert done.stdout == f"{tmp_path}/{told}.npz\n"
+    assert done.stdout == f"{tmp_path}/{told}.csv\n"
     assert out.is_file()
 
 
@@ -86,7 +76,7 @@ def test_a_name_that_is_no_text_is_told_as_it_is(folder, tmp_path, encoding, tol
 def test_streams_that_take_nothing(folder, tmp_path, redirect, code):
     if "/dev/full" in redirect and not os.path.exists("/dev/full"):  # noqa: PTH110
         pytest.skip("there is no such device")
-    out, status = tmp_path / "out.npz", tmp_path / "status"
+    out, status = tmp_path / "out.csv", tmp_path / "status"
     done = shell(redirect, "export", folder, "-o", out, STATUS=str(status))
     assert done.returncode == code, done.stderr
     assert "Traceback" not in done.stderr

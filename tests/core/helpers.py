@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.settings import Settings
 
 
@@ -80,6 +82,21 @@ def small_settings(preset: str = "standard", **changes: Any) -> Settings:
             **{name.replace("__", "."): value for name, value in changes.items()},
         }
     )
+
+
+def remade(dynamics: Dynamics, **changes: Any) -> Dynamics:
+    """Return a result with other settings, fields, report, images, networks or ensembles."""
+    fitted = dynamics.fitted
+    for name in ("model", "ensembles"):
+        if name in changes:
+            fitted = replace(fitted, checkpoint=None, **{name: changes.pop(name)})
+    report = dynamics.report.model_copy(update=changes.pop("report", {}))
+    known = {
+        "settings": dynamics.settings,
+        "fields": dynamics.fields,
+        "observations": dynamics.observations,
+    }
+    return Dynamics(**{**known, **changes}, report=report, fitted=fitted)
 
 
 Said = TypeVar("Said")

@@ -7,21 +7,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from napari_latentdyn.errors import ExportError, ExportWriteError, Stopped
-from napari_latentdyn.export import FORMATS, Source, export, find_format
-from napari_latentdyn.export.refine import with_times
+from napari_latentdyn.export import FORMATS, at_times, export, find_format
 
 NAMES = [form.name for form in FORMATS]
-
-
-@pytest.fixture
-def run_like(geo_source, tmp_path_factory) -> Source:
-    """A source that every format takes."""
-    from dataclasses import replace
-
-    return replace(geo_source, folder=tmp_path_factory.mktemp("run"))
 
 
 def left(folder: Path) -> list[str]:
@@ -33,11 +25,11 @@ def path_for(form, folder: Path) -> Path:
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_written_once_and_then_refused(run_like, tmp_path, name):
+def test_written_once_and_then_refused(run_data, tmp_path, name):
     form = find_format(name)[0]
     path = path_for(form, tmp_path)
     said = []
-    done = form.write(run_like, path, on_progress=lambda done, total: said.append((done, total)))
+    done = form.write(run_data, path, on_progress=lambda done, total: said.append((done, total)))
     assert done == path
     assert path.is_dir() == form.folder
     assert [entry.name for entry in path.parent.iterdir()] == [path.name]
@@ -51,10 +43,10 @@ def test_written_once_and_then_refused(run_like, tmp_path, name):
 
     before = state()
     with pytest.raises(ExportError, match="already exists; choose another name") as caught:
-        form.write(run_like.at([0.0, 1.0]), path)
+        form.write(at_times(run_data, [0.0, 1.0]), path)
     assert str(caught.value).count(". ") == 0
     assert state() == before
-    form.write(run_like.at([0.0, 1.0]), path, overwrite=True)
+    form.write(at_times(run_data, [0.0, 1.0]), path, overwrite=True)
     if name not in ("csv", "tracks", "script"):
         assert state() != before
     other = tmp_path / "other"
@@ -64,12 +56,12 @@ def test_written_once_and_then_refused(run_like, tmp_path, name):
         other.mkdir()
     if name not in ("mp4", "gif", "figure"):
         with pytest.raises(ExportError, match=r"is a (file|folder)"):
-            form.write(run_like, other, overwrite=True)
+            form.write(run_data, other, overwrite=True)
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("after", [0, 1])
-def test_stopped_and_nothing_left(run_like, tmp_path, name, after):
+def test_stopped_and_nothing_left(run_data, tmp_path, name, after):
     form = find_format(name)[0]
     asked = []
 
@@ -78,22 +70,22 @@ def test_stopped_and_nothing_left(run_like, tmp_path, name, after):
         return len(asked) > after
 
     with pytest.raises(Stopped):
-        form.write(run_like, path_for(form, tmp_path), should_stop=should_stop)
+        form.write(run_data, path_for(form, tmp_path), should_stop=should_stop)
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_interrupted_and_the_old_one_stays(run_like, tmp_path, name):
+def test_interrupted_and_the_old_one_stays(data, run_data, tmp_path, name):
     form = find_format(name)[0]
     path = path_for(form, tmp_path)
-    form.write(run_like, path)
+    form.write(run_data, path)
     before = left(tmp_path)
 
     def interrupt(done: int, total: int) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        form.write(run_like, path, overwrite=True, on_progress=interrupt)
+        form.write(run_data, path, overwrite=True, on_progress=interrupt)
     assert left(tmp_path) == before
 
 
@@ -102,14 +94,12 @@ import resource, signal, sys
 from pathlib import Path
 import numpy as np
 from napari_latentdyn.errors import ExportWriteError
-from napari_latentdyn.export import Source, find_format
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.export import find_format, make_dataset
 
 random = np.random.default_rng(0)
-source = Source(
+data = make_dataset(
     frames=random.normal(size=(6, 96, 96)).astype(np.float32), times=np.linspace(0, 1, 6),
-    velocity=random.normal(size=(3, 2, 96, 96)).astype(np.float32), settings=Settings(),
-    folder=Path(sys.argv[1]),
+    velocity=random.normal(size=(3, 2, 96, 96)).astype(np.float32),
 )
 # Writing fails as on a full disk, within the libraries and not in a mock of them.
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -117,12 +107,12 @@ failed = []
 for name in sys.argv[2:]:
     form = find_format(name)[0]
     # Libraries are loaded, and fonts listed, while there is still room.
-    form.write(source, Path(sys.argv[1]) / "before" / f"out{form.suffix}", overwrite=True)
+    form.write(data, Path(sys.argv[1]) / "before" / f"out{form.suffix}", overwrite=True)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2000, 2000))
 for name in sys.argv[2:]:
     form = find_format(name)[0]
     try:
-        form.write(source, Path(sys.argv[1]) / "new" / f"out{form.suffix}")
+        form.write(data, Path(sys.argv[1]) / "new" / f"out{form.suffix}")
     except ExportWriteError as error:
         print(name, error)
     else:
@@ -147,29 +137,21 @@ def test_a_full_disk_leaves_nothing(tmp_path):
     assert all("cannot write the" in line for line in told)
 
 
-def test_the_sentence_of_a_full_disk(run_like, tmp_path, monkeypatch):
+def test_the_sentence_of_a_full_disk(run_data, tmp_path, monkeypatch):
     def full(*_: object, **__: object) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("napari_latentdyn.export.ometiff.write_file", full)
+    monkeypatch.setattr("napari_latentdyn.export.ometiff.write_ome_tiff", full)
     with pytest.raises(ExportWriteError, match="the disk is full; free some space"):
-        export(run_like, tmp_path / "a.ome.tif")
+        export(run_data, tmp_path / "a.ome.tif")
     assert left(tmp_path) == []
 
 
 @pytest.mark.parametrize("form", [form for form in FORMATS if form.modules])
-def test_a_library_that_is_missing(run_like, tmp_path, monkeypatch, form):
-    for module in form.modules:
-        for name in module.split("|"):
-            monkeypatch.setitem(sys.modules, name, None)
+def test_a_library_that_is_missing(run_data, tmp_path, monkeypatch, form):
     monkeypatch.setattr("napari_latentdyn.export.format.find_spec", lambda _: None)
-    extra = rf'pip install "napari-latentdyn\[{form.extra}\]"'
-    with pytest.raises(ExportError, match=extra):
-        form.write(run_like, path_for(form, tmp_path))
-    monkeypatch.setattr("napari_latentdyn.export.format.find_spec", lambda _: object())
-    monkeypatch.setattr("napari_latentdyn.export.netcdf.find_spec", lambda _: None)
-    with pytest.raises(ExportError, match=extra):
-        form.write(run_like, path_for(form, tmp_path))
+    with pytest.raises(ExportError, match=rf'pip install "napari-latentdyn\[{form.extra}\]"'):
+        form.write(run_data, path_for(form, tmp_path))
     assert left(tmp_path) == []
 
 
@@ -194,30 +176,24 @@ def test_formats_are_found_by_name_and_end():
         find_format("netcfd")
 
 
-def test_every_option_is_one_of_its_writer():
-    import inspect
-    from importlib import import_module
-
+def test_names_and_options_are_unique():
     assert len(set(NAMES)) == len(NAMES)
     for form in FORMATS:
-        module, _, name = form.writer.partition(":")
-        module = import_module(f"napari_latentdyn.export.{module}")
-        function = getattr(module, "write_mp4" if name == "write_gif" else name)
-        parameters = inspect.signature(function).parameters
-        common = {"source", "path", "overwrite", "on_progress", "should_stop"}
-        assert set(parameters) - common == {option.name for option in form.options}
-        for option in form.options:
-            assert parameters[option.name].default == option.default
+        names = [option.name for option in form.options]
+        assert len(set(names)) == len(names)
+        assert not {"overwrite", "on_progress", "should_stop"} & set(names)
 
 
-def test_options_of_other_formats_are_refused(run_like, tmp_path):
-    with pytest.raises(ExportError, match="NumPy arrays has no option 'fps'; it has none"):
-        export(run_like, tmp_path / "a.npz", fps=3)
+def test_options_of_other_formats_are_refused(run_data, tmp_path):
+    with pytest.raises(ExportError, match="OME-TIFF has no option 'fps'; it has none"):
+        export(run_data, tmp_path / "a.ome.tif", fps=3)
 
 
-def test_times_without_a_model(source):
-    assert with_times(source, [0.5, 0.0]).times.tolist() == [0.0, 0.5]
-    with pytest.raises(ExportError, match="no frame at"):
-        with_times(source, [0.1])
-    with pytest.raises(ExportError, match="fractions of the interval"):
-        with_times(source, [1.5])
+def test_frames_at_some_of_the_times(run_data, tmp_path):
+    chosen = at_times(run_data, [1.0, 0.5])
+    np.testing.assert_array_equal(chosen.frames, run_data.frames[[4, 2]])
+    # The run folder is still known.
+    assert export(chosen, tmp_path / "a.py").exists()
+    for times in ([0.1], [1.5], [float("nan")]):
+        with pytest.raises(ExportError, match="no frame at"):
+            at_times(run_data, times)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import tracemalloc
-from dataclasses import replace
 
 import av
 import numpy as np
 import pytest
+from tests.export.conftest import report_of
+from tests.export.helpers import changed
 
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
-from napari_latentdyn.export.canvas import paint
-from napari_latentdyn.export.look import ArrowGrid, Bar, time_text
-from napari_latentdyn.export.movie import write_movie
+from napari_latentdyn.export.look import Arrows, bar_length, moment_texts, time_labels
+from napari_latentdyn.export.movie import paint, write_movie
 
 
 def decoded(path):
@@ -92,12 +92,12 @@ def test_pictures_that_are_none(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_frames_keep_their_shape_and_order(source, tmp_path):
-    frames, about = decoded(export(source, tmp_path / "a.mp4", fps=5, width=361, limits=(-60, 60)))
+def test_frames_keep_their_shape_and_order(data, parts, tmp_path):
+    frames, about = decoded(export(data, tmp_path / "a.mp4", fps=5, width=361, limits=(-60, 60)))
     # Pixels are twice as wide as high.
     assert about["size"] == (362, 120)
     assert about["seconds"] == pytest.approx(1.0, abs=0.05)
-    shown = np.clip((source.frames + 60) / 120 * 255, 0, 255)
+    shown = np.clip((parts["frames"] + 60) / 120 * 255, 0, 255)
     for index, frame in enumerate(frames):
         # The middle of some pixels, away from label and scale bar.
         y, x = np.meshgrid(np.arange(8, 16), np.arange(10, 30), indexing="ij")
@@ -105,15 +105,15 @@ def test_frames_keep_their_shape_and_order(source, tmp_path):
         assert np.corrcoef(seen.ravel(), shown[index, y, x].ravel())[0, 1] > 0.99
 
 
-def test_arrows_point_along_the_motion(source):
-    velocity = np.zeros_like(source.velocity)
+def test_arrows_point_along_the_motion(parts):
+    velocity = np.zeros_like(parts["velocity"])
     velocity[:, 0], velocity[:, 1] = 6.0, 0.0
     velocity[2:, 0], velocity[2:, 1] = 0.0, 6.0
-    black = replace(
-        source,
-        frames=np.zeros_like(source.frames),
+    black = changed(
+        parts,
+        frames=np.zeros_like(parts["frames"]),
         velocity=velocity,
-        placement=Placement(),
+        placement=Geometry(),
     )
     look = {"label": False, "scale_bar": False, "limits": (0, 1), "width": 720}
     pictures = list(paint(black, arrows=True, spacing=12, **look))
@@ -129,8 +129,8 @@ def test_arrows_point_along_the_motion(source):
     np.testing.assert_array_equal(pictures[0], pictures[1])
 
 
-def test_only_one_picture_is_held(source, tmp_path):
-    many = replace(source, frames=np.tile(source.frames, (8, 1, 1)), times=np.linspace(0, 1, 40))
+def test_only_one_picture_is_held(parts):
+    many = changed(parts, frames=np.tile(parts["frames"], (8, 1, 1)), times=np.linspace(0, 1, 40))
     tracemalloc.start()
     for picture in paint(many, width=960):
         size = picture.nbytes
@@ -139,18 +139,19 @@ def test_only_one_picture_is_held(source, tmp_path):
     assert peak < 12 * size
 
 
-def test_labels_and_bars(source):
-    assert [time_text(source, t) for t in (0, 0.25)] == ["0 h", "3 h"]
-    assert time_text(replace(source, interval=(1.0, "hour")), 0.25) == "0.25 h"
-    assert time_text(replace(source, interval=None), 0.25) == "t = 0.25"
-    bar = Bar.of(source)
-    assert (bar.text, bar.pixels) == ("1 km", pytest.approx(5))
-    assert Bar.of(replace(source, placement=Placement())).text == "5 px"
-    grid = ArrowGrid.of(replace(source, velocity=np.full_like(source.velocity, np.nan)))
-    assert grid.parts(0)[2].mask.all()
+def test_labels_and_bars(data, parts):
+    assert time_labels(data)[:2] == ["0 h", "3 h"]
+    assert time_labels(data, "stage_time")[0] == "1.5 h"
+    assert time_labels(changed(parts, interval=(1.0, "hour")))[1] == "0.25 h"
+    assert time_labels(changed(parts, interval=None))[1] == "t = 0.25"
+    assert moment_texts(np.array([0.0, 1 / 3]), "d") == ["0.000 d", "0.333 d"]
+    assert bar_length(data) == (pytest.approx(5), "1 km")
+    assert bar_length(changed(parts, placement=Geometry())) == (5, "5 px")
+    arrows = Arrows.of(changed(parts, velocity=np.full_like(parts["velocity"], np.nan)))
+    assert arrows.parts(0)[2].mask.all()
 
 
-def test_options_that_cannot_be_met(source, tmp_path):
+def test_options_that_cannot_be_met(data, parts, tmp_path):
     for options, says in (
         ({"colormap": "grey-ish"}, "no colour map"),
         ({"limits": (3, 3)}, "lower and a higher"),
@@ -159,16 +160,16 @@ def test_options_that_cannot_be_met(source, tmp_path):
         ({"arrows": True, "spacing": 0}, "must be at least 1 pixel; got 0"),
     ):
         with pytest.raises(ExportError, match=says):
-            export(source, tmp_path / "a.mp4", **options)
-    with pytest.raises(ExportError, match="arrows need fields"):
-        export(replace(source, velocity=source.velocity[:0]), tmp_path / "a.mp4", arrows=True)
+            export(data, tmp_path / "a.mp4", **options)
+    with pytest.raises(ExportError, match="arrows need velocities"):
+        export(changed(parts, velocity=None), tmp_path / "a.mp4", arrows=True)
     assert not list(tmp_path.iterdir())
 
 
-def test_colour_images_stay_colours(source, tmp_path):
+def test_colour_images_stay_colours(parts, tmp_path):
     frames = np.zeros((5, 3, 24, 36), np.float32)
     frames[:, 0] = 255
-    report = {"inputs": {"first": {"rgb": True}}}
-    there = replace(source, frames=frames, report=report)
+    report = report_of({"rgb": True})
+    there = changed(parts, frames=frames, report=report)
     picture = next(paint(there, label=False, scale_bar=False))
     np.testing.assert_array_equal(picture[100, 100], [255, 0, 0])

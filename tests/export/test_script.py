@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
+import shutil
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from napari_latentdyn.core.runfolder.folder import write_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.script import script_text
-from napari_latentdyn.export.source import Source
 from napari_latentdyn.settings import Settings
 
 CODE = "__import__('pathlib').Path('INJECTED').touch()"
@@ -55,21 +53,24 @@ JSON = st.recursive(
 )
 
 
-def hostile(source: Source, text: str, folder: Path | None) -> Source:
-    """The source of which every field holds a text; its images are files, if it has no folder."""
+Run = tuple[Settings, dict[str, Any], str, Path]
+
+
+def hostile(text: str, *, files: bool) -> Run:
+    """A run of which every field holds a text; its images are files, or in its folder."""
     end = {"name": text, "sha256": text, "geo": {"crs_wkt": text, "transform": [text]}, text: text}
-    if folder is None:
+    if files:
         end |= {"path": text, "mask": text}
     report: dict[str, Any] = {
         "version": text,
-        "inputs": {"first": end, "last": end},
+        "inputs": [end, end],
         "placement": {"units": [text, text], text: text},
         text: text,
     }
     # Half a character is refused where settings are read.
     start = "/" + text.encode("utf-8", "replace").decode("utf-8")
     settings = Settings().updated({"training.start_from": start})
-    return replace(source, name=text, report=report, settings=settings, folder=folder)
+    return settings, report, text, Path(f"/{text}")
 
 
 def shape(text: str) -> str:
@@ -88,11 +89,6 @@ def names_of(text: str) -> dict[str, Any]:
     return names
 
 
-def plain() -> Source:
-    velocity = np.zeros((1, 2, 4, 4), np.float32)
-    return Source(np.zeros((2, 4, 4)), np.array([0.0, 1.0]), velocity, settings=Settings())
-
-
 def test_there_are_enough_of_them():
     assert len(set(HOSTILE)) >= 50
 
@@ -101,21 +97,20 @@ def test_there_are_enough_of_them():
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_hostile_text_changes_constants_alone(tmp_path, monkeypatch, text, files):
     monkeypatch.chdir(tmp_path)
-    source = hostile(plain(), text, None if files else Path(f"/{text}"))
-    made = script_text(source)
+    settings, report, name, folder = hostile(text, files=files)
+    made = script_text(settings, report, name, folder)
     assert made.isascii()
-    benign = script_text(hostile(plain(), "plain", None if files else Path("/plain")))
+    benign = script_text(*hostile("plain", files=files))
     assert shape(made) == shape(benign)
     assert ast.get_docstring(ast.parse(made)) == ast.get_docstring(ast.parse(benign))
     names = names_of(made)
     assert names["NAME"] == names["VERSION"] == text
-    assert names["INPUTS"] == source.report["inputs"]
-    assert names["PLACEMENT"] == source.report["placement"]
-    assert names["SETTINGS"] == source.settings
-    if files:
-        assert [names["FIRST"], names["LAST"], *names["MASKS"]] == [text] * 4
-    else:
-        assert names["RUN"] == f"/{text}"
+    assert names["INPUTS"] == report["inputs"]
+    assert names["PLACEMENT"] == report["placement"]
+    assert names["SETTINGS"] == settings
+    given = text if files else None
+    assert [names["FIRST"], names["LAST"], *names["MASKS"]] == [given] * 4
+    assert names["RUN"] == f"/{text}"
     assert names["OUTPUT"].endswith("-again")
     assert not names["OUTPUT"].startswith(("-", "."))
     assert Path(names["OUTPUT"]).name == names["OUTPUT"]
@@ -125,21 +120,19 @@ def test_hostile_text_changes_constants_alone(tmp_path, monkeypatch, text, files
 @given(text=TEXT, files=st.booleans())
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_any_text_changes_constants_alone(text, files):
-    folder = None if files else Path("run")
-    made = script_text(hostile(plain(), text, folder))
-    assert shape(made) == shape(script_text(hostile(plain(), "plain", folder)))
+    made = script_text(*hostile(text, files=files))
+    assert shape(made) == shape(script_text(*hostile("plain", files=files)))
 
 
 @given(version=JSON, inputs=JSON, end=JSON, placement=JSON)
 @hypothesis_settings(max_examples=40, deadline=None)
 def test_any_report_changes_constants_alone(version, inputs, end, placement):
-    source = replace(plain(), folder=Path("run"))
-    without = shape(script_text(source))
-    for said in (inputs, {"first": end, "last": end}):
+    without = shape(script_text(Settings(), {}, "run", Path("run")))
+    for said in (inputs, [end, end]):
         report = {"version": version, "inputs": said, "placement": placement}
-        made = script_text(replace(source, report=report))
+        made = script_text(Settings(), report, "run", Path("run"))
         assert shape(made) == without
-        assert set(names_of(made)["INPUTS"]) == {"first", "last"}
+        assert len(names_of(made)["INPUTS"]) == 2
 
 
 @pytest.mark.parametrize("placement", ["deep", "long"])
@@ -149,33 +142,21 @@ def test_a_report_that_cannot_be_written_down(placement):
         deep = [deep]
     report = {"placement": deep if placement == "deep" else 10**5000}
     with pytest.raises(ExportError, match="nested too deep or are too long"):
-        script_text(replace(plain(), report=report, folder=Path("run")))
+        script_text(Settings(), report, "run", Path("run"))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")
 @pytest.mark.parametrize("text", [f'"""\n{CODE}\n"""', f"'\\\n{CODE}#\u6d77{{}}"])
-def test_the_run_folder_of_somebody_else(source, tmp_path, monkeypatch, capsys, text):
+def test_the_run_folder_of_somebody_else(run_data, tmp_path, monkeypatch, capsys, text):
     """Its name, its report and the files that it names; and the script is run."""
     monkeypatch.chdir(tmp_path)
     folder = tmp_path / text
-    write_run(
-        folder,
-        frames=source.frames,
-        times=source.times,
-        velocity=source.velocity,
-        field_times=np.arange(4) / 4,
-        settings=source.settings,
-        report=source.report,
-        tensors={"weight": np.zeros(2, np.float32)},
-        tensor_metadata={},
-        inputs={"first": np.zeros((1, 24, 36), np.float32)},
-    )
+    shutil.copytree(run_data.encoding["source"], folder)
     report = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     report["version"] = text
-    for end in ("first", "last"):
-        report["inputs"][end] = {"path": text, "mask": text, "name": text}
+    report["inputs"] = [{"path": text, "mask": text, "name": text}] * 2
     (folder / "report.json").write_text(json.dumps(report), encoding="utf-8")
-    script = export(Source.from_run(folder), tmp_path / "again.py")
+    script = export(Dynamics.load(folder).to_xarray(), tmp_path / "again.py")
     main = names_of(script.read_text(encoding="utf-8"))["main"]
     with pytest.raises(SystemExit, match=r"there is no file|is a folder"):
         main([])

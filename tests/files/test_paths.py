@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import dynamics_of
 
-from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.files.atomic import replace_file, replace_folder, write_text
 from napari_latentdyn.files.paths import (
@@ -21,7 +21,6 @@ from napari_latentdyn.files.paths import (
     named,
     output_path,
 )
-from napari_latentdyn.settings import Settings
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="names of POSIX systems")
 
@@ -44,7 +43,7 @@ def test_each_kind_has_its_sentence(tmp_path):
     for function in (input_file, input_folder, output_path):
         fails(function, "", "is empty; give a name")
         fails(function, "a\0b", r"a\?b has a NUL byte")
-        fails(function, "a\ud800", "signs that no name of a file can have")
+        fails(function, "a\ud800", "characters that no file name can have")
         fails(function, "~nobody-has-this-name", "there is no home for ~nobody")
         fails(function, tmp_path / ("x" * 256), "is too long; choose a shorter one")
         fails(function, tmp_path / "loop" / "a", "symbolic links lead in a circle")
@@ -113,16 +112,5 @@ def test_a_result_is_saved_or_refused_in_one_sentence(tmp_path, monkeypatch, nam
     os.mkfifo("pipe")
     before = sorted(tmp_path.iterdir())
     with pytest.raises(RunFolderError):
-        write_run(
-            name,
-            frames=np.zeros((2, 4, 4), np.float32),
-            times=np.array([0.0, 1.0]),
-            velocity=np.zeros((1, 2, 4, 4), np.float32),
-            field_times=np.zeros(1),
-            settings=Settings(),
-            report={},
-            tensors={},
-            tensor_metadata={},
-            inputs={},
-        )
+        dynamics_of(np.zeros((2, 4, 4), np.float32), np.zeros((1, 2, 4, 4), np.float32)).save(name)
     assert sorted(tmp_path.iterdir()) == before

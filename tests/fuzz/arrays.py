@@ -9,8 +9,9 @@ import numpy as np
 from tests.fuzz.settings import some_changes
 from tests.fuzz.values import WILD_NUMBERS, Random, pick, some_text, some_value
 
-from napari_latentdyn.core.geometry.calibration import Calibration
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.errors import Stopped
 from napari_latentdyn.settings import Settings
@@ -35,11 +36,8 @@ def try_arrays(random: Random) -> None:
         options[str(pick(random, ("mask_first", "mask_last")))] = _some_mask(random, shape)
     what = random.integers(8)
     if what == 0:
-        Calibration.of(
-            *(some_value(random, 1) for _ in range(2)),
-            offset=some_value(random, 1),
-            interval=some_value(random, 0),
-        )
+        Geometry.from_pixel_size(*(some_value(random, 1) for _ in range(3)))
+        TimeScale(some_value(random, 0))
         return
     if what in (1, 2):
         known = {"preset": some_text(random)} if random.random() < 0.2 else {}
@@ -54,10 +52,14 @@ def try_arrays(random: Random) -> None:
         settings = settings.updated({"images.channel": pick(random, (None, 0, 1, 2, 99))})
     if random.random() < 0.5:
         settings = settings.updated({"images.missing_value": pick(random, (0, -1, 1e30, 255))})
-    pair = ImagePair.from_arrays(first, last, settings.images, **options)
+    axes = [options.get("channel_axis"), options.get("channel_axis_last")]
+    masks = [options.get("mask_first"), options.get("mask_last")]
+    pair = Observations.from_arrays(
+        first, last, settings=settings.images, channel_axis=axes, masks=masks
+    )
     for image in pair.normalised():
         assert np.isfinite(image).all(), "the images are not finite"
-    ends = np.stack(pair.normalised())
+    ends = pair.normalised()
     if pair.brightness is None:
         assert np.isfinite(pair.denormalise(ends, (0.0, 1.0))).all(), "the frames are not finite"
 

@@ -14,13 +14,13 @@ from tests.fuzz.values import Random, pick, some_text
 from napari_latentdyn.cli import main
 from napari_latentdyn.cli.export import option_flags
 from napari_latentdyn.cli.flags import flag_of
-from napari_latentdyn.export.registry import FORMATS
+from napari_latentdyn.export import FORMATS
 from napari_latentdyn.settings import iter_fields
 
 __all__ = ["try_commands"]
 
 _FLAGS = [flag for name, _ in iter_fields() if (flag := flag_of(name)) is not None]
-_FORMATS = ("csv", "npz", "script", "tracks", "ome-tiff", ".tif", ".nc", "mp4", "figure", "x", "")
+_FORMATS = ("csv", "script", "tracks", "ome-tiff", ".tif", ".nc", "mp4", "figure", "x", "")
 _EXPORT_FLAGS = {
     form.name: [flag for flag, (_, takers) in option_flags().items() if form in takers]
     for form in FORMATS

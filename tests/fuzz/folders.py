@@ -32,7 +32,8 @@ def make_folders(folder: Path) -> None:
 
     from napari_latentdyn.cli import main
     from napari_latentdyn.core.dynamics.result import Dynamics
-    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.geometry.geometry import Geometry
+    from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.core.training.fit import fit
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.viewer.layerfolder import write_layer_folder
@@ -58,22 +59,22 @@ def make_folders(folder: Path) -> None:
             "output.confidence": True,
         }
     )
-    fitting = fit(ImagePair.from_arrays(first, last), settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics: Dynamics = end.value
-            break
-    place = {"scale": [2.0, 3.0], "units": ["meter", "meter"]}
     geo = {
         "crs_wkt": CRS.from_epsg(32633).to_wkt(),
         "transform": [40.0, 0, 1, 0, -40.0, 2],
         "units": "metre",
     }
     told = {"name": "a.tif", "shape": list(SHAPE), "dtype": "float32", "rgb": False, "geo": geo}
-    inputs = {"first": told, "last": told | {"name": "b.tif"}}
-    dynamics.save(folder / "run", inputs=inputs, placement=place)
+    place = Geometry(np.diag([2.0, 3.0, 1.0]), ("meter", "meter"))
+    observations = Observations.from_arrays(first, last)
+    fitting = fit(observations.described(place, [told, told | {"name": "b.tif"}]), settings)
+    while True:
+        try:
+            next(fitting)
+        except StopIteration as end:
+            dynamics: Dynamics = end.value
+            break
+    dynamics.save(folder / "run")
     write_layer_folder(folder / "layers", read_folder(str(folder / "run")))
     for name, image in (("a.tif", first), ("b.tif", last)):
         tifffile.imwrite(folder / name, image)
@@ -263,11 +264,14 @@ def _agree(folder: Path) -> None:
 
 
 def _read(folder: Path) -> None:
-    from napari_latentdyn.core.runfolder.folder import contents_of, read_inputs, read_model
+    from tests.folders import read_arrays, read_networks, read_observations
+
+    from napari_latentdyn.core.runfolder.report import contents_of
 
     assert contents_of(folder) is None or isinstance(contents_of(folder), str)
-    read_model(folder)
-    read_inputs(folder)
+    read_arrays(folder)
+    read_networks(folder)
+    read_observations(folder)
 
 
 def _layers(folder: Path) -> None:
@@ -296,11 +300,14 @@ def _go_on(folder: Path) -> None:
     from napari_latentdyn.core.training.fit import fit
 
     dynamics = Dynamics.load(folder)
-    changes = {"training.steps": min(dynamics.report.get("steps", 0), 10**6) + 1}
+    changes = {"training.steps": min(dynamics.report.steps or 0, 10**6) + 1}
     settings = dynamics.settings.updated(changes | {"training.device": "cpu"})
     steps: list[int] = []
     for progress in fit(
-        dynamics.pair, settings, resume=dynamics.checkpoint, should_stop=lambda: bool(steps)
+        dynamics.observations,
+        settings,
+        resume=dynamics.fitted.checkpoint,
+        should_stop=lambda: bool(steps),
     ):
         steps.append(progress.step)  # noqa: PERF401
 
@@ -313,13 +320,14 @@ def _start(folder: Path) -> None:
 
 
 def _export(folder: Path) -> None:
-    from napari_latentdyn.export import Source, export
+    from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.export import export
 
-    source = Source.from_run(folder)
-    for name in ("script", "npz", "csv", "ome-tiff", "geotiff", "netcdf", "tracks"):
+    data = Dynamics.load(folder).to_xarray()
+    for name in ("script", "csv", "ome-tiff", "geotiff", "netcdf", "tracks"):
         target = folder.parent / f"exported-{name}"
         try:
-            export(source, target, name)
+            export(data, target, name)
         except UserError:
             continue
 

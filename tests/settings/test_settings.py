@@ -204,17 +204,22 @@ def test_settings_are_immutable_and_copies_are_checked(
     assert (after.model.stages, after.training.learning_rate) == (stages, rate)
     assert Settings.parse(json.loads(after.to_json())) == after
     assert before == Settings()
-    assert before.model.replace(stages=stages).stages == stages
     with pytest.raises(SettingsError):
-        before.model.replace(stages=0)
+        before.updated({"model.stages": 0})
 
 
 def test_presets_say_how_much_they_train() -> None:
     steps = {name: Settings.preset(name).training.steps for name in PRESETS}
-    assert steps["quick"] == 0
-    assert PRESETS["quick"].summary.endswith("nothing is trained.")
-    assert steps["accurate"] == 5 * steps["standard"]
-    assert "five times as many training steps" in PRESETS["accurate"].summary
-    assert set(PRESETS["accurate"].changes) == {"training.steps"}, "the summary names no other"
+    assert steps == {"quick": 0, "standard": 0, "accurate": 0, "paper": 800}
+    for name in ("quick", "standard", "accurate"):
+        assert not Settings.preset(name).uses_decoder
+        assert Settings.preset(name).updated({"training.steps": 1}).uses_decoder
+        assert Settings.preset(name).updated({"model.image_in_latent": False}).uses_decoder
+    for name in ("quick", "standard"):
+        assert PRESETS[name].summary.endswith("othing is trained.")
+    starts = {name: Settings.preset(name).training.start_from for name in PRESETS}
+    assert starts["quick"] == starts["accurate"] == "prior"
+    assert starts["standard"] == "scratch"
+    assert set(PRESETS["accurate"].changes) == {"training.start_from"}, "the summary names no other"
     assert Settings.preset("paper").training.start_from == "scratch"
     assert "from random weights" in PRESETS["paper"].summary

@@ -6,21 +6,31 @@ from typing import Any
 
 import npe2
 import pytest
+from tests.conftest import dynamics_of
 
 import napari_latentdyn
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.viewer.layers import result_layers
 
 MANIFEST = Path(napari_latentdyn.__file__).parent / "napari.yaml"
 
 
 @pytest.fixture
-def layers(run: dict[str, Any]) -> Callable[..., list[Any]]:
-    """Layers of a small run; keywords replace what is given to `result_layers`."""
+def layers(run: Dynamics) -> Callable[..., list[Any]]:
+    """Make the layers of a small result; keywords replace parts of it."""
 
-    def make(**changes: Any) -> list[Any]:
-        return result_layers(
-            **{**run, "placement": None, "run_id": "run 1", "name": "dynamics", **changes}
-        )
+    def make(rgb: bool | None = None, **changes: Any) -> list[Any]:
+        base = changes.pop("run", run)
+        given = {"frames": base.frames(), "velocity": base.fields, "times": base.times(), **changes}
+        report = given.pop("report", None)
+        if report is None:
+            report = base.report.model_dump()
+        placement = given.pop("placement", None)
+        report = {**report, "placement": None if placement is None else placement.to_report()}
+        name, run_id = given.pop("name", "dynamics"), given.pop("run_id", "run 1")
+        made = dynamics_of(given.pop("frames"), given.pop("velocity"), report, **given)
+        made.name, made.run_id = name, run_id
+        return result_layers(made, rgb=rgb)
 
     return make
 

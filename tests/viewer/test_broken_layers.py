@@ -12,7 +12,8 @@ import pytest
 import tifffile
 from napari.layers import Layer
 
-from napari_latentdyn.core.observations.units import known_units, parse_unit
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.units import known_units, parse_unit
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.viewer.layerfolder import read_layer_folder, write_layer_folder
 from napari_latentdyn.viewer.reader import read_folder
@@ -108,7 +109,7 @@ def test_units_that_napari_writes() -> None:
 
 
 def test_results_in_units_that_nobody_knows_can_be_shown(
-    tmp_path: Path, save: Callable[..., Path], folder: Path, run: dict[str, Any]
+    tmp_path: Path, save: Callable[..., Path], folder: Path, run: Dynamics
 ) -> None:
     placement = {"scale": [2.0, 3.0], "units": ["bananas", "9**9**9**9"]}
     interval = {"value": 5.0, "unit": "moons"}

@@ -8,21 +8,23 @@ import av
 import numpy as np
 import pytest
 import rasterio
+import rioxarray  # noqa: F401  registers the accessor
 import xarray as xr
 import zarr
 from napari.components import ViewerModel
 from napari.layers import Layer
 from tests.core.helpers import finished
 
-from napari_latentdyn import ImagePair, fit
-from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn import Observations, fit
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.export import Source, export
+from napari_latentdyn.export import export, grid
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.viewer.exports import source_of, write_zarr
-from napari_latentdyn.viewer.layers import METADATA_KEY, Placement
+from napari_latentdyn.viewer.exports import layer_dataset, write_zarr
+from napari_latentdyn.viewer.layers import METADATA_KEY
 
-PLACE = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "meter"))
+PLACE = Geometry.from_pixel_size((10.0, 20.0), "meter", (3.0, 4.0))
 
 
 def viewer_with(tuples: list[Any]) -> ViewerModel:
@@ -42,7 +44,7 @@ def test_zarr(plugin, layers, run, tmp_path):
     written = save(viewer, tmp_path / "a.zarr", [viewer.layers[0]])
     assert written == [str(tmp_path / "a.zarr")]
     group = zarr.open_group(written[0], mode="r")
-    np.testing.assert_array_equal(group["0"][:], run["frames"])
+    np.testing.assert_array_equal(group["0"][:], run.frames())
     image = group.attrs["multiscales"][0]
     assert [axis.get("unit") for axis in image["axes"]] == ["hour", "meter", "meter"]
     scale, shift = image["datasets"][0]["coordinateTransformations"]
@@ -50,26 +52,14 @@ def test_zarr(plugin, layers, run, tmp_path):
     assert shift["translation"] == pytest.approx([0.0, 3.0, 4.0])
 
 
-def test_netcdf_of_an_image_and_its_arrows(plugin, layers, run, tmp_path):
+def test_netcdf(plugin, layers, run, tmp_path):
     viewer = viewer_with(layers(placement=PLACE))
-    image, arrows = viewer.layers[:2]
-    written = save(viewer, tmp_path / "a.nc", [image, arrows])
+    written = save(viewer, tmp_path / "a.nc", [viewer.layers[0]])
     with xr.open_dataset(written[0]) as data:
-        np.testing.assert_array_equal(data.frames, run["frames"])
+        np.testing.assert_array_equal(data.frames, run.frames())
         np.testing.assert_allclose(data.time, [0, 2, 4, 6])
         assert data.time.attrs["units"] == "h"
         np.testing.assert_allclose(data.y[:2], [3, 13])
-        assert data.arrow_y.size == len(arrows.data)
-        np.testing.assert_allclose(data.arrow_x, 4 + 20 * arrows.data[:, 0, 2])
-        dy = full_vectors(arrows.data, arrows.features)[:, 1, 1]
-        assert not np.allclose(dy, arrows.data[:, 1, 1]), "arrows are drawn within the image"
-        np.testing.assert_allclose(data.arrow_dy, 10 * dy, rtol=1e-6)
-        assert data.arrow_x.attrs["units"] == "m"
-        np.testing.assert_allclose(data.arrow_speed, arrows.features["speed"])
-    # An image alone does as well.
-    written = save(viewer, tmp_path / "b.nc", [image])
-    with xr.open_dataset(written[0]) as data:
-        assert "arrow_x" not in data
 
 
 def test_movies(plugin, layers, tmp_path):
@@ -82,19 +72,6 @@ def test_movies(plugin, layers, tmp_path):
     assert len(frames) == 4
     # It has the colours of the layer.
     assert np.ptp(frames[0].astype(int), axis=-1).mean() > 30
-
-
-def test_vectors_as_arrays(plugin, layers, tmp_path):
-    viewer = viewer_with(layers(placement=PLACE))
-    arrows = viewer.layers[1]
-    written = save(viewer, tmp_path / "a.npz", [arrows])
-    with np.load(written[0], allow_pickle=False) as file:
-        whole = full_vectors(arrows.data, arrows.features)
-        np.testing.assert_array_equal(file["vectors"], whole)
-        assert list(file["axes"]) == ["t", "y", "x"]
-        assert list(file["units"]) == ["hour", "meter", "meter"]
-        np.testing.assert_allclose(file["matrix"] @ [0, 1, 1, 1], [0, 13, 24, 1])
-        np.testing.assert_allclose(file["feature_speed"], arrows.features["speed"])
 
 
 def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
@@ -112,10 +89,10 @@ def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
             "patches.stride": (32, 32),
         }
     )
-    pair = ImagePair.from_arrays(drifting(0.0), drifting(1.0), settings.images)
-    _, dynamics = finished(fit(pair, settings))
-    folder = dynamics.save(tmp_path / "drift", placement=PLACE.to_dict())
-    path = export(Source.from_run(folder), tmp_path / "drift.py")
+    pair = Observations.from_arrays(drifting(0.0), drifting(1.0), settings=settings.images)
+    _, dynamics = finished(fit(pair.described(PLACE, ()), settings))
+    folder = dynamics.save(tmp_path / "drift")
+    path = export(Dynamics.load(folder).to_xarray(), tmp_path / "drift.py")
     assert "Settings.preset('paper')" in path.read_text()
     viewer = make_napari_viewer()
     execute_python_code(path.read_text(), path)
@@ -137,20 +114,20 @@ def test_a_script_dropped_onto_napari(make_napari_viewer, drifting, tmp_path):
 def test_layers_of_any_origin(shape, rgb, frames):
     data = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
     layer = Layer.create(data, {"rgb": rgb, "name": "own"}, "image")
-    source = source_of(*layer.as_layer_data_tuple()[:2])
-    assert source.frames.shape == frames
-    assert source.frames.dtype == np.uint8
-    assert source.rgb == rgb
-    assert source.time_unit is None
+    made = layer_dataset(*layer.as_layer_data_tuple()[:2])
+    assert made.frames.shape == frames
+    assert made.frames.dtype == np.uint8
+    assert grid.is_rgb(made) == rgb
+    assert grid.time_unit(made) is None
 
 
 def test_times_of_other_layers():
     meta = {"scale": (0.5, 1, 1), "translate": (2, 0, 0), "units": ("second", "um", "um")}
     layer = Layer.create(np.zeros((3, 8, 8)), meta, "image")
-    source = source_of(*layer.as_layer_data_tuple()[:2])
-    np.testing.assert_allclose(source.moments, [2, 2.5, 3])
-    assert source.time_unit == "s"
-    assert source.length_units == ("µm", "µm")
+    made = layer_dataset(*layer.as_layer_data_tuple()[:2])
+    np.testing.assert_allclose(made.time, [2, 2.5, 3])
+    assert grid.time_unit(made) == "s"
+    assert grid.length_units(made) == ("µm", "µm")
 
 
 def test_a_layer_with_too_many_axes(tmp_path):
@@ -163,9 +140,9 @@ def test_a_layer_with_too_many_axes(tmp_path):
 def test_the_reference_system_stays_with_the_layer(layers, run):
     wkt = rasterio.crs.CRS.from_epsg(3413).to_wkt()
     geo = {"crs_wkt": wkt, "transform": [100, 0, 0, 0, -100, 0], "units": "metre"}
-    inputs = {"first": {"name": "a", "shape": [12, 16], "geo": geo}}
-    data, meta, _ = layers(report={**run["report"], "inputs": inputs})[0]
+    inputs = [{"name": "a", "shape": [12, 16], "geo": geo}]
+    data, meta, _ = layers(report={**run.report.model_dump(), "inputs": inputs})[0]
     assert METADATA_KEY in meta["metadata"]
-    assert source_of(data, meta).geo is not None
+    assert layer_dataset(data, meta).rio.crs.to_epsg() == 3413
     # A part of it lies elsewhere.
-    assert source_of(data[:, 2:], meta).geo is None
+    assert layer_dataset(data[:, 2:], meta).rio.crs is None

@@ -12,6 +12,7 @@ from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.image_reader import get_image_reader
 from napari_latentdyn.viewer.snapshot import snapshot
 from napari_latentdyn.widgets.facts import pair_problem
+from napari_latentdyn.widgets.job import Job
 
 PLUGIN = "napari-latentdyn"
 DATA = np.random.default_rng(1).integers(1, 200, (20, 30)).astype(np.uint8)
@@ -40,7 +41,7 @@ def test_a_geotiff(viewer, tmp_path):
     np.testing.assert_array_equal(layer.scale, (50, 40))
     assert [str(unit) for unit in layer.units] == ["meter", "meter"]
     assert layer.axis_labels == ("y", "x")
-    assert snapshot(layer).geo["transform"] == [40, 0, 5e5, 0, -50, 8e6]
+    assert snapshot(layer).coordinates.map_transform == (40, 0, 5e5, 0, -50, 8e6)
 
 
 def test_colours_with_missing_pixels(viewer, tmp_path):
@@ -71,7 +72,7 @@ def test_netcdf_with_times(viewer, tmp_path):
     assert speed.axis_labels == ("time", "y", "x")
 
 
-def test_netcdf_on_the_earth(tmp_path):
+def test_netcdf_on_the_earth(viewer, tmp_path):
     pyproj = pytest.importorskip("pyproj")
     coords = {"y": ("y", 8e6 - 25.0 - 50.0 * np.arange(20), {"units": "m"})}
     coords["x"] = ("x", 5e5 + 20.0 + 40.0 * np.arange(30), {"units": "m"})
@@ -81,9 +82,17 @@ def test_netcdf_on_the_earth(tmp_path):
     data.to_netcdf(tmp_path / "a.nc")
     from napari_latentdyn.core.observations.images import read_image
 
-    geo = read_image(f"{tmp_path / 'a.nc'}:ice").geo
-    np.testing.assert_allclose(geo["transform"], [40, 0, 5e5, 0, -50, 8e6])
-    assert pyproj.CRS.from_wkt(geo["crs_wkt"]).to_epsg() == 3413
+    geo = read_image(f"{tmp_path / 'a.nc'}:ice").coordinates
+    np.testing.assert_allclose(geo.map_transform, [40, 0, 5e5, 0, -50, 8e6])
+    assert pyproj.CRS.from_wkt(geo.crs).to_epsg() == 3413
+    (layer,) = viewer.open(str(tmp_path / "a.nc"), plugin=PLUGIN)
+    image = snapshot(layer)
+    assert image.coordinates == geo
+    # The report of a run on this layer says where it lies.
+    inputs = Job(image, image, Settings()).sources()
+    assert inputs[0]["geo"] == geo.to_report()
+    layer.data = layer.data[2:]
+    assert snapshot(layer).coordinates is None
 
 
 def test_channels_and_times_of_a_tiff(viewer, tmp_path):

@@ -12,10 +12,11 @@ from napari.components import ViewerModel
 from napari.layers import Image, Vectors
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.layers import (
     METADATA_KEY,
-    Placement,
     contrast_limits,
     find_layer,
     update_or_add,
@@ -34,14 +35,14 @@ def times_shown(viewer: ViewerModel, axis: int = 0) -> np.ndarray:
     return np.arange(start, stop + step / 2, step)
 
 
-def test_frames_and_fields_share_the_time_of_the_world(layers: Layers, run: dict[str, Any]) -> None:
+def test_frames_and_fields_share_the_time_of_the_world(layers: Layers, run: Dynamics) -> None:
     viewer = ViewerModel()
     image, vectors = added(viewer, layers())
     assert isinstance(image, Image)
     assert isinstance(vectors, Vectors)
     assert image.name == "dynamics frames"
     assert vectors.name == "dynamics motion"
-    np.testing.assert_array_equal(image.data, run["frames"])
+    np.testing.assert_array_equal(image.data, run.frames())
     for layer in (image, vectors):
         assert layer.axis_labels == ("t", "y", "x")
         assert [str(unit) for unit in layer.units] == ["hour", "pixel", "pixel"]
@@ -55,7 +56,7 @@ def test_frames_and_fields_share_the_time_of_the_world(layers: Layers, run: dict
 def test_any_number_of_frames_spans_the_interval(
     layers: Layers, make_run: MakeRun, frames: int, step: float
 ) -> None:
-    image, vectors = (data[1] for data in layers(**make_run(times=frames)))
+    image, vectors = (data[1] for data in layers(run=make_run(times=frames)))
     assert image["scale"][0] == pytest.approx(step)
     # More frames than stages: each has the arrows of its stage; else each stage has its time.
     assert vectors["scale"][0] == (step if frames > 4 else 2)
@@ -64,21 +65,14 @@ def test_any_number_of_frames_spans_the_interval(
 def test_time_counts_stages_where_the_interval_is_not_known(
     layers: Layers, make_run: MakeRun
 ) -> None:
-    image, vectors = (data[1] for data in layers(**(make_run(times=4) | {"report": {}})))
+    image, vectors = (data[1] for data in layers(run=make_run(times=4), report={}))
     assert image["scale"][0] == 1
     assert vectors["scale"][0] == 1
     assert image["units"][0] == "pixel"
     assert image["metadata"][METADATA_KEY]["interval"] is None
 
 
-def test_interval_of_the_settings_counts(layers: Layers) -> None:
-    settings = Settings().updated({"images.interval": 3, "images.interval_unit": "day"})
-    image, _ = (data[1] for data in layers(report={}, settings=settings))
-    assert image["scale"][0] == 1
-    assert image["units"][0] == "day"
-
-
-def test_each_stage_shows_its_own_arrows(layers: Layers, run: dict[str, Any]) -> None:
+def test_each_stage_shows_its_own_arrows(layers: Layers, run: Dynamics) -> None:
     viewer = ViewerModel()
     _, vectors = added(viewer, layers())
     for stage in range(3):
@@ -92,7 +86,7 @@ def test_each_stage_shows_its_own_arrows(layers: Layers, run: dict[str, Any]) ->
 
 def test_uneven_times_count_frames_and_keep_their_arrows(layers: Layers, make_run: MakeRun) -> None:
     times = np.array([0, 0.2, 1 / 3, 0.9, 1])
-    tuples = layers(**(make_run(times=5) | {"times": times}))
+    tuples = layers(run=make_run(times=5), times=times)
     viewer = ViewerModel()
     image, vectors = added(viewer, tuples)
     for layer in (image, vectors):
@@ -108,7 +102,7 @@ def test_uneven_times_count_frames_and_keep_their_arrows(layers: Layers, make_ru
 
 
 def test_a_single_frame_is_a_result(layers: Layers, make_run: MakeRun) -> None:
-    tuples = layers(**(make_run(times=1) | {"times": np.array([0.5])}))
+    tuples = layers(run=make_run(times=1), times=np.array([0.5]))
     image, vectors = added(ViewerModel(), tuples)
     assert image.data.shape == (1, 12, 16)
     assert set(vectors.features["stage"]) == {1}
@@ -116,14 +110,10 @@ def test_a_single_frame_is_a_result(layers: Layers, make_run: MakeRun) -> None:
 
 def test_arrows_stay_within_the_budget(layers: Layers) -> None:
     velocity = np.ones((20, 2, 300, 400), np.float32)
-    run = {
-        "frames": np.zeros((2, 300, 400), np.float32),
-        "times": np.array([0, 1.0]),
-        "velocity": velocity,
-        "field_times": np.arange(20) / 20,
-        "settings": Settings().updated({"output.arrow_spacing": 1}),
-    }
-    data, meta, _ = layers(**run)[1]
+    settings = Settings().updated({"output.arrow_spacing": 1})
+    frames = np.zeros((2, 300, 400), np.float32)
+    given = {"frames": frames, "times": np.array([0, 1.0]), "velocity": velocity}
+    data, meta, _ = layers(**given, settings=settings)[1]
     assert len(data) <= MAX_ARROWS
     np.testing.assert_array_equal(data[:, 1, 0], 0)
     np.testing.assert_array_equal(data[:, 0, 0] % 1, 0)
@@ -153,8 +143,8 @@ def test_fields_without_motion_or_without_values(layers: Layers, value: float) -
     assert len(viewer.layers) == 2
 
 
-def test_contrast_follows_the_two_inputs(layers: Layers, run: dict[str, Any]) -> None:
-    frames = run["frames"].copy()
+def test_contrast_follows_the_two_inputs(layers: Layers, run: Dynamics) -> None:
+    frames = run.frames().copy()
     frames[0, :6], frames[-1, 3:] = np.nan, np.nan
     frames[1] = 1e6
     image = added(ViewerModel(), layers(frames=frames))[0]
@@ -180,7 +170,7 @@ def test_almost_constant_values_are_told_apart() -> None:
 
 
 def test_metadata_tells_the_run(layers: Layers) -> None:
-    inputs = {"first": {"name": "a"}, "last": {"name": "b"}}
+    inputs = [{"name": "a"}, {"name": "b"}]
     report = {"inputs": inputs, "version": "1.2"}
     latents, confidence = np.zeros((4, 2, 12, 16), np.float32), np.zeros((4, 12, 16), np.float32)
     tuples = layers(report=report, latents=latents, confidence=confidence)
@@ -202,8 +192,8 @@ def test_channels_stand_before_time_so_that_arrows_line_up(
     run = make_run(channels=2)
     viewer = ViewerModel()
     latents = np.zeros((4, 5, 12, 16), np.float32)
-    image, vectors, states = added(viewer, layers(**run, latents=latents))
-    np.testing.assert_array_equal(image.data, np.moveaxis(run["frames"], 1, 0))
+    image, vectors, states = added(viewer, layers(run=run, latents=latents))
+    np.testing.assert_array_equal(image.data, np.moveaxis(run.frames(), 1, 0))
     assert image.axis_labels == ("channel", "t", "y", "x")
     assert states.data.shape == (5, 4, 12, 16)
     assert not states.visible
@@ -213,8 +203,8 @@ def test_channels_stand_before_time_so_that_arrows_line_up(
     np.testing.assert_array_equal(vectors.features["stage"].to_numpy()[vectors._view_indices], 1)
 
 
-def confidence_of(run: dict[str, Any], value: float | None = None) -> np.ndarray:
-    shape = (len(run["times"]), *run["frames"].shape[-2:])
+def confidence_of(run: Dynamics, value: float | None = None) -> np.ndarray:
+    shape = (len(run.times()), *run.frames().shape[-2:])
     given = np.random.default_rng(0).uniform(size=shape) if value is None else np.full(shape, value)
     return given.astype(np.float32)
 
@@ -225,16 +215,11 @@ def test_confidence_lies_on_the_frames_and_does_not_cover_them(
     layers: Layers, make_run: MakeRun, channels: int, even: bool
 ) -> None:
     run = make_run(channels=channels)
-    if not even:
-        run["times"] = np.array([0, 0.1, 0.7, 1])
-    place = Placement(
-        scale=(10.0, 20.0),
-        translate=(3.0, 4.0),
-        rotate=((0.0, -1.0), (1.0, 0.0)),
-        units=("meter", "meter"),
-    )
+    times = run.times() if even else np.array([0, 0.1, 0.7, 1])
+    place = Geometry(((0.0, -20.0, 3.0), (10.0, 0.0, 4.0), (0.0, 0.0, 1.0)), ("meter", "meter"))
     confidence = confidence_of(run)
-    made = added(ViewerModel(), layers(**run, placement=place, confidence=confidence))
+    given = {"placement": place, "confidence": confidence, "times": times}
+    made = added(ViewerModel(), layers(run=run, **given))
     image, trust = made[0], made[-1]
     np.testing.assert_array_equal(trust.data, confidence)
     assert trust.name == "dynamics confidence"
@@ -251,7 +236,7 @@ def test_confidence_lies_on_the_frames_and_does_not_cover_them(
 
 def test_confidence_lies_on_frames_in_colour(layers: Layers, make_run: MakeRun) -> None:
     run = make_run(channels=3)
-    image, _, trust = added(ViewerModel(), layers(**run, rgb=True, confidence=confidence_of(run)))
+    image, _, trust = added(ViewerModel(), layers(run=run, rgb=True, confidence=confidence_of(run)))
     assert image.rgb
     assert not trust.rgb
     assert trust.data.shape == image.data.shape[:3]
@@ -260,10 +245,10 @@ def test_confidence_lies_on_frames_in_colour(layers: Layers, make_run: MakeRun) 
 
 def test_confidence_is_renewed_like_the_others(layers: Layers, make_run: MakeRun) -> None:
     viewer, run = ViewerModel(), make_run()
-    *_, trust = added(viewer, layers(**run, confidence=confidence_of(run, 0.25)))
+    *_, trust = added(viewer, layers(run=run, confidence=confidence_of(run, 0.25)))
     trust.visible, trust.colormap, trust.contrast_limits = True, "gray", (0.5, 0.9)
     longer = make_run(times=6)
-    again = added(viewer, layers(**longer, confidence=confidence_of(longer, 0.75)))
+    again = added(viewer, layers(run=longer, confidence=confidence_of(longer, 0.75)))
     assert again[-1] is trust
     assert len(viewer.layers) == 3
     np.testing.assert_array_equal(trust.data, confidence_of(longer, 0.75))
@@ -273,20 +258,22 @@ def test_confidence_is_renewed_like_the_others(layers: Layers, make_run: MakeRun
 
 def test_a_single_channel_is_no_axis(layers: Layers, make_run: MakeRun) -> None:
     run = make_run(channels=1)
-    assert layers(**run)[0][0].shape == (4, 12, 16)
+    assert layers(run=run)[0][0].shape == (4, 12, 16)
 
 
 @pytest.mark.parametrize("told", ["keyword", "flag", "shape"])
 def test_colours_come_back_as_colours(layers: Layers, make_run: MakeRun, told: str) -> None:
     run = make_run(channels=3)
-    frames = run["frames"] * 60 + 128
+    frames = run.frames() * 60 + 128
     first = {"dtype": "uint8"}
     if told == "flag":
         first["rgb"] = True
     elif told == "shape":
-        first["shape"] = (12, 16, 3)
+        first["shape"] = [12, 16, 3]
     tuples = layers(
-        **(run | {"frames": frames, "report": {"inputs": {"first": first}}}),
+        run=run,
+        frames=frames,
+        report={"inputs": [first]},
         **({"rgb": True} if told == "keyword" else {}),
     )
     image = added(ViewerModel(), tuples)[0]
@@ -299,12 +286,12 @@ def test_colours_come_back_as_colours(layers: Layers, make_run: MakeRun, told: s
 
 def test_colours_of_type_float_and_16_bits(layers: Layers, make_run: MakeRun) -> None:
     frames = np.random.default_rng(0).uniform(-0.1, 1.1, (4, 3, 12, 16)).astype(np.float32)
-    run = make_run(channels=3) | {"frames": frames, "report": {}}
-    data, meta, _ = layers(**run, rgb=True)[0]
+    run = make_run(channels=3)
+    data, meta, _ = layers(run=run, frames=frames, report={}, rgb=True)[0]
     assert meta["rgb"] is True
     np.testing.assert_array_equal(data, np.clip(np.moveaxis(frames, 1, -1), 0, 1))
-    report = {"inputs": {"first": {"dtype": "uint16", "rgb": True}}}
-    data, _, _ = layers(**(run | {"frames": frames * 60000, "report": report}))[0]
+    report = {"inputs": [{"dtype": "uint16", "rgb": True}]}
+    data, _, _ = layers(run=run, frames=frames * 60000, report=report)[0]
     assert data.dtype == np.uint16
 
 
@@ -319,11 +306,11 @@ def test_rerun_renews_its_layers_and_leaves_the_users_choices(
     image.metadata["note"] = "keep"
     viewer.layers.move(2, 0)
     run = make_run(times=6, stages=5)
-    again = added(viewer, layers(**run, placement=Placement(translate=(5, 6))))
+    again = added(viewer, layers(run=run, placement=Geometry.from_pixel_size(offset=(5, 6))))
     assert again == [image, vectors]
     assert len(viewer.layers) == 3
     assert viewer.layers[0] is vectors
-    np.testing.assert_array_equal(image.data, run["frames"])
+    np.testing.assert_array_equal(image.data, run.frames())
     assert (image.colormap.name, image.name, image.visible) == ("magma", "mine", False)
     assert list(image.contrast_limits) == [-9, 9]
     assert vectors.length == 77
@@ -336,16 +323,14 @@ def test_rerun_renews_its_layers_and_leaves_the_users_choices(
     assert other.data.shape == (12, 16)
 
 
-def test_what_the_user_left_alone_follows_the_new_result(
-    layers: Layers, run: dict[str, Any]
-) -> None:
+def test_what_the_user_left_alone_follows_the_new_result(layers: Layers, run: Dynamics) -> None:
     viewer = ViewerModel()
     image, vectors = added(viewer, layers())
-    added(viewer, layers(frames=run["frames"] * 10, velocity=run["velocity"] / 10))
+    added(viewer, layers(frames=run.frames() * 10, velocity=run.fields / 10))
     assert tuple(image.contrast_limits) == pytest.approx(
-        np.percentile(run["frames"][[0, -1]] * 10, [0.5, 99.5])
+        np.percentile(run.frames()[[0, -1]] * 10, [0.5, 99.5])
     )
-    fresh = added(ViewerModel(), layers(velocity=run["velocity"] / 10))[1]
+    fresh = added(ViewerModel(), layers(velocity=run.fields / 10))[1]
     assert vectors.length == fresh.length
     np.testing.assert_allclose(vectors.edge_color, fresh.edge_color, atol=1e-6)
     np.testing.assert_array_equal(vectors.data, fresh.data)
@@ -385,8 +370,8 @@ def test_a_layer_that_cannot_hold_the_result_is_replaced_in_place(
     viewer = ViewerModel()
     image, vectors = added(viewer, layers())
     image.name, image.visible = "mine", False
-    colour = make_run(channels=3) | {"frames": np.zeros((4, 3, 12, 16), np.float32)}
-    again = added(viewer, layers(**colour, rgb=True))
+    colour = np.zeros((4, 3, 12, 16), np.float32)
+    again = added(viewer, layers(run=make_run(channels=3), frames=colour, rgb=True))
     assert image not in viewer.layers
     assert [layer.name for layer in viewer.layers] == ["mine", "dynamics motion"]
     assert again[0].rgb
@@ -409,8 +394,8 @@ def test_between_the_stages_each_frame_has_the_arrows_of_its_stage(
     layers: Layers, make_run: MakeRun
 ) -> None:
     run = make_run(times=22)
-    image, vectors = layers(**run)
-    stages = len(run["velocity"])
+    image, vectors = layers(run=run)
+    stages = len(run.fields)
     shown = np.unique(vectors[0][:, 0, 0])
     assert shown.tolist() == list(range(22))
     assert vectors[1]["scale"] == image[1]["scale"]

@@ -21,9 +21,11 @@ from napari.layers import Layer, Vectors
 from qtpy.QtWidgets import QFileDialog
 
 from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.viewer import images
-from napari_latentdyn.viewer.layers import METADATA_KEY, Placement, update_or_add
+from napari_latentdyn.viewer.layers import METADATA_KEY, update_or_add
 
 NAME = "napari-latentdyn"
 Layers = Callable[..., list[Any]]
@@ -63,7 +65,7 @@ def same_layer(layer: Layer, other: Layer) -> None:
 
 class TestOpening:
     def test_run_folder_brings_all_its_layers(
-        self, tmp_path: Path, save: Save, viewer: ViewerModel, run: dict[str, Any]
+        self, tmp_path: Path, save: Save, viewer: ViewerModel, run: Dynamics
     ) -> None:
         latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
         confidence = np.random.default_rng(1).uniform(size=(4, 12, 16)).astype(np.float32)
@@ -76,7 +78,7 @@ class TestOpening:
             "drift confidence",
         ]
         image, vectors, states, trust = opened
-        np.testing.assert_array_equal(image.data, run["frames"])
+        np.testing.assert_array_equal(image.data, run.frames())
         np.testing.assert_array_equal(states.data, np.moveaxis(latents, 1, 0))
         np.testing.assert_array_equal(trust.data, confidence)
         np.testing.assert_array_equal(trust.scale, [2, 10, 20])
@@ -136,14 +138,14 @@ class TestOpening:
 
 class TestImages:
     def test_saved_frames_read_back_with_scale_units_axes_and_times(
-        self, tmp_path: Path, viewer: ViewerModel, layers: Layers, run: dict[str, Any]
+        self, tmp_path: Path, viewer: ViewerModel, layers: Layers, run: Dynamics
     ) -> None:
-        place = Placement(scale=(10.0, 20.0), translate=(3.0, 4.0), units=("meter", "um"))
+        place = Geometry.from_pixel_size((10.0, 20.0), ("meter", "um"), (3.0, 4.0))
         result(viewer, layers(placement=place)[:1])
         (path,) = viewer.layers.save(str(tmp_path / "frames.ome.tif"))
         data, axes, meta = pixels_of(tmp_path / "frames.ome.tif")
         assert path == str(tmp_path / "frames.ome.tif")
-        np.testing.assert_array_equal(data, run["frames"])
+        np.testing.assert_array_equal(data, run.frames())
         assert data.dtype == np.float32
         assert axes == "TYX"
         assert meta["Name"] == "dynamics frames"
@@ -160,7 +162,7 @@ class TestImages:
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers, make_run: MakeRun
     ) -> None:
         times = np.array([0, 0.25, 1])
-        result(viewer, layers(**(make_run(times=3) | {"times": times}))[:1])
+        result(viewer, layers(run=make_run(times=3), times=times)[:1])
         viewer.layers.save(str(tmp_path / "a.ome.tif"))
         _, _, meta = pixels_of(tmp_path / "a.ome.tif")
         assert "TimeIncrement" not in meta["Pixels"]
@@ -225,7 +227,7 @@ class TestImages:
 
     def test_too_many_axes(self, tmp_path: Path, viewer: ViewerModel) -> None:
         viewer.add_image(np.zeros((2,) * 6))
-        with pytest.raises(RunFolderError, match="OME-TIFF knows but five"):
+        with pytest.raises(RunFolderError, match="OME-TIFF can store five"):
             viewer.layers.save(str(tmp_path / "a.ome.tif"))
         assert list(tmp_path.iterdir()) == []
 
@@ -262,7 +264,7 @@ class TestImages:
 
 class TestVectors:
     def test_table_of_a_result(self, tmp_path: Path, viewer: ViewerModel, layers: Layers) -> None:
-        place = Placement(scale=(10.0, 20.0), translate=(5.0, 0.0), units=("meter", "meter"))
+        place = Geometry.from_pixel_size((10.0, 20.0), "meter", (5.0, 0.0))
         (vectors,) = result(viewer, layers(placement=place)[1:])
         (path,) = viewer.layers.save(str(tmp_path / "motion.csv"))
         with Path(path).open(newline="") as file:
@@ -308,9 +310,7 @@ class TestFolders:
     def test_layers_come_back_as_they_were(
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers
     ) -> None:
-        place = Placement(
-            scale=(10.0, 20.0), rotate=((0.0, -1.0), (1.0, 0.0)), units=("meter", "meter")
-        )
+        place = Geometry(((0.0, -20.0, 0.0), (10.0, 0.0, 0.0), (0.0, 0.0, 1.0)), ("meter", "meter"))
         latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
         confidence = np.random.default_rng(1).uniform(size=(4, 12, 16)).astype(np.float32)
         image, vectors, states, trust = result(
@@ -343,11 +343,11 @@ class TestFolders:
     def test_the_folder_says_that_it_is_no_run(
         self, tmp_path: Path, viewer: ViewerModel, layers: Layers
     ) -> None:
-        from napari_latentdyn.core.runfolder.folder import read_model, read_run
+        from tests.folders import read_arrays, read_networks
 
         result(viewer, layers())
         viewer.layers.save(str(tmp_path / "drift"))
-        for read in (read_run, read_model):
+        for read in (read_arrays, read_networks):
             with pytest.raises(
                 RunFolderError, match="holds layers saved from a viewer and no model"
             ):
@@ -447,6 +447,6 @@ class TestDialogs:
         viewer, ask = save_as
         result(viewer, layers())
         offered = ask(tmp_path / "run", "folder of layers", selected=selected)
-        assert len(offered) == 2
+        assert len(offered) == 1
         assert len(viewer.open(tmp_path / "run" / "report.json", plugin=None)) == 2
         assert isinstance(viewer.layers[-1], Vectors)

@@ -1,4 +1,4 @@
-"""Where napari's own reader passes over what a file says, the window tells."""
+"""The window warns if napari's own reader ignores properties of a file."""
 
 from __future__ import annotations
 
@@ -85,9 +85,9 @@ def test_what_the_file_says_otherwise_is_told_once(
     layer = opened(path)
     (note,) = reading_notes([layer])
     assert note == (
-        f"napari's own reader passes over what {name} says of its {what}, so “su_b” is not what "
-        "the command line reads: open the file with the reader of Latent Dynamics (File > Open "
-        "with Plugin)."
+        f"napari's own reader ignores the {what} defined in {name}, so “su_b” differs from the "
+        "image that the command line reads: open the file with the reader of Latent Dynamics (File "
+        "> Open with Plugin)."
     )
     monkeypatch.setattr(reading, "load", None)
     assert reading_notes([layer]) == [note], "the file is read once"
@@ -152,7 +152,7 @@ def test_both_layers_are_told_in_one_sentence(tmp_path: Path) -> None:
         layers.append(opened(tmp_path / f"{name}.tif"))
         layers[-1].name = name
     (note,) = reading_notes(layers)
-    assert "what a.tif and b.tif say of their orientation, so “a” and “b” are not" in note
+    assert "ignores the orientation defined in a.tif and b.tif, so “a” and “b” differ" in note
     assert "open the files with" in note
 
 

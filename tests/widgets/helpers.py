@@ -7,7 +7,6 @@ import threading
 import time
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,8 +14,9 @@ from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QWidget
 
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.runfolder.folder import write_run
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.settings import Settings
 
@@ -161,57 +161,52 @@ def run(qtbot: Any, panel: QWidget, button: str = "train", timeout: int = 60_000
 
 
 @dataclass(eq=False)
-class FakeDynamics:
-    """A result that dissolves one image into the other."""
+class FakeFitted:
+    """Stands in for networks: dissolves one image into the other."""
 
-    pair: ImagePair
-    settings: Settings
-    report: dict[str, Any]
     checkpoint: Any
     problem: Exception | None = None
 
-    def __post_init__(self) -> None:
-        stages = self.settings.model.stages
-        self.fields = np.ones((stages, 2, *self.pair.shape), np.float32)
-        self.field_times = np.arange(stages) / stages
-
-    def times(self) -> NDArray[np.float64]:
-        return np.linspace(0, 1, self.settings.model.stages + 1)
-
-    def frames(
-        self, times: Any = None, *, should_stop: Any = None, on_frame: Any = None
+    def render(
+        self,
+        what: str,
+        observations: Observations,
+        fields: NDArray[np.float32],
+        times: NDArray[np.float64],
+        settings: Settings,
+        should_stop: Any = None,
+        on_frame: Any = None,
     ) -> NDArray[np.float32]:
         if self.problem is not None:
             raise self.problem
-        weights = np.asarray(self.times() if times is None else times, np.float32)
-        weights = weights[:, None, None, None]
+        shape = observations.shape
+        if what == "latents":
+            return np.zeros((len(times), 2, *shape), np.float32)
+        if what == "confidence":
+            return np.full((len(times), 1, *shape), 0.5, np.float32)
+        weights = np.asarray(times, np.float32)[:, None, None, None]
         if on_frame is not None:
             on_frame(len(weights), len(weights))
-        frames = (1 - weights) * self.pair.first + weights * self.pair.last
-        return frames if self.pair.multichannel else frames[:, 0]
+        first, last = observations.images
+        return np.asarray((1 - weights) * first + weights * last, np.float32)
 
-    def latents(self, times: Any = None, *, should_stop: Any = None) -> NDArray[np.float32]:
-        return np.zeros((len(self.times()), 2, *self.pair.shape), np.float32)
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        return {"weight": np.zeros(2, np.float32)}
 
-    def confidence(self, times: Any = None, *, should_stop: Any = None) -> NDArray[np.float32]:
-        return np.full((len(self.times()), *self.pair.shape), 0.5, np.float32)
 
-    def save(
-        self, folder: Path, *, times: Any, frames: Any, overwrite: bool = False, **_: Any
-    ) -> Path:
-        return write_run(
-            folder,
-            frames=frames,
-            times=times,
-            velocity=self.fields,
-            field_times=self.field_times,
-            settings=self.settings,
-            report=self.report,
-            tensors={"weight": np.zeros(2, np.float32)},
-            tensor_metadata={},
-            inputs={"first": self.pair.first},
-            overwrite=overwrite,
-        )
+def fake_dynamics(
+    pair: Observations, settings: Settings, fitted: Any, speed: float = 1.0, **report: Any
+) -> Dynamics:
+    """Make a result whose frames come from something else than networks."""
+    fields = np.full((settings.model.stages, 2, *pair.shape), speed, np.float32)
+    interval = settings.images.interval
+    if interval is not None:
+        report["interval"] = {"value": interval, "unit": settings.images.interval_unit}
+    report["inputs"] = [dict(source) for source in pair.sources]
+    if pair.geometry is not None:
+        report["placement"] = pair.geometry.to_report()
+    made = RunReport.model_validate(report)
+    return Dynamics(settings, fields, made, observations=pair, fitted=fitted)
 
 
 @dataclass
@@ -228,17 +223,17 @@ class FakeFit:
     error_at: int = 1
     problem: Exception | None = None
     gate: threading.Event | None = None
-    calls: list[tuple[ImagePair, Settings, Any]] = field(default_factory=list)
+    calls: list[tuple[Observations, Settings, Any]] = field(default_factory=list)
     done: threading.Event = field(default_factory=threading.Event)
 
     def __call__(
         self,
-        pair: ImagePair,
+        pair: Observations,
         settings: Settings,
         *,
         should_stop: Callable[[], bool],
         resume: Any = None,
-    ) -> Generator[Progress, None, FakeDynamics]:
+    ) -> Generator[Progress, None, Dynamics]:
         self.calls.append((pair, settings, resume))
         self.done.clear()
         try:
@@ -247,8 +242,8 @@ class FakeFit:
             self.done.set()
 
     def _steps(
-        self, pair: ImagePair, settings: Settings, should_stop: Callable[[], bool], step: int
-    ) -> Generator[Progress, None, FakeDynamics]:
+        self, pair: Observations, settings: Settings, should_stop: Callable[[], bool], step: int
+    ) -> Generator[Progress, None, Dynamics]:
         total = settings.training.steps
         while self.gate is not None and not self.gate.wait(0.01) and not should_stop():
             pass
@@ -257,8 +252,14 @@ class FakeFit:
                 raise self.error
             time.sleep(self.pause)
             step += 1
-            middle = (pair.first + pair.last) / 2
+            middle = (pair.images[0] + pair.images[1]) / 2
             preview = middle if pair.multichannel else middle[0]
             yield Progress("train", step, total, LOSSES, step * self.pause, preview, "Training")
-        report = {"steps": step, "seconds": step * self.pause, "stopped_early": step < total}
-        return FakeDynamics(pair, settings, report, step, self.problem)
+        return fake_dynamics(
+            pair,
+            settings,
+            FakeFitted(step, self.problem),
+            steps=step,
+            seconds=step * self.pause,
+            stopped_early=step < total,
+        )

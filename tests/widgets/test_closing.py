@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from tests.widgets.close_napari import STATES
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 # The others are run by hand, as they take a minute: python tests/widgets/close_napari.py STATE
 _IN_THE_SUITE = {
@@ -33,7 +33,7 @@ def test_napari_saves_and_closes(tmp_path):
     asked = close("previewed", str(tmp_path / "run"))
     question = "The preview of a → b has not been saved as a run folder. Save…"
     assert asked == [question, "closed"]
-    assert len(read_run(tmp_path / "run").frames) > 2
+    assert len(Dynamics.load(tmp_path / "run").frames()) > 2
 
 
 def close(*arguments):

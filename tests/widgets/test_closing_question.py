@@ -29,7 +29,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 Button = QMessageBox.StandardButton
 
@@ -124,7 +124,7 @@ def test_a_result_can_be_saved_when_its_dock_closes(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_, **__: (str(chosen), ""))
     close_dock(qtbot, panel)
     answer(qtbot, Button.Save)
-    assert read_run(chosen).report["steps"] == 4
+    assert Dynamics.load(chosen).report.steps == 4
     assert not panel.isVisible()
     assert not control(open_again(viewer), "save", QPushButton).isEnabled()
     assert len(made(viewer, "frames")) == 1, "layers stay"

@@ -32,7 +32,8 @@ class TimedFit(FakeFit):
                 dynamics = end.value
                 break
             yield Progress("train", step, settings.training.steps, seconds=90.0 + step)
-        dynamics.report["seconds"] = 90.0 + dynamics.report["steps"]
+        taken = {"seconds": 90.0 + (dynamics.report.steps or 0)}
+        dynamics.report = dynamics.report.model_copy(update=taken)
         return dynamics
 
 

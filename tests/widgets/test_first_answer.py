@@ -31,7 +31,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.core.training.prior import check_start
 from napari_latentdyn.errors import SettingsError
@@ -93,9 +93,9 @@ def test_a_preview_trains_nothing_and_says_what_comes_next(
     assert control(panel, "loss_plot").isHidden()
     assert train_button(panel).text() == "Train"
     assert control(panel, "restart", QPushButton).isHidden()
-    saved = read_run(panel.save_run(tmp_path / "first"))
-    assert saved.report["steps"] == 0
-    assert saved.settings.training.start_from == "prior"
+    saved = Dynamics.load(panel.save_run(tmp_path / "first"))
+    assert saved.report.steps == 0
+    assert not saved.settings.uses_decoder
 
 
 def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_layers(
@@ -116,7 +116,7 @@ def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_la
     run(qtbot, panel)
     (_, before, _), (_, trained, resume) = fake.calls
     assert before.training.steps == 0
-    assert before.training.start_from == "prior"
+    assert not before.uses_decoder
     assert before.output.frames == 5
     assert trained.training.steps == 4
     assert trained.training.start_from == "scratch"
@@ -196,7 +196,7 @@ def test_a_first_answer_that_fails_leaves_the_training_as_it_was(
     run(qtbot, panel)
     run(qtbot, panel, "preview")
     assert f"The {'preview' if when == 'learned' else 'rendering'} failed" in failed(panel)
-    assert read_run(panel.save_run(tmp_path / "run")).report["steps"] == 4
+    assert Dynamics.load(panel.save_run(tmp_path / "run")).report.steps == 4
 
 
 def test_what_was_trained_comes_back_after_a_first_answer(
@@ -219,7 +219,7 @@ def test_what_was_trained_comes_back_after_a_first_answer(
     assert train_button(panel).text() == "Train"
     assert not control(panel, "loss_plot").isHidden()
     assert control(panel, "loss_plot").points("match")[0] == [1, 2, 3, 4]
-    assert read_run(panel.save_run(tmp_path / "run")).report["steps"] == 4
+    assert Dynamics.load(panel.save_run(tmp_path / "run")).report.steps == 4
 
 
 def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
@@ -273,7 +273,31 @@ def test_the_quick_preset_shows_no_losses_and_says_that_nothing_was_trained(
     run(qtbot, panel)
     assert status(panel)[0].startswith("Done without training in ")
     assert control(panel, "loss_plot").isHidden()
-    assert train_button(panel).text() == "Train"
+    assert train_button(panel).text() == "Match"
+
+
+def test_the_button_promises_training_only_where_there_are_steps(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    fake = FakeFit()
+    _, panel = open_window(*images, fit=fake)
+    for preset, text in {"standard": "Match", "accurate": "Match", "paper": "Train"}.items():
+        choose(panel, "preset", preset)
+        assert train_button(panel).text() == text
+        assert ("train the networks" in train_button(panel).toolTip()) is (text == "Train")
+    choose(panel, "preset", "standard")
+    qtbot.waitUntil(lambda: control(panel, "estimate").text().startswith("about "))
+    run(qtbot, panel, "preview")
+    assert "). Press Match to refine it." in status(panel)[0]
+    run(qtbot, panel)
+    assert train_button(panel).text() == "Match"
+    assert control(panel, "restart", QPushButton).isHidden()
+    # Training goes on from what was matched.
+    put(panel, {"training.steps": 3})
+    assert train_button(panel).text() == "Continue"
+    run(qtbot, panel)
+    assert fake.calls[-1][2] == 0
+    assert status(panel)[0].startswith("Done: 3 steps")
 
 
 # ---------------------------------------------------------------------------- start
@@ -339,7 +363,7 @@ def test_a_start_comes_from_settings_and_goes_with_a_preset(
     assert form.value() == Settings.from_json(file)
     choose(panel, "preset", "paper")
     assert box.currentText() == "scratch"
-    choose(panel, "preset", "standard")
+    choose(panel, "preset", "accurate")
     assert box.currentText() == "prior"
 
 
@@ -375,7 +399,7 @@ def test_a_training_starts_from_a_saved_run(
 
     def watched(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
         dynamics = yield from fit(*args, **options)
-        first.append(dynamics.report["steps"])
+        first.append(dynamics.report.steps)
         return dynamics
 
     _, panel = open_window(*images, fit=watched)

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QStackedWidget,
 )
+from tests.conftest import dynamics_of
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import (
     PLUGIN,
@@ -37,9 +38,8 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder.folder import write_run
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.viewer.reference import METADATA_KEY
+from napari_latentdyn.viewer.context import METADATA_KEY
 
 Viewers = Callable[..., napari.Viewer]
 
@@ -100,18 +100,9 @@ def test_a_dock_that_is_opened_again_shows_the_form_as_it_was_left(
 def a_run(folder: Path, **changes: Any) -> Path:
     """Write a run folder of three frames with other settings than the default."""
     frames = np.random.default_rng(0).random((3, 20, 20)).astype(np.float32)
-    return write_run(
-        folder,
-        frames=frames,
-        times=np.array([0, 0.5, 1]),
-        velocity=np.zeros((2, 2, 20, 20), np.float32),
-        field_times=np.array([0, 0.5]),
-        settings=Settings.preset("quick").updated(changes),
-        report={},
-        tensors={"weight": np.zeros(2, np.float32)},
-        tensor_metadata={},
-        inputs={"first": frames[0], "last": frames[-1]},
-    )
+    velocity = np.zeros((2, 2, 20, 20), np.float32)
+    settings = Settings.preset("quick").updated(changes)
+    return dynamics_of(frames, velocity, settings=settings).save(folder)
 
 
 def test_a_run_that_is_opened_again_brings_its_settings(

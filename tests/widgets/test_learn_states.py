@@ -28,7 +28,8 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.runfolder.schema import AgreementReport
 from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
@@ -83,8 +84,8 @@ def test_what_training_did_is_told_in_one_number(
             now = 0.552 + 0.012 * done.step / done.total
             said.append(status(panel)[0])
             yield replace(done, agreement_before=0.552, agreement=now)
-        agreement = {"before": 0.552, "after": 0.564, "hidden": True}
-        dynamics.report["agreement"] = agreement
+        agreement = AgreementReport(before=0.552, after=0.564, hidden=True)
+        dynamics.report = dynamics.report.model_copy(update={"agreement": agreement})
         return dynamics
 
     _, panel = open_window(*images, fit=scripted)
@@ -357,7 +358,7 @@ def test_confidence_comes_as_a_layer_of_its_own_and_is_renewed(
     assert not np.array_equal(confidence.data[:3], before)
     assert confidence.visible
     saved = panel.save_run(tmp_path / "run")
-    np.testing.assert_array_equal(read_run(saved).confidence, confidence.data)
+    np.testing.assert_array_equal(Dynamics.load(saved).stored("confidence"), confidence.data)
 
 
 def test_a_preset_leaves_the_wish_for_confidence_alone(
@@ -373,13 +374,13 @@ def test_a_preset_leaves_the_wish_for_confidence_alone(
     assert fit.calls[0][1].output.confidence is True
 
 
-def test_a_cancel_before_training_says_that_nothing_was_trained(
+def test_a_cancel_before_training_says_that_nothing_was_found(
     open_window: Open, images: Images, qtbot: Any
 ) -> None:
     _, panel = open_window(*images, fit=FakeFit(gate=threading.Event()))
     press(qtbot, panel, "train")
     press(qtbot, panel, "cancel")
-    assert status(panel)[0] == "Stopping… Nothing has been trained yet."
+    assert status(panel)[0] == "Stopping… Nothing has been found yet."
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
 
 
@@ -388,7 +389,7 @@ def test_two_images_are_ready_by_name_and_none_are_asked_for(
 ) -> None:
     viewer, panel = open_window(*images, fit=FakeFit())
     assert status(panel) == (
-        "Ready: image 0 → image 1. Press Preview for a quick answer, or Train.",
+        "Ready: image 0 → image 1. Press Preview for a quick answer.",
         "info",
     )
     viewer.layers["image 1"].name = "tuesday"
@@ -407,7 +408,7 @@ def test_another_choice_forgets_what_was_said_of_the_last(
     assert status(panel)[0].startswith("Done")
     choose(panel, "last_image", "image 2")
     text, severity = status(panel)
-    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer, or Train."
+    assert text == "Ready: image 0 → image 2. Press Preview for a quick answer."
     assert severity == "info"
 
 

@@ -135,7 +135,7 @@ def test_no_reader_or_writer_needs_arguments(
     shown_by_others = {widget.command for widget in contributions.widgets or ()}
     shown_by_others |= {sample.command for sample in contributions.sample_data or ()}
     called = [c.id for c in contributions.commands or () if c.id not in shown_by_others]
-    assert len(called) == 9
+    assert len(called) == 8
     for command in called:
         assert not plugins.commands.execute(command)
     assert bool(messages()) is not with_layers

@@ -40,7 +40,7 @@ def colours(image: np.ndarray) -> np.ndarray:
 
 def trained_on(fake: FakeFit) -> Images:
     pair = fake.calls[-1][0]
-    return pair.first[0], pair.last[0]
+    return pair.images[0][0], pair.images[1][0]
 
 
 def test_two_shapes(open_window: Open, images: Images) -> None:
@@ -159,8 +159,8 @@ def test_masked_pixels_are_missing(
     run(qtbot, panel)
     assert status(panel)[0].startswith("Done")
     pair = fake.calls[0][0]
-    np.testing.assert_array_equal(pair.valid_first, ~marks[0])
-    np.testing.assert_array_equal(pair.valid_last, ~marks[1])
+    np.testing.assert_array_equal(pair.valid[0], ~marks[0])
+    np.testing.assert_array_equal(pair.valid[1], ~marks[1])
 
 
 @pytest.mark.parametrize("dtype", [np.int32, np.int64])
@@ -211,7 +211,7 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
     assert "ignoring transparency" in status(panel)[0]
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
-    assert fake.calls[0][0].first.shape == fake.calls[0][0].last.shape == (3, 48, 48)
+    assert fake.calls[0][0].images.shape == (2, 3, 48, 48)
     assert made(viewer, "frames")[0].rgb
 
 

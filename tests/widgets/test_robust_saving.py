@@ -26,7 +26,7 @@ from tests.widgets.helpers import (
     status,
 )
 
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.dynamics.result import Dynamics
 
 
 @pytest.fixture
@@ -113,14 +113,14 @@ def test_what_is_there_is_replaced_only_after_a_yes(
     run(qtbot, panel)
     answer(tmp_path / "run")
     press(qtbot, panel, "save")
-    saved = read_run(tmp_path / "run").report["steps"]
+    saved = Dynamics.load(tmp_path / "run").report.steps
     put(panel, {"training.steps": 6})
     run(qtbot, panel)
     press(qtbot, panel, "save")
     assert "already holds a run" in asked[0]
-    assert read_run(tmp_path / "run").report["steps"] == saved == 4
+    assert Dynamics.load(tmp_path / "run").report.steps == saved == 4
     press(qtbot, panel, "save")
-    assert read_run(tmp_path / "run").report["steps"] == 6
+    assert Dynamics.load(tmp_path / "run").report.steps == 6
     assert len(asked) == 2
 
     (tmp_path / "mine").mkdir()
@@ -159,6 +159,6 @@ def test_saving_while_the_next_training_runs(
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: len(fake.calls) == 2)
     assert panel.save_run(tmp_path / "run") == tmp_path / "run"
-    assert read_run(tmp_path / "run").report["steps"] == 4
+    assert Dynamics.load(tmp_path / "run").report.steps == 4
     fake.gate.set()
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)

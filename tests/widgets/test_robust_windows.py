@@ -152,8 +152,8 @@ def test_memory_returns_when_the_widget_closes(
 
     def watched(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
         dynamics = yield from fit(*args, **options)
-        kept.extend(map(weakref.ref, (dynamics, dynamics.model, dynamics.checkpoint)))
-        kept.append(weakref.ref(dynamics.pair.first))
+        kept.extend(map(weakref.ref, (dynamics, dynamics.fitted.model, dynamics.fitted.checkpoint)))
+        kept.append(weakref.ref(dynamics.observations.images))
         return dynamics
 
     viewer, panel = open_window(*images, fit=watched)
@@ -186,7 +186,7 @@ def test_failed_trainings_leave_no_memory_behind(
 
     def broken(pair: Any, *_: Any, **__: Any) -> Generator[Progress, None, Any]:
         big = np.zeros(1000)
-        kept.extend(map(weakref.ref, (big, pair.first)))
+        kept.extend(map(weakref.ref, (big, pair.images[0])))
         yield Progress("prepare", 0, 1)
         raise RuntimeError("no")
 

@@ -162,8 +162,8 @@ def test_two_layers_of_one_name_are_told_apart(
     for image in images:
         viewer.add_image(image, name="scene")
     run(qtbot, panel)
-    np.testing.assert_array_equal(fit.calls[0][0].first[0], images[0])
-    np.testing.assert_array_equal(fit.calls[0][0].last[0], images[1])
+    np.testing.assert_array_equal(fit.calls[0][0].images[0, 0], images[0])
+    np.testing.assert_array_equal(fit.calls[0][0].images[1, 0], images[1])
 
 
 def test_only_layers_with_values_of_pixels_are_offered(open_window: Open, images: Images) -> None:
@@ -201,4 +201,4 @@ def test_swap_exchanges_both_images(
     assert chosen(panel) == (names[::-1] if times == 1 else names)
     assert idle(panel)
     run(qtbot, panel)
-    np.testing.assert_array_equal(fit.calls[0][0].first[0], images[times % 2])
+    np.testing.assert_array_equal(fit.calls[0][0].images[0, 0], images[times % 2])

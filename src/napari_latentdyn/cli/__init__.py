@@ -16,19 +16,11 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line.
+    """Run the command line with `argv`, by default the arguments of the process.
 
-    Parameters
-    ----------
-    argv : sequence of str, optional
-        The arguments; those of the process if they are not given.
-
-    Returns
-    -------
-    int
-        0 when the results are complete, 1 when the run failed or its answer could
-        not be written to standard output, 2 for wrong input, 130 when it was
-        interrupted, 143 when it was terminated.
+    The exit code is 0 when the results are complete, 1 when the run failed or its answer could not
+    be written to standard output, 2 for wrong input, 130 when it was interrupted, 143 when it was
+    terminated.
     """
     with lenient_streams() as (output, _):
         try:
@@ -38,9 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             code = program(argv)
         except KeyboardInterrupt as interrupt:
             sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
-            # Python notes an interrupt within such a call, as in the making of a data class, and in
-            # place of returning our code would end itself by the signal; the next call clears the
-            # note.
+            # Python notes an interrupt within `exec`, as when a data class is made, and would end
+            # by the signal instead of returning our code; the next call of `exec` clears the note.
             exec("")
             return int(interrupt.args[0]) if interrupt.args else 130
         output.flush()

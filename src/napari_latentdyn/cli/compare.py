@@ -7,13 +7,12 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.cli.codes import FAILED
+from napari_latentdyn.cli.codes import FAILED, OK
 from napari_latentdyn.cli.comparison import (
     Comparison,
     Result,
@@ -37,8 +36,8 @@ from napari_latentdyn.core.baselines import (
     describe_result,
     list_methods,
 )
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.runfolder.folder import read_report
+from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.settings import Settings
 
@@ -46,7 +45,7 @@ __all__ = ["compare"]
 
 
 def compare(arguments: argparse.Namespace) -> int:
-    """Make frames with several methods and say how good they are."""
+    """Make frames with several methods and score them."""
     line = ProgressLine(quiet=arguments.quiet)
     methods = _chosen(arguments, line.note)
     settings = settings_from(arguments, Settings())
@@ -60,7 +59,7 @@ def compare(arguments: argparse.Namespace) -> int:
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
     pair, files = read_pair(arguments, settings)
     truth = read_truth(arguments.truth, moments, pair, settings) if given else None
-    times = _frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
+    times = frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:
         (line.note if truth.doubtful else line.tell)(truth.describe(interval))
 
@@ -76,7 +75,7 @@ def compare(arguments: argparse.Namespace) -> int:
             except Stopped:
                 break
             except UserError as error:
-                # What the others made is not lost with it.
+                # The results of the other methods are kept.
                 if len(methods) == 1:
                     raise
                 comparison.failed[info.name] = str(error)
@@ -92,33 +91,23 @@ def compare(arguments: argparse.Namespace) -> int:
         write_comparison(target, comparison, line.note)
         line.tell(table(comparison.results).rstrip("\n"))
         sys.stdout.write(f"{target}\n")
-        return interrupt.code or (FAILED if comparison.failed else interrupt.code)
+        return interrupt.code or (FAILED if comparison.failed else OK)
 
 
 def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[MethodInfo]:
-    """Return the methods that were asked for, without those of a group that cannot run here.
-
-    Raises
-    ------
-    UsageError
-        If none was asked for.
-    SettingsError
-        If there is no such method.
-    MissingLibraryError
-        If one that was asked for by its name needs a library that is missing.
-    """
+    """Return the chosen methods, without those of a group that cannot run here."""
     given = arguments.methods
     if given is None:
         given = "dissolve,flow" if arguments.result else "dissolve,flow,standard"
-    asked = [name.strip() for name in given.split(",") if name.strip()]
-    if not asked:
+    names = [name.strip() for name in given.split(",") if name.strip()]
+    if not names:
         raise UsageError("--methods takes the names of methods, such as dissolve,standard.")
     groups = {"all": [info.name for info in list_methods()], "baselines": list(BASELINES)}
     chosen = []
-    for name in dict.fromkeys(one for text in asked for one in groups.get(text, [text])):
+    for name in dict.fromkeys(one for text in names for one in groups.get(text, [text])):
         info = describe_method(name, lambda settings: settings_from(arguments, settings))
         missing = info.missing()
-        if missing is not None and name not in asked:
+        if missing is not None and name not in names:
             note(f"Left out: {missing}")
             continue
         info.require()
@@ -127,33 +116,23 @@ def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[
 
 
 def _result(folder: str, folders: list[str]) -> MethodInfo:
-    """Return a run folder as a method, whose files are named after the folder.
-
-    Raises
-    ------
-    UsageError
-        If two folders have the same name.
-    RunFolderError
-        If it is no run folder.
-    """
-    from napari_latentdyn.core.dynamics.result import Dynamics
-
+    """Return a run folder as a method, whose files are named after the folder."""
     path = Path(folder).expanduser().absolute()
     if [Path(one).expanduser().absolute().name for one in folders].count(path.name) > 1:
         raise UsageError(f"--result takes run folders of different names; got {path.name} twice.")
-    read_report(path)
-    return describe_result(f"result-{path.name}", path.name, partial(Dynamics.load, path))
+    dynamics = Dynamics.load(path)
+    return describe_result(f"result-{path.name}", path.name, lambda: dynamics)
 
 
 def _one(
     info: MethodInfo,
-    pair: ImagePair,
+    pair: Observations,
     times: NDArray[np.float64],
     truth: Truth | None,
     line: ProgressLine,
     should_stop: Callable[[], bool],
 ) -> Result:
-    # Imported before the clock starts: the seconds that takes are no method's.
+    # Imported before the clock starts, because no method takes these seconds.
     import napari_latentdyn.core.training.fit  # noqa: F401
 
     began = time.perf_counter()
@@ -162,9 +141,3 @@ def _one(
     line.close()
     known = () if truth is None else (truth.frames, truth.times)
     return Result(info, seconds, made, assess(pair, made, times, *known))
-
-
-def _frame_times(settings: Settings) -> NDArray[np.float64]:
-    from napari_latentdyn.core.dynamics.result import frame_times
-
-    return frame_times(settings)

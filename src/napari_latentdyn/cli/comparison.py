@@ -1,4 +1,4 @@
-"""What a comparison leaves on disk: frames, fields, maps of errors, tables and a plot."""
+"""The folder of a comparison: frames, fields, error maps, tables and a plot."""
 
 from __future__ import annotations
 
@@ -6,31 +6,26 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import OutputError
-from napari_latentdyn.cli.plot import plot_over_time
+from napari_latentdyn.cli.plot import SCORES, plot_over_time
 from napari_latentdyn.cli.runs import report_of
 from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.runfolder.folder import plain_json
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
+from napari_latentdyn.core.runfolder.report import plain_json
 from napari_latentdyn.files.atomic import replace_folder, write_text
-from napari_latentdyn.files.ometiff import write_ome_tiff
 from napari_latentdyn.settings.text import read_json
 
 __all__ = ["Comparison", "Result", "is_comparison", "table", "write_comparison"]
 
 _REPORT, _TABLE, _PLOT = "comparison.json", "comparison.md", "comparison.png"
 _SUFFIXES = (".ome.tif", "_fields.npz", "_error.ome.tif")
-_TRUE = (
-    ("psnr", "PSNR (dB)", "{:.2f}"),
-    ("ssim", "SSIM", "{:.4f}"),
-    ("gradient_error", "gradient RMSE", "{:.4f}"),
-)
 _OWN = (
     ("end_error", "end error (%)"),
     ("consistency_error", "half-way error (%)"),
@@ -40,7 +35,7 @@ _OWN = (
 
 @dataclass(frozen=True)
 class Result:
-    """What a method made, how long it took and how good it is."""
+    """Output of a method, its run time in seconds and its scores."""
 
     info: MethodInfo
     seconds: float
@@ -50,27 +45,13 @@ class Result:
 
 @dataclass(frozen=True)
 class Comparison:
-    """All results, and what they come from.
+    """Results of all methods, with their images and times.
 
-    Attributes
-    ----------
-    pair : ImagePair
-        The images.
-    files : tuple of ImageFile
-        Where they come from.
-    truth : str or None
-        Name of the file with true frames.
-    times : ndarray, shape (T,)
-        Times of the frames, fractions of the interval.
-    results : list of Result
-        In the order in which they were asked for.
-    failed : dict of str to str
-        Why a method made nothing, by its name.
-    complete : bool
-        Whether all methods came to their end.
+    `times` are fractions of the interval; `truth` names the file of true frames; `failed` has the
+    reason by the name of each method that made nothing.
     """
 
-    pair: ImagePair
+    pair: Observations
     files: tuple[ImageFile, ImageFile]
     truth: str | None
     times: NDArray[np.float64]
@@ -80,21 +61,9 @@ class Comparison:
 
 
 def write_comparison(target: Path, comparison: Comparison, note: Callable[[str], None]) -> None:
-    """Write a folder as a whole.
+    """Write the folder whole or not at all; files of an earlier comparison go, others stay.
 
-    Parameters
-    ----------
-    target : Path
-        The folder; files of an earlier comparison go, others stay.
-    comparison : Comparison
-        What to write.
-    note : callable
-        Tells the user what was left out.
-
-    Raises
-    ------
-    OutputError
-        If it cannot be written.
+    `note` tells the user about missing parts.
     """
     from napari_latentdyn import __version__
 
@@ -128,7 +97,14 @@ def write_comparison(target: Path, comparison: Comparison, note: Callable[[str],
             "truth": comparison.truth,
             "truth_times": results[0].assessment.truth_times,
             "times": comparison.times,
-            "methods": {r.info.name: _described(r) for r in results},
+            "methods": {
+                r.info.name: {
+                    "title": r.info.title,
+                    "seconds": round(r.seconds, 3),
+                    **r.assessment.to_dict(),
+                }
+                for r in results
+            },
             "failed": comparison.failed,
             "files": to.sizes(),
         }
@@ -137,7 +113,7 @@ def write_comparison(target: Path, comparison: Comparison, note: Callable[[str],
 
 def table(results: list[Result]) -> str:
     """Return the means of all methods as a table in Markdown."""
-    true = [column for column in _TRUE if any(r.assessment.scores for r in results)]
+    true = [column for column in SCORES if any(r.assessment.scores for r in results)]
     heads = [head for _, head, _ in true] + [head for _, head in _OWN]
     rows = [["method", *heads, "seconds"], ["---", *["---:"] * (len(heads) + 1)]]
     for result in results:
@@ -157,23 +133,15 @@ def is_comparison(folder: Path) -> bool:
 
 def _write_stack(path: Path, frames: NDArray[np.float32], comparison: Comparison) -> None:
     coloured = comparison.pair.multichannel
-    unit = comparison.files[0].unit or "pixel"
+    place = comparison.files[0].geometry or Geometry()
     write_ome_tiff(
         path,
         frames if coloured else frames[:, 0],
         "TCYX" if coloured else "TYX",
-        pixel_size=comparison.files[0].pixel_size,
-        pixel_unit=(unit, unit),
+        pixel_size=None if place == Geometry() else place.pixel_size,
+        pixel_unit=place.units,
         name=path.name.removesuffix(".ome.tif"),
     )
-
-
-def _described(result: Result) -> dict[str, Any]:
-    return {
-        "title": result.info.title,
-        "seconds": round(result.seconds, 3),
-        **result.assessment.to_dict(),
-    }
 
 
 def _number(form: str, value: float | None) -> str:
@@ -181,9 +149,9 @@ def _number(form: str, value: float | None) -> str:
 
 
 def _written_by(target: Path) -> set[str]:
-    """Return the names of the files of an earlier comparison; none if it holds none.
+    """Return the names of the files of an earlier comparison in a folder.
 
-    Files of other kinds are not of a comparison, whatever its report says.
+    Names of other kinds in the report are ignored.
     """
     try:
         report = read_json(target / _REPORT)

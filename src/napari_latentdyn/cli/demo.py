@@ -10,10 +10,12 @@ from pathlib import Path
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.output import check_target
-from napari_latentdyn.cli.runs import run_pair
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.runfolder import folder as runfolder
+from napari_latentdyn.cli.runs import fit_and_write
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.sources import describe_input
+from napari_latentdyn.core.runfolder.report import is_run_folder
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.paths import output_path
 from napari_latentdyn.settings import Settings
@@ -40,40 +42,37 @@ def demo(arguments: argparse.Namespace) -> int:
         sys.stdout.write(f"{folder}\n")
         code = OK
     else:
-        check_target(folder, overwrite=arguments.overwrite, is_ours=runfolder.is_run_folder)
+        check_target(folder, overwrite=arguments.overwrite, is_ours=is_run_folder)
         first, last = sea_ice_pair()
         size = (SEA_ICE_PIXEL_SIZE, SEA_ICE_PIXEL_SIZE)
-        code = run_pair(
-            ImagePair.from_arrays(first, last, settings.images),
+        code = fit_and_write(
+            Observations.from_arrays(first, last, settings=settings.images).described(
+                Geometry.from_pixel_size(size, "meter"),
+                [
+                    describe_input(f"{SEA_ICE_FILE.name}:{index}", image)
+                    for index, image in enumerate((first, last))
+                ],
+            ),
             settings,
             folder,
             quiet=arguments.quiet,
-            inputs={
-                "first": runfolder.describe_input(f"{SEA_ICE_FILE.name}:0", first),
-                "last": runfolder.describe_input(f"{SEA_ICE_FILE.name}:1", last),
-            },
-            placement=Placement(scale=size, units=("meter", "meter")).to_dict(),
             overwrite=arguments.overwrite,
         )
     sys.stdout.flush()
     if code == OK and not arguments.no_view:
-        _view(folder)
+        if _has_display():
+            _show(folder)
+        else:
+            sys.stderr.write(f"No display here: open the folder in napari with  napari {folder}\n")
     return code
 
 
 def _is_done(folder: Path, settings: Settings) -> bool:
-    if not runfolder.is_run_folder(folder):
+    if not is_run_folder(folder):
         return False
-    run = runfolder.read_run(folder)
-    cut = run.report.get("stopped_early") or not run.report.get("frames_complete", True)
+    run = Dynamics.load(folder)
+    cut = run.report.stopped_early or not run.report.frames_complete
     return run.settings == settings and not cut
-
-
-def _view(folder: Path) -> None:
-    if not _has_display():
-        sys.stderr.write(f"No display here: open the folder in napari with  napari {folder}\n")
-        return
-    _show(folder)
 
 
 def _show(folder: Path) -> None:

@@ -1,10 +1,10 @@
-"""Errors of the command line alone."""
+"""Errors of the command line."""
 
 from __future__ import annotations
 
-from napari_latentdyn.errors import ImageFileError, UserError
+from napari_latentdyn.errors import UserError
 
-__all__ = ["ImageFileError", "OutputError", "UsageError"]
+__all__ = ["OutputError", "UsageError"]
 
 
 class UsageError(UserError, ValueError):

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import argparse
 import sys
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.errors import ExportError, Stopped
-from napari_latentdyn.export.format import Format
-from napari_latentdyn.export.registry import FORMATS, find_format
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import check_free
+from napari_latentdyn.export import FORMATS, Format, at_times, find_format
 from napari_latentdyn.files.paths import check_writable, output_path
+
+if TYPE_CHECKING:
+    import xarray
 
 __all__ = ["OPTION", "export", "option_flags"]
 
@@ -40,103 +43,98 @@ def export(arguments: argparse.Namespace) -> int:
     chosen = _chosen(arguments)
     output = output_path(arguments.output, UsageError)
     options = _options(arguments, [form for form, _ in chosen])
-    source = Source.from_run(run_folder(arguments.folder))
-    times = _times(arguments)
-    targets = _targets(arguments, output, chosen, source)
+    folder = run_folder(arguments.folder)
+    dynamics = Dynamics.load(folder)
+    data = dynamics.to_xarray()
+    targets = _targets(arguments, output, chosen, data.encoding["source"])
     for (form, _), target in zip(chosen, targets, strict=True):
-        problem = form.problem(source)
+        problem = form.problem(data)
         if problem is not None:
             raise UsageError(problem)
-        check_free(target, overwrite=arguments.overwrite, is_ours=form.is_ours())
+        form.check_free(target, overwrite=arguments.overwrite)
         check_writable(target, UsageError, folder=form.folder)
-    if not source.report.get("frames_complete", True) and times is None:
+    times = _times(arguments)
+    if times is None and not dynamics.report.frames_complete:
         sys.stderr.write(
             "The run holds only the frames of the two ends; choose others with --times or "
             "--frames.\n"
         )
-    if times is not None:
-        # Imported before Ctrl-C is taken over: it takes seconds, and may be interrupted at once.
-        _import_model(source, times)
-    if options.get("shown"):
-        _import_model(source, np.array(options["shown"]))
+    shown = options.get("shown")
     line = ProgressLine(quiet=arguments.quiet)
+    for wanted in (times, shown):
+        if wanted is not None and not _has(data, wanted):
+            # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
+            import napari_latentdyn.core.dynamics.fitted  # noqa: F401
     with interruptible(line) as interrupt:
-        try:
-            if times is not None:
-                from napari_latentdyn.export.refine import with_times
 
-                source = with_times(
-                    source,
-                    times,
-                    device=arguments.device,
-                    on_progress=lambda done, total: line.step("render", done, total),
-                    should_stop=interrupt.should_stop,
-                )
+        def at(wanted: ArrayLike | None) -> xarray.Dataset:
+            if wanted is None:
+                return data
+            return _render(dynamics, data, wanted, arguments.device, line, interrupt)
+
+        try:
+            frames = at(times)
             for (form, _), target in zip(chosen, targets, strict=True):
-                known = {option.name for option in form.options}
+                own = {option.name for option in form.options} & set(options)
                 form.write(
-                    _with_shown(source, form, options, arguments, line, interrupt),
+                    at(shown) if "shown" in own else frames,
                     target,
                     overwrite=arguments.overwrite,
-                    on_progress=_shown(line, form),
+                    on_progress=partial(line.step, form.name),
                     should_stop=interrupt.should_stop,
-                    **{name: value for name, value in options.items() if name in known},
+                    **{name: options[name] for name in own},
                 )
                 line.close()
                 sys.stdout.write(f"{target}\n")
-                note = form.note(source)
+                note = form.note(data)
                 if note is not None:
                     line.note(note)
         except Stopped:
             line.close()
-            line.note("Stopped; what is named above is whole, and nothing else was written.")
+            line.note("Stopped; the files named above are complete, and nothing else was written.")
         return interrupt.code
 
 
-def _with_shown(
-    source: Source,
-    form: Format,
-    options: dict[str, Any],
-    arguments: argparse.Namespace,
+def _has(data: xarray.Dataset, wanted: ArrayLike) -> bool:
+    away = np.abs(data.fraction.values[:, None] - np.asarray(wanted))
+    return bool(np.all(away.min(axis=0) <= 1e-6))
+
+
+def _render(
+    dynamics: Dynamics,
+    data: xarray.Dataset,
+    wanted: ArrayLike,
+    device: str | None,
     line: ProgressLine,
     interrupt: Any,
-) -> Source:
-    """Return the source with the frames that a figure is to show."""
-    shown = options.get("shown")
-    if form.name != "figure" or not shown or not all(0 <= time <= 1 for time in shown):
-        return source
-    from napari_latentdyn.export.refine import with_times
-
-    return with_times(
-        source,
-        shown,
-        device=arguments.device,
-        on_progress=lambda done, total: line.step("render", done, total),
-        should_stop=interrupt.should_stop,
+) -> xarray.Dataset:
+    """Return the run at other times; the model makes frames that the run folder lacks."""
+    times = np.unique(np.asarray(wanted, dtype=np.float64))
+    if not times.size or not np.all((times >= 0) & (times <= 1)):
+        raise UsageError("times are fractions of the interval; give numbers from 0 to 1.")
+    if _has(data, times):
+        return at_times(data, times)
+    if device is not None:
+        dynamics.settings = dynamics.settings.updated({"training.device": device})
+    return dynamics.to_xarray(
+        times, should_stop=interrupt.should_stop, on_frame=partial(line.step, "render")
     )
-
-
-def _shown(line: ProgressLine, form: Format) -> Any:
-    def show(done: int, total: int) -> None:
-        line.step(form.name, done, total)
-
-    return show
 
 
 def _chosen(arguments: argparse.Namespace) -> list[tuple[Format, str]]:
     if arguments.output is None:
         raise UsageError("export needs -o PATH, the file to write, or a folder for several.")
-    asked = [part for text in arguments.to for part in text.split(",") if part.strip()]
-    if arguments.to and not asked:
+    wanted = [part for text in arguments.to for part in text.split(",") if part.strip()]
+    if arguments.to and not wanted:
         raise UsageError("--to takes the name of a format, such as mp4.")
-    if not asked:
+    if not wanted:
         try:
             return [find_format(Path(arguments.output).name)]
         except ExportError:
             raise UsageError(
-                f"the name {arguments.output} says no format; choose with --to, such as --to mp4."
+                f"the name {arguments.output} has no known suffix; choose a format, e.g. --to mp4."
             ) from None
-    return list(dict.fromkeys(find_format(text) for text in asked))
+    return list(dict.fromkeys(find_format(text) for text in wanted))
 
 
 def _options(arguments: argparse.Namespace, forms: list[Format]) -> dict[str, Any]:
@@ -174,7 +172,7 @@ def _value(flag: str, option: Any, given: Any) -> Any:
     return values[0] if option.count == 1 else tuple(values)
 
 
-def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64]] | None:
+def _times(arguments: argparse.Namespace) -> NDArray[np.float64] | None:
     if arguments.frames is not None:
         try:
             between = int(arguments.frames)
@@ -201,12 +199,10 @@ def _times(arguments: argparse.Namespace) -> np.ndarray[Any, np.dtype[np.float64
 
 
 def _targets(
-    arguments: argparse.Namespace,
-    output: Path,
-    chosen: list[tuple[Format, str]],
-    source: Source,
+    arguments: argparse.Namespace, output: Path, chosen: list[tuple[Format, str]], run: str
 ) -> list[Path]:
-    if output.resolve() == source.folder:
+    name = Path(run).name
+    if output.resolve() == Path(run):
         raise UsageError(
             f"{arguments.output} is the folder of the run itself; give -o the name of a file, or "
             "of another folder."
@@ -214,14 +210,12 @@ def _targets(
     if len(chosen) > 1:
         if output.exists() and not output.is_dir():
             raise UsageError(f"{output} is a file; several formats need a folder.")
-        return [output / _named(source.name, form, suffix) for form, suffix in chosen]
+        return [output / f"{name}{suffix}" for _, suffix in chosen]
     ((form, suffix),) = chosen
-    ours = form.is_ours()
-    if output.is_dir() and (ours is None or not (_is_named(output, form) or ours(output))):
-        return [output / _named(source.name, form, suffix)]
-    if form.folder and not suffix:
-        return [output]
-    if output.name.lower().endswith(form.suffixes):
+    named = output.name.lower().endswith(form.suffixes)
+    if output.is_dir() and not (form.is_ours and (named or form.is_ours(output))):
+        return [output / f"{name}{suffix}"]
+    if named:
         return [output]
     try:
         other = find_format(output.name)[0]
@@ -231,17 +225,3 @@ def _targets(
         f"{output.name} is the name of another format, {other.name}; give one that ends in "
         f"{suffix}, or leave --to out."
     )
-
-
-def _is_named(folder: Path, form: Format) -> bool:
-    """Return whether the name of a folder says what it holds."""
-    return folder.name.lower().endswith(tuple(end for end in form.suffixes if end))
-
-
-def _named(name: str, form: Format, suffix: str) -> str:
-    return f"{name}{suffix}" if suffix else f"{name}-{form.name}"
-
-
-def _import_model(source: Source, times: np.ndarray[Any, np.dtype[np.float64]]) -> None:
-    if not all(np.isclose(source.times, time, rtol=0, atol=1e-6).any() for time in times):
-        import napari_latentdyn.core.dynamics.result  # noqa: F401

@@ -1,4 +1,4 @@
-"""Flags of the settings, generated from their one description."""
+"""Command-line flags of the settings, generated from the description of the settings."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.run import STARTS
 
-__all__ = ["add_setting_flags", "flag_of", "settings_from"]
+__all__ = ["add_setting_flags", "default_text", "flag_of", "settings_from"]
 
 _DEST = "setting:"
 #: Flags that are not simply the name of the setting.
@@ -26,7 +26,7 @@ _WINDOW_ONLY = {
     "output.latents",
     "output.preview",
 }
-#: Two ways to say the same thing: the one with precedence replaces the other.
+#: Two settings of the frames: a later layer with one of them resets the other.
 _EXCLUDING = {"output.frames": "output.times", "output.times": "output.frames"}
 
 
@@ -38,15 +38,7 @@ def flag_of(name: str) -> str | None:
 
 
 def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) -> None:
-    """Add a flag for every setting, and ``--preset``, ``--settings`` and ``--set``.
-
-    Parameters
-    ----------
-    parser : ArgumentParser
-        Parser of a command.
-    presets : bool
-        Whether the command starts from a preset or a file of settings.
-    """
+    """Add a flag for every setting, `--set`, and with `presets` `--preset` and `--settings`."""
     general = parser.add_argument_group(
         "Settings",
         "A preset is changed by the settings file, this by the flags, and these by --set.",
@@ -82,15 +74,12 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) 
         flag = flag_of(name)
         if flag is None:
             continue
-        kwargs = _shape_of(field.annotation)
-        unit = _unit(field.json_schema_extra)
-        text = f"{field.description or field.title}{unit} (default: {_default(defaults, name)})"
+        extra = field.json_schema_extra
+        unit = f" [{extra['unit']}]" if isinstance(extra, dict) and "unit" in extra else ""
+        default = default_text(defaults.get(name))
+        text = f"{field.description or field.title}{unit} (default: {default})"
         groups[name.partition(".")[0]].add_argument(
-            flag,
-            dest=_DEST + name,
-            default=None,
-            help=text.replace("%", "%%"),
-            **kwargs,
+            flag, dest=_DEST + name, help=text.replace("%", "%%"), **_shape_of(field.annotation)
         )
 
 
@@ -99,30 +88,22 @@ def settings_from(
     base: Settings | None = None,
     given: dict[str, Any] | None = None,
 ) -> Settings:
-    """Put the settings of a run together: preset, file, flags, ``--set``, each over the last.
+    """Return the settings of a run: preset, file, flags, `--set`, each over the one before.
 
-    Parameters
-    ----------
-    arguments : Namespace
-        What the parser of a command returned.
-    base : Settings, optional
-        Settings to start from, in place of a preset and a file.
-    given : dict, optional
-        What is known of the images, by dotted name; anything the user says goes first.
-
-    Raises
-    ------
-    SettingsError
-        If a name is unknown or a value is out of bounds.
-    UsageError
-        If an assignment is none.
+    `base` replaces preset and file; `given` has values known from the images, which the user's
+    values override.
     """
-    asked = [_from_flags(arguments), _from_assignments(arguments)]
-    layers = list(asked)
+    layers = typed = [_from_flags(arguments), _from_assignments(arguments)]
     if base is None:
         base = Settings() if arguments.preset is None else Settings.preset(arguments.preset)
         if arguments.settings is not None:
-            layers.insert(0, _named_in(Settings.from_json(arguments.settings)))
+            given_groups = Settings.from_json(arguments.settings).model_dump(exclude_unset=True)
+            in_file = {
+                f"{group}.{name}": value
+                for group, values in given_groups.items()
+                for name, value in values.items()
+            }
+            layers = [in_file, *typed]
     changes: dict[str, Any] = dict(given or {})
     for layer in layers:
         for name, value in layer.items():
@@ -133,9 +114,9 @@ def settings_from(
     settings = base.updated({**_fitting_stride(base, changes), **changes})
     source = settings.training.start_from
     if source not in STARTS:
-        # The settings are written beside the run, and are read from other places, too.
+        # The settings are written beside the run, and are read from other folders, too.
         settings = settings.updated({"training.start_from": _start(source)})
-    if settings.images.interval is None and any("images.interval_unit" in said for said in asked):
+    if settings.images.interval is None and any("images.interval_unit" in layer for layer in typed):
         raise UsageError(
             "--interval-unit is the unit of the time between the images; give this with --interval."
         )
@@ -186,20 +167,11 @@ def _from_assignments(arguments: argparse.Namespace) -> dict[str, Any]:
     return changes
 
 
-def _named_in(settings: Settings) -> dict[str, Any]:
-    return {
-        f"{group}.{name}": getattr(getattr(settings, group), name)
-        for group in sorted(settings.model_fields_set)
-        for name in sorted(getattr(settings, group).model_fields_set)
-    }
-
-
 def _shape_of(annotation: Any) -> dict[str, Any]:
     """Return how argparse should read values of a type; they are checked by the model."""
     if annotation is bool:
         return {"action": argparse.BooleanOptionalAction}
-    kinds = [kind for kind in _alternatives(annotation) if kind is not type(None)]
-    kind = kinds[0]
+    kind = next(kind for kind in _alternatives(annotation) if kind is not type(None))
     if typing.get_origin(kind) is tuple:
         members = typing.get_args(kind)
         if Ellipsis in members:
@@ -218,14 +190,10 @@ def _alternatives(annotation: Any) -> tuple[Any, ...]:
     return typing.get_args(annotation)
 
 
-def _default(defaults: Settings, name: str) -> str:
-    value = defaults.get(name)
+def default_text(value: Any) -> str:
+    """Return a default for the help of a flag."""
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     if isinstance(value, float):
         return f"{value:g}"
     return " ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-
-
-def _unit(extra: Any) -> str:
-    return f" [{extra['unit']}]" if isinstance(extra, dict) and "unit" in extra else ""

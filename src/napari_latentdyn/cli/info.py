@@ -27,9 +27,8 @@ _PACKAGES = (
 )
 
 
-def info(arguments: argparse.Namespace) -> int:
+def info(_: argparse.Namespace) -> int:
     """Print the versions and devices."""
-    del arguments
     from napari_latentdyn import __version__
     from napari_latentdyn.core.baselines import list_methods
     from napari_latentdyn.core.networks.device import cuda_note, list_devices

@@ -1,4 +1,4 @@
-"""Fit and write, with progress, and with a first Ctrl-C that stops in good order."""
+"""Fitting and writing with progress; the first Ctrl-C stops and keeps the result."""
 
 from __future__ import annotations
 
@@ -17,46 +17,42 @@ from napari_latentdyn.errors import RunFolderError, Stopped
 from napari_latentdyn.generators import drain
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
     from napari_latentdyn.core.dynamics.result import Dynamics
-    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.settings import Settings
 
 __all__ = ["Interrupt", "interruptible", "learn", "write"]
 
 
 class Interrupt:
-    """Whether the user pressed Ctrl-C, or the system asked the process to end."""
+    """Signals to stop, by Ctrl-C or from the system; `code` is the exit code for them."""
 
     def __init__(self, line: ProgressLine) -> None:
         self.code = OK
         self._line = line
-        self._asked = False
-        self._told = False
+        self._requested = self._announced = False
 
     def should_stop(self) -> bool:
-        """Return whether to stop, and tell the user once that this was heard."""
-        # Not in the signal handler: it may interrupt a write to the same stream.
-        if self._asked and not self._told:
-            self._told = True
+        """Return whether to stop, and tell the user once."""
+        # Not in the signal handler, which may interrupt a write to the same stream.
+        if self._requested and not self._announced:
+            self._announced = True
             self._line.note("Stopping in good order. Ctrl-C again stops at once and keeps nothing.")
-        return self._asked
+        return self._requested
 
     def forget(self) -> None:
-        """Let the next Ctrl-C stop what comes now, in place of giving all up."""
-        # Who sends SIGTERM waits for some seconds only.
+        """Let the next Ctrl-C stop the next phase in good order."""
+        # The sender of SIGTERM waits for some seconds only.
         if self.code != TERMINATED:
-            self._asked = self._told = False
+            self._requested = self._announced = False
 
     def on_signal(self, number: int, *_: Any) -> None:
         """Take note of a signal; the second one interrupts."""
         self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
-        if self._asked:
+        if self._requested:
             raise KeyboardInterrupt(self.code)
-        self._asked = True
+        self._requested = True
 
 
 @contextmanager
@@ -76,25 +72,19 @@ def interruptible(line: ProgressLine) -> Iterator[Interrupt]:
 
 
 def learn(
-    pair: ImagePair,
+    observations: Observations,
     settings: Settings,
     *,
     line: ProgressLine,
     should_stop: Callable[[], bool],
     resume: Checkpoint | None = None,
 ) -> Dynamics:
-    """Fit the model and show the progress.
-
-    Raises
-    ------
-    FitError
-        If the training fails.
-    """
+    """Fit the model and show the progress."""
     from napari_latentdyn.core.training.fit import fit
 
-    # Nobody looks at a preview here; the result keeps the settings as they were given.
+    # There is no window for a preview; the result keeps the given settings.
     fitting = fit(
-        pair,
+        observations,
         settings.updated({"output.preview": False}),
         should_stop=should_stop,
         resume=resume,
@@ -109,75 +99,63 @@ def write(
     folder: Path,
     *,
     line: ProgressLine,
-    inputs: dict[str, Any],
-    placement: dict[str, Any] | None,
     overwrite: bool,
     interrupt: Interrupt | None = None,
 ) -> Path:
-    """Draw the frames, write the run folder and say what it holds.
+    """Compute the frames, write the run folder and summarise it.
 
-    If `interrupt` asks for it, only the frames of the two ends are drawn.
-
-    Raises
-    ------
-    OutputError
-        If the folder cannot be written.
+    If `interrupt` asks for a stop, only the frames at the observations are computed.
     """
     began = time.perf_counter()
-    times, frames, complete = _drawn(dynamics, line, interrupt)
+    dynamics, complete = _with_frames(dynamics, line, interrupt)
     line.close()
-    drawing = time.perf_counter() - began
+    rendering = time.perf_counter() - began
     try:
-        written = dynamics.save(
-            folder,
-            times=times,
-            frames=frames,
-            frames_complete=complete,
-            inputs=inputs,
-            placement=placement,
-            overwrite=overwrite,
-        )
+        written = dynamics.save(folder, overwrite=overwrite)
     except RunFolderError as error:
         raise OutputError(str(error)) from None
     report = dynamics.report
     early = ""
-    if report["stopped_early"]:
-        early = f", stopped early: {report['steps_planned']} were planned"
-    elif report.get("converged"):
-        early = f", ended before {report['steps_planned']} because nothing improved any more"
+    if report.stopped_early:
+        early = f", stopped early: {report.steps_planned} were planned"
+    elif report.converged:
+        early = f", ended before {report.steps_planned} because the agreement no longer improved"
     if not complete:
         line.note(
-            "Only the frames of the two ends were drawn; this makes the others:  "
+            "Only the frames of the two ends were computed; this computes the others:  "
             f"napari-latentdyn apply {written}"
         )
-    if trained := agreement_sentence(report):
-        line.tell(trained)
+    if effect := agreement_sentence(report):
+        line.tell(effect)
     if doubt := motion_sentence(report):
         line.note(doubt)
+    seconds = report.seconds or 0.0
+    trained = (report.steps_planned or 0) > 0
+    done = f" after {report.steps} steps; training" if trained else "; matching"
     line.tell(
-        f"{len(times)} frames after {report['steps']} steps; training took "
-        f"{clock(report['seconds'])}, with the frames {clock(report['seconds'] + drawing)}{early}"
-        "; written to:"
+        f"{len(dynamics.times())} frames{done} took {clock(seconds)}, "
+        f"with the frames {clock(seconds + rendering)}{early}; written to:"
     )
     return written
 
 
-def _drawn(
+def _with_frames(
     dynamics: Dynamics, line: ProgressLine, interrupt: Interrupt | None
-) -> tuple[NDArray[np.float64], NDArray[np.float32], bool]:
-    """Return times and frames, and whether they are all that the settings ask for."""
-    times = dynamics.times()
-    ends = times[[0, -1]]
+) -> tuple[Dynamics, bool]:
+    """Return the result with its frames, and whether they are all that the settings ask for."""
     should_stop = interrupt.should_stop if interrupt is not None else None
 
     def show(done: int, total: int) -> None:
         line.step("render", done, total)
 
-    if interrupt is not None and dynamics.report["stopped_early"]:
-        # That Ctrl-C was for the training.
+    if interrupt is not None and dynamics.report.stopped_early:
+        # The first Ctrl-C was for the training.
         interrupt.forget()
     try:
-        return times, dynamics.frames(times, should_stop=should_stop, on_frame=show), True
+        dynamics.frames(should_stop=should_stop, on_frame=show)
+        return dynamics, True
     except Stopped:
         line.close()
-    return ends, dynamics.frames(ends, on_frame=show), len(times) == len(ends)
+    ends = dynamics.at(dynamics.observation_times)
+    ends.frames(on_frame=show)
+    return ends, len(dynamics.times()) == len(ends.times())

@@ -1,16 +1,18 @@
-"""What the command line understands."""
+"""Arguments of the command line."""
 
 from __future__ import annotations
 
 import argparse
 import difflib
 import re
-import sys
 from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
 from typing import Any, NoReturn
 
+from napari_latentdyn import __version__
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.cli.flags import add_setting_flags
+from napari_latentdyn.cli.flags import add_setting_flags, default_text
 
 __all__ = ["build_parser", "parse"]
 
@@ -19,7 +21,7 @@ _LIST = re.compile(r"-[\d.][\d.eE+-]*,")
 
 
 class Parser(argparse.ArgumentParser):
-    """An argument parser whose errors are one sentence and no usage text."""
+    """An argument parser that reports an error as one sentence, without usage text."""
 
     def error(self, message: str) -> NoReturn:
         """Raise a `UsageError` in place of leaving the process."""
@@ -37,25 +39,21 @@ def build_parser() -> argparse.ArgumentParser:
         "training so far is kept).",
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action=_Version, help="show the version and leave")
+    parser.add_argument(
+        "--version",
+        action="version",
+        version=f"napari-latentdyn {__version__}",
+        help="show the version and leave",
+    )
     commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
-    _add_run(commands)
-    _add_apply(commands)
-    _add_compare(commands)
-    _add_demo(commands)
-    _add_export(commands)
-    _add_info(commands)
+    for add in (_add_run, _add_apply, _add_compare, _add_demo, _add_export):
+        add(commands)
+    _command(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")
     return parser
 
 
 def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Namespace:
-    """Parse arguments; an unknown flag is named with the nearest known one.
-
-    Raises
-    ------
-    UsageError
-        If the arguments cannot be understood.
-    """
+    """Parse arguments; an unknown flag raises `UsageError` with the nearest known flag."""
     arguments, rest = parser.parse_known_args(_joined(argv))
     if rest:
         known = re.findall(r"(?<!\w)--[a-z][a-z-]*", arguments.parser.format_help())
@@ -77,19 +75,6 @@ def _joined(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-class _Version(argparse.Action):
-    """Looks the version up only when it is asked for."""
-
-    def __init__(self, option_strings: Sequence[str], dest: str, **kwargs: Any) -> None:
-        super().__init__(option_strings, dest, nargs=0, **kwargs)
-
-    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
-        from napari_latentdyn import __version__
-
-        sys.stdout.write(f"napari-latentdyn {__version__}\n")
-        parser.exit()
-
-
 def _command(
     commands: Any, name: str, usage: str, function: str, summary: str, more: str = ""
 ) -> Any:
@@ -100,23 +85,16 @@ def _command(
         description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
         allow_abbrev=False,
     )
-    parser.set_defaults(command=_Lazy(function), parser=parser)
+    parser.set_defaults(command=partial(_run, function), parser=parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show warnings only")
     return parser
 
 
-class _Lazy:
-    """A command that is imported when it runs, so that errors and help come at once."""
-
-    def __init__(self, target: str) -> None:
-        self._target = target
-
-    def __call__(self, arguments: argparse.Namespace) -> int:
-        from importlib import import_module
-
-        module, _, name = self._target.partition(":")
-        code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
-        return code
+def _run(target: str, arguments: argparse.Namespace) -> int:
+    """Import and run a command; help and errors of arguments need no import."""
+    module, _, name = target.partition(":")
+    code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
+    return code
 
 
 def _add_pair(parser: Any, *, optional: bool = False) -> None:
@@ -136,7 +114,7 @@ def _add_output(parser: Any, text: str, default: str | None = None, **kwargs: An
     kwargs = {"metavar": "DIR", **kwargs}
     parser.add_argument("-o", "--output", default=default, help=text, **kwargs)
     parser.add_argument(
-        "--overwrite", action="store_true", help="replace what an earlier call wrote there"
+        "--overwrite", action="store_true", help="replace results of an earlier call"
     )
 
 
@@ -153,9 +131,7 @@ def _add_run(commands: Any) -> None:
     )
     _add_pair(parser, optional=True)
     _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
-    parser.add_argument(
-        "--resume", metavar="DIR", help="go on with the training of this run folder"
-    )
+    parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
     add_setting_flags(parser)
 
 
@@ -185,7 +161,7 @@ def _add_compare(commands: Any) -> None:
         "compare",
         "FIRST LAST -o DIR [flags]",
         "compare:compare",
-        "make frames with several methods, side by side, and say how good they are",
+        "make frames with several methods, side by side, and score them",
         "With true frames these are compared with them; without, the measures are how well the "
         "field carries one image to the other, and how the total intensity changes.",
     )
@@ -194,8 +170,8 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--truth",
         metavar="STACK",
-        help="true frames, with or without the two images at its ends, evenly spaced if "
-        "--truth-times does not say otherwise",
+        help="true frames, with or without the two images at the ends, evenly spaced unless "
+        "--truth-times has their times",
     )
     parser.add_argument(
         "--truth-times",
@@ -236,7 +212,7 @@ def _add_demo(commands: Any) -> None:
 
 def _add_export(commands: Any) -> None:
     from napari_latentdyn.cli.export import OPTION, option_flags
-    from napari_latentdyn.export.registry import FORMATS
+    from napari_latentdyn.export import FORMATS
 
     parser = _command(
         commands,
@@ -244,7 +220,7 @@ def _add_export(commands: Any) -> None:
         "RUN [--to FORMAT] -o PATH [flags]",
         "export:export",
         "write a run in formats of other programs",
-        "Every file is whole or not there: Ctrl-C leaves nothing half-written.",
+        "Every file is written whole or not at all; Ctrl-C leaves no partial file.",
     )
     parser.add_argument("folder", metavar="RUN", help="run folder")
     parser.add_argument(
@@ -253,11 +229,8 @@ def _add_export(commands: Any) -> None:
         action="append",
         default=[],
         help="name of a format or end of a file name; may be repeated, and PATH is then a folder. "
-        "Without it the end of PATH decides. "
-        + "; ".join(
-            f"{form.name}: {form.title}" + (f" ({' '.join(form.suffixes)})" if form.suffix else "")
-            for form in FORMATS
-        ),
+        "Without --to the suffix of PATH decides. "
+        + "; ".join(f"{form.name}: {form.title} ({' '.join(form.suffixes)})" for form in FORMATS),
     )
     _add_output(parser, "file to write, or folder for several formats", metavar="PATH")
     times = parser.add_mutually_exclusive_group()
@@ -279,17 +252,7 @@ def _add_export(commands: Any) -> None:
         elif option.count == 0:
             kwargs = {"metavar": "T1,T2,.."}
         text = f"{option.description} For {', '.join(form.name for form in takers)}"
-        known = "" if option.default is None else f" (default: {_said(option.default)})"
+        known = "" if option.default is None else f" (default: {default_text(option.default)})"
         options.add_argument(
             flag, dest=OPTION + option.name, default=None, help=f"{text}{known}.", **kwargs
         )
-
-
-def _said(default: Any) -> str:
-    if isinstance(default, bool):
-        return "yes" if default else "no"
-    return f"{default:g}" if isinstance(default, float) else str(default)
-
-
-def _add_info(commands: Any) -> None:
-    _command(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")

@@ -1,4 +1,4 @@
-"""Measures over time as a picture, where matplotlib is there."""
+"""Plot of scores over time, if matplotlib is installed."""
 
 from __future__ import annotations
 
@@ -9,34 +9,29 @@ import numpy as np
 
 from napari_latentdyn.core.baselines import Assessment, MethodInfo
 
-__all__ = ["plot_over_time"]
+__all__ = ["SCORES", "plot_over_time"]
 
-_SCORES = (("psnr", "PSNR (dB)"), ("ssim", "SSIM"), ("gradient_error", "gradient RMSE"))
+#: Scores against true frames: attribute, label and format in a table.
+SCORES = (
+    ("psnr", "PSNR (dB)", "{:.2f}"),
+    ("ssim", "SSIM", "{:.4f}"),
+    ("gradient_error", "gradient RMSE", "{:.4f}"),
+)
 
 
 def plot_over_time(path: Path, curves: Sequence[tuple[MethodInfo, Assessment]]) -> bool:
-    """Draw scores, where there is truth, and the total intensity over time.
+    """Write scores, where there is truth, and the total intensity over time as PNG.
 
-    Parameters
-    ----------
-    path : Path
-        PNG file to write.
-    curves : sequence of (MethodInfo, Assessment)
-        The methods.
-
-    Returns
-    -------
-    bool
-        False if matplotlib is missing and nothing was written.
+    Return False if matplotlib is missing.
     """
     try:
         from matplotlib.figure import Figure
     except ImportError:
         return False
-    scores = _SCORES if any(assessment.scores for _, assessment in curves) else ()
+    scores = SCORES if any(assessment.scores for _, assessment in curves) else ()
     figure = Figure(figsize=(8, 0.8 + 2.4 * (len(scores) + 1)), layout="constrained")
     axes = figure.subplots(len(scores) + 1, 1, sharex=True, squeeze=False)[:, 0]
-    for axis, (name, label) in zip(axes, scores, strict=False):
+    for axis, (name, label, _) in zip(axes, scores, strict=False):
         for info, assessment in curves:
             values = np.array([getattr(s, name) for s in assessment.scores])
             axis.plot(assessment.truth_times, values, marker="o", markersize=3, label=info.title)

@@ -20,13 +20,7 @@ __all__ = ["main"]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command line; `napari_latentdyn.cli.main` says how.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        If the user gives up.
-    """
+    """Run the command line; see `napari_latentdyn.cli.main`."""
     parser = build_parser()
     try:
         arguments = parse(parser, sys.argv[1:] if argv is None else argv)

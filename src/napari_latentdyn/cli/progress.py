@@ -1,4 +1,4 @@
-"""Progress on standard error: one line that is renewed, or now and then a line of its own."""
+"""Progress on standard error: one line that is rewritten, or occasional lines for a file."""
 
 from __future__ import annotations
 
@@ -20,17 +20,7 @@ _LINE_SECONDS = 15.0
 
 
 class ProgressLine:
-    """Shows how far a run is.
-
-    Parameters
-    ----------
-    stream : file, optional
-        Where to write; standard error if not given.
-    quiet : bool
-        Show nothing but what the user has to know.
-    now : callable
-        Returns the time in seconds.
-    """
+    """Shows the progress of a run on standard error; `now` returns the time in seconds."""
 
     def __init__(
         self,
@@ -42,7 +32,7 @@ class ProgressLine:
         self._stream = sys.stderr if stream is None else stream
         self._quiet = quiet
         self._now = now
-        self._renews = self._stream.isatty()
+        self._rewrites = self._stream.isatty()
         self._open = False
         self._shown_at = -float("inf")
         self._phase = ""
@@ -52,21 +42,21 @@ class ProgressLine:
         """Show the progress of a fit."""
         loss = progress.losses.get("total")
         note = f"loss {loss:.4g}" if loss is not None else ""
-        if told := agreement_note(progress.agreement_before, progress.agreement):
-            note = f"{told}  {note}"
+        if agreement := agreement_note(progress.agreement_before, progress.agreement):
+            note = f"{agreement}  {note}"
         if progress.phase == "prepare":
             note = progress.message
         self.step(progress.phase, progress.step, progress.total, note)
 
     def step(self, phase: str, step: int, total: int, note: str = "") -> None:
-        """Show that `step` of `total` pieces of work of a phase are done."""
+        """Show that `step` of `total` parts of a phase are done."""
         if self._quiet:
             return
         now = self._now()
         if phase != self._phase:
             self._phase, self._phase_from = phase, (now, step)
             self._shown_at = -float("inf")
-        wait = _REDRAW_SECONDS if self._renews else _LINE_SECONDS
+        wait = _REDRAW_SECONDS if self._rewrites else _LINE_SECONDS
         if now - self._shown_at < wait and step < total:
             return
         self._shown_at = now
@@ -80,21 +70,21 @@ class ProgressLine:
         if step > first and step < total:
             left = (now - began) / (step - first) * (total - step)
             parts.append(f"{clock(left)} left")
-        self._write("  ".join(parts), end=not self._renews)
+        self._write("  ".join(parts), end=not self._rewrites)
 
     def tell(self, text: str) -> None:
-        """Show a message of its own, but not when quiet."""
+        """Show a message on its own line, unless quiet."""
         if not self._quiet:
             self.note(text)
 
     def note(self, text: str) -> None:
-        """Show a message of its own, even when quiet."""
+        """Show a message on its own line, even when quiet."""
         self.close()
         self._stream.write(f"{text}\n")
         self._stream.flush()
 
     def close(self) -> None:
-        """End the line that is being renewed."""
+        """End the line that is being rewritten."""
         if self._open:
             self._stream.write("\n")
             self._stream.flush()

@@ -1,4 +1,4 @@
-"""Standard output and error that never end a command: it works, whatever they take."""
+"""Standard output and error that never end a command."""
 
 from __future__ import annotations
 
@@ -30,13 +30,7 @@ codecs.register_error(_ERRORS, _escape)
 
 
 class Stream:
-    """Text for a stream that may be closed, full or gone.
-
-    Attributes
-    ----------
-    problem : str or None
-        Why something could not be written.
-    """
+    """Text for a stream that may be closed, full or gone; `problem` says why a write failed."""
 
     def __init__(self, stream: TextIO) -> None:
         self.problem: str | None = None
@@ -52,7 +46,7 @@ class Stream:
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Hand on what was written, if that is possible."""
+        """Flush the stream if that is possible."""
         self._try(self._stream.flush)
 
     def __getattr__(self, name: str) -> Any:
@@ -69,9 +63,9 @@ class Stream:
             self._drop()
 
     def _drop(self) -> None:
-        """Let what waits to be written go to nowhere, or Python complains of it at its end."""
+        """Redirect unwritten text to nowhere, because Python complains of it at exit."""
         with suppress(OSError, ValueError, AttributeError):
-            # A stream of the caller, such as one of a test, is not ours to turn elsewhere.
+            # A stream of the caller, such as a test, is left alone.
             if self._stream in (sys.__stdout__, sys.__stderr__):
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, self._stream.fileno())
@@ -80,13 +74,7 @@ class Stream:
 
 @contextmanager
 def lenient_streams() -> Iterator[tuple[Stream, Stream]]:
-    """Put streams that never fail in the place of standard output and error.
-
-    Yields
-    ------
-    tuple of Stream
-        Standard output and standard error.
-    """
+    """Replace standard output and standard error by streams that never fail."""
     before = sys.stdout, sys.stderr
     errors = [getattr(stream, "errors", None) for stream in before]
     made: list[Stream] = []
@@ -94,7 +82,7 @@ def lenient_streams() -> Iterator[tuple[Stream, Stream]]:
     for stream in before:
         target: Any = stream
         if target is None:
-            # Python has no stream for what was closed before it started.
+            # Python has no stream for a descriptor that was closed before its start.
             target = Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
             nowhere.append(target)
         _set_errors(target, _ERRORS)

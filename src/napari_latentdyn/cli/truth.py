@@ -1,4 +1,4 @@
-"""True frames to compare with, and their times."""
+"""True frames for a comparison, and their times."""
 
 from __future__ import annotations
 
@@ -8,20 +8,14 @@ from numpy.typing import NDArray
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.core.baselines import Truth, place_truth, times_of
 from napari_latentdyn.core.observations.images import read_stack
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.settings import Settings
 
 __all__ = ["parse_times", "read_truth"]
 
 
 def parse_times(text: str) -> NDArray[np.float64]:
-    """Read the times of true frames.
-
-    Raises
-    ------
-    UsageError
-        If they are no fractions of the interval, or one is there twice.
-    """
+    """Read the times of true frames: different fractions of the interval."""
     times = times_of(text)
     if times is None:
         raise UsageError(
@@ -32,26 +26,12 @@ def parse_times(text: str) -> NDArray[np.float64]:
 
 
 def read_truth(
-    source: str, times: NDArray[np.float64] | None, pair: ImagePair, settings: Settings
+    source: str, times: NDArray[np.float64] | None, pair: Observations, settings: Settings
 ) -> Truth:
-    """Read true frames, of which those at both ends are left out.
+    """Read true frames with or without both images at the ends, which are left out.
 
-    Parameters
-    ----------
-    source : str
-        File with a stack, with or without the two images at its ends.
-    times : ndarray, shape (K,), or None
-        Time of each frame of the stack, or of each but those at its ends;
-        None if they are evenly spaced.
-    pair : ImagePair
-        The images.
-    settings : Settings
-        Says which channel is taken.
-
-    Raises
-    ------
-    PairError
-        If the frames do not fit the images or the times.
+    `times` has one time for each frame of the stack, or for each except the ends; None means evenly
+    spaced.
     """
     grey = pair.channels == 1 and settings.images.channel is None
     stack = read_stack(source, grey=grey)
@@ -59,6 +39,6 @@ def read_truth(
         stack = stack[:, None]
     elif settings.images.channel is not None and settings.images.channel < stack.shape[1]:
         stack = stack[:, settings.images.channel :][:, :1]
-    first = np.where(pair.valid_first, pair.first, np.nan)
-    last = np.where(pair.valid_last, pair.last, np.nan)
+    first = np.where(pair.valid[0], pair.images[0], np.nan)
+    last = np.where(pair.valid[1], pair.images[1], np.nan)
     return place_truth(stack, times, (first, last), source)

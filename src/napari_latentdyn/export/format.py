@@ -1,18 +1,22 @@
-"""What is known of a format of exports."""
+"""The description of a format, and the progress of an export."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.source import Source
+from napari_latentdyn.errors import ExportError, Stopped
+from napari_latentdyn.export.target import check_free, new_target
 
-__all__ = ["Format", "Option"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["Format", "Option", "Steps"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -26,7 +30,8 @@ class Option:
     kind : type
         bool, int, float or str; of a tuple, the type of its members.
     default : object
-        What it is without being said; None leaves the choice to the writer.
+        Value that is used unless the user gives another; None leaves the choice
+        to the writer.
     description : str
         One sentence for the user.
     count : int
@@ -43,6 +48,46 @@ class Option:
     choices: tuple[str, ...] = ()
 
 
+class Steps:
+    """Reports the progress of an export as (done, all), and stops the export on request.
+
+    `check` raises `errors.Stopped` once `should_stop` returns True.
+    """
+
+    def __init__(
+        self,
+        on_progress: Callable[[int, int], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self._on_progress = on_progress
+        self._should_stop = should_stop
+        self._reported = False
+        self.check()
+
+    def check(self) -> None:
+        """Raise `Stopped` if the user stops the export."""
+        if self._should_stop is not None and self._should_stop():
+            raise Stopped
+
+    def over(self, items: Iterable[T], total: int) -> Iterator[T]:
+        """Yield items, and report each item when the caller has processed it."""
+        for done, item in enumerate(items, 1):
+            yield item
+            self._report(min(done, total), total)
+
+    def finish(self) -> None:
+        """Report an export of one step as done."""
+        if not self._reported:
+            self._report(1, 1)
+        self.check()
+
+    def _report(self, done: int, total: int) -> None:
+        self._reported = True
+        if self._on_progress is not None:
+            self._on_progress(done, total)
+        self.check()
+
+
 @dataclass(frozen=True)
 class Format:
     """A format of exports.
@@ -54,90 +99,72 @@ class Format:
     title : str
         Name for a dialog.
     suffixes : tuple of str
-        Ends of file names, the usual one first; "" where it is a plain folder.
-    writer : str
-        ``module:function`` within this package.
+        Ends of file names, the usual one first.
+    writer : callable
+        Called with the dataset, the path to write to, a `Steps` and all options.
     about : str
-        What is in it, for the user.
+        Contents of the file, for the user.
+    what : str
+        Name of the contents, for the sentence about a failure.
     extra : str or None
-        Extra of the package that installs what it needs.
+        Extra of the package that installs `modules`.
     modules : tuple of str
-        Modules that it imports; ``a|b`` is one of two.
-    needs_fields, needs_run : bool
-        Whether there have to be fields, and a run folder.
-    folder : bool
-        Whether it writes a folder.
+        Modules that the writer imports.
+    needs_velocity, needs_run : bool
+        Whether the dataset must have velocities, or come from a run folder.
     options : tuple of Option
-        What the user may choose.
+        Options for the user.
+    is_ours : callable, optional
+        For a format that writes a folder: returns whether a folder may be replaced.
+    note : callable, optional
+        Returns a sentence for the user on a dataset in this format, or None.
     """
 
     name: str
     title: str
     suffixes: tuple[str, ...]
-    writer: str
+    writer: Callable[..., object]
     about: str = ""
+    what: str = "the file"
     extra: str | None = None
     modules: tuple[str, ...] = ()
-    needs_fields: bool = False
+    needs_velocity: bool = False
     needs_run: bool = False
-    folder: bool = False
     options: tuple[Option, ...] = ()
+    is_ours: Callable[[Path], bool] | None = None
+    note: Callable[[xarray.Dataset], str | None] = lambda data: None
 
     @property
     def suffix(self) -> str:
         """The usual end of a file name."""
         return self.suffixes[0]
 
-    def is_ours(self) -> Callable[[Path], bool] | None:
-        """Return what says whether a folder may be replaced, or None for a file."""
-        if not self.folder:
-            return None
-        from napari_latentdyn.export import geotiff, omezarr
+    @property
+    def folder(self) -> bool:
+        """Whether the format is a folder."""
+        return self.is_ours is not None
 
-        return omezarr.is_zarr if "zarr" in self.modules else geotiff.is_series
-
-    def missing(self) -> tuple[str, ...]:
-        """Return the modules that are not installed, without importing any."""
-        return tuple(
-            either.partition("|")[0]
-            for either in self.modules
-            if all(find_spec(name) is None for name in either.split("|"))
-        )
-
-    def problem(self, source: Source | None = None) -> str | None:
-        """Return a sentence that says why it cannot be written now, or None if it can."""
-        lacking = self.missing()
+    def problem(self, data: xarray.Dataset | None = None) -> str | None:
+        """Return the reason why the format cannot be written now, or None."""
+        lacking = [name for name in self.modules if find_spec(name) is None]
         if lacking:
             return (
                 f"{self.title} needs {' and '.join(lacking)}, not installed here; install with "
                 f'pip install "napari-latentdyn[{self.extra}]".'
             )
-        if source is not None and self.needs_fields and not source.stages:
-            return f"{self.title} needs fields, which this result lacks."
-        if source is not None and self.needs_run and source.settings is None:
-            return f"{self.title} needs the settings of a run."
+        if data is not None and self.needs_velocity and "velocity_x" not in data:
+            return f"{self.title} needs velocities, which this result lacks; export a run folder."
+        if data is not None and self.needs_run and "source" not in data.encoding:
+            return "The script cannot locate the images. Save a run folder first."
         return None
 
-    def note(self, source: Source) -> str | None:
-        """Return what a user has to know of what is written, or None."""
-        if "rasterio" in self.modules and source.geo is None:
-            return (
-                "It has no reference system, because the first image had none; y decreases "
-                "downwards, as on maps."
-            )
-        return None
-
-    def check_options(self, options: dict[str, Any]) -> None:
-        """Raise `ExportError` if the format has no option of one of the names."""
-        known = [option.name for option in self.options]
-        for name in options:
-            if name not in known:
-                has = f"it has {', '.join(known)}" if known else "it has none"
-                raise ExportError(f"{self.title} has no option '{name}'; {has}.")
+    def check_free(self, path: str | Path, *, overwrite: bool) -> Path:
+        """Return the absolute path if it may be written, or raise `ExportError`."""
+        return check_free(path, overwrite=overwrite, is_ours=self.is_ours)
 
     def write(
         self,
-        source: Source,
+        data: xarray.Dataset,
         path: str | Path,
         *,
         overwrite: bool = False,
@@ -145,27 +172,40 @@ class Format:
         should_stop: Callable[[], bool] | None = None,
         **options: Any,
     ) -> Path:
-        """Write a source in this format.
+        """Write a dataset in this format, whole or not at all.
+
+        Parameters
+        ----------
+        data : xarray.Dataset
+            As `make_dataset` describes it.
+        path : str or Path
+            File or folder to write; folders above it are made.
+        overwrite : bool
+            Replace an existing file or folder of the same format.
+        on_progress, should_stop : callable, optional
+            As in `Steps`.
+        **options
+            Values of `options` by their names.
 
         Raises
         ------
         ExportError
-            If it cannot be written; nothing half-written is left.
+            If the dataset cannot be written; no partial file is left.
         Stopped
-            If `should_stop` asked for it.
+            If `should_stop` returns True.
         """
-        self.check_options(options)
-        problem = self.problem(source)
+        chosen = {option.name: option.default for option in self.options}
+        for name in options:
+            if name not in chosen:
+                has = f"it has {', '.join(chosen)}" if chosen else "it has none"
+                raise ExportError(f"{self.title} has no option '{name}'; {has}.")
+        problem = self.problem(data)
         if problem is not None:
             raise ExportError(problem)
-        module, _, name = self.writer.partition(":")
-        function = getattr(import_module(f"napari_latentdyn.export.{module}"), name)
-        written: Path = function(
-            source,
-            path,
-            overwrite=overwrite,
-            on_progress=on_progress,
-            should_stop=should_stop,
-            **options,
-        )
-        return written
+        steps = Steps(on_progress, should_stop)
+        with new_target(
+            path, overwrite=overwrite, what=self.what, is_ours=self.is_ours
+        ) as unfinished:
+            self.writer(data, unfinished, steps, **{**chosen, **options})
+            steps.finish()
+        return Path(path)

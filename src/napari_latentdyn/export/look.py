@@ -1,4 +1,4 @@
-"""How frames and fields look in movies and figures: colours, labels, scale bars, arrows."""
+"""Frames and velocities in movies and figures: colours, labels, scale bars, arrows."""
 
 from __future__ import annotations
 
@@ -10,144 +10,134 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import readable_length
-from napari_latentdyn.core.dynamics.grids import evenly_spaced
-from napari_latentdyn.core.geometry.symbols import time_symbol
+from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.contrast import contrast_limits
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import require
+from napari_latentdyn.export.format import Option
+from napari_latentdyn.export.grid import (
+    duration,
+    in_degrees,
+    is_rgb,
+    length_units,
+    pixel_size,
+    pixel_velocity,
+    shape,
+    time_unit,
+)
+from napari_latentdyn.export.tables import SPACING
 
 if TYPE_CHECKING:
+    import xarray
     from matplotlib.axes import Axes
 
 __all__ = [
-    "ArrowGrid",
-    "Bar",
+    "LOOK",
+    "Arrows",
     "Look",
+    "bar_length",
+    "contrast_limits",
     "draw_bar",
-    "moment_text",
+    "moment_texts",
     "outline",
-    "speed_text",
-    "speeds",
-    "time_text",
+    "time_labels",
 ]
 
-_PER_LINE = 16
+#: Options of all pictures.
+LOOK = (
+    Option("colormap", str, "gray", "Colour map of Matplotlib."),
+    Option("limits", float, None, "Intensities at the ends of the colour map.", count=2),
+    Option("channel", int, 0, "Channel to show, where the frames have several."),
+    SPACING,
+)
 
 
-def time_text(source: Source, time: float) -> str:
-    """Return the time of a frame as text; as `moment_text`."""
-    return moment_text(time, source.times, source.interval)
+def time_labels(data: xarray.Dataset, name: str = "time") -> list[str]:
+    """Return the times of the frames, or of the stages, as texts of `moment_texts`."""
+    return moment_texts(data.coords[name].values, time_unit(data))
 
 
-def moment_text(time: float, times: NDArray[np.float64], interval: tuple[float, str] | None) -> str:
-    """Return a fraction of the interval as text, such as ``6.25 h``, or else ``t = 0.25``.
+def moment_texts(moments: NDArray[np.float64], unit: str | None) -> list[str]:
+    """Return times as texts such as ``6.25 h``, or ``t = 0.25`` without a unit.
 
-    Parameters
-    ----------
-    time : float
-        As a fraction of the interval.
-    times : ndarray, shape (T,)
-        Of all frames: as many digits are taken for all, so that a label does not jump.
-    interval : (float, str) or None
-        Time between the inputs and its unit.
+    All texts have the same number of digits, so that a label keeps its width.
     """
-    if interval is None:
-        return f"t = {time:.4g}"
-    duration, unit = interval
-    shown = times * duration
-    digits = next((d for d in range(4) if np.allclose(shown, shown.round(d), atol=1e-6)), 3)
-    return f"{time * duration:.{digits}f} {time_symbol(unit)}"
+    if unit is None:
+        return [f"t = {moment:.4g}" for moment in moments]
+    digits = next((d for d in range(4) if np.allclose(moments, moments.round(d), atol=1e-6)), 3)
+    return [f"{moment:.{digits}f} {unit}" for moment in moments]
 
 
-def speeds(source: Source, moved: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return speeds of motions (N, 2) (dy, dx) in pixels per stage, in the unit of `speed_text`.
-
-    Where places are degrees, one to the east is not as long as one to the
-    north: speeds stay in pixels.
-    """
-    if source.in_degrees:
-        return np.asarray(np.linalg.norm(moved, axis=1) * (source.stages / source.duration))
-    return np.asarray(np.linalg.norm(source.physical(moved), axis=1))
-
-
-def speed_text(source: Source) -> str:
-    """Return the unit of speeds, such as ``km/h``."""
-    unit = source.length_units[1]
-    unit = "px" if source.in_degrees or unit == "pixel" else unit
-    return f"{unit}/{source.time_unit}" if source.time_unit else f"{unit} per interval"
+def contrast_limits(values: NDArray[Any]) -> tuple[float, float]:
+    """Return limits between which nearly all finite values lie, the first below the second."""
+    finite = values[np.isfinite(values)]
+    if finite.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(finite, (0.5, 99.5)))
+    if not low < high:
+        low, high = float(finite.min()), float(finite.max())
+    if not low < high:
+        high = low + max(1.0, abs(low) * 1e-3)
+    return low, high
 
 
 @dataclass(frozen=True)
 class Look:
-    """Frames as pictures.
+    """Frames as pictures, (T, Y, X), or (T, Y, X, 3) for colours.
 
-    Attributes
-    ----------
-    source : Source
-        The frames.
-    colormap : str
-        Name of a colour map of Matplotlib, for frames of one channel.
-    limits : (float, float)
-        Intensities at the ends of the colour map.
-    channel : int
-        Channel that is shown, where they are no colours.
+    `colormap` is a name of Matplotlib for grey frames; `limits` are the intensities at its ends.
     """
 
-    source: Source
+    frames: NDArray[Any]
     colormap: str
     limits: tuple[float, float]
-    channel: int = 0
 
     @classmethod
     def of(
         cls,
-        source: Source,
-        colormap: str = "gray",
-        limits: tuple[float, float] | None = None,
-        channel: int = 0,
+        data: xarray.Dataset,
+        colormap: str,
+        limits: tuple[float, float] | None,
+        channel: int,
     ) -> Look:
-        """Return the look that options ask for; limits hold nearly all values by default.
+        """Return the look for some options; by default nearly all values lie within the limits."""
+        import matplotlib as mpl
 
-        Raises
-        ------
-        ExportError
-            If there is no such colour map or channel, or the limits are none.
-        """
-        matplotlib = require("matplotlib", "export", "a picture")
-        if colormap not in matplotlib.colormaps:
+        if colormap not in mpl.colormaps:
             raise ExportError(
                 f"there is no colour map '{colormap}'; choose one of Matplotlib, such as gray, "
                 "viridis or Blues_r."
             )
-        if not 0 <= channel < source.channels:
+        channels = data.sizes.get("channel", 1)
+        if not 0 <= channel < channels:
             raise ExportError(
-                f"there is no channel {channel}; the frames have {source.channels}, counted from 0."
+                f"there is no channel {channel}; the frames have {channels}, counted from 0."
             )
+        frames = data.frames.values
+        if is_rgb(data):
+            frames = np.moveaxis(frames[:, :3], 1, -1)
+        elif frames.ndim == 4:
+            frames = frames[:, channel]
         if limits is None:
-            ends = source.frames[[0, -1]]
-            limits = contrast_limits(ends if source.rgb or ends.ndim == 3 else ends[:, channel])
-            if source.rgb:
+            limits = contrast_limits(frames[[0, -1]])
+            if is_rgb(data):
                 limits = (0.0, 255.0 if limits[1] > 1.5 else 1.0)
         low, high = (float(value) for value in limits)
         if not (math.isfinite(low) and math.isfinite(high) and low < high):
             raise ExportError(
                 f"limits must be a lower and a higher value; got {low:g} and {high:g}."
             )
-        return cls(source, colormap, (low, high), channel)
+        return cls(frames, colormap, (low, high))
 
     def picture(self, index: int) -> NDArray[Any]:
-        """Return a frame to show: (Y, X), or (Y, X, 3) between 0 and 1 if it has colours."""
-        frame = self.source.frames[index]
-        if self.source.rgb:
-            low, high = self.limits
-            colours = (np.moveaxis(frame[:3], 0, -1) - low) / (high - low)
-            return np.asarray(np.clip(np.nan_to_num(colours), 0, 1))
-        return np.asarray(frame if frame.ndim == 2 else frame[self.channel])
+        """Return a frame to show: (Y, X), or colours (Y, X, 3) between 0 and 1."""
+        frame: NDArray[Any] = self.frames[index]
+        if frame.ndim == 2:
+            return frame
+        low, high = self.limits
+        return np.asarray(np.clip(np.nan_to_num((frame - low) / (high - low)), 0, 1))
 
     def show(self, axes: Axes, index: int, **options: Any) -> Any:
         """Draw a frame into axes, pixel centres on whole numbers, y down."""
-        height, width = self.source.shape
+        height, width = self.frames.shape[1:3]
         image = axes.imshow(
             self.picture(index),
             cmap=self.colormap,
@@ -161,134 +151,121 @@ class Look:
 
 
 @dataclass(frozen=True)
-class ArrowGrid:
-    """Arrows of all stages at the same places and on the same scale.
+class Arrows:
+    """Arrows of all n stages at the same N places and on the same scale.
 
     Attributes
     ----------
-    source : Source
-        The fields.
-    rows, columns : ndarray
-        Places, in pixels.
+    points : ndarray, shape (N, 2)
+        Places (y, x) in pixels.
+    moved : ndarray, shape (n, 2, N)
+        (dy, dx) in pixels per stage, masked where there is no arrow.
+    speed : ndarray, shape (n, N)
+        Speeds in `unit`; `fastest` ends the colour scale.
     length : float
         Factor by which arrows are longer than the motion of one stage.
-    fastest : float
-        Highest speed, in units of the world, for the colours.
     """
 
-    source: Source
-    rows: NDArray[np.intp]
-    columns: NDArray[np.intp]
+    points: NDArray[np.float64]
+    moved: NDArray[Any]
+    speed: NDArray[Any]
+    unit: str
     length: float
     fastest: float
 
     @classmethod
-    def of(cls, source: Source, spacing: int | None = None, across: int = _PER_LINE) -> ArrowGrid:
-        """Place arrows every `spacing` pixels, or `across` along the longer side.
-
-        Raises
-        ------
-        ExportError
-            If there are no fields, or the spacing is none.
-        """
-        if not source.stages:
-            raise ExportError("arrows need fields, which this result lacks; leave the arrows out.")
+    def of(cls, data: xarray.Dataset, spacing: int | None = None, across: int = 16) -> Arrows:
+        """Place arrows every `spacing` pixels, or `across` along the longer side."""
+        if "velocity_x" not in data:
+            raise ExportError(
+                "arrows need velocities, which this result lacks; leave the arrows out."
+            )
         if spacing is not None and spacing < 1:
             raise ExportError(f"arrow spacing must be at least 1 pixel; got {spacing}.")
-        step = spacing or max(1, math.ceil(max(source.shape) / across))
-        rows, columns = evenly_spaced(source.shape[0], step), evenly_spaced(source.shape[1], step)
-        grid = cls(source, rows, columns, 1.0, 1.0)
-        moved = np.concatenate([grid.moved(stage) for stage in range(source.stages)])
-        moved = moved[np.isfinite(moved).all(axis=1)]
-        speed = speeds(source, moved) if len(moved) else np.zeros(1)
-        length = readable_length(np.linalg.norm(moved, axis=1), step)
-        fastest = float(np.percentile(speed, 99)) or 1.0
-        return cls(source, rows, columns, length, fastest)
-
-    def moved(self, stage: int) -> NDArray[np.float64]:
-        """Return (N, 2) (dy, dx) in pixels per stage, NaN where there is no arrow."""
-        field = self.source.velocity[stage][:, self.rows][..., self.columns]
-        return np.asarray(field.reshape(2, -1).T, dtype=np.float64)
+        step = spacing or max(1, math.ceil(max(shape(data)) / across))
+        points = grid_points(shape(data), step)
+        y, x = points.astype(np.intp).T
+        moved = np.ma.masked_invalid(pixel_velocity(data)[:, :, y, x])
+        unit = length_units(data)[1]
+        if in_degrees(data):
+            # A degree east is shorter than a degree north.
+            unit = "pixel"
+            speed = np.hypot(moved[:, 0], moved[:, 1]) * (len(moved) / duration(data))
+        else:
+            speed = np.hypot(*(data[f"velocity_{axis}"].values[:, y, x] for axis in "yx"))
+            speed = np.ma.masked_invalid(speed)
+        known = np.ma.compressed(speed)
+        per = f"/{time_unit(data)}" if time_unit(data) else " per interval"
+        return cls(
+            points=points,
+            moved=moved,
+            speed=speed,
+            unit=f"{'px' if unit == 'pixel' else unit}{per}",
+            length=readable_length(np.ma.compressed(np.hypot(moved[:, 0], moved[:, 1])), step),
+            fastest=(float(np.percentile(known, 99)) if known.size else 0.0) or 1.0,
+        )
 
     def parts(self, stage: int) -> tuple[NDArray[Any], NDArray[Any], NDArray[Any]]:
-        """Return dx and dy in pixels per stage and the speed in the world, masked where missing."""
-        moved = self.moved(stage)
-        speed = speeds(self.source, moved)
-        dy, dx, speed = (np.ma.masked_invalid(v) for v in (moved[:, 0], moved[:, 1], speed))
-        return dx, dy, speed
+        """Return dx and dy in pixels per stage and the speed."""
+        return self.moved[stage, 1], self.moved[stage, 0], self.speed[stage]
 
     def draw(self, axes: Axes, stage: int, **options: Any) -> Any:
         """Draw the arrows of a stage into axes whose y points down."""
-        y, x = np.meshgrid(self.rows, self.columns, indexing="ij")
-        # In data coordinates an arrow points to where the motion leads, whatever way the axes
-        # run; around its place, so that none is cut off at the border.
+        # In data coordinates an arrow points along the motion for any direction of the axes. It is
+        # centred on its place, so that no arrow is cut off at the border.
         return axes.quiver(
-            x.ravel(),
-            y.ravel(),
+            self.points[:, 1],
+            self.points[:, 0],
             *self.parts(stage),
             angles="xy",
             scale_units="xy",
             scale=1 / self.length,
             pivot="mid",
+            headwidth=4,
+            headlength=4.5,
+            headaxislength=4,
             clim=(0.0, self.fastest),
             **options,
         )
 
 
-@dataclass(frozen=True)
-class Bar:
-    """A scale bar of a round length.
-
-    Attributes
-    ----------
-    pixels : float
-        Its length in pixels of the image.
-    text : str
-        Its length in units.
-    """
-
-    pixels: float
-    text: str
-
-    @classmethod
-    def of(cls, source: Source, share: float = 0.25) -> Bar:
-        """Return the longest bar of 1, 2 or 5 units that takes at most a share of the width."""
-        size = source.pixel_size[1]
-        unit = source.length_units[1]
-        room = share * source.shape[1] * size
-        power = 10.0 ** math.floor(math.log10(room))
-        length = next(power * base for base in (5, 2, 1) if power * base <= room * (1 + 1e-9))
-        names = {"pixel": " px"}
-        text = "° of longitude" if source.in_degrees else names.get(unit, f" {unit}")
-        if unit == "m" and length >= 1000:
-            return cls(length / size, f"{length / 1000:g} km")
-        return cls(length / size, f"{length:g}{text}")
+def bar_length(data: xarray.Dataset, share: float = 0.25) -> tuple[float, str]:
+    """Return pixels and text of the longest scale bar (1, 2 or 5 x 10^n units) within a share."""
+    size, unit = pixel_size(data)[1], length_units(data)[1]
+    room = share * shape(data)[1] * size
+    power = 10.0 ** math.floor(math.log10(room))
+    length = next(power * base for base in (5, 2, 1) if power * base <= room * (1 + 1e-9))
+    if unit == "m" and length >= 1000:
+        return length / size, f"{length / 1000:g} km"
+    named = {"pixel": " px", "degree": "° of longitude"}.get(unit, f" {unit}")
+    return length / size, f"{length:g}{named}"
 
 
 def outline(width: float) -> list[Any]:
-    """Return the effect that keeps white strokes readable on bright ground."""
-    effects = require("matplotlib.patheffects", "export", "a picture")
-    return [effects.withStroke(linewidth=width, foreground="black")]
+    """Return the effect that keeps white strokes readable on a bright background."""
+    from matplotlib.patheffects import withStroke
+
+    return [withStroke(linewidth=width, foreground="black")]
 
 
-def draw_bar(axes: Axes, bar: Bar, *, fontsize: float, margin: float = 0.04) -> None:
-    """Draw a scale bar into the lower left corner of axes over an image, y down."""
+def draw_bar(axes: Axes, data: xarray.Dataset, *, fontsize: float, share: float = 0.25) -> None:
+    """Draw a scale bar into the lower left corner of an image whose y points down."""
+    pixels, text = bar_length(data, share)
     left, right = axes.get_xlim()
     bottom, top = axes.get_ylim()
-    inset = margin * min(abs(right - left), abs(bottom - top))
+    inset = 0.04 * min(abs(right - left), abs(bottom - top))
     x, y = left + inset, bottom - inset
     line = fontsize / 4
-    stroke = outline(line + fontsize / 6)
     axes.plot(
-        [x, x + bar.pixels],
+        [x, x + pixels],
         [y, y],
         color="white",
         linewidth=line,
         solid_capstyle="butt",
-        path_effects=stroke,
+        path_effects=outline(line + fontsize / 6),
     )
     axes.annotate(
-        bar.text,
+        text,
         (x, y),
         xytext=(0, fontsize * 0.3),
         textcoords="offset points",

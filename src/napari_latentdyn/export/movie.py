@@ -1,122 +1,33 @@
-"""Movies: MP4 and GIF, frame by frame.
-
-They are encoded with PyAV: it is released with every version of FFmpeg, runs
-in the process (so that a full disk is an error and not the silence of a pipe),
-chooses the palette of each frame of a GIF while it is written, and reads back
-what it wrote. imageio-ffmpeg starts a program and is seldom released.
-"""
+"""Movies: MP4 and GIF, drawn with Matplotlib and encoded with PyAV, one frame at a time."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Iterator
 from fractions import Fraction
+from functools import partial
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.canvas import paint
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import Steps, new_file, require
+from napari_latentdyn.export.format import Format, Option, Steps
+from napari_latentdyn.export.grid import pixel_size, shape, stage_at
+from napari_latentdyn.export.look import LOOK, Arrows, Look, draw_bar, outline, time_labels
+from napari_latentdyn.export.target import as_os_error, new_target
 
-__all__ = ["write_gif", "write_movie", "write_mp4"]
+if TYPE_CHECKING:
+    import xarray
 
-#: The delay of a frame of a GIF is a whole number of hundredths, and viewers slow down below two.
-_FASTEST_GIF = 50
+__all__ = ["GIF", "MP4", "paint", "write_movie"]
 
-
-def write_mp4(
-    source: Source,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-    fps: float = 10.0,
-    width: int | None = None,
-    arrows: bool = False,
-    label: bool = True,
-    scale_bar: bool = True,
-    colormap: str = "gray",
-    limits: tuple[float, float] | None = None,
-    channel: int = 0,
-    spacing: int | None = None,
-) -> Path:
-    """Write the frames as a movie: H.264 in MP4, 4:2:0, which every player shows.
-
-    Every frame is shown equally long, also where times are not evenly spaced.
-
-    Parameters
-    ----------
-    source : Source
-        What to write.
-    path : str or Path
-        File to write; ``.gif`` as its end makes an animated GIF.
-    overwrite : bool
-        Replace a file that is there.
-    on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-    fps : float
-        Frames per second.
-    width : int, optional
-        Width of the movie in pixels, made even. By default that of the frames,
-        small ones enlarged by a whole factor.
-    arrows : bool
-        Draw the field of the stage over each frame.
-    label, scale_bar : bool
-        Show the time of each frame, and a scale bar.
-    colormap : str
-        Colour map of Matplotlib for frames of one channel.
-    limits : (float, float), optional
-        Intensities at its ends; nearly all values lie between them by default.
-    channel : int
-        Channel to show, where there are several that are no colours.
-    spacing : int, optional
-        Distance between arrows in pixels of the frames.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ExportError
-        If a library is missing, an option cannot be met, or the file is there
-        or cannot be written.
-    Stopped
-        If the user asked for it.
-    """
-    pictures = paint(
-        source,
-        width=width,
-        arrows=arrows,
-        label=label,
-        scale_bar=scale_bar,
-        colormap=colormap,
-        limits=limits,
-        channel=channel,
-        spacing=spacing,
-    )
-    return write_movie(
-        pictures,
-        path,
-        fps=fps,
-        total=len(source.frames),
-        overwrite=overwrite,
-        on_progress=on_progress,
-        should_stop=should_stop,
-    )
-
-
-def write_gif(source: Source, path: str | Path, **options: Any) -> Path:
-    """Write the frames as an animated GIF that repeats for ever; as `write_mp4`."""
-    if Path(path).suffix.lower() != ".gif":
-        raise ExportError(f"{path} is no name of a GIF; let it end in .gif.")
-    return write_mp4(source, path, **options)
+#: GIF delays are hundredths of a second, and viewers slow down frames below two hundredths.
+_FASTEST = {".gif": 50, ".mp4": 240}
+_SMALLEST, _LARGEST = 480, 1920
+_DPI = 100
 
 
 def write_movie(
@@ -134,9 +45,8 @@ def write_movie(
     Parameters
     ----------
     pictures : iterable of ndarray of uint8, shape (H, W, 3) or (H, W, 4)
-        All of one size; an odd row or column is left out of an MP4, and
-        transparency is. They are taken one by one, so that a generator may draw
-        them as they are needed.
+        All of one size; transparency is left out, and an odd row or column of an
+        MP4. They are taken one by one, so that a generator may draw them.
     path : str or Path
         File to write, ``.mp4`` or ``.gif``.
     fps : float
@@ -146,105 +56,171 @@ def write_movie(
     overwrite : bool
         Replace a file that is there.
     on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-
-    Returns
-    -------
-    Path
-        The file.
+        As in `format.Steps`.
 
     Raises
     ------
     ExportError
-        If PyAV is not installed, there is no picture, their sizes differ, or the file is
-        there or cannot be written.
+        If there is no picture, their sizes differ, or the file is there or
+        cannot be written.
     Stopped
         If the user asked for it.
     """
-    av = require("av", "export", "a movie")
-    gif = Path(path).suffix.lower() == ".gif"
-    if not gif and Path(path).suffix.lower() != ".mp4":
-        raise ExportError(f"the name of a movie must end in .mp4 or .gif; got {path}.")
-    fastest = _FASTEST_GIF if gif else 240
-    if not 0 < fps <= fastest:
-        raise ExportError(f"frames per second must be above 0 and at most {fastest}; got {fps:g}.")
-    steps = Steps(total or 0, on_progress, should_stop)
-    with new_file(path, overwrite=overwrite, what="the movie", also=(av.FFmpegError,)) as file:
-        iterator = iter(pictures)
-        first = next(iterator, None)
-        if first is None:
-            raise ExportError("a movie needs at least one picture; got 0.")
-        checked = _checked(chain([first], iterator), first.shape, even=not gif)
-        rate = Fraction(fps).limit_denominator(1001)
-        encode = _encode_gif if gif else _encode_mp4
-        with av.open(str(file), "w") as container:
-            encode(av, container, checked, rate, steps)
+    steps = Steps(on_progress, should_stop)
+    with new_target(path, overwrite=overwrite, what="the movie") as file:
+        _encode(pictures, file, steps, fps, total or 0)
     return Path(path)
 
 
-def _checked(
-    pictures: Iterator[NDArray[np.uint8]], shape: tuple[int, ...], *, even: bool
+def paint(
+    data: xarray.Dataset,
+    *,
+    width: int | None = None,
+    arrows: bool = False,
+    label: bool = True,
+    scale_bar: bool = True,
+    colormap: str = "gray",
+    limits: tuple[float, float] | None = None,
+    channel: int = 0,
+    spacing: int | None = None,
 ) -> Iterator[NDArray[np.uint8]]:
-    if len(shape) != 3 or shape[2] not in (3, 4) or min(shape[:2]) < 2:
-        raise ExportError(
-            f"a picture of a movie has the shape (height, width, 3), not {tuple(shape)}."
+    """Yield the frames one by one as pictures (H, W, 3) of bytes, of even height and width.
+
+    The pictures are `width` pixels wide; by default small frames are enlarged by a whole factor.
+    `limits` default to percentiles, `spacing` to arrows that can be read.
+    """
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    look = Look.of(data, colormap, limits, channel)
+    columns, rows = _size(data, width)
+    figure = Figure(figsize=(columns / _DPI, rows / _DPI), dpi=_DPI)
+    canvas = FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1))
+    smoothing = "nearest" if columns >= shape(data)[1] else "antialiased"
+    image = look.show(axes, 0, aspect="auto", interpolation=smoothing)
+    fontsize = max(9.0, min(columns, rows) / 24 * 72 / _DPI)
+    if scale_bar:
+        draw_bar(axes, data, fontsize=fontsize)
+    inset = 0.04 * min(columns, rows)
+    text = axes.text(
+        inset / columns,
+        1 - inset / rows,
+        "",
+        transform=axes.transAxes,
+        ha="left",
+        va="top",
+        fontsize=fontsize,
+        color="white",
+        path_effects=outline(fontsize / 5),
+        bbox={"facecolor": "black", "edgecolor": "none", "alpha": 0.4, "pad": fontsize / 4},
+        visible=label,
+    )
+    drawn = Arrows.of(data, spacing) if arrows else None
+    if drawn is not None:
+        thickness = max(1.5, columns / 16 / 18)
+        quiver = drawn.draw(
+            axes,
+            0,
+            cmap="autumn_r",
+            units="dots",
+            width=thickness,
+            path_effects=outline(thickness / 2),
         )
-    height, width = (side - side % 2 if even else side for side in shape[:2])
-    for picture in pictures:
-        if picture.shape != shape or picture.dtype != np.uint8:
-            raise ExportError(
-                f"the pictures of a movie are of one size and of bytes: {picture.shape} "
-                f"{picture.dtype} after {tuple(shape)}."
-            )
-        yield np.ascontiguousarray(picture[:height, :width, :3])
+    for index, (moment, shown) in enumerate(zip(data.time.values, time_labels(data), strict=True)):
+        image.set_data(look.picture(index))
+        text.set_text(shown)
+        if drawn is not None:
+            quiver.set_UVC(*drawn.parts(stage_at(data, float(moment))))
+        canvas.draw()
+        yield np.array(np.asarray(canvas.buffer_rgba())[..., :3], order="C")
 
 
-def _encode_mp4(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, steps: Steps
+def _size(data: xarray.Dataset, width: int | None) -> tuple[int, int]:
+    """Return even width and height of a picture, with square pixels of the world."""
+    height, own = shape(data)
+    pixel = pixel_size(data)
+    ratio = (height * pixel[0]) / (own * pixel[1])
+    if width is None:
+        longer = own * max(1.0, ratio)
+        factor = max(1, math.ceil(_SMALLEST / longer))
+        width = round(own * (factor if factor > 1 else min(1.0, _LARGEST / longer)))
+    if not 16 <= width <= 8192:
+        raise ExportError(f"movie width must be 16 to 8192 pixels; got {width}.")
+    rows = round(width * ratio)
+    return max(2, width + width % 2), max(2, rows + rows % 2)
+
+
+def _write(
+    data: xarray.Dataset, path: Path, steps: Steps, *, fps: float, suffix: str, **look: Any
 ) -> None:
-    stream = None
-    for index, picture in enumerate(pictures):
-        if stream is None:
-            # What has to match between single frames must be seen: better than the usual 23.
+    if path.suffix.lower() != suffix:
+        raise ExportError(f"the name of the movie must end in {suffix}; got '{path.suffix}'.")
+    _encode(paint(data, **look), path, steps, fps, data.sizes["time"])
+
+
+def _encode(
+    pictures: Iterable[NDArray[np.uint8]], path: Path, steps: Steps, fps: float, total: int
+) -> None:
+    import av
+
+    suffix = path.suffix.lower()
+    if suffix not in _FASTEST:
+        raise ExportError(f"the name of a movie must end in .mp4 or .gif; got '{suffix}'.")
+    if not 0 < fps <= _FASTEST[suffix]:
+        raise ExportError(
+            f"frames per second must be above 0 and at most {_FASTEST[suffix]}; got {fps:g}."
+        )
+    iterator = iter(pictures)
+    first = next(iterator, None)
+    if first is None:
+        raise ExportError("a movie needs at least one picture; got 0.")
+    gif = suffix == ".gif"
+    size = first.shape
+    if len(size) != 3 or size[2] not in (3, 4) or min(size[:2]) < 2:
+        raise ExportError(
+            f"a picture of a movie must have the shape (height, width, 3); got {size}."
+        )
+    height, width = (side if gif else side - side % 2 for side in size[:2])
+    rate = Fraction(fps).limit_denominator(1001)
+    with as_os_error(path, av.FFmpegError), av.open(str(path), "w") as container:
+        if gif:
+            stream = container.add_stream("gif", rate=rate)
+            stream.pix_fmt, stream.time_base = "pal8", Fraction(1, 100)
+        else:
+            # Better than the usual 23: small changes between frames must stay visible.
             stream = container.add_stream("libx264", rate=rate, options={"crf": "18"})
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "yuv420p"
-            stream.time_base = 1 / rate
-            # Colours of matrix 709, as players take them to be.
+            stream.pix_fmt, stream.time_base = "yuv420p", 1 / rate
+            # Colours of matrix 709, which players assume.
             stream.codec_context.color_range = av.video.reformatter.ColorRange.MPEG
             stream.codec_context.colorspace = av.video.reformatter.Colorspace.ITU709
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
-        frame.pts, frame.time_base = index, 1 / rate
-        container.mux(stream.encode(frame))
-        steps.next()
-    if stream is not None:
-        container.mux(stream.encode(None))
-
-
-def _encode_gif(
-    av: Any, container: Any, pictures: Iterator[NDArray[np.uint8]], rate: Fraction, steps: Steps
-) -> None:
-    stream = graph = None
-    for index, picture in enumerate(pictures):
-        frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
-        # Hundredths of a second, rounded in sum and not each.
-        frame.pts, frame.time_base = round(index * 100 / rate), Fraction(1, 100)
-        if stream is None or graph is None:
-            stream = container.add_stream("gif", rate=rate)
-            stream.height, stream.width = picture.shape[:2]
-            stream.pix_fmt = "pal8"
-            stream.time_base = Fraction(1, 100)
-            graph = _palette_graph(av, frame)
-        graph.push(frame)
-        container.mux(stream.encode(_pulled(graph)))
-        steps.next()
-    if stream is not None:
+        stream.height, stream.width = height, width
+        graph = None
+        for index, picture in enumerate(steps.over(chain([first], iterator), total)):
+            if picture.shape != size or picture.dtype != np.uint8:
+                raise ExportError(
+                    f"the pictures of a movie must be of one size and of bytes; got "
+                    f"{picture.shape} {picture.dtype} after {size}."
+                )
+            cropped = np.ascontiguousarray(picture[:height, :width, :3])
+            frame = av.VideoFrame.from_ndarray(cropped, format="rgb24")
+            if gif:
+                # The sum is rounded to hundredths of a second, not each delay.
+                frame.pts, frame.time_base = round(index * 100 / rate), stream.time_base
+                graph = graph or _palette_graph(av, frame)
+                graph.push(frame)
+                frame = graph.pull()
+                # The encoder refuses picture types of the filter.
+                frame.pict_type = 0
+            else:
+                frame = frame.reformat(format="yuv420p", dst_colorspace="ITU709")
+                frame.pts, frame.time_base = index, stream.time_base
+            container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
 
 
 def _palette_graph(av: Any, frame: Any) -> Any:
-    """Return the filter that gives every frame the 256 colours that suit it best."""
+    """Return the filter that finds the best 256 colours of every frame."""
     graph = av.filter.Graph()
     source = graph.add_buffer(
         width=frame.width, height=frame.height, format=frame.format, time_base=Fraction(1, 100)
@@ -262,8 +238,28 @@ def _palette_graph(av: Any, frame: Any) -> Any:
     return graph
 
 
-def _pulled(graph: Any) -> Any:
-    frame = graph.pull()
-    # Each frame is written as its time comes; the encoder wants no picture types of the filter.
-    frame.pict_type = 0
-    return frame
+_OPTIONS = (
+    Option("fps", float, 10.0, "Frames per second."),
+    Option("width", int, None, "Width of the movie in pixels."),
+    Option("arrows", bool, False, "Draw the arrows of each stage over its frames."),
+    Option("label", bool, True, "Show the time of each frame."),
+    Option("scale_bar", bool, True, "Show a scale bar."),
+    *LOOK,
+)
+MP4, GIF = (
+    Format(
+        name,
+        f"Movie ({name.upper()})",
+        (f".{name}",),
+        partial(_write, suffix=f".{name}"),
+        about=about,
+        what="the movie",
+        extra="export",
+        modules=("matplotlib", "av"),
+        options=_OPTIONS,
+    )
+    for name, about in (
+        ("mp4", "The frames as a movie that every player shows, with arrows if wanted."),
+        ("gif", "The frames as an animated GIF, with arrows if wanted."),
+    )
+)

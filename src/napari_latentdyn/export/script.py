@@ -1,27 +1,29 @@
-"""A run as a Python script that makes it again.
+"""A Python script that repeats a run.
 
-A run folder may come from somebody else. What it says reaches the script only as
-constants, written by `ascii` or as JSON within `ascii`, and never as a part of the
-text: neither of its docstrings nor of its comments.
+A run folder may come from somebody else. Its values reach the script only as constants, written
+by `ascii` or as JSON within `ascii`, and never as text of docstrings or comments.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.core.runfolder.report import plain_json
+from napari_latentdyn.core.runfolder.folder import read_settings
+from napari_latentdyn.core.runfolder.report import plain_json, read_report
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.export.target import Steps, new_file
+from napari_latentdyn.export.format import Format, Steps
 from napari_latentdyn.files.atomic import write_text
 from napari_latentdyn.settings import Settings, iter_fields
 from napari_latentdyn.settings.presets import PRESETS
 
-__all__ = ["changes_from_preset", "script_text", "write_script"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["FORMAT", "changes_from_preset", "script_text"]
 
 _SCRIPT = '''\
 """Makes a result of napari-latentdyn again: run it with [FIRST LAST] [-o FOLDER].
@@ -34,8 +36,13 @@ import argparse
 import json
 import sys
 
-from napari_latentdyn import {imports}
+from napari_latentdyn import (
+    Dynamics, Observations, Settings, UserError, fit, read_image, read_mask
+)
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.generators import drain
 from napari_latentdyn.files.paths import check_writable, output_path
+from napari_latentdyn.generators import drain
 
 SETTINGS = Settings.preset({preset!r}).updated(
     {{
@@ -44,18 +51,34 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {constants}
 
 
-{pair}
+def read_pair(first, last):
+    """Read two image files, or without them the images that the run folder keeps."""
+    if first is None or last is None:
+        return Dynamics.load(RUN).observations
+    images = [read_image(str(first)), read_image(str(last))]
+    missing = [image.missing for image in images]
+    for index, mask in enumerate(MASKS):
+        if mask is not None:
+            masked = read_mask(mask)
+            missing[index] = masked if missing[index] is None else masked | missing[index]
+    place = None if PLACEMENT is None else Geometry.from_report(PLACEMENT)
+    return Observations.from_arrays(
+        *(image.array for image in images),
+        settings=SETTINGS.images,
+        channel_axis=[image.channel_axis for image in images],
+        masks=missing,
+    ).described(place, INPUTS)
+
 
 def learn(pair):
-    fitting = fit(pair, SETTINGS)
-    while True:
-        try:
-            progress = next(fitting)
-        except StopIteration as end:
-            print(file=sys.stderr)
-            return end.value
-        text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
-        print(text, end="", file=sys.stderr)
+    dynamics = drain(fit(pair, SETTINGS), show_progress)
+    print(file=sys.stderr)
+    return dynamics
+
+
+def show_progress(progress):
+    text = f"\\r{{progress.phase}} {{progress.step}}/{{progress.total}} "
+    print(text, end="", file=sys.stderr)
 
 
 def dropped_onto():
@@ -68,22 +91,10 @@ def dropped_onto():
 
 
 def show(viewer, dynamics):
-    from napari_latentdyn.viewer.layers import Placement, result_layers, update_or_add
+    from napari_latentdyn.viewer.layers import result_layers, update_or_add
 
-    update_or_add(
-        viewer,
-        result_layers(
-            frames=dynamics.frames(),
-            times=dynamics.times(),
-            velocity=dynamics.fields,
-            field_times=dynamics.field_times,
-            settings=SETTINGS,
-            report={{**dynamics.report, "inputs": INPUTS}},
-            placement=Placement.from_dict(PLACEMENT),
-            run_id=NAME,
-            name=NAME,
-        ),
-    )
+    dynamics.name = dynamics.run_id = NAME
+    update_or_add(viewer, result_layers(dynamics))
 
 
 def main(arguments=None):
@@ -101,7 +112,7 @@ def main(arguments=None):
         parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
         dynamics = learn(read_pair(chosen.first, chosen.last))
-        print(dynamics.save(output, inputs=INPUTS, placement=PLACEMENT))
+        print(dynamics.save(output))
     except UserError as error:
         sys.exit(str(error))
 
@@ -114,165 +125,69 @@ if __name__ == "__main__":
         show(viewer, learn(read_pair(FIRST, LAST)))
 '''
 
-_PAIR_OF_FILES = '''\
-def read_pair(first, last):
-    """Read the two images as the command line does."""
-    images = [read_image(str(first)), read_image(str(last))]
-    missing = [image.missing for image in images]
-    for index, mask in enumerate(MASKS):
-        if mask is not None:
-            masked = read_mask(mask)
-            missing[index] = masked if missing[index] is None else masked | missing[index]
-    return ImagePair.from_arrays(
-        images[0].array,
-        images[1].array,
-        SETTINGS.images,
-        channel_axis=images[0].channel_axis,
-        channel_axis_last=images[1].channel_axis,
-        mask_first=missing[0],
-        mask_last=missing[1],
-    )
-'''
 
-_PAIR_OF_RUN = '''\
-def read_pair(first, last):
-    """Read two image files, or without them the images that the run folder keeps."""
-    if first is None or last is None:
-        return Dynamics.load(RUN).pair
-    images = [read_image(str(first)), read_image(str(last))]
-    return ImagePair.from_arrays(
-        images[0].array,
-        images[1].array,
-        SETTINGS.images,
-        channel_axis=images[0].channel_axis,
-        channel_axis_last=images[1].channel_axis,
-        mask_first=images[0].missing,
-        mask_last=images[1].missing,
-    )
-'''
+def _write(data: xarray.Dataset, path: Path, steps: Steps) -> None:
+    folder = Path(data.encoding["source"])
+    report = read_report(folder).model_dump(exclude_none=True)
+    write_text(path, script_text(read_settings(folder), report, folder.name, folder))
 
 
-def write_script(
-    source: Source,
-    path: str | Path,
-    *,
-    overwrite: bool = False,
-    on_progress: Callable[[int, int], None] | None = None,
-    should_stop: Callable[[], bool] | None = None,
-) -> Path:
-    """Write a Python script that learns the same from the same images.
+def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder: Path) -> str:
+    """Return the text of a script that makes the same result from the same images.
 
-    It runs with ``python script.py [FIRST LAST] [-o FOLDER]``, and by drag and
-    drop onto napari, where it adds the layers. The images are those files that
-    the run was made from; where it was made from layers, those that its run
-    folder keeps.
-
-    Parameters
-    ----------
-    source : Source
-        A run.
-    path : str or Path
-        File to write.
-    overwrite : bool
-        Replace a file that is there.
-    on_progress, should_stop : callable, optional
-        As in `target.Steps`.
-
-    Returns
-    -------
-    Path
-        The file.
-
-    Raises
-    ------
-    ExportError
-        If the source is no run, or the file is there or cannot be written.
-    Stopped
-        If the user asked for it.
+    The script runs with ``python script.py [FIRST LAST] [-o FOLDER]``, and by drag and drop onto
+    napari, where it adds the layers. It reads the files of the run, or the images of the run folder
+    where the run was made from layers.
     """
-    steps = Steps(1, on_progress, should_stop)
-    text = script_text(source)
-    with new_file(path, overwrite=overwrite, what="the script") as file:
-        write_text(file, text)
-        steps.next()
-    return Path(path)
-
-
-def script_text(source: Source) -> str:
-    """Return the text of the script.
-
-    Raises
-    ------
-    ExportError
-        If the settings are not known, neither files nor a run folder hold the
-        images, or the report cannot be written down.
-    """
-    if source.settings is None:
-        raise ExportError("a script needs the settings of a run; export from a run folder.")
-    inputs = _inputs(source)
-    paths = [inputs[end].get("path") for end in _ENDS]
+    inputs = _inputs(report)
+    files = [source.get("path") for source in inputs]
+    masks = [source.get("mask") for source in inputs]
+    if not all(isinstance(path, str) for path in files):
+        files = masks = [None, None]
     constants = {
-        "NAME": _text(source.name),
-        "VERSION": _text(source.report.get("version")),
-        "OUTPUT": _text(_folder_name(source.name)),
+        "NAME": _text(name),
+        "VERSION": _text(report.get("version")),
+        "OUTPUT": _text(_folder_name(name)),
+        "RUN": _text(str(folder)),
+        "FIRST": _text(files[0]),
+        "LAST": _text(files[1]),
+        "MASKS": f"[{', '.join(map(_text, masks))}]",
+        "INPUTS": _json(inputs),
+        "PLACEMENT": _json(report.get("placement")),
     }
-    if all(isinstance(path, str) for path in paths):
-        masks = [inputs[end].get("mask") for end in _ENDS]
-        constants["FIRST"], constants["LAST"] = map(_text, paths)
-        constants["MASKS"] = f"[{', '.join(map(_text, masks))}]"
-        imports = "ImagePair, Settings, UserError, fit, read_image, read_mask"
-        pair = _PAIR_OF_FILES
-    elif source.folder is not None:
-        constants["FIRST = LAST"] = "None"
-        constants["RUN"] = _text(str(source.folder))
-        imports = "Dynamics, ImagePair, Settings, UserError, fit, read_image"
-        pair = _PAIR_OF_RUN
-    else:
-        raise ExportError("The script cannot locate the images. Save a run folder first.")
-    constants["INPUTS"] = _json(inputs)
-    constants["PLACEMENT"] = _json(source.report.get("placement"))
-    preset, changes = changes_from_preset(source.settings)
+    preset, changes = changes_from_preset(settings)
     return _SCRIPT.format(
-        imports=imports,
         preset=preset,
         changes="".join(
-            f"        {name!r}: {plain_json(value)!a},\n" for name, value in changes.items()
+            f"        {field!r}: {plain_json(value)!a},\n" for field, value in changes.items()
         ),
-        constants="\n".join(f"{name} = {value}" for name, value in constants.items()),
-        pair=pair,
+        constants="\n".join(f"{key} = {value}" for key, value in constants.items()),
     )
 
 
-_ENDS = ("first", "last")
-
-
-def _inputs(source: Source) -> dict[str, dict[str, Any]]:
-    """Return what the report says of both images; what is no mapping says nothing."""
-    given = source.report.get("inputs")
-    found = [given.get(end) if isinstance(given, Mapping) else None for end in _ENDS]
-    return {
-        end: dict(said) if isinstance(said, Mapping) else {}
-        for end, said in zip(_ENDS, found, strict=True)
-    }
+def _inputs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return the description of both images in the report, empty where there is none."""
+    given = report.get("inputs")
+    found = given if isinstance(given, list) and len(given) == 2 else [{}, {}]
+    return [dict(entry) if isinstance(entry, Mapping) else {} for entry in found]
 
 
 def _text(value: Any) -> str:
     """Return the constant for a text, or None for anything else.
 
-    Characters beyond ASCII are escapes in it: no encoding and no invisible sign
-    changes what is read.
+    Characters beyond ASCII become escapes: no encoding and no invisible character changes the text.
     """
     return ascii(str(value)) if isinstance(value, str) else "None"
 
 
 def _folder_name(name: str) -> str:
-    """Return a name for the folder to write, which every file system takes."""
+    """Return a name for the folder to write, valid on every file system."""
     kept = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
     return f"{kept.strip('.-')[:40] or 'result'}-again"
 
 
 def _json(value: Any) -> str:
-    """Return the expression for plain data: however it is nested, it is one constant."""
+    """Return one constant expression for plain data of any nesting."""
     try:
         text = json.dumps(plain_json(value), ensure_ascii=False)
     except (RecursionError, ValueError):
@@ -286,19 +201,27 @@ def _json(value: Any) -> str:
 
 
 def changes_from_preset(settings: Settings) -> tuple[str, dict[str, Any]]:
-    """Return the nearest preset and what differs from it, by dotted name.
+    """Return the nearest preset and the settings that differ from it, by dotted name.
 
-    The seed is always among it, because the result depends on it.
+    The seed is always included, because the result depends on it.
     """
-    names = [name for name, _ in iter_fields()]
-    found: list[tuple[int, str, dict[str, Any]]] = []
+    found: dict[str, dict[str, Any]] = {}
     for preset in PRESETS:
         base = Settings.preset(preset)
-        changes = {
+        found[preset] = {
             name: settings.get(name)
-            for name in names
+            for name, _ in iter_fields()
             if name == "training.seed" or settings.get(name) != base.get(name)
         }
-        found.append((len(changes), preset, changes))
-    _, preset, changes = min(found, key=lambda entry: entry[0])
-    return preset, changes
+    return min(found.items(), key=lambda entry: len(entry[1]))
+
+
+FORMAT = Format(
+    "script",
+    "Python script",
+    (".py",),
+    _write,
+    about="A Python script that makes the run again; napari runs it, too.",
+    what="the script",
+    needs_run=True,
+)

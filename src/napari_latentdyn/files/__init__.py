@@ -1,1 +1,1 @@
-"""Files: where they may be, written whole or not at all, and what they may claim."""
+"""Files: valid names, writing whole or not at all, limits on size."""

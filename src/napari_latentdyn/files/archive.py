@@ -25,15 +25,10 @@ _ENCRYPTED = 0x1
 
 @dataclass(frozen=True)
 class ArrayType:
-    """Type and shape that an array has to have.
+    """Kind ("real" or "bool") and shape that an array must have.
 
-    Attributes
-    ----------
-    kind : {"real", "bool"}
-        What the values are.
-    shape : tuple of int or str
-        Length of each axis. A letter stands for a length that is the same
-        wherever the letter is; "..." in front for any number of other axes.
+    In `shape`, a letter stands for a length that is the same wherever the letter is, and a leading
+    "..." for any number of other axes.
     """
 
     kind: str
@@ -46,29 +41,11 @@ def read_arrays(
     sizes: Mapping[str, int],
     needed: tuple[str, ...] = (),
 ) -> dict[str, NDArray[Any]]:
-    """Read arrays of an ``.npz`` file.
+    """Read arrays of an ``.npz`` file; check all headers before any array is read.
 
-    All headers are checked before any array is read. Members of run folders are
-    never compressed, so that arrays take no more memory than their file takes on
-    the disk.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    types : mapping of str to ArrayType
-        The arrays that are known; others are left alone.
-    sizes : mapping of str to int
-        Lengths of axes that are known, by their letter.
-    needed : tuple of str
-        Arrays that have to be there.
-
-    Raises
-    ------
-    OSError, zipfile.BadZipFile
-        If the file cannot be read.
-    ValueError
-        If an array is missing or of another type, shape or length.
+    Members of run folders are never compressed, so that arrays take no more memory than their file
+    takes on the disk. `types` has the known arrays, others are ignored; `sizes` has known lengths
+    of axes by letter. A missing array of `needed`, or a wrong type or shape, is a ValueError.
     """
     found: dict[str, NDArray[Any]] = {}
     with path.open("rb") as file, zipfile.ZipFile(file) as archive:
@@ -106,7 +83,7 @@ def _check(
     if dtype.kind not in _KINDS[expected.kind] or dtype.itemsize > _WIDEST:
         raise ValueError(f"'{name}' holds values of type {str(dtype)[:40]}")
     if info.file_size != head.tell() + math.prod(shape) * dtype.itemsize:
-        raise ValueError(f"'{name}' is not as long as its shape {_short(shape)} says")
+        raise ValueError(f"'{name}' does not have the length of its shape {_short(shape)}")
     if not _fits(shape, expected.shape, sizes):
         known = tuple(sizes.get(str(length), length) for length in expected.shape)
         wanted = ", ".join(map(str, known))

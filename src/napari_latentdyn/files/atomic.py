@@ -14,9 +14,9 @@ from napari_latentdyn.files.paths import named, why
 
 __all__ = ["FilesIn", "replace_file", "replace_folder", "write_text"]
 
-#: Bytes of a name that are kept in the hidden name, which a user may have to find after a crash.
+#: Bytes of a name in its hidden name, which a user may have to find after a crash.
 _LONGEST_BEGINNING = 80
-#: The same of its end, by which libraries know the format.
+#: The same of the suffix, from which libraries infer the format.
 _LONGEST_END = 24
 
 
@@ -48,25 +48,10 @@ def write_text(path: Path, text: str) -> None:
 def replace_folder(
     target: Path, known: Collection[str], error: Callable[[str], Exception], what: str
 ) -> Iterator[FilesIn]:
-    """Fill a hidden folder beside `target` and put it in its place when it is complete.
+    """Fill a hidden folder beside `target`, which replaces it when it is complete.
 
-    Parameters
-    ----------
-    target : Path
-        Folder to make or replace.
-    known : collection of str
-        Names that belong to the old folder and go with it; everything else in
-        it is kept.
-    error : callable
-        Makes the error for the user from a sentence.
-    what : str
-        What is being written, for the sentence.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if the disk is full or cannot be written. The old
-        folder is then as it was, and nothing half-written is left.
+    Entries named in `known` go with the old folder; all others are kept. If writing fails, the old
+    folder stays, and `error` makes the error for the user from a sentence about `what`.
     """
     target = Path(os.path.realpath(target))
     hidden = _hidden(target)
@@ -92,20 +77,16 @@ def replace_folder(
         raise error(_sentence(what, target, reason)) from None
     finally:
         shutil.rmtree(new, ignore_errors=True)
-        # Never while the old folder is the only one: a failed swap puts it back first.
+        # Only after a swap: a failed one puts the old folder back first.
         if target.is_dir():
             shutil.rmtree(old, ignore_errors=True)
 
 
 @contextmanager
 def replace_file(target: Path, error: Callable[[str], Exception], what: str) -> Iterator[Path]:
-    """Write a hidden file beside `target` and put it in its place when it is complete.
+    """Write a hidden file beside `target`, which replaces it when it is complete.
 
-    Raises
-    ------
-    Exception
-        What `error` makes, if the disk is full or cannot be written. An old
-        file is then as it was, and nothing half-written is left.
+    If writing fails, the old file stays, and `error` makes the error from a sentence about `what`.
     """
     target = Path(os.path.realpath(target))
     end = "".join(target.suffixes[-2:])
@@ -125,7 +106,7 @@ def replace_file(target: Path, error: Callable[[str], Exception], what: str) -> 
 def _hidden(target: Path) -> Path:
     """Return a hidden path beside the target, whose name begins as that of the target does.
 
-    It never is too long where the target is not, although more follows.
+    With a suffix it is never too long where the target is not.
     """
     name = target.name
     while len(os.fsencode(name)) > _LONGEST_BEGINNING:
@@ -144,8 +125,7 @@ def _copy_unknown(source: Path, destination: Path, known: Collection[str]) -> No
 
 
 def _to_disk(path: Path) -> None:
-    # Some file systems cannot flush a folder or a file opened for reading; the
-    # write itself has been checked by then.
+    # Some file systems cannot flush a folder or a file opened for reading.
     with suppress(OSError):
         handle = os.open(path, os.O_RDONLY)
         try:

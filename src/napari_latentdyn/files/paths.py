@@ -1,9 +1,9 @@
-"""Names of files and folders that users give: usable, or one sentence before the work begins.
+"""Names of files and folders that users give, checked before the work begins.
 
-The system refuses names in many ways, in some of them only after hours of work or
-by waiting for ever. Whatever reads or writes at a place that a user names asks
-here first: `input_file` and `input_folder` before reading, `output_path` and
-`check_writable` before the work whose result is to be written.
+The system refuses names in many ways, some of them only after hours of work or by waiting for
+ever. Code that reads or writes at a place that a user names calls `input_file` or `input_folder`
+before reading, and `output_path` and `check_writable` before the work whose result is written.
+Each takes `error`, which makes the error for the user from a sentence.
 """
 
 from __future__ import annotations
@@ -33,17 +33,17 @@ MakeError = Callable[[str], Exception]
 
 _LONGEST = 200
 _TOO_LONG = "the name is too long"
-#: As long as the names of files and folders within a result together.
+#: As long as the names of files and folders within a result.
 _INNER = "x" * 48
 
 
 def named(path: str | Path) -> str:
-    """Return a name as a message tells it: in one line, and cut in the middle where it is long."""
+    """Return a name for a message: in one line, and cut in the middle where it is long."""
     return readable(str(path), _LONGEST)
 
 
 def why(error: OSError | ValueError | RuntimeError) -> str:
-    """Say in some words why the system refuses a name."""
+    """Return the reason in some words why the system refuses a name."""
     number = getattr(error, "errno", None)
     if number == errno.ENAMETOOLONG or getattr(error, "winerror", None) == 206:
         return _TOO_LONG
@@ -52,45 +52,32 @@ def why(error: OSError | ValueError | RuntimeError) -> str:
     if number in (errno.EACCES, errno.EPERM):
         return "no permission"
     if isinstance(error, UnicodeError):
-        return "the name has signs that no name of a file can have"
+        return "the name has characters that no file name can have"
     return str(getattr(error, "strerror", None) or error).rstrip(".") or type(error).__name__
 
 
 def absolute(path: str | Path, error: MakeError) -> Path:
-    """Return the absolute path of a name that the user gave, whether or not something is there.
-
-    Parameters
-    ----------
-    path : str or Path
-        A name; a tilde stands for the home of a user.
-    error : callable
-        Makes the error for the user from a sentence.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if no file can have this name.
-    """
+    """Return the absolute path of a name that the user gave, whether or not it exists."""
     text = os.fspath(path)
     if not text:
         raise error("the name of a file or folder is empty; give a name.")
     if "\0" in text:
-        raise error(f"{named(text)} has a NUL byte, which no name of a file can have; mend it.")
+        raise error(f"{named(text)} has a NUL byte, which no file name can have; correct the name.")
     try:
         os.fsencode(text)
-        # The name is absolute, but symbolic links in it are kept: they may change in between.
+        # Symbolic links are kept: they may change before the path is used.
         return Path(text).expanduser().absolute()
     except UnicodeError as reason:
-        raise error(f"{named(text)} cannot be used: {why(reason)}; mend it.") from None
+        raise error(f"{named(text)} cannot be used: {why(reason)}; correct the name.") from None
     except RuntimeError:
         raise error(f"there is no home for {named(text)}; give the whole path.") from None
     except OSError as reason:
-        # The folder that is worked in is gone.
+        # The working directory was deleted.
         raise error(f"{named(text)} cannot be found: {why(reason)}.") from None
 
 
 def exists(path: str | Path) -> bool:
-    """Return whether something can be seen at a place, whatever its name is."""
+    """Return whether something can be seen at a place, for any name."""
     try:
         os.stat(path)  # noqa: PTH116
     except (OSError, ValueError):
@@ -99,27 +86,10 @@ def exists(path: str | Path) -> bool:
 
 
 def input_file(path: str | Path, error: MakeError, *, folder: bool = False) -> Path:
-    """Return the path of a file that can be opened and read to its end.
+    """Return the path, as given, of a file that can be opened and read to its end.
 
-    Parameters
-    ----------
-    path : str or Path
-        Name of a file.
-    error : callable
-        Makes the error for the user from a sentence.
-    folder : bool
-        Whether a folder will do as well, as for formats that are folders.
-
-    Returns
-    -------
-    Path
-        The path as it was given; a tilde is replaced.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if there is no such file, or it may not be read, is a
-        folder, or is something that may never end, such as a pipe or a device.
+    Pipes and devices, which may never end, are refused; `folder` allows a folder, for formats that
+    are folders.
     """
     given = _given(path, error)
     mode = _mode(given, error)
@@ -130,7 +100,7 @@ def input_file(path: str | Path, error: MakeError, *, folder: bool = False) -> P
             raise error(f"{named(given)} is a folder; give a file.")
         return _listable(given, error)
     if not stat.S_ISREG(mode):
-        raise error(f"{named(given)} is {_kind(mode)}; save what it gives to a file first.")
+        raise error(f"{named(given)} is {_kind(mode)}; save its output to a file first.")
     try:
         with given.open("rb"):
             return given
@@ -139,22 +109,7 @@ def input_file(path: str | Path, error: MakeError, *, folder: bool = False) -> P
 
 
 def input_folder(path: str | Path, error: MakeError, *, what: str = "a folder") -> Path:
-    """Return the path of a folder that can be entered and listed.
-
-    Parameters
-    ----------
-    path : str or Path
-        Name of a folder.
-    error : callable
-        Makes the error for the user from a sentence.
-    what : str
-        What is to be given, for the sentence.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if there is no such folder, or it may not be read.
-    """
+    """Return the path of a folder that can be listed; `what` names it in the sentence."""
     given = _given(path, error)
     mode = _mode(given, error)
     if mode is None or not stat.S_ISDIR(mode):
@@ -163,19 +118,9 @@ def input_folder(path: str | Path, error: MakeError, *, what: str = "a folder") 
 
 
 def output_path(path: str | Path, error: MakeError) -> Path:
-    """Return the absolute path of a file or folder to write, whether or not something is there.
+    """Return the absolute path of a file or folder to write, whether or not it exists.
 
-    Parameters
-    ----------
-    path : str or Path
-        Name of a file or folder.
-    error : callable
-        Makes the error for the user from a sentence.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if the name cannot be used, or a pipe or a device is there.
+    Pipes and devices are refused.
     """
     target = absolute(path, error)
     mode = _mode(target, error)
@@ -185,31 +130,17 @@ def output_path(path: str | Path, error: MakeError) -> Path:
 
 
 def check_writable(target: Path, error: MakeError, *, folder: bool) -> None:
-    """Write something where `target` is to be, and take it away again.
+    """Write a trial file or folder at the absolute path `target`, and remove it.
 
-    To ask for permission is not enough: network drives answer yes and refuse to
-    write, and every system has lengths and names of its own that it refuses.
-
-    Parameters
-    ----------
-    target : Path
-        An absolute path.
-    error : callable
-        Makes the error for the user from a sentence.
-    folder : bool
-        Whether a folder is to be written.
-
-    Raises
-    ------
-    Exception
-        What `error` makes, if it cannot be written there.
+    Asking for permission is not enough: network drives grant it and refuse to write, and every
+    system has lengths and names that it refuses.
     """
-    # Not `resolve`, which some versions of Python end with an error where links lead in a circle.
+    # In some versions of Python, `resolve` raises an error for circular links.
     place = Path(os.path.realpath(target))
     above = next((parent for parent in place.parents if exists(parent)), place.parent)
     trial: Path | None = None
     try:
-        # The whole name is tried in a hidden folder, so that nobody sees the place in use.
+        # A hidden folder keeps the trial invisible.
         trial = Path(tempfile.mkdtemp(prefix=".latentdyn.", dir=above))
         inside = trial / place.relative_to(above)
         inside.parent.mkdir(parents=True, exist_ok=True)
@@ -234,7 +165,7 @@ def _given(path: str | Path, error: MakeError) -> Path:
 
 
 def _mode(path: Path, error: MakeError) -> int | None:
-    """Return what is at a place, or None where nothing is."""
+    """Return the file mode at a place, or None where nothing is."""
     try:
         return path.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
@@ -243,7 +174,7 @@ def _mode(path: Path, error: MakeError) -> int | None:
         if why(reason) == _TOO_LONG:
             raise error(f"the name {named(path)} is too long; choose a shorter one.") from None
         raise error(
-            f"{named(path)} cannot be used: {why(reason)}; choose another place or mend this one."
+            f"{named(path)} cannot be used: {why(reason)}; choose another place or name."
         ) from None
 
 

@@ -1,4 +1,4 @@
-"""What damaged TIFF files do to tifffile: pages without end, and parts longer than the file."""
+"""Damage of TIFF files that tifffile does not notice: circles of pages, overlong segments."""
 
 from __future__ import annotations
 
@@ -14,19 +14,9 @@ _LAYOUTS = {42: ("I", "H", 4, 2, 12), 43: ("Q", "Q", 8, 8, 20)}
 
 
 def check_pages(file: Path) -> None:
-    """Refuse a TIFF file whose pages point at each other in a circle.
+    """Raise ValueError if the pages of a TIFF file point at each other in a circle.
 
-    tifffile follows them until the memory is full.
-
-    Parameters
-    ----------
-    file : Path
-        Any file; what is no TIFF file is left to tifffile.
-
-    Raises
-    ------
-    ValueError
-        If a page comes twice.
+    tifffile follows such pages until the memory is full.
     """
     with file.open("rb") as stream:
         head = stream.read(16)
@@ -57,10 +47,9 @@ def check_pages(file: Path) -> None:
 
 
 def longest_segment(series: tifffile.TiffPageSeries) -> int:
-    """Return the length in bytes of the longest strip or tile that a file says it holds.
+    """Return the length in bytes of the longest strip or tile that a file claims.
 
-    Where a header is damaged, it can be longer than the file; tifffile then asks for
-    that much memory.
+    In a damaged file it can be longer than the file; tifffile then allocates that much memory.
     """
     pages = (page for page in series.pages if page is not None)
     return max((count for page in pages for count in page.databytecounts), default=0)

@@ -27,7 +27,7 @@ from napari_latentdyn.settings.method import (
     PhysicsSettings,
 )
 from napari_latentdyn.settings.renamed import with_present_names
-from napari_latentdyn.settings.run import OutputSettings, TrainingSettings
+from napari_latentdyn.settings.run import STARTS, OutputSettings, TrainingSettings
 from napari_latentdyn.settings.text import read_json
 
 __all__ = [
@@ -91,12 +91,21 @@ class Settings(FrozenModel):
             raise SettingsError(unknown(name, list(PRESETS), "preset"))
         return cls().updated(PRESETS[name].changes)
 
+    @property
+    def uses_decoder(self) -> bool:
+        """Whether the decoder changes frames.
+
+        Unless it was trained on images, it adds zero to an image that is kept in the latent
+        state: what the pretrained one adds is worth less than 0.01 dB.
+        """
+        untrained = self.training.steps == 0 and self.training.start_from in STARTS
+        return not (untrained and self.model.image_in_latent)
+
     def preview(self) -> Settings:
         """Return settings for a quick result on the same images, without training.
 
-        The method is that of the preset "quick": the pretrained network proposes a
-        velocity and a short matching fits it to the images. The settings that say how
-        images are read, stages, device, seed and output stay.
+        The method is a short matching, as in the preset "quick". Settings of reading images,
+        stages, device, seed and output are kept.
         """
         quick = Settings.preset("quick")
         kept = ("channel", "missing_value", "interval", "interval_unit")
@@ -177,11 +186,11 @@ class Settings(FrozenModel):
         Raises
         ------
         SettingsError
-            If the file cannot be read, is no JSON, or holds an unknown name or
+            If the file cannot be read, is not JSON, or holds an unknown name or
             a value out of bounds.
         """
         path = input_file(
-            source, lambda said: SettingsError(f"cannot read the settings file: {said}")
+            source, lambda reason: SettingsError(f"cannot read the settings file: {reason}")
         )
         try:
             data = read_json(path)
@@ -209,13 +218,9 @@ def iter_fields() -> list[tuple[str, FieldInfo]]:
 
 
 def parse_value(name: str, text: str) -> Any:
-    """Turn a text such as ``"64, 64"`` or ``"none"`` into the value of a setting.
+    """Convert a text such as ``"64, 64"`` or ``"none"`` into the value of a setting.
 
-    Raises
-    ------
-    SettingsError
-        If there is no setting of this name. Bounds are checked by
-        `Settings.updated`, not here.
+    `Settings.updated` checks the bounds.
     """
     fields = dict(iter_fields())
     if name not in fields:
@@ -230,7 +235,7 @@ def parse_value(name: str, text: str) -> Any:
     if type(None) in kinds and text.lower() in ("none", "null", ""):
         return None
     if any(typing.get_origin(kind) is tuple for kind in kinds):
-        # A text without any value is none of a list, and is refused as it stands.
+        # Validation refuses a text without any value.
         return tuple(text.strip("()[]").replace(",", " ").split()) or text
     if any(typing.get_origin(k) is Literal and int in map(type, typing.get_args(k)) for k in kinds):
         return int(text) if re.fullmatch("-?[0-9]{1,18}", text) else text

@@ -1,4 +1,4 @@
-"""What all settings share: immutable models whose errors are one sentence."""
+"""Base of all settings: immutable models whose errors are one sentence."""
 
 from __future__ import annotations
 
@@ -27,25 +27,9 @@ class FrozenModel(BaseModel):
                     raise ValueError(unknown(str(key), list(cls.model_fields)))
         return data
 
-    def replace(self, **changes: Any) -> Self:
-        """Return a validated copy with some fields changed.
-
-        Raises
-        ------
-        SettingsError
-            If a value is out of bounds or a name is unknown.
-        """
-        return self.parse({**self.model_dump(), **changes})
-
     @classmethod
     def parse(cls, data: Any) -> Self:
-        """Build the model from plain data.
-
-        Raises
-        ------
-        SettingsError
-            One sentence that names the setting and what is wrong with it.
-        """
+        """Build the model from plain data; a `SettingsError` names the wrong setting."""
         try:
             return cls.model_validate(data)
         except ValidationError as error:
@@ -74,7 +58,7 @@ def explain(error: ValidationError) -> str:
 
 
 def unknown(name: str, known: list[str], kind: str = "setting") -> str:
-    """Say in one sentence that there is no such name, with the nearest one that there is."""
+    """Return a sentence on an unknown name, with the nearest known name."""
     name = shorten(name)
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.4)
     if not near and kind == "setting":

@@ -17,7 +17,7 @@ Stride = Annotated[int, Field(ge=1, le=8192)]
 
 
 class ImageSettings(FrozenModel):
-    """What is read from the two images."""
+    """Values of the two images, and the time between them."""
 
     channel: int | None = Field(
         None,
@@ -38,10 +38,10 @@ class ImageSettings(FrozenModel):
     brightness: Literal["keep", "follow"] = Field(
         "follow",
         title="Brightness",
-        description="Take intensities as they are (keep), or find the gain and offset by which "
-        "brightness changed as a whole between the two images, and let it go over evenly (follow): "
-        "otherwise light and season are taken for motion. Used where the initial fields are "
-        "matched, and only if it brings the images clearly closer together.",
+        description="Use intensities unchanged (keep), or find the gain and offset of an overall "
+        "change of brightness between the two images, and apply the change evenly over time "
+        "(follow): otherwise light and season are mistaken for motion. Used where the initial "
+        "fields are matched, and only if it brings the images clearly closer together.",
         json_schema_extra={"advanced": True},
     )
     missing_value: float | None = Field(
@@ -176,8 +176,8 @@ class ModelSettings(FrozenModel):
         "even",
         title="Timing",
         description="What training adds to the initial fields may differ from stage to stage, as "
-        "in the paper (free), or is the same at every stage (even): the two images alone say "
-        "where things went, and not when.",
+        "in the paper (free), or is the same at every stage (even): the two images alone "
+        "determine where things went, not when.",
         json_schema_extra={"advanced": True},
     )
     levels: int = Field(
@@ -228,10 +228,9 @@ class ModelSettings(FrozenModel):
     refinement: Literal["short", "full"] = Field(
         "full",
         title="Refinement",
-        description="How long matching works on the velocity that a pretrained network proposes: "
-        "at every image size as if there were no proposal (full), or mostly on small images, with "
-        "little work at half and full size (short). Without a pretrained network it is always "
-        "full.",
+        description="How long matching works: on images of every size for each member (full), or "
+        "on images of up to a quarter of the size once for all members, for each member at half "
+        "of the size, and only little at full size (short).",
         json_schema_extra={"advanced": True},
     )
     weighting: Literal["equal", "held_out"] = Field(

@@ -1,4 +1,4 @@
-"""Settings named the way it is convenient in Python."""
+"""Short names of settings for Python."""
 
 from __future__ import annotations
 
@@ -15,17 +15,8 @@ __all__ = ["full_name", "full_names"]
 def full_name(name: str) -> str:
     """Return the dotted name of a setting.
 
-    Parameters
-    ----------
-    name : str
-        Dotted (``training.steps``), with two underscores in place of the dot
-        (``training__steps``), or the last part alone where only one setting has
-        it (``steps``).
-
-    Raises
-    ------
-    SettingsError
-        If there is no such setting, or several.
+    `name` is dotted (``training.steps``), has two underscores for the dot (``training__steps``), or
+    is the last part alone where only one setting has it (``steps``).
     """
     from napari_latentdyn.settings import iter_fields
 
@@ -45,13 +36,7 @@ def full_name(name: str) -> str:
 
 
 def full_names(settings: Mapping[str, Any]) -> dict[str, Any]:
-    """Return values by dotted name, of names as `full_name` takes them.
-
-    Raises
-    ------
-    SettingsError
-        If there is no such setting, or one is given twice.
-    """
+    """Return values by dotted name; each name is resolved by `full_name` and given once."""
     named: dict[str, Any] = {}
     spelt: dict[str, str] = {}
     for name, value in settings.items():

@@ -1,4 +1,4 @@
-"""The presets: what each one changes of the settings' defaults."""
+"""The presets: which defaults of the settings each one changes."""
 
 from __future__ import annotations
 
@@ -8,15 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Preset:
-    """A named choice of settings.
-
-    Attributes
-    ----------
-    summary : str
-        One sentence for the user.
-    changes : dict
-        Values by dotted name that differ from the defaults.
-    """
+    """A named choice of settings: a sentence for the user and values by dotted name."""
 
     summary: str
     changes: dict[str, Any]
@@ -24,10 +16,10 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "A pretrained network proposes a velocity and a short matching fits it to the images, in "
-        "seconds; nothing is trained.",
+        "A pretrained network proposes a velocity, and two velocities are matched to the images "
+        "from it, in seconds. Nothing is trained.",
         {
-            "training.steps": 0,
+            "training.start_from": "prior",
             "model.members": 2,
             "model.refinement": "short",
             "model.stages": 4,
@@ -36,14 +28,14 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "standard": Preset(
-        "Full matching with six members, then a short training, in a few minutes; slightly closer "
-        "to true frames than quick, nearly all of it from the matching.",
+        "Six velocities are matched to the images at full effort, in about a minute; slightly "
+        "closer to true frames than quick. No network is used and nothing is trained.",
         {},
     ),
     "accurate": Preset(
-        "As standard, with five times as many training steps; it takes longer and seldom looks "
-        "different.",
-        {"training.steps": 200},
+        "As standard, from the velocity that the pretrained network proposes. Closer to true "
+        "frames on turbulent flow, and no closer on average.",
+        {"training.start_from": "prior"},
     ),
     "paper": Preset(
         "The published method without our additions: networks trained on the two images alone, "

@@ -1,4 +1,4 @@
-"""Names that settings had before, in files that users may have."""
+"""Former names of settings, in files that users may have."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 __all__ = ["with_present_names"]
 
-#: By group and former name: the present name, and the present value of each former one.
+#: By group and former name: the present name, and the present value of each former value.
 _RENAMED: dict[str, dict[str, tuple[str, dict[str, str]]]] = {
     "model": {"initial_fields": ("initial_fields", {"drift": "matched", "flow": "matched"})},
     "physics": {"ends": ("equation", {"first": "advection", "both": "source"})},
@@ -17,15 +17,7 @@ _log = logging.getLogger("napari_latentdyn")
 
 
 def with_present_names(group: Any, data: Any) -> Any:
-    """Return the settings of a group with their present names, and log each that was renamed.
-
-    Parameters
-    ----------
-    group : object
-        Name of the group, as a file has it.
-    data : object
-        The settings as a file has them; returned as they are if they are no mapping.
-    """
+    """Return the settings of a group by their present names, and log each renamed setting."""
     if not isinstance(data, dict):
         return data
     for former, (name, values) in _RENAMED.get(group, {}).items():

@@ -10,7 +10,7 @@ from napari_latentdyn.settings.base import FrozenModel
 
 __all__ = ["STARTS", "OutputSettings", "TrainingSettings"]
 
-#: What `training.start_from` can be besides the folder of a run.
+#: Values of `training.start_from` besides the folder of a run.
 STARTS = ("prior", "scratch")
 
 
@@ -22,21 +22,25 @@ class TrainingSettings(FrozenModel):
     """The fit to the two images: loss (HLG equations 7 to 9), optimiser, device."""
 
     start_from: str = Field(
-        "prior",
+        "scratch",
         min_length=1,
         title="Start from",
-        description="Weights from which the networks start: those of the network pretrained on "
-        "generated scenes (prior), random ones (scratch), or those of a saved run, by its folder. "
-        "The pretrained network proposes the velocity that matching fits to the images.",
+        description="Weights from which the networks start: random ones (scratch), those of the "
+        "network pretrained on generated scenes (prior), or those of a saved run, by its folder. "
+        "From scratch and without training steps no network is used, and matching alone makes the "
+        "result. A pretrained network proposes the velocity that matching starts from, and its "
+        "decoder corrects the frames.",
     )
     steps: int = Field(
-        40,
+        0,
         ge=0,
         le=1_000_000,
         title="Steps",
         description="Steps of the optimiser that trains the networks; 0 trains nothing and leaves "
-        "the matched velocity as it is. Steps say nothing about time in the images: stages divide "
-        "the time between them, and frames in between are the pictures that are computed.",
+        "the matched velocity as it is. After matching, training changes frames by a few "
+        "hundredths of a decibel; without matching, as in the paper, it finds all motion. Steps "
+        "are unrelated to time in the images: stages divide the time between them, and frames in "
+        "between are the pictures that are computed.",
     )
     batch_size: int = Field(
         2,
@@ -68,9 +72,9 @@ class TrainingSettings(FrozenModel):
         gt=0,
         le=1,
         title="Rate for learned weights",
-        description="Fraction of the learning rate with which weights change that were learned "
-        "before. Two images cannot tell what true frames in between taught them, and the first "
-        "steps of Adam, which move all weights alike, would undo it.",
+        description="Fraction of the learning rate for pretrained weights. The first steps of Adam "
+        "move all weights alike and would undo the pretraining on true frames in between, which "
+        "two images cannot restore.",
         json_schema_extra={"advanced": True},
     )
     data_term: Literal["square", "robust"] = Field(
@@ -161,7 +165,7 @@ class TrainingSettings(FrozenModel):
 
 
 class OutputSettings(FrozenModel):
-    """What is computed and shown of a result."""
+    """Frames to compute, and parts of a result to show."""
 
     frames: int | None = Field(
         None,

@@ -1,4 +1,4 @@
-"""What the lists of the windows show for the values of a setting, in plain words.
+"""Values of settings in plain words, for the lists of the windows.
 
 Files and flags keep the short values; a value without words is shown as it is.
 """

@@ -3,221 +3,90 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from pydantic import ValidationError
 
-from napari_latentdyn.core.dynamics.arrows import full_vectors
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.core.geometry.symbols import length_symbol, time_symbol, udunits
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.transform import plain_transform
+from napari_latentdyn.core.runfolder.schema import InputReport, RunReport
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.export.netcdf import dataset, write_dataset
-from napari_latentdyn.export.omezarr import write_ome_zarr
-from napari_latentdyn.export.source import Source
-from napari_latentdyn.files.atomic import replace_file
+from napari_latentdyn.export import export, make_dataset
 from napari_latentdyn.viewer.images import full_resolution
-from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple
-from napari_latentdyn.viewer.tables import column_names
-from napari_latentdyn.viewer.transforms import axis_names, plain_transform, world_matrix
+from napari_latentdyn.viewer.layers import METADATA_KEY
 from napari_latentdyn.viewer.writers import with_extension
 
-__all__ = ["source_of", "write_movie", "write_netcdf", "write_vector_arrays", "write_zarr"]
+if TYPE_CHECKING:
+    import xarray
+
+__all__ = ["layer_dataset", "write_movie", "write_netcdf", "write_zarr"]
 
 
-def source_of(data: Any, meta: Mapping[str, Any]) -> Source:
-    """Return an image layer as what exports take, with all that its metadata know.
+def layer_dataset(data: Any, meta: Mapping[str, Any]) -> xarray.Dataset:
+    """Return an image layer as a dataset, with the times and the position in its metadata.
 
-    Parameters
-    ----------
-    data : array
-        (Y, X), (T, Y, X) or (C, T, Y, X); of an RGB layer with the colours last.
-    meta : mapping
-        Arguments of the layer.
-
-    Raises
-    ------
-    RunFolderError
-        If the layer has more axes.
+    The data is (Y, X), (T, Y, X) or (C, T, Y, X), with colours last in an RGB layer; a layer with
+    more axes raises `RunFolderError`.
     """
     pixels = full_resolution(data, meta)
     rgb = bool(meta.get("rgb"))
     ndim = pixels.ndim - int(rgb)
     if not 2 <= ndim <= (3 if rgb else 4):
         raise RunFolderError(
-            f"the layer '{meta.get('name')}' has {ndim} axes, and this format knows time, channel, "
-            "y and x; save it as OME-TIFF, or a part of it."
+            f"the layer '{meta.get('name')}' has {ndim} axes, and this format stores time, "
+            "channel, y and x only; save the layer as OME-TIFF, or a part of it."
         )
-    # Channels stand first in a layer and after the time in an export.
+    # Channels are the first axis of a layer, and the axis after time in a dataset.
     if rgb:
-        frames = np.moveaxis(pixels, -1, -3)
-        frames = frames[None] if ndim == 2 else frames
+        pixels = np.moveaxis(pixels, -1, -3)
     elif ndim == 4:
-        frames = np.moveaxis(pixels, 0, 1)
-    else:
-        frames = pixels[None] if ndim == 2 else pixels
+        pixels = np.moveaxis(pixels, 0, 1)
+    frames = pixels[None] if ndim == 2 else pixels
     plain = plain_transform(meta, ndim)
     info = dict((meta.get("metadata") or {}).get(METADATA_KEY) or {})
     times, interval = _times(len(frames), plain, info, ndim)
-    return Source(
+    return make_dataset(
         frames=frames,
         times=times,
-        velocity=np.zeros((0, 2, *frames.shape[-2:]), np.float32),
-        report={"version": info.get("version"), "inputs": _inputs(info, frames.shape, rgb=rgb)},
-        placement=Placement(
-            affine=_plane(meta, ndim),
-            units=(plain["units"][-2], plain["units"][-1]),
-        ),
+        report=_report(info, frames.shape, rgb=rgb),
+        settings=info.get("settings"),
+        placement=Geometry.from_layer(meta, ndim),
         interval=interval,
-        name=str(meta.get("name") or "image"),
+        title=str(meta.get("name") or "image"),
     )
 
 
 def write_zarr(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer as OME-Zarr; a folder that is there is left as it is.
-
-    Parameters
-    ----------
-    path : str
-        Folder to write; ``.ome.zarr`` is added to a name that does not end in ``.zarr``.
-    data : array
-        Pixels of the layer.
-    meta : dict
-        Arguments of the layer.
-
-    Returns
-    -------
-    list of str
-        The folder.
-
-    Raises
-    ------
-    UserError
-        If it cannot be written.
-    """
+    """Write an image layer as OME-Zarr; an existing folder raises `UserError`."""
     target = with_extension(path, (".zarr",), ".ome.zarr")
-    return [str(write_ome_zarr(source_of(data, meta), target))]
+    return [str(export(layer_dataset(data, meta), target, "ome-zarr"))]
+
+
+def write_netcdf(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
+    """Write an image layer as netCDF; an existing file is replaced."""
+    target = with_extension(path, (".nc",), ".nc")
+    return [str(export(layer_dataset(data, meta), target, "netcdf", overwrite=True))]
 
 
 def write_movie(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write an image layer as MP4 or GIF with the colours and the contrast of the layer.
-
-    Parameters
-    ----------
-    path : str
-        File to write; ``.mp4`` is added to a name that ends in neither.
-    data : array
-        Pixels of the layer.
-    meta : dict
-        Arguments of the layer.
-
-    Returns
-    -------
-    list of str
-        The file.
-
-    Raises
-    ------
-    UserError
-        If it cannot be written.
-    """
-    from napari_latentdyn.export.movie import write_mp4
-
+    """Write an image layer as MP4 or GIF with its colours and contrast."""
     target = with_extension(path, (".mp4", ".gif"), ".mp4")
-    source = source_of(data, meta)
+    frames = layer_dataset(data, meta)
+    options: dict[str, Any] = {"label": frames.sizes["time"] > 1}
     limits = meta.get("contrast_limits")
-    options: dict[str, Any] = {}
-    if limits is not None and not source.rgb:
+    if limits is not None and not meta.get("rgb"):
         options["limits"] = (float(limits[0]), float(limits[1]))
     colormap = _matplotlib_name(meta.get("colormap"))
     if colormap is not None:
         options["colormap"] = colormap
-    options["label"] = len(source.frames) > 1
-    return [str(write_mp4(source, target, overwrite=True, **options))]
-
-
-def write_netcdf(path: str, layer_data: list[LayerTuple]) -> list[str]:
-    """Write an image layer, and vectors if some are selected with it, as netCDF.
-
-    Arrows are a list: ``arrow_y``, ``arrow_x`` and so on are their starts in the
-    world, ``arrow_dy``, ``arrow_dx`` their projections.
-
-    Parameters
-    ----------
-    path : str
-        File to write; ``.nc`` is added to another name.
-    layer_data : list of tuple
-        Layer data, layer arguments and layer type.
-
-    Returns
-    -------
-    list of str
-        The file.
-
-    Raises
-    ------
-    UserError
-        If it cannot be written.
-    """
-    target = with_extension(path, (".nc",), ".nc")
-    images = [(data, meta) for data, meta, kind in layer_data if kind == "image"]
-    described = dataset(source_of(*images[0]))
-    for data, meta, kind in layer_data:
-        if kind == "vectors":
-            described = described.assign(_arrows(np.asarray(data), meta))
-    return [str(write_dataset(described, target, overwrite=True))]
-
-
-def write_vector_arrays(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
-    """Write a vectors layer as NumPy arrays, without pickle.
-
-    ``vectors`` (N, 2, D) in pixels, ``axes`` their names, ``matrix`` (D + 1, D + 1)
-    from pixels to the world, ``units`` of the world, and each feature as
-    ``feature_NAME``.
-
-    Parameters
-    ----------
-    path : str
-        File to write; ``.npz`` is added to another name.
-    data : array
-        (N, 2, D) vectors.
-    meta : dict
-        Arguments of the layer.
-
-    Returns
-    -------
-    list of str
-        The file.
-
-    Raises
-    ------
-    RunFolderError
-        If it cannot be written. A file that was there before is then as it was.
-    """
-    target = with_extension(path, (".npz",), ".npz")
-    vectors = full_vectors(np.asarray(data), meta.get("features"))
-    ndim = vectors.shape[-1]
-    arrays: dict[str, Any] = {
-        "vectors": vectors,
-        "axes": np.array(axis_names(meta, ndim)),
-        "matrix": world_matrix(meta, ndim),
-        "units": np.array(plain_transform(meta, ndim)["units"]),
-    }
-    features: Any = meta.get("features")
-    for name in () if features is None else features:
-        values = np.asarray(features[name])
-        arrays[f"feature_{name}"] = values.astype(str) if values.dtype == object else values
-    with (
-        replace_file(target, RunFolderError, "the arrays") as temporary,
-        temporary.open("wb") as file,
-    ):
-        np.savez_compressed(file, allow_pickle=False, **arrays)
-    return [str(target)]
+    return [str(export(frames, target, overwrite=True, **options))]
 
 
 def _times(
     count: int, plain: Mapping[str, Any], info: Mapping[str, Any], ndim: int
 ) -> tuple[np.ndarray, tuple[float, str] | None]:
-    """Return the times of frames as parts of an interval, and this."""
+    """Return the times of frames as fractions of the interval, and the interval."""
     known, interval = info.get("times"), info.get("interval")
     if known and len(known) == count:
         given = (float(interval["value"]), str(interval["unit"])) if interval else None
@@ -229,50 +98,20 @@ def _times(
     return moments, None if unit == "pixel" else (1.0, unit)
 
 
-def _inputs(info: Mapping[str, Any], shape: tuple[int, ...], *, rgb: bool) -> dict[str, Any]:
-    inputs = {end: dict(entry) for end, entry in dict(info.get("inputs") or {}).items() if entry}
-    first = inputs.setdefault("first", {})
-    first["rgb"] = rgb
-    # A part of the image lies elsewhere than the whole.
-    if tuple(shape[-2:]) != tuple(first.get("shape") or ())[:2]:
-        first.pop("geo", None)
-    return inputs
-
-
-def _plane(meta: Mapping[str, Any], ndim: int) -> tuple[tuple[float, ...], ...]:
-    whole = world_matrix(meta, ndim)
-    rows = [ndim - 2, ndim - 1, ndim]
-    return tuple(tuple(float(value) for value in row) for row in whole[np.ix_(rows, rows)])
-
-
-def _arrows(vectors: np.ndarray, meta: Mapping[str, Any]) -> dict[str, Any]:
-    vectors = full_vectors(vectors, meta.get("features"))
-    ndim = vectors.shape[-1]
-    matrix = world_matrix(meta, ndim)
-    starts = vectors[:, 0].astype(np.float64) @ matrix[:-1, :-1].T + matrix[:-1, -1]
-    projections = vectors[:, 1].astype(np.float64) @ matrix[:-1, :-1].T
-    units = plain_transform(meta, ndim)["units"]
-    variables: dict[str, Any] = {}
-    for names, values, what in zip(
-        column_names(meta, ndim), (starts, projections), ("start", "projection"), strict=True
-    ):
-        for axis, name in enumerate(names):
-            attributes = {"units": _unit(units[axis]), "long_name": f"{what} of the arrow"}
-            variables[f"arrow_{name}"] = ("arrow", values[:, axis], attributes)
-    features: Any = meta.get("features")
-    for name in () if features is None else features:
-        values = np.asarray(features[name])
-        if values.dtype.kind in "iufb":
-            variables[f"arrow_{name}"] = ("arrow", values, {"long_name": str(name)})
-    return variables
-
-
-def _unit(name: str) -> str:
-    return udunits(length_symbol(time_symbol(name)))
+def _report(info: Mapping[str, Any], shape: tuple[int, ...], *, rgb: bool) -> RunReport:
+    try:
+        known = RunReport.model_validate({name: info.get(name) for name in ("version", "inputs")})
+    except ValidationError:  # other programs may change metadata
+        known = RunReport()
+    first, *others = known.inputs or [InputReport()]
+    # A cropped image has another position than the whole image.
+    whole = tuple(shape[-2:]) == tuple(first.shape or ())[:2]
+    first = first.model_copy(update={"rgb": rgb, "geo": first.geo if whole else None})
+    return known.model_copy(update={"inputs": [first, *others]})
 
 
 def _matplotlib_name(colormap: Any) -> str | None:
-    """Return the name of a layer's colour map, if Matplotlib has one of this name."""
+    """Return the name of a layer's colour map if Matplotlib has it."""
     name = colormap.get("name") if isinstance(colormap, Mapping) else colormap
     name = getattr(name, "name", name)
     try:

@@ -1,4 +1,4 @@
-"""The frames of a stack: the axes of a layer in front of its plane, and positions along them."""
+"""Frames of a stack: the leading axes of a layer and positions along them."""
 
 from __future__ import annotations
 
@@ -16,16 +16,9 @@ __all__ = ["FrameAxis", "clipped", "frame_axes", "frame_text", "front_sizes", "s
 
 
 class FrameAxis(NamedTuple):
-    """An axis of a stack along which there is a choice.
+    """An axis of a stack with more than one frame: its index in the layer, label and size.
 
-    Attributes
-    ----------
-    number : int
-        Its place among the axes of the layer.
-    name : str
-        Its label, or "axis" and the number that napari shows beside its slider.
-    size : int
-        Number of frames along it.
+    Without a label, the name is "axis" and the number that napari shows beside the slider.
     """
 
     number: int
@@ -40,7 +33,7 @@ def front_sizes(layer: Image) -> tuple[int, ...]:
 
 
 def frame_axes(layer: Image) -> list[FrameAxis]:
-    """Return the axes of a stack that have more than one frame, that of time first.
+    """Return the axes of a stack with more than one frame, the time axis first.
 
     Time is an axis with a unit of time, or with the label "t", "time" or "frame".
     """
@@ -56,7 +49,7 @@ def frame_axes(layer: Image) -> list[FrameAxis]:
 
 
 def frame_text(layer: Image, index: Sequence[int]) -> str:
-    """Return which frame an index is, counted from 1: "frame 3 of 6" or "t 3 of 6, z 1 of 4"."""
+    """Describe an index, counted from 1: "frame 3 of 6" or "t 3 of 6, z 1 of 4"."""
     axes = frame_axes(layer)
     if len(axes) == 1:
         axes = [axes[0]._replace(name="frame")]
@@ -64,15 +57,10 @@ def frame_text(layer: Image, index: Sequence[int]) -> str:
 
 
 def shown_index(layer: Image, step: Sequence[int] | Dims | None) -> tuple[int, ...]:
-    """Return the position along each axis in front of the plane that is shown.
+    """Return the indices along the leading axes that are shown.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        The layer.
-    step : napari.components.Dims, sequence of int or None
-        The sliders of a viewer; or indices into the layer's axes, right-aligned;
-        or None for the first frame.
+    `step` is ``viewer.dims``, or indices into the axes of the layer, right-aligned, or None for
+    the first frame.
     """
     sizes = front_sizes(layer)
     front = len(sizes)
@@ -87,7 +75,7 @@ def shown_index(layer: Image, step: Sequence[int] | Dims | None) -> tuple[int, .
 
 
 def clipped(index: Sequence[int], sizes: Sequence[int]) -> tuple[int, ...]:
-    """Return an index moved inside the sizes of the axes."""
+    """Return an index limited to the sizes of the axes."""
     return tuple(
         int(np.clip(value, 0, max(0, size - 1))) for value, size in zip(index, sizes, strict=True)
     )

@@ -1,69 +1,50 @@
-"""Reader of image files for napari: with scale, units, missing pixels and times."""
+"""Image file reader for napari: scale, units, missing pixels and times."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.units import known_units, parse_unit
 from napari_latentdyn.core.observations.images import Selection, Stack, load
 from napari_latentdyn.core.observations.images.files import variables_of
-from napari_latentdyn.core.observations.images.grid import Grid
-from napari_latentdyn.core.observations.units import parse_unit
-from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.core.observations.ometiff import even_step
+from napari_latentdyn.viewer.layer_geometry import COORDINATES_KEY
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.snapshot import with_nan
-
-if TYPE_CHECKING:
-    from napari.layers import Image
 
 __all__ = [
     "FLAT_SUFFIXES",
     "NOTES_KEY",
     "PLUGIN",
     "get_image_reader",
-    "grid_of_layer",
     "layer_of",
     "read_images",
 ]
 
 _LABELS = {"T": "time", "Z": "z", "C": "channel", "P": "position", "I": "image"}
 PLUGIN = "napari-latentdyn"
-#: What metadata of a layer call sentences on how its file was read.
+#: Metadata key for sentences on how the file of a layer was read.
 NOTES_KEY = "latentdyn_notes"
-#: Where a layer keeps the coordinates of its file.
-_GRID = "latentdyn_grid"
-#: Files without variables, which napari's own readers open too.
+#: Files without variables, which napari's own readers can open, too.
 FLAT_SUFFIXES = (".tif", ".tiff", ".png", ".jpg", ".jpeg", ".gif", ".webp", ".bmp")
 _CF_SUFFIXES = (".nc", ".nc4", ".cdf")
 _SUFFIXES = (*FLAT_SUFFIXES, *_CF_SUFFIXES)
 
 
 def get_image_reader(path: str | Sequence[str]) -> Callable[..., list[LayerTuple]] | None:
-    """Return the function that reads image files, or None if one of them is none.
-
-    Parameters
-    ----------
-    path : str or sequence of str
-        TIFF, OME-TIFF, GeoTIFF, PNG, JPEG, GIF, WebP, BMP or netCDF files; several become a
-        layer each.
-    """
+    """Return the reader of image files, or None if a path is not a supported image file."""
     paths = [path] if isinstance(path, str) else list(path)
     known = all(Path(one).suffix.lower() in _SUFFIXES and Path(one).is_file() for one in paths)
     return read_images if paths and known else None
 
 
 def read_images(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
-    """Read the images of files, of netCDF all variables that are images.
-
-    Raises
-    ------
-    ImageFileError
-        If a file cannot be read.
-    """
+    """Read one layer from each file, and from netCDF one from each variable with an image."""
     layers = []
     for one in [path] if isinstance(path, str) else path:
         file = Path(one)
@@ -80,8 +61,8 @@ def read_images(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
 def layer_of(stack: Stack, name: str) -> LayerTuple:
     """Return a stack as an image layer.
 
-    Pixels that are missing are NaN, and in colours transparent. Channels that are
-    no colours lie along an axis in front of rows and columns.
+    Missing pixels are NaN, or transparent in RGB images. Other channels become an axis in front
+    of rows and columns.
     """
     axes = list(stack.axes)
     data, rgb = stack.data, stack.rgb and "C" in axes
@@ -105,20 +86,12 @@ def layer_of(stack: Stack, name: str) -> LayerTuple:
     metadata: dict[str, Any] = {}
     if stack.notes:
         metadata[NOTES_KEY] = list(stack.notes)
-    if stack.grid is not None:
+    if stack.coordinates is not None:
         rows, columns = (stack.data.shape[stack.axes.index(axis)] for axis in "YX")
-        metadata[_GRID] = (stack.grid, (rows, columns))
+        metadata[COORDINATES_KEY] = (stack.coordinates, (rows, columns))
     if metadata:
         meta["metadata"] = metadata
     return data, meta, "image"
-
-
-def grid_of_layer(layer: Image) -> Grid | None:
-    """Return the coordinates of a layer that this reader opened, unless it was cropped since."""
-    grid, shape = layer.metadata.get(_GRID, (None, None))
-    data = layer.data[0] if layer.multiscale else layer.data
-    same = tuple(data.shape[layer.ndim - 2 : layer.ndim]) == shape
-    return grid if isinstance(grid, Grid) and same else None
 
 
 def _without(data: NDArray[Any], missing: NDArray[np.bool_], axes: Sequence[str]) -> NDArray[Any]:
@@ -137,9 +110,9 @@ def _world(stack: Stack, axes: Sequence[str]) -> tuple[list[float], list[str]]:
     """Return the spacing along axes and its units."""
     steps = {"Y": 1.0, "X": 1.0}
     units = {"Y": "pixel", "X": "pixel"}
-    if stack.pixel_size is not None and stack.unit is not None:
-        steps |= dict(zip("YX", stack.pixel_size, strict=True))
-        units |= dict.fromkeys("YX", str(parse_unit(stack.unit) or "pixel"))
+    if stack.geometry is not None:
+        steps |= dict(zip("YX", stack.geometry.pixel_size, strict=True))
+        units |= dict(zip("YX", known_units(stack.geometry.units), strict=True))
     step = None if stack.times is None else even_step(stack.times)
     unit = parse_unit(stack.time_unit) if stack.time_unit else None
     if step and unit is not None and unit.is_compatible_with("second"):

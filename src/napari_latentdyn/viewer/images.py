@@ -10,55 +10,41 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.runfolder.folder import plain_json
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.transform import plain_transform
+from napari_latentdyn.core.geometry.units import ome_length, ome_time
+from napari_latentdyn.core.observations.ometiff import write_ome_tiff
+from napari_latentdyn.core.runfolder.report import plain_json
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.files.ometiff import length_unit, time_unit, write_ome_tiff
 from napari_latentdyn.viewer.layers import METADATA_KEY
-from napari_latentdyn.viewer.transforms import plain_transform, world_matrix
 
 __all__ = ["full_resolution", "write_image_file"]
 
 
 def full_resolution(data: Any, meta: Mapping[str, Any]) -> NDArray[Any]:
-    """Return the pixels of a layer as one array in memory, of its full resolution."""
+    """Return the pixels of a layer at full resolution as an array in memory."""
     return np.asarray(data[0] if meta.get("multiscale") else data)
 
 
 def write_image_file(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
     """Write the pixels of an image layer as OME-TIFF.
 
-    Axes, pixel sizes and times are said as OME says them; what OME has no word
-    for, such as a rotation, stands as JSON in the description.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    data : ndarray
-        Pixels; of an RGB layer the last axis holds the colours.
-    meta : mapping
-        Arguments of the layer.
-
-    Raises
-    ------
-    RunFolderError
-        If the layer has more axes than OME-TIFF.
-    OSError
-        If the file cannot be written.
+    Axes, pixel sizes and times are OME metadata. Properties that OME lacks, such as a rotation,
+    are JSON in the description. A layer with more than five axes raises `RunFolderError`.
     """
     rgb = bool(meta.get("rgb"))
     ndim = data.ndim - int(rgb)
     plain = plain_transform(meta, ndim)
     axes = _axes(plain["axis_labels"], plain["units"], str(meta.get("name")))
     info = dict((meta.get("metadata") or {}).get(METADATA_KEY) or {})
-    height, width = np.linalg.norm(world_matrix(meta, ndim)[:-1, :-1], axis=0)[-2:]
+    place = Geometry.from_layer(meta, ndim)
     times, unit = _times(data.shape, axes, plain, info)
     write_ome_tiff(
         path,
         data,
         axes + ("S" if rgb else ""),
-        pixel_size=(float(height), float(width)),
-        pixel_unit=(plain["units"][-2], plain["units"][-1]),
+        pixel_size=place.pixel_size,
+        pixel_unit=place.units,
         times=times,
         times_unit=unit,
         name=str(meta.get("name") or "") or None,
@@ -70,17 +56,17 @@ def _axes(labels: list[str], units: list[str], name: str) -> str:
     front = len(labels) - 2
     if front > 3:
         raise RunFolderError(
-            f"the layer '{name}' has {len(labels)} axes and OME-TIFF knows but five; save a part "
-            "of it."
+            f"the layer '{name}' has {len(labels)} axes and OME-TIFF can store five; save a part "
+            "of the layer."
         )
     letters: list[str | None] = []
     for label, unit in zip(labels[:front], units[:front], strict=True):
         guess = None
-        if time_unit(unit) is not None or label.lower() in ("t", "t_", "time"):
+        if ome_time(unit) is not None or label.lower() in ("t", "t_", "time"):
             guess = "T"
         elif label.lower() in ("c", "channel", "channels"):
             guess = "C"
-        elif label.lower() in ("z", "depth") or length_unit(unit) not in (None, "pixel"):
+        elif label.lower() in ("z", "depth") or ome_length(unit) not in (None, "pixel"):
             guess = "Z"
         letters.append(None if guess in letters else guess)
     free = [letter for letter in "ZTC" if letter not in letters]

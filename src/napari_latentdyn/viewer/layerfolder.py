@@ -1,8 +1,7 @@
-"""A folder of layers: what can be saved of a result from its layers alone.
+"""Folders of layers: each image is an OME-TIFF, each vectors layer a table.
 
-Arrows are thinned and the model is not in the viewer, so that this is no run
-folder; ``report.json`` says so. Every image is an OME-TIFF and all vectors are
-tables, and dropping the folder on napari brings the layers back as they were.
+Such a folder has neither the model nor all velocities, so it is not a run folder;
+``report.json`` says so. Dropping the folder on napari restores the layers.
 """
 
 from __future__ import annotations
@@ -15,17 +14,17 @@ from typing import Any
 
 import numpy as np
 
-from napari_latentdyn.core.observations.units import known_units
-from napari_latentdyn.core.runfolder.folder import (
-    FORMAT_VERSION,
+from napari_latentdyn.core.geometry.transform import plain_transform
+from napari_latentdyn.core.geometry.units import known_units
+from napari_latentdyn.core.runfolder.members import read_pixels
+from napari_latentdyn.core.runfolder.report import (
     LAYERS,
     REPORT,
     check_free,
     plain_json,
+    read_layers_report,
 )
-from napari_latentdyn.core.runfolder.members import read_pixels
-from napari_latentdyn.core.runfolder.report import read_described
-from napari_latentdyn.core.runfolder.schema import LayerEntry, LayersReport
+from napari_latentdyn.core.runfolder.schema import FORMAT_VERSION, LayerEntry
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.atomic import replace_folder, write_text
 from napari_latentdyn.files.paths import output_path
@@ -33,7 +32,6 @@ from napari_latentdyn.settings.text import shorten
 from napari_latentdyn.viewer.images import full_resolution, write_image_file
 from napari_latentdyn.viewer.layers import METADATA_KEY, LayerTuple
 from napari_latentdyn.viewer.tables import column_names, read_vector_table, write_vector_table
-from napari_latentdyn.viewer.transforms import plain_transform
 
 __all__ = ["read_layer_folder", "write_layer_folder"]
 
@@ -52,20 +50,7 @@ _LOOKS = {
 
 
 def write_layer_folder(folder: Path, layers: Sequence[LayerTuple]) -> Path:
-    """Write image and vectors layers into a new folder, whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        A new or empty folder.
-    layers : sequence of tuple
-        Layer data, layer arguments and layer type.
-
-    Raises
-    ------
-    RunFolderError
-        If the folder holds something already, or cannot be written.
-    """
+    """Write image and vectors layers into a new or empty folder, atomically."""
     target = output_path(folder, RunFolderError)
     check_free(target)
     entries: list[dict[str, Any]] = []
@@ -102,22 +87,15 @@ def write_layer_folder(folder: Path, layers: Sequence[LayerTuple]) -> Path:
 
 
 def read_layer_folder(folder: Path) -> list[LayerTuple]:
-    """Read the layers of a folder that `write_layer_folder` wrote.
-
-    Raises
-    ------
-    RunFolderError
-        If it is incomplete or was written by a newer version.
-    """
-    report = read_described(folder, contents=LAYERS)
-    assert isinstance(report, LayersReport)
+    """Read the layers of a folder written by `write_layer_folder`."""
+    report = read_layers_report(folder)
     layers = []
     for entry in report.layers:
         try:
             layers.append(_read_layer(folder, entry))
         except MemoryError:
             raise RunFolderError(f"{folder / entry.file} does not fit into the memory.") from None
-        # Decoders raise errors of their own kinds for damaged files.
+        # For damaged files, decoders raise errors of many types.
         except Exception as error:  # noqa: BLE001
             raise RunFolderError(
                 f"the folder {folder} is damaged: {entry.file} cannot be read "

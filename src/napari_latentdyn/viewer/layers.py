@@ -1,4 +1,4 @@
-"""Results as napari layers: the one place that knows scale, units and metadata."""
+"""Results as napari layers."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.export.contrast import contrast_limits
-from napari_latentdyn.settings import Settings
-from napari_latentdyn.viewer.reference import (
+from napari_latentdyn.core.runfolder.schema import InputReport
+from napari_latentdyn.export.look import contrast_limits
+from napari_latentdyn.viewer.context import (
     METADATA_KEY,
+    LayerContext,
     LayerTuple,
-    Reference,
     arrow_confidence,
     arrow_layer,
+    mark_of,
 )
 from napari_latentdyn.viewer.snapshot import Snapshot, snapshot
 from napari_latentdyn.viewer.timelabel import tell_time
@@ -27,14 +27,17 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Layer
 
+    from napari_latentdyn.core.dynamics.result import Dynamics
+
 __all__ = [
     "MAX_ARROWS",
     "METADATA_KEY",
     "LayerTuple",
-    "Placement",
     "Snapshot",
     "contrast_limits",
     "find_layer",
+    "frames_layer",
+    "mark_of",
     "mark_saved",
     "result_layers",
     "saved_folder",
@@ -42,55 +45,22 @@ __all__ = [
     "update_or_add",
 ]
 
-_TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+_TRANSFORM = ("scale", "translate", "affine", "units", "axis_labels")
 
 
-def result_layers(
-    *,
-    frames: NDArray[np.float32],
-    times: NDArray[np.floating],
-    velocity: NDArray[np.float32],
-    field_times: NDArray[np.floating],
-    settings: Settings,
-    report: Mapping[str, Any],
-    placement: Placement | None,
-    run_id: str,
-    name: str,
-    latents: NDArray[np.float32] | None = None,
-    confidence: NDArray[np.float32] | None = None,
-    rgb: bool | None = None,
-) -> list[LayerTuple]:
-    """Make the layers of a result.
+def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerTuple]:
+    """Make the layers of a result at its times.
 
-    The time axis is that of `Timeline`; the metadata holds the times.
+    The metadata holds the times. Latent states and confidence become layers if they were
+    computed or saved.
 
     Parameters
     ----------
-    frames : ndarray
-        (T, Y, X) or (T, C, Y, X).
-    times : ndarray
-        (T,) fractions of the interval.
-    velocity : ndarray
-        (n, 2, Y, X), (dy, dx) in pixels per stage.
-    field_times : ndarray
-        (n,) start of each stage as a fraction of the interval.
-    settings : Settings
-        Settings of the run.
-    report : mapping
-        What is known about the run: ``interval`` and ``inputs`` are used.
-    placement : Placement or None
-        Where the inputs lie; None places one pixel on one unit.
-    run_id : str
-        The same for runs whose layers renew each other.
-    name : str
-        Start of the layers' names.
-    latents : ndarray, optional
-        (T, c, Y, X).
-    confidence : ndarray, optional
-        (T, Y, X), from 0 to 1.
+    dynamics : Dynamics
+        The result.
     rgb : bool, optional
-        Whether the channels are red, green and blue. By default the report says
-        so, by ``rgb`` or by the shape of the inputs.
+        Whether the channels are red, green and blue. The default comes from the report: its
+        ``rgb``, or the shape of the inputs.
 
     Returns
     -------
@@ -101,32 +71,20 @@ def result_layers(
         (T, Y, X). Time stands right before (Y, X) in all of them, because napari
         aligns layers by their last axes.
     """
-    shared = Reference.of(
-        times=times,
-        stages=len(velocity),
-        settings=settings,
-        report=report,
-        placement=placement,
-        run_id=run_id,
-        name=name,
-    )
-    image, is_rgb = image_data(frames, report, rgb)
-    channels = int(not is_rgb and image.ndim == 4)
-    looks: dict[str, Any] = {"rgb": is_rgb}
-    info: dict[str, Any] = {"field_times": np.asarray(field_times, dtype=np.float64).tolist()}
-    if not is_rgb:
-        looks["contrast_limits"] = contrast_limits(frames[[0, -1]])
-        info["contrast_limits"] = list(looks["contrast_limits"])
+    context = LayerContext.of(dynamics)
+    frames, confidence = dynamics.frames(), dynamics.stored("confidence")
     trust = None
-    if settings.output.hide_doubtful:
-        trust = arrow_confidence(frames, times, len(velocity), confidence)
+    if dynamics.settings.output.hide_doubtful:
+        trust = arrow_confidence(frames, dynamics, confidence)
+    spacing = dynamics.settings.output.arrow_spacing
     layers = [
-        shared.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks),
-        arrow_layer(shared, velocity, spacing=settings.output.arrow_spacing, confidence=trust),
+        frames_layer(dynamics, rgb=rgb),
+        arrow_layer(context, dynamics.fields, spacing=spacing, confidence=trust),
     ]
+    latents = dynamics.stored("latents")
     if latents is not None:
         layers.append(
-            shared.layer(
+            context.layer(
                 np.moveaxis(latents, 1, 0),
                 "image",
                 "latents",
@@ -139,7 +97,7 @@ def result_layers(
         )
     if confidence is not None:
         layers.append(
-            shared.layer(
+            context.layer(
                 confidence,
                 "image",
                 "confidence",
@@ -153,13 +111,27 @@ def result_layers(
     return layers
 
 
+def frames_layer(dynamics: Dynamics, *, rgb: bool | None = None) -> LayerTuple:
+    """Return the frames of a result as a layer."""
+    context, frames = LayerContext.of(dynamics), dynamics.frames()
+    inputs = dynamics.report.inputs
+    image, is_rgb = image_data(frames, inputs[0] if inputs else InputReport(), rgb)
+    channels = int(not is_rgb and image.ndim == 4)
+    looks: dict[str, Any] = {"rgb": is_rgb}
+    info: dict[str, Any] = {}
+    if not is_rgb:
+        looks["contrast_limits"] = contrast_limits(frames[[0, -1]])
+        info["contrast_limits"] = list(looks["contrast_limits"])
+    return context.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks)
+
+
 def update_or_add(
     viewer: ViewerModel, layer_tuples: Iterable[LayerTuple], *, keep: bool = False
 ) -> list[Layer]:
-    """Renew the layers of an earlier run, and add those that are not there.
+    """Update the layers of an earlier run, and add missing layers.
 
-    Layers are known by their run and role in the metadata, not by their names;
-    what the user changed of their looks stays. One that was deleted comes back.
+    Layers are identified by run and role in their metadata, not by name. Changes that the user
+    made to their appearance stay.
 
     Parameters
     ----------
@@ -168,7 +140,7 @@ def update_or_add(
     layer_tuples : iterable of tuple
         As `result_layers` returns them.
     keep : bool
-        Leave earlier layers alone and add new ones.
+        Keep earlier layers and add new ones.
 
     Returns
     -------
@@ -192,7 +164,7 @@ def update_or_add(
             layer.name, layer.visible = old.name, old.visible
             viewer.layers.remove(old)
         elif not keep and info.get("role") == "frames":
-            # On top they would hide all else of their run.
+            # On top, the frames would hide the other layers of the run.
             below = next(_of_run(viewer, info.get("run_id")), None)
             position = len(viewer.layers) if below is None else viewer.layers.index(below)
         else:
@@ -206,48 +178,50 @@ def update_or_add(
 def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Layer | None:
     """Return the topmost layer of a run with a role, such as ``frames``, or None."""
     for layer in reversed(list(_of_run(viewer, run_id))):
-        if layer.metadata[METADATA_KEY].get("role") == role:
+        if mark_of(layer).get("role") == role:
             return layer
     return None
 
 
 def mark_saved(viewer: ViewerModel, run_id: str, folder: Path) -> None:
-    """Let the layers of a run know the run folder that it was saved to."""
+    """Write the run folder into the metadata of the layers of a run."""
     for layer in _of_run(viewer, run_id):
-        layer.metadata[METADATA_KEY]["folder"] = str(folder)
+        mark_of(layer)["folder"] = str(folder)
 
 
 def saved_folder(viewer: ViewerModel, run_id: str) -> Path | None:
-    """Return the run folder that a run was saved to or opened from, None if there is none."""
-    folders = (layer.metadata[METADATA_KEY].get("folder") for layer in _of_run(viewer, run_id))
+    """Return the folder that a run was saved to or opened from, or None."""
+    folders = (mark_of(layer).get("folder") for layer in _of_run(viewer, run_id))
     return next((Path(folder) for folder in folders if folder), None)
 
 
 def _of_run(viewer: ViewerModel, run_id: str | None) -> Iterator[Layer]:
-    """Yield the layers of a run, the lowest first; none where there is no run."""
+    """Yield the layers of a run, the lowest first."""
     for layer in viewer.layers:
-        mark = layer.metadata.get(METADATA_KEY)
-        if run_id is not None and isinstance(mark, Mapping) and mark.get("run_id") == run_id:
+        if run_id is not None and mark_of(layer).get("run_id") == run_id:
             yield layer
 
 
 def image_data(
-    frames: NDArray[np.float32], report: Mapping[str, Any], rgb: bool | None
+    frames: NDArray[np.float32], source: InputReport, rgb: bool | None
 ) -> tuple[NDArray[Any], bool]:
+    """Return frames, (T, H, W) or (T, C, H, W), in the axis order of a layer, and whether RGB.
+
+    `rgb` None takes the answer from `source`, the report on the first image.
+    """
     if frames.ndim == 3:
         return frames, False
-    first = dict((report.get("inputs") or {}).get("first") or {})
     if rgb is None:
-        shape = tuple(first.get("shape") or ())
+        shape = tuple(source.shape or ())
         by_shape = len(shape) == 3 and shape[-1] in (3, 4) and shape[:2] == frames.shape[-2:]
-        rgb = bool(first.get("rgb", by_shape))
+        rgb = by_shape if source.rgb is None else source.rgb
     if not rgb or frames.shape[1] not in (3, 4):
         image = np.moveaxis(frames, 1, 0)
         return (image[0] if len(image) == 1 else image), False
     image = np.moveaxis(frames, 1, -1)
-    # napari shows colours of type float only in [0, 1]: give them back in the inputs' type.
+    # napari shows float colours only in [0, 1]: use the data type of the inputs.
     bytewise = np.nan_to_num(image).max(initial=0) > 1.5
-    dtype = np.dtype(first.get("dtype") or ("uint8" if bytewise else "float32"))
+    dtype = np.dtype(source.dtype or ("uint8" if bytewise else "float32"))
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)
         whole = np.clip(np.rint(np.nan_to_num(image)), limits.min, limits.max)
@@ -258,15 +232,15 @@ def image_data(
 def _agreeing_units(
     viewer: ViewerModel, meta: Mapping[str, Any], run_id: str | None
 ) -> dict[str, Any]:
-    """Count an axis in front of (Y, X) in pixels where layers of the user do.
+    """Return units with pixels on leading axes that other layers count in pixels.
 
-    napari gives up all units as soon as two layers measure one axis in units of
-    different kinds. The true unit of time stays in the metadata.
+    napari drops all units if two layers measure an axis in units of different dimension. The
+    unit of time stays in the metadata.
     """
     units = list(meta.get("units", ()))
     for layer in viewer.layers:
-        own = layer.metadata.get(METADATA_KEY)
-        if isinstance(own, Mapping) and own.get("run_id") == run_id:
+        mark = mark_of(layer)
+        if mark and mark.get("run_id") == run_id:
             continue
         for axis in range(3, min(len(units), layer.ndim) + 1):
             if str(layer.units[-axis]) == "pixel":
@@ -290,7 +264,7 @@ def _can_take(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any], kind: s
 
 
 def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
-    before = dict(layer.metadata.get(METADATA_KEY) or {})
+    before = mark_of(layer)
     layer.data = data
     if "features" in meta:
         layer.features = meta["features"]
@@ -300,10 +274,13 @@ def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
             layer.edge_width = meta["edge_width"]
     elif list(layer.contrast_limits) == before.get("contrast_limits"):
         layer.contrast_limits = meta["contrast_limits"]
-    for name in _TRANSFORM:
-        # Every change of a transform draws the layer again.
-        if not _equal(getattr(layer, name), meta[name]):
-            setattr(layer, name, meta[name])
+    ndim = layer.ndim
+    wanted = {name: meta[name] for name in _TRANSFORM}
+    wanted |= {"rotate": np.eye(ndim), "shear": np.zeros(ndim * (ndim - 1) // 2)}
+    for name, value in wanted.items():
+        # napari redraws the layer at each change of its transform.
+        if not _equal(getattr(layer, name), value):
+            setattr(layer, name, value)
     layer.metadata = {**layer.metadata, **meta["metadata"]}
 
 
@@ -312,7 +289,4 @@ def _equal(old: Any, new: Any) -> bool:
         return tuple(str(value) for value in old) == tuple(str(value) for value in new)
     values = np.asarray(getattr(old, "affine_matrix", old), dtype=np.float64)
     wanted = np.asarray(new, dtype=np.float64)
-    if values.ndim == 1 and wanted.ndim == 2 and np.array_equal(wanted, np.triu(wanted)):
-        # napari tells an upper triangular shear by the values above its diagonal.
-        wanted = wanted[np.triu_indices(len(wanted), k=1)]
     return values.shape == wanted.shape and bool(np.array_equal(values, wanted))

@@ -1,4 +1,4 @@
-"""What generated scenes are made of: pack ice and land as brightness."""
+"""Brightness of pack ice and land for generated scenes."""
 
 from __future__ import annotations
 
@@ -10,20 +10,15 @@ from scipy.spatial import cKDTree
 __all__ = ["MARGIN", "WATER", "Pack", "land", "noise"]
 
 Array = NDArray[np.float64]
-# Brightness of open water, and material around the scene that may drift into it.
+# Brightness of open water, and width of the border of material that may drift into the scene.
 WATER = 0.06
 MARGIN = 48
 
 
 class Pack:
-    """Brightness of pack ice at any place: floes, brash, refrozen leads and ridges.
+    """Brightness of pack ice at any position: floes, brash, refrozen leads and ridges.
 
-    Parameters
-    ----------
-    random : numpy.random.Generator
-        Source of chance.
-    size : int
-        Side of the scene in pixels; `MARGIN` more is made all around.
+    The material covers `size` pixels and a border of `MARGIN`.
     """
 
     def __init__(self, random: np.random.Generator, size: int) -> None:
@@ -54,7 +49,7 @@ class Pack:
         self.spline = ndimage.spline_filter(np.clip(value, 0.02, 1.0), order=3, output=np.float64)
 
     def __call__(self, y: Array, x: Array, depth: Array) -> Array:
-        """Return the brightness of the material at (y, x), where it is not deep outside."""
+        """Return the brightness at (y, x), and zero where `depth` says outside the ice."""
         inside = depth > -0.5
         places = np.stack([y[inside] + MARGIN, x[inside] + MARGIN])
         value = ndimage.map_coordinates(
@@ -77,7 +72,7 @@ def land(random: np.random.Generator, size: int) -> Array:
 
 def noise(random: np.random.Generator, shape: tuple[int, int], width: float) -> Array:
     """Return Gaussian noise of unit variance that varies over `width` pixels."""
-    # Drawn coarse and enlarged where it is smooth: a wide filter would take too long.
+    # Wide noise is drawn on a coarse grid and enlarged: a wide filter takes too long.
     zoom = max(1, int(width / 2))
     coarse = tuple(-(-side // zoom) + 3 if side > 1 else 1 for side in shape)
     noise = ndimage.gaussian_filter(random.standard_normal(coarse), width / zoom, mode="wrap")

@@ -1,4 +1,4 @@
-"""Whether another reader gave a layer other values than the reader of this plugin would."""
+"""Compares layers that other readers opened with the values that this plugin reads."""
 
 from __future__ import annotations
 
@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import missing_of_layer
 from napari_latentdyn.core.observations.images import Selection, load
 from napari_latentdyn.viewer.image_reader import FLAT_SUFFIXES, NOTES_KEY, PLUGIN, layer_of
+from napari_latentdyn.viewer.layer_geometry import missing_of_layer
 
 if TYPE_CHECKING:
     from napari_latentdyn.viewer.snapshot import Snapshot
 
 __all__ = ["notes_of_snapshots", "reading_notes"]
 
-#: Files and layers of up to this many bytes are compared while the window waits.
+#: Largest size in bytes that is compared in the thread of the window.
 _AT_ONCE = 2**25
-#: Colours of lossy files may differ by so much from decoder to decoder.
+#: Tolerance for colours of lossy files, which depend on the decoder.
 _LOSSY = 3
 
 
 @dataclass(frozen=True)
 class _Found:
-    """What was found of a layer: which file and data were compared, and what differs."""
+    """Result of one comparison: the file, the data, and the property that differs."""
 
     file: tuple[str, int, int]
     data: Any
@@ -39,16 +39,8 @@ _FOUND: weakref.WeakKeyDictionary[Any, _Found] = weakref.WeakKeyDictionary()
 
 
 def reading_notes(layers: Sequence[Any], *, at_once: bool = True) -> list[str]:
-    """Return sentences on how the files of layers were read.
-
-    Parameters
-    ----------
-    layers : sequence of napari.layers.Layer
-        Image layers.
-    at_once : bool
-        Whether the window waits; large files are then left for later.
-    """
-    told = [
+    """Return sentences on how files were read; `at_once` leaves out large files."""
+    notes = [
         f"{layer.name}: {note}" for layer in layers for note in layer.metadata.get(NOTES_KEY, ())
     ]
     odd: dict[str, dict[str, str]] = {}
@@ -58,17 +50,18 @@ def reading_notes(layers: Sequence[Any], *, at_once: bool = True) -> list[str]:
             odd.setdefault(what, {})[f"“{layer.name}”"] = Path(layer.source.path).name
     for what, found in odd.items():
         one = len(found) == 1
-        told.append(
-            f"napari's own reader passes over what {' and '.join(dict.fromkeys(found.values()))} "
-            f"{'says of its' if one else 'say of their'} {what}, so {' and '.join(found)} "
-            f"{'is' if one else 'are'} not what the command line reads: open the file"
-            f"{'' if one else 's'} with the reader of Latent Dynamics (File > Open with Plugin)."
+        notes.append(
+            f"napari's own reader ignores the {what} defined in "
+            f"{' and '.join(dict.fromkeys(found.values()))}, so {' and '.join(found)} "
+            f"differ{'s' * one} from the image{'s' * (not one)} that the command line reads: "
+            f"open the file{'s' * (not one)} with the reader of Latent Dynamics (File > Open "
+            "with Plugin)."
         )
-    return told
+    return notes
 
 
 def notes_of_snapshots(*snapshots: Snapshot) -> list[str]:
-    """Return the same for the layers of snapshots, of however large files."""
+    """Return `reading_notes` of the layers of snapshots, for files of any size."""
     layers = [None if one.layer is None else one.layer() for one in snapshots]
     there = [layer for layer in layers if layer is not None]
     return reading_notes(list(dict.fromkeys(there)), at_once=False)
@@ -87,14 +80,14 @@ def _what_differs(layer: Any, at_once: bool) -> str:
         return ""
     file = (str(path), stat.st_mtime_ns, stat.st_size)
     found = _FOUND.get(layer)
-    # A layer that was read right and then changed was changed by intent.
+    # A layer that was read correctly was changed on purpose.
     if found is not None and (not found.what or (found.file == file and found.data() is data)):
         return found.what
     if at_once and max(stat.st_size, data.nbytes) > _AT_ONCE:
         return ""
     try:
         what = _compared(layer, path)
-    # Whatever cannot be read or compared is refused by the readers in their own words.
+    # The readers report files that cannot be read.
     except Exception:  # noqa: BLE001
         what = ""
     _FOUND[layer] = _Found(file, weakref.ref(data), what)
@@ -116,12 +109,12 @@ def _compared(layer: Any, path: Path) -> str:
     if got.shape != want.shape:
         if np.swapaxes(got, y, x).shape == want.shape:
             return "orientation"
-        # A part of the file, a stack of several files, or its axes in another order.
+        # A cropped image, a stack of several files, or another order of axes.
         other = got.ndim != want.ndim or sorted(got.shape) == sorted(want.shape)
         return "" if other else "shape"
     both = ~(hidden | clear)
     if rgb and not both.any() and not clear.all():
-        # Black ink was taken for transparency.
+        # The other reader took black ink for transparency.
         return "colours"
     if _same(got[both], want[both]):
         return "missing pixels" if (hidden != clear).any() else ""
@@ -134,7 +127,7 @@ def _compared(layer: Any, path: Path) -> str:
 
 
 def _known(data: NDArray[Any], *, rgb: bool) -> tuple[NDArray[Any], NDArray[np.bool_]]:
-    """Return values without transparency and axes of length one, and where they are missing."""
+    """Return values without alpha and leading axes of length one, and the missing pixels."""
     missing = np.isnan(data) if data.dtype.kind == "f" else np.zeros(data.shape, bool)
     if rgb:
         missing = missing[..., :3]

@@ -33,7 +33,7 @@ __all__ = [
 SEA_ICE_FILE = Path(__file__).parents[1] / "data" / "seaice_s1_pair.ome.tif"
 SEA_ICE_INTERVAL: dict[str, Any] = {"value": 23.0, "unit": "hour"}
 SEA_ICE_PIXEL_SIZE = 100.0
-# Layers say with this key of their metadata how much time passed between them.
+# Metadata key for the time between two images.
 INTERVAL_KEY = "latentdyn_interval"
 
 

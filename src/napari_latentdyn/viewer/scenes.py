@@ -1,9 +1,12 @@
 """Generated sea-ice scenes whose frames and motion are known exactly.
 
 The three scenes follow the examples of Han, Lee and Gelb (2023): ice drifting
-past static land, rotation with cracks that open and close, and cracks that
-appear where there were none. Every frame is the same material, looked up where
-the closed-form motion says it came from, so that no error adds up.
+past static land, rotation with cracks that open and close, and new cracks.
+Each frame samples the same material at positions from the closed-form motion,
+so errors do not accumulate.
+
+Each generator takes the seed, the side of the scene in pixels, and the number
+of stages; a scene has one frame more than stages.
 """
 
 from __future__ import annotations
@@ -44,8 +47,7 @@ class Scene:
         (T - 1, 2, H, W) motion in the middle of each stage, (dy, dx) in pixels
         per stage. Newly opened water moves like the nearest ice.
     known : ndarray of bool
-        (T - 1, H, W) False in newly opened water, whose motion is but a
-        convention.
+        (T - 1, H, W) False in newly opened water, whose motion is a convention.
     """
 
     name: str
@@ -70,15 +72,6 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
 
     Ice enters at the upper border and leaves at the lower and the right one;
     the water between the coast and the ice widens.
-
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same scene.
-    size : int
-        Height and width in pixels.
-    stages : int
-        Number of stages; there is one frame more.
     """
     random = np.random.default_rng([seed, 1])
     ice = Pack(random, size)
@@ -103,7 +96,7 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
     def frame(time: float) -> Array:
         row, away = y - along * time, seaward - off * time
         pack = ice(row, coast(row) + away, away - 2.0)
-        # Water at first fills but a narrow strip between the coast and the pack.
+        # At first, water fills only a narrow strip between the coast and the pack.
         sea = _blend(np.full_like(y, WATER), pack, away - 2.0)
         return _blend(sea, land, rough - seaward)
 
@@ -115,17 +108,7 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
 
 
 def generate_rotation_cracks(seed: int = 0, size: int = 256, stages: int = 8) -> Scene:
-    """Generate a rotating pack in which one crack opens while another closes.
-
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same scene.
-    size : int
-        Height and width in pixels.
-    stages : int
-        Number of stages; there is one frame more.
-    """
+    """Generate a rotating pack in which one crack opens while another closes."""
     random = np.random.default_rng([seed, 2])
     ice = Pack(random, size)
     y, x = _grid(size)
@@ -136,7 +119,7 @@ def generate_rotation_cracks(seed: int = 0, size: int = 256, stages: int = 8) ->
     left, right = centre - 0.17 * size, centre + 0.17 * size
 
     def body(time: float) -> tuple[Array, Array]:
-        # Positions in axes that turn with the pack.
+        # Positions in axes that rotate with the pack.
         c, s = np.cos(turn * time), np.sin(turn * time)
         dy, dx = y - centre, x - centre
         return centre + c * dy - s * dx, centre + s * dy + c * dx
@@ -161,7 +144,7 @@ def generate_rotation_cracks(seed: int = 0, size: int = 256, stages: int = 8) ->
         first, middle, last, _ = strips(time)
         slip = np.where(middle > 0, width / stages, 0.0)
         c, s = np.cos(turn * time), np.sin(turn * time)
-        # d/dt of the way back from the turning axes: rotation, and slip along its second axis.
+        # Time derivative of the position: rotation, and slip along the second rotating axis.
         spin = np.stack([turn * (x - centre), -turn * (y - centre)])
         slide = np.stack([s * slip, c * slip])
         ice_here = (first > 0) | (middle > 0) | (last > 0)
@@ -172,17 +155,7 @@ def generate_rotation_cracks(seed: int = 0, size: int = 256, stages: int = 8) ->
 
 
 def generate_new_cracks(seed: int = 0, size: int = 256, stages: int = 8) -> Scene:
-    """Generate a closed pack that breaks into three pieces which drift apart.
-
-    Parameters
-    ----------
-    seed : int
-        The same seed gives the same scene.
-    size : int
-        Height and width in pixels.
-    stages : int
-        Number of stages; there is one frame more.
-    """
+    """Generate a closed pack that breaks into three pieces which drift apart."""
     random = np.random.default_rng([seed, 3])
     ice = Pack(random, size)
     y, x = _grid(size)
@@ -206,7 +179,7 @@ def generate_new_cracks(seed: int = 0, size: int = 256, stages: int = 8) -> Scen
         ]
 
     def frame(time: float) -> Array:
-        # Where the pieces have not parted yet they meet without a seam.
+        # Pieces that have not separated yet meet without a seam.
         total, weight = np.zeros_like(y), np.zeros_like(y)
         for (dy, dx), depth in zip(shifts(time), depths(time), strict=True):
             part = np.clip(depth + 0.5, 0.0, 1.0)

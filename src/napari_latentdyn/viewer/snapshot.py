@@ -1,4 +1,4 @@
-"""A copy of one plane of an image layer, with where it lies."""
+"""Copies of single planes of image layers, with their positions."""
 
 from __future__ import annotations
 
@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import geo_of_layer, missing_of_layer
-from napari_latentdyn.core.geometry.placement import Placement
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.arrays import mask_of_bands, plain_array
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.viewer.frames import clipped, frame_text, front_sizes, shown_index
+from napari_latentdyn.viewer.layer_geometry import (
+    coordinates_of_layer,
+    geometry_of_layer,
+    missing_of_layer,
+)
 
 if TYPE_CHECKING:
     from napari.components import Dims
@@ -33,49 +37,29 @@ __all__ = [
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The plane of a layer as it was when it was copied.
+    """Copy of a plane of a layer.
 
-    Attributes
-    ----------
-    array : ndarray
-        (Y, X), or (Y, X, 3) of an RGB layer: a copy in the layer's own type.
-    channel_axis : int or None
-        -1 for RGB, else None.
-    placement : Placement
-        Where the plane lies.
-    name : str
-        Name of the layer.
-    note : str
-        What of the layer is used, for the user; empty if it is all of it.
-    layer_id : str
-        The same for all snapshots of one layer.
-    index : tuple of int
-        Position of the plane along each axis in front of it.
-    missing : ndarray of bool or None
-        (Y, X), True where the layer's data, a masked array, has no value.
-    metadata : dict
-        A copy of the layer's metadata.
-    layer : weakref.ref or None
-        The layer, as long as it is there.
-    geo : dict or None
-        Where a GeoTIFF lies on the Earth, as `georeference.read_geo` returns it.
+    `array` is (Y, X), or (Y, X, 3) with `channel_axis` -1, in the type of the layer. `placement` is
+    the position in the viewer, `coordinates` those in the file of the layer. `missing`, (Y, X),
+    marks pixels without a value. `index` is the index of the plane along each leading axis, and
+    `note` a sentence on which part of the layer is used, empty for the whole layer.
     """
 
     array: NDArray[Any]
     channel_axis: int | None
-    placement: Placement
+    placement: Geometry
     name: str
     note: str
     layer_id: str
     metadata: dict[str, Any]
-    geo: dict[str, Any] | None = None
+    coordinates: Geometry | None = None
     index: tuple[int, ...] = ()
     missing: NDArray[np.bool_] | None = None
     layer: weakref.ref[Any] | None = field(default=None, compare=False, repr=False)
 
     @property
     def known(self) -> NDArray[Any]:
-        """`array` with NaN where it is missing, in its own type where nothing is."""
+        """`array` with NaN for missing pixels; the same array if no pixel is missing."""
         return with_nan(self.array, self.missing)
 
     @property
@@ -85,28 +69,16 @@ class Snapshot:
 
 
 def frame_key(layer_id: str, index: Sequence[int]) -> str:
-    """Return a text that is the same for one frame of one layer."""
+    """Return a key that identifies one frame of one layer."""
     return " ".join([layer_id, *map(str, index)])
 
 
 def read_values(
     data: Any, channel_axis: int | None = None
 ) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Copy the data of a layer and where it is masked, which NumPy alone would forget.
+    """Return a copy of the data of a layer, and the missing pixels without the channel axis.
 
-    Parameters
-    ----------
-    data : array_like
-        Planes of a layer, lazy or not.
-    channel_axis : int, optional
-        Axis of the colours; a pixel is missing where all of them are, or where
-        one is if they are real numbers.
-
-    Returns
-    -------
-    values : ndarray
-    missing : ndarray of bool or None
-        Without the axis of the colours; None if nothing is missing.
+    A pixel is missing if all colours are masked; in real data, if any colour is masked.
     """
     # The axes of an xarray.DataArray stay in the order of the layer.
     plain = plain_array(data.data if hasattr(data, "dims") else data)
@@ -117,7 +89,7 @@ def read_values(
 
 
 def with_nan(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> NDArray[Any]:
-    """Return values with NaN where they are missing, as real numbers if there are such."""
+    """Return values with NaN for missing pixels; integers become floats if any is missing."""
     if missing is None:
         return values
     if values.dtype.kind != "f":
@@ -128,9 +100,9 @@ def with_nan(values: NDArray[Any], missing: NDArray[np.bool_] | None) -> NDArray
 
 
 def is_image(layer: Any) -> bool:
-    """Whether the values of a layer can be an image: an image layer, or one of labels.
+    """Return whether a layer is an image or labels layer.
 
-    napari opens files of integers of 32 and 64 bits as labels.
+    napari opens files of 32 and 64 bit integers as labels.
     """
     from napari.layers import Image, Labels
 
@@ -138,7 +110,7 @@ def is_image(layer: Any) -> bool:
 
 
 def is_rgb(layer: Any) -> bool:
-    """Whether a layer holds colours."""
+    """Return whether a layer is an RGB image."""
     return bool(getattr(layer, "rgb", False))
 
 
@@ -150,25 +122,10 @@ def snapshot(
 ) -> Snapshot:
     """Copy one plane of an image layer.
 
-    Of a stack the frame at `index` or the frame shown is taken, of a multiscale
-    layer the full resolution, of an RGBA image the three colours, whose
-    transparent pixels are missing. Lazy data is computed for this plane alone.
-
-    Parameters
-    ----------
-    layer : napari.layers.Image or napari.layers.Labels
-        The layer.
-    current_step : napari.components.Dims or sequence of int, optional
-        Best ``viewer.dims``, which says where in the world the sliders stand.
-        Otherwise indices into the layer's axes, right-aligned. Without it the
-        first frame is taken.
-    index : sequence of int, optional
-        Position along each axis in front of the plane, whatever is shown.
-
-    Raises
-    ------
-    PairError
-        If the layer is no image of at least two dimensions.
+    The copy has the full resolution of a multiscale layer and the three colours of an RGBA
+    image, whose transparent pixels are missing. The frame of a stack is that at `index`, or that
+    at `current_step`, which is best ``viewer.dims``; without both it is the first frame. Only this
+    plane of lazy data is computed. A layer that is not an image raises `PairError`.
     """
     if not is_image(layer) or layer.ndim < 2:
         raise PairError(f"the layer '{layer.name}' is not an image; choose an image layer.")
@@ -196,12 +153,12 @@ def snapshot(
     return Snapshot(
         array=plane,
         channel_axis=-1 if rgb else None,
-        placement=Placement.from_layer(layer, place),
+        placement=geometry_of_layer(layer, place),
         name=layer.name,
         note=f"{layer.name}: {', '.join(notes)}." if notes else "",
         layer_id=str(layer.unique_id),
         metadata=dict(layer.metadata),
-        geo=geo_of_layer(layer),
+        coordinates=coordinates_of_layer(layer),
         index=place,
         missing=missing,
         layer=weakref.ref(layer),

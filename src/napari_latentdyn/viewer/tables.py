@@ -1,4 +1,4 @@
-"""Vectors as a table that any spreadsheet opens."""
+"""Vectors layers as CSV tables."""
 
 from __future__ import annotations
 
@@ -10,13 +10,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.viewer.transforms import axis_names, world_matrix
+from napari_latentdyn.core.geometry.transform import world_matrix
 
-__all__ = ["column_names", "read_vector_table", "write_vector_table"]
+__all__ = ["axis_names", "column_names", "read_vector_table", "write_vector_table"]
+
+
+def axis_names(meta: Mapping[str, Any], ndim: int) -> list[str]:
+    """Return unique names of the axes for the header of a table."""
+    labels = [str(label) for label in meta.get("axis_labels") or ()]
+    good = len(labels) == ndim and len(set(labels)) == ndim
+    if good and all(label and not label.startswith("-") for label in labels):
+        return labels
+    return [f"axis-{axis}" for axis in range(ndim)]
 
 
 def column_names(meta: Mapping[str, Any], ndim: int) -> tuple[list[str], list[str]]:
-    """Return the names of the columns of the start and of the projection, in pixels."""
+    """Return the column names of the start and of the projection."""
     names = axis_names(meta, ndim)
     return names, [f"d{name}" for name in names]
 
@@ -24,23 +33,9 @@ def column_names(meta: Mapping[str, Any], ndim: int) -> tuple[list[str], list[st
 def write_vector_table(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
     """Write vectors as CSV.
 
-    One row for each vector: start and projection in pixels (``t, y, x, dt, dy,
-    dx``), its features such as ``speed``, and start and projection in the world
-    (``world_t`` and so on), in the units of the layer.
-
-    Parameters
-    ----------
-    path : Path
-        File to write.
-    data : ndarray
-        (N, 2, D).
-    meta : mapping
-        Arguments of the layer.
-
-    Raises
-    ------
-    OSError
-        If the file cannot be written.
+    Each row has the start and projection of a vector in pixels (``t, y, x, dt, dy, dx``), features
+    such as ``speed``, and start and projection in world units (``world_t``, ...). The data is
+    (N, 2, D).
     """
     ndim = data.shape[-1]
     start, projection = column_names(meta, ndim)
@@ -66,13 +61,7 @@ def write_vector_table(path: Path, data: NDArray[Any], meta: Mapping[str, Any]) 
 def read_vector_table(
     path: Path, start: Sequence[str], projection: Sequence[str], features: Sequence[str]
 ) -> tuple[NDArray[np.float32], dict[str, NDArray[Any]]]:
-    """Read the vectors and the features named from a table.
-
-    Raises
-    ------
-    OSError, ValueError, KeyError
-        If the file cannot be read or lacks a column.
-    """
+    """Read vectors, (N, 2, D), and the given features from a table."""
     with path.open(encoding="utf-8", newline="") as file:
         rows = csv.reader(file)
         header = next(rows, [])
@@ -89,7 +78,7 @@ def read_vector_table(
 
 
 def _texts(values: NDArray[Any]) -> list[str]:
-    # The shortest text that reads back to the same number of this type.
+    # The shortest text that gives the same number when it is read.
     texts: list[str] = values.astype(str).tolist()
     return texts
 

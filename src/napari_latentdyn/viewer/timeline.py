@@ -1,36 +1,31 @@
-"""When frames and fields are: the time axis that all layers of a result share."""
+"""The time axis that all layers of a result share."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.files.ometiff import even_step
+from napari_latentdyn.core.observations.ometiff import even_step
 
-__all__ = ["Timeline"]
+if TYPE_CHECKING:
+    from napari_latentdyn.core.dynamics.motion import Motion
+
+__all__ = ["Timeline", "timeline_of"]
 
 
 @dataclass(frozen=True, eq=False)
 class Timeline:
-    """Times of frames and fields in the world of the layers.
+    """Times of frames and fields in world coordinates.
 
-    World time is the stage times the interval divided by the number of stages,
-    or the stage itself where the interval is not known. Where frames are not
-    evenly spaced no scale can say their times: the time axis then counts the
-    frames, and every frame has the fields of the stage it belongs to. It has
-    them, too, where there are more frames than stages.
-
-    Attributes
-    ----------
-    times : ndarray, shape (T,)
-        Of the frames, as fractions of the interval.
-    stages : int
-        Number n of fields.
-    interval : (float, str) or None
-        Time between the images and its unit.
+    World time is the time since the first image, or the stage if the interval is unknown. If
+    frames are unevenly spaced, the axis counts frames. Then, and if there are more frames than
+    stages, every frame gets the fields of its stage. `times`, (T,), are fractions of the interval,
+    which is a length and a unit.
     """
 
     times: NDArray[np.float64]
@@ -39,22 +34,22 @@ class Timeline:
 
     @cached_property
     def step(self) -> float | None:
-        """Distance of two frames as a fraction of the interval, None if they differ."""
+        """Spacing of the frames as a fraction of the interval, None if uneven."""
         return even_step(np.asarray(self.times, dtype=np.float64))
 
     @property
     def is_even(self) -> bool:
-        """Whether the time axis tells times, and does not only count frames."""
+        """Whether the axis has times instead of frame numbers."""
         return self.step is not None
 
     @property
     def stage_length(self) -> float:
-        """World time of one stage, on an even axis."""
+        """World time of one stage on an even axis."""
         return self.interval[0] / self.stages if self.interval else 1.0
 
     @property
     def unit(self) -> str:
-        """Unit of the time axis; napari's "pixel" where it only counts."""
+        """Unit of the time axis; "pixel" if the axis counts frames."""
         return self.interval[1] if self.interval and self.is_even else "pixel"
 
     @property
@@ -67,14 +62,27 @@ class Timeline:
 
     @property
     def of_fields(self) -> tuple[float, float]:
-        """Scale and translation of what there is for each stage, or for each frame."""
+        """Scale and translation of fields along the time axis."""
         return (self.stage_length, 0.0) if self.shown is None else self.of_frames
 
     @cached_property
     def shown(self) -> NDArray[np.intp] | None:
-        """Stage that each frame shows, (T,); None where the stages have positions of their own."""
-        # Between the stages napari would show what belongs to the nearest one, or nothing.
+        """Stage that each frame shows, (T,); None if stages have their own positions."""
+        # Between two stages napari shows the nearest stage or nothing.
         if self.step is not None and self.step * self.stages >= 1 - 1e-6:
             return None
         stage = np.floor(np.asarray(self.times) * self.stages + 1e-6).astype(np.intp)
         return np.clip(stage, 0, self.stages - 1)
+
+    def time_at(self, point: Sequence[float]) -> float:
+        """Return the time of a point in world coordinates, as a fraction of the interval."""
+        if len(point) < 3:
+            return float(self.times[0])
+        scale, start = self.of_frames
+        position = (float(point[-3]) - start) / scale
+        return float(np.interp(position, np.arange(len(self.times)), self.times))
+
+
+def timeline_of(motion: Motion) -> Timeline:
+    """Return the time axis of all layers of a result."""
+    return Timeline(motion.times(), len(motion.fields), motion.interval)

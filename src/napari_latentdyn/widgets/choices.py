@@ -1,4 +1,4 @@
-"""Which layers and frames are chosen, in step with a viewer."""
+"""The chosen layers and frames, synchronised with a viewer."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QSignalBlocker
 
 from napari_latentdyn.core.geometry.checks import place_oddities
 from napari_latentdyn.settings import Settings
@@ -25,23 +27,16 @@ if TYPE_CHECKING:
 
 __all__ = ["Chosen", "LayerChoices", "update_layers"]
 
-#: What changes the pixels of a layer or where they lie.
+#: Events that change the pixels or the position of a layer.
 _EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine", "units")
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What is chosen at one end, and how it came about.
+    """Key of a layer and index of its frame, and how they were chosen.
 
-    Attributes
-    ----------
-    key : str or None
-        Names the layer.
-    index : tuple of int
-        Position along each axis in front of the plane.
-    proposed, by_hand, spread : bool
-        Whether the layer was proposed, whether the user chose the frame, and
-        whether it was proposed because one stack is at both ends.
+    `proposed` means that the layer was proposed, `by_hand` that the user chose the frame, and
+    `spread` that the frame was proposed because one stack has both images.
     """
 
     key: str | None
@@ -52,32 +47,22 @@ class Chosen:
 
 
 def update_layers(viewer: Viewer, layers: list[LayerTuple], *, keep: bool) -> None:
-    """Show results, and go to their first frame."""
+    """Show results, and move the slider to their first frame."""
     from napari_latentdyn.viewer.layers import update_or_add
 
     update_or_add(viewer, layers, keep=keep)
-    # Time stands right before (y, x) in all results.
+    # Time is the axis before (y, x) in all results.
     if viewer.dims.ndim > 2:
         viewer.dims.set_current_step(viewer.dims.ndim - 3, 0)
 
 
 class LayerChoices:
-    """Keeps two choosers in step with the layers of a viewer.
+    """Keeps two choosers synchronised with the layers of a viewer.
 
-    Image layers are offered in the viewer's order, then labels layers, as which
-    files of wide integers open; those that this plugin made after all others and
-    never by default, a live preview not at all. The frame of a stack is taken
-    from the sliders once, when the layer is chosen; of one stack at both ends,
-    the first and the last frame are proposed.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-    ends : tuple of EndChooser
-        The choosers of the first and the last image.
-    changed : callable
-        Called when another layer or frame was chosen, or a layer was removed or
-        renamed, got other data or was moved.
+    Choosers list image layers in the viewer's order, then labels layers (files of wide integers
+    open as labels), then results; results are never proposed, and live previews not listed. A
+    stack gets the frame that the sliders show when it is chosen. If one stack has both images, its
+    first and last frame are proposed.
     """
 
     def __init__(
@@ -87,29 +72,27 @@ class LayerChoices:
         self._ends = ends
         self._changed = changed
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
-        #: What was chosen without the user.
+        #: Keys of layers that were proposed.
         self._proposed: dict[EndChooser, str] = {}
-        #: The layer that the frames shown at an end belong to.
+        #: Keys of the layers whose frames the choosers show.
         self._framed: dict[EndChooser, str] = {}
-        #: Ends whose frame the user chose.
+        #: Choosers whose frame the user chose.
         self._by_hand: set[EndChooser] = set()
-        #: Ends whose frame was proposed because one stack is at both ends.
+        #: Choosers whose frame was proposed because one stack has both images.
         self._spread: set[EndChooser] = set()
         for end in ends:
             end.layerEdited.connect(partial(self._on_layer, end))
             end.frameEdited.connect(partial(self._on_frame, end))
 
     def connect(self) -> None:
-        """Begin to follow the viewer."""
+        """Connect to the viewer."""
         events = self._viewer.layers.events
-        events.inserted.connect(self.refresh)
-        events.removed.connect(self.refresh)
-        events.reordered.connect(self.refresh)
-        events.renamed.connect(self.refresh)
+        for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
+            emitter.connect(self.refresh)
         self.refresh()
 
     def disconnect(self) -> None:
-        """Follow the viewer no more."""
+        """Disconnect from the viewer."""
         events = self._viewer.layers.events
         for emitter in (events.inserted, events.removed, events.reordered, events.renamed):
             emitter.disconnect(self.refresh)
@@ -120,26 +103,26 @@ class LayerChoices:
 
     @property
     def layers(self) -> tuple[Image | None, Image | None]:
-        """The layers chosen, None where there is none."""
+        """The layers chosen, or None."""
         known = {str(layer.unique_id): layer for layer in self._viewer.layers}
         first, last = (known.get(str(end.layer.value())) for end in self._ends)
         return first, last
 
     @property
     def frames(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
-        """Position along each axis in front of the plane, of both layers."""
+        """Index of the frame of each layer."""
         first, last = self._ends
         return first.index, last.index
 
     @property
     def pixels(self) -> tuple[Any, ...]:
-        """What changes with the images chosen and with their data, and with nothing else."""
+        """A key that changes with the images chosen and with their data."""
         data = (None if layer is None else id(layer.data) for layer in self.layers)
         return (self.keys, *data)
 
     @property
     def keys(self) -> tuple[str, str] | None:
-        """What names the two images chosen, None if one is missing."""
+        """Keys of the two images chosen, None if one is missing."""
         first, last = self.layers
         if first is None or last is None:
             return None
@@ -148,7 +131,7 @@ class LayerChoices:
 
     @property
     def chosen(self) -> tuple[Chosen, ...]:
-        """What `choose` takes."""
+        """The state that `choose` restores."""
         return tuple(
             Chosen(
                 end.layer.value(),
@@ -161,7 +144,7 @@ class LayerChoices:
         )
 
     def choose(self, chosen: Sequence[Chosen]) -> None:
-        """Choose what was chosen before, as far as the layers are still there."""
+        """Restore earlier choices whose layers still exist."""
         known = {str(layer.unique_id): layer for layer in self._viewer.layers}
         for end, earlier in zip(self._ends, chosen, strict=True):
             layer = known.get(str(earlier.key))
@@ -181,11 +164,11 @@ class LayerChoices:
         self._changed()
 
     def problem(self, settings: Settings) -> str:
-        """Return one sentence on why the choice is no pair, or ``""``."""
+        """Return a sentence on why the layers are not a pair, or ``""``."""
         return pair_problem(*self.layers, settings, self.frames)
 
     def notes(self) -> list[str]:
-        """Return sentences on the choice that need no look at its pixels."""
+        """Return warnings about the choice that need no pixels."""
         from napari.layers import Labels
 
         first, last = self.layers
@@ -200,7 +183,7 @@ class LayerChoices:
         return labels + read + place_oddities(*map(describe_layer, (first, last), self.frames))
 
     def snapshots(self) -> tuple[Snapshot, Snapshot]:
-        """Copy the images chosen, which have to be there."""
+        """Copy the images chosen, which must exist."""
         first, last = self.layers
         assert first is not None
         assert last is not None
@@ -208,7 +191,7 @@ class LayerChoices:
         return snapshot(first, index=a), snapshot(last, index=b)
 
     def swap(self) -> None:
-        """Exchange the first and the last image and tell of it once."""
+        """Exchange the first and the last image."""
         one, other = self._ends
         layers = (other.layer.value(), one.layer.value())
         frames = ((other.axes, other.index), (one.axes, one.index))
@@ -222,7 +205,7 @@ class LayerChoices:
         self._changed()
 
     def refresh(self, event: Any = None) -> None:
-        """Offer the layers that the viewer has now."""
+        """List the current layers of the viewer."""
         from napari.layers import Labels
 
         images = [
@@ -240,16 +223,13 @@ class LayerChoices:
         for end in self._ends:
             end.layer.set_items(items)
         own = [layer for layer in images if not role_of(layer)]
-        # Beside images, labels are outlines of things more often than images.
+        # If there are images, labels are probably segmentations.
         self._propose([layer for layer in own if not isinstance(layer, Labels)] or own)
         self._sync_frames()
         self._changed()
 
     def _propose(self, images: list[Image]) -> None:
-        """Choose what the user did not: planes before stacks, one stack twice if it is alone.
-
-        Two planes beside a stack are the pair.
-        """
+        """Propose layers: planes before stacks, and a single stack twice."""
         keys = [str(layer.unique_id) for layer in sorted(images, key=_is_stack)]
         stacks = {str(layer.unique_id) for layer in images if _is_stack(layer)}
         mine = [end for end, key in self._proposed.items() if end.layer.value() == key]
@@ -266,7 +246,7 @@ class LayerChoices:
                 _set_quietly(end, None)
                 self._framed.pop(end, None)
         for end in mine:
-            # Labels were proposed while there was no image.
+            # Labels are proposed only without images.
             if end.layer.value() is not None and end.layer.value() not in keys:
                 _set_quietly(end, None)
                 self._framed.pop(end, None)
@@ -279,7 +259,7 @@ class LayerChoices:
                 self._proposed[end] = free[0]
 
     def _sync_frames(self) -> None:
-        """Offer the frames of the layers chosen; the frame stays where the layer does."""
+        """Show the frames of the layers chosen; an unchanged layer keeps its frame."""
         layers = self.layers
         new = []
         for end, layer in zip(self._ends, layers, strict=True):
@@ -303,12 +283,12 @@ class LayerChoices:
             self._propose_frames(layers[0], new)
 
     def _propose_frames(self, layer: Image, new: list[EndChooser]) -> None:
-        """Take the first and the last frame of one stack, but no other than the user chose."""
+        """Propose the first and the last frame of a stack, unless the user chose them."""
         axes = frame_axes(layer)
         if not axes:
             return
         time = axes[0]
-        # Along the other axes both images have to be at the same place.
+        # Along the other axes, both images have the same index.
         (shown,) = {end.index for end in self._ends if end not in new} or {new[0].index}
         for end, frame in zip(self._ends, (0, time.size - 1), strict=True):
             if end not in self._by_hand:
@@ -324,7 +304,7 @@ class LayerChoices:
 
     def _on_frame(self, end: EndChooser) -> None:
         self._by_hand.add(end)
-        # Who chooses a frame has chosen the layers.
+        # A user who chooses a frame accepts the layers.
         self._proposed.clear()
         self._changed()
 
@@ -340,6 +320,5 @@ def _is_stack(layer: Image) -> bool:
 
 
 def _set_quietly(end: EndChooser, value: str | None) -> None:
-    blocked = end.layer.blockSignals(True)
-    end.layer.setValue(value)
-    end.layer.blockSignals(blocked)
+    with QSignalBlocker(end.layer):
+        end.layer.setValue(value)

@@ -1,4 +1,4 @@
-"""Asks before a run or a result is lost because a dock or napari closes."""
+"""Questions before closing a dock or napari loses a run or a result."""
 
 from __future__ import annotations
 
@@ -20,24 +20,15 @@ _LAYERS_STAY = (
     "Its layers stay in the viewer. Without it they cannot be explored further, and no training "
     "can go on from it."
 )
-#: Panels on their way from a dock to the main window: nobody else holds them there.
+#: Panels between a dock and the main window, which no other object references.
 _held: set[Docked] = set()
 
 
 @dataclass(frozen=True)
 class Stake:
-    """What is lost when a panel is closed.
+    """Running job and unsaved result that closing a panel would lose, by name or ``""``.
 
-    Attributes
-    ----------
-    running : str
-        What is running, such as "the training of a → b"; ``""`` for nothing.
-    unsaved : str
-        What has not been saved; ``""`` for nothing.
-    can_save : bool
-        Whether it can be saved.
-    marks : tuple of int
-        Tells this run and result from others of the same names.
+    `can_save` tells whether the result can be saved; `marks` identify job and result.
     """
 
     running: str
@@ -55,20 +46,12 @@ class Stake:
 
 
 class ClosingGuard(QObject):
-    """Asks what becomes of what a panel holds, before it is lost.
+    """Asks the user before the running job or unsaved result of a panel is lost.
 
-    Qt lets nobody but the window itself refuse to close; napari's main window
-    sends its events through a filter first, which refuses for it. The cross of
-    a dock takes the panel out and throws the dock away, without an event that
-    could be refused. The panel is then kept by the main window, without a dock,
-    until the user has answered. So nothing depends on the way it was taken out,
-    and no program waits for an answer. A window that is not shown has no user
-    to ask, and a program that closes the viewer has decided: both close.
-
-    Parameters
-    ----------
-    panel : Docked
-        What is guarded, as long as it exists.
+    An event filter on napari's main window can refuse to close it. The close button of a dock
+    removes the panel without an event that could be refused, so the main window keeps the panel
+    until the user has answered. Hidden windows, and viewers that a program closes, close without
+    a question.
     """
 
     def __init__(self, panel: Docked) -> None:
@@ -81,13 +64,13 @@ class ClosingGuard(QObject):
 
     @property
     def away(self) -> bool:
-        """Whether the panel is kept without a dock."""
+        """Whether the main window keeps the panel without a dock."""
         return self._panel in _held or (
             self._window is not None and self._panel.parent() is self._window
         )
 
     def follow(self) -> None:
-        """Guard the window that the dock of the panel is in."""
+        """Guard the main window of the dock of the panel."""
         dock = self._panel.dock()
         if dock is None:
             return
@@ -98,16 +81,16 @@ class ClosingGuard(QObject):
             window.installEventFilter(self)
 
     def on_removed(self) -> None:
-        """Ask what becomes of a panel that was taken out of its dock, or close it."""
+        """Ask about a panel that was removed from its dock, or close the panel."""
         if self._panel.at_stake() is None or not self._in_use():
             self._panel.controller.close()
             return
         _held.add(self._panel)
-        # The dock is about to be removed, and the panel with it unless it stays without a parent.
+        # Qt deletes the dock next, and the panel with it unless the panel has no parent.
         QTimer.singleShot(0, self._keep_and_ask)
 
     def release(self) -> None:
-        """Guard no longer: another panel goes on with what this one held."""
+        """Stop guarding, as another panel takes over view and controller."""
         if self.question is not None:
             self.question.blockSignals(True)
             self.question.close()
@@ -118,7 +101,7 @@ class ClosingGuard(QObject):
         _held.discard(self._panel)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        """Refuse to close napari's window if the user wants to stay."""
+        """Refuse to close napari's window if the user cancels."""
         if event is None or event.type() != QEvent.Type.Close or watched is not self._window:
             return False
         if self._in_use() and not self._may_close():
@@ -146,7 +129,7 @@ class ClosingGuard(QObject):
             buttons[_BUTTON.Discard] = "Discard"
         self.question = _box(window, stake, more, buttons)
         self.question.finished.connect(self._on_answer)
-        # Not exec: what took the panel out of its dock goes on.
+        # Not exec, as the code that removed the panel must continue.
         self.question.open()
 
     def _on_answer(self) -> None:
@@ -166,7 +149,7 @@ class ClosingGuard(QObject):
     def _drop(self) -> None:
         panel = self._panel
         panel.controller.close()
-        # Without a parent it belongs to Python, and may go while this is still at work.
+        # Without a parent, Python may delete the panel during this call.
         _held.add(panel)
         panel.setParent(None)
         QTimer.singleShot(0, partial(_held.discard, panel))
@@ -174,7 +157,7 @@ class ClosingGuard(QObject):
     # -------------------------------------------------------------- napari
 
     def _in_use(self) -> bool:
-        """Whether there is a user; a program that closes a viewer empties its window first."""
+        """Whether the window is in use; a program that closes a viewer empties its window first."""
         window = self._window
         if window is None or not isalive(window) or not window.isVisible():
             return False
@@ -195,7 +178,7 @@ class ClosingGuard(QObject):
         answer = box.standardButton(box.clickedButton())
         box.deleteLater()
         gone = answer == _BUTTON.Discard or (answer == _BUTTON.Save and self._panel.save_unsaved())
-        # napari may ask again, or close its windows a second time when it quits.
+        # napari may close its windows twice when it quits.
         self._answered = self._panel.at_stake() if gone else None
         return gone
 

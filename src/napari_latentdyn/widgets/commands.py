@@ -1,24 +1,20 @@
-"""The readers and writers as commands of the manifest, which ask for what they are not given.
+"""Commands of the manifest: readers and writers that ask for missing arguments.
 
-napari calls a reader with a path and a writer with a path and layers. Its command
-palette lists the same commands and calls them with nothing: they then ask for a
-file or folder, and writers take the layers that are selected.
+napari calls a reader with a path and a writer with a path and layers. Its command palette calls the
+same commands without arguments: they ask for a path, and writers take the selected layers.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any, Literal
 
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.viewer import exports, writers
-from napari_latentdyn.viewer.image_reader import get_image_reader
+from napari_latentdyn.viewer.image_reader import PLUGIN, get_image_reader
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.reader import get_reader
-
-if TYPE_CHECKING:
-    from napari.viewer import Viewer
 
 __all__ = [
     "read_images",
@@ -27,23 +23,15 @@ __all__ = [
     "write_layers",
     "write_movie",
     "write_netcdf",
-    "write_vector_arrays",
     "write_vectors",
     "write_zarr",
 ]
 
-_PLUGIN = "napari-latentdyn"
 _IMAGES = "Images (*.tif *.tiff *.png *.jpg *.jpeg *.gif *.webp *.bmp *.nc *.nc4 *.cdf)"
 
 
 def read_run(path: str | Sequence[str] | None = None) -> Callable[..., list[LayerTuple]] | None:
-    """Return the function that reads a run folder; without a path, ask for one and open it.
-
-    Parameters
-    ----------
-    path : str or sequence of str, optional
-        As for `get_reader`.
-    """
+    """Return the reader of a run folder; without a path, ask for a folder and open it."""
     if path is not None:
         return get_reader(path)
     from napari_latentdyn.widgets.file_dialogs import ask_folder
@@ -53,13 +41,7 @@ def read_run(path: str | Sequence[str] | None = None) -> Callable[..., list[Laye
 
 
 def read_images(path: str | Sequence[str] | None = None) -> Callable[..., list[LayerTuple]] | None:
-    """Return the function that reads image files; without a path, ask for one and open it.
-
-    Parameters
-    ----------
-    path : str or sequence of str, optional
-        As for `get_image_reader`.
-    """
+    """Return the reader of image files; without a path, ask for a file and open it."""
     if path is not None:
         return get_image_reader(path)
     from napari_latentdyn.widgets.file_dialogs import ask_file
@@ -68,95 +50,45 @@ def read_images(path: str | Sequence[str] | None = None) -> Callable[..., list[L
     return None
 
 
-def write_image(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `writers.write_image`; without a path, the layer selected."""
-    return _write_one(writers.write_image, path, data, meta, "image", ".ome.tif")
-
-
-def write_vectors(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write a vectors layer as `writers.write_vectors`; without a path, the layer selected."""
-    return _write_one(writers.write_vectors, path, data, meta, "vectors", ".csv")
-
-
 def write_layers(path: str | None = None, layer_data: list[LayerTuple] | None = None) -> list[str]:
-    """Write layers as `writers.write_layers`; without a path, the layers selected."""
-    return _write_several(writers.write_layers, path, layer_data, "")
-
-
-def write_zarr(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `exports.write_zarr`; without a path, the layer selected."""
-    return _write_one(exports.write_zarr, path, data, meta, "image", ".ome.zarr")
-
-
-def write_movie(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write an image layer as `exports.write_movie`; without a path, the layer selected."""
-    return _write_one(exports.write_movie, path, data, meta, "image", ".mp4")
-
-
-def write_netcdf(path: str | None = None, layer_data: list[LayerTuple] | None = None) -> list[str]:
-    """Write layers as `exports.write_netcdf`; without a path, the layers selected."""
-    return _write_several(exports.write_netcdf, path, layer_data, ".nc", one_image=True)
-
-
-def write_vector_arrays(
-    path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
-) -> list[str]:
-    """Write a vectors layer as `exports.write_vector_arrays`; without a path, the one selected."""
-    return _write_one(exports.write_vector_arrays, path, data, meta, "vectors", ".npz")
-
-
-def _write_one(
-    write: Callable[[str, Any, dict[str, Any]], list[str]],
-    path: str | None,
-    data: Any,
-    meta: dict[str, Any] | None,
-    kind: str,
-    suffix: str,
-) -> list[str]:
+    """Write layers with `writers.write_layers`; without a path, write the selected layers."""
     if path is not None:
-        return write(path, data, meta or {})
-    chosen = [layer for layer in _selected() if layer[2] == kind]
-    if len(chosen) != 1:
-        _warn(f"This command saves one {kind} layer: select it in the list of layers first.")
-        return []
-    data, meta, _ = chosen[0]
-    return _ask_and_write(lambda target: write(target, data, meta), chosen, suffix)
-
-
-def _write_several(
-    write: Callable[[str, list[LayerTuple]], list[str]],
-    path: str | None,
-    layer_data: list[LayerTuple] | None,
-    suffix: str,
-    *,
-    one_image: bool = False,
-) -> list[str]:
-    if path is not None:
-        return write(path, layer_data or [])
+        return writers.write_layers(path, layer_data or [])
     chosen = [layer for layer in _selected() if layer[2] in ("image", "vectors")]
-    if one_image and [layer[2] for layer in chosen].count("image") != 1:
-        _warn(
-            "This command saves one image layer, and vectors with it: select them in the list of "
-            "layers first."
-        )
-        return []
     if not chosen:
-        _warn("This command saves image and vectors layers: select some in the list first.")
+        _notify("warning", "This command saves image and vectors layers: select some in the list.")
         return []
-    return _ask_and_write(lambda target: write(target, chosen), chosen, suffix)
+    return _ask_and_write(lambda target: writers.write_layers(target, chosen), chosen, "")
+
+
+def _writer(
+    write: Callable[[str, Any, dict[str, Any]], list[str]], kind: str, suffix: str
+) -> Callable[..., list[str]]:
+    """Return a command that writes one layer; without a path, the selected layer."""
+
+    def command(
+        path: str | None = None, data: Any = None, meta: dict[str, Any] | None = None
+    ) -> list[str]:
+        if path is not None:
+            return write(path, data, meta or {})
+        chosen = [layer for layer in _selected() if layer[2] == kind]
+        if len(chosen) != 1:
+            _notify("warning", f"This command saves one {kind} layer: select it in the list.")
+            return []
+        return _ask_and_write(lambda target: write(target, *chosen[0][:2]), chosen, suffix)
+
+    command.__doc__ = write.__doc__
+    return command
+
+
+write_image = _writer(writers.write_image, "image", ".ome.tif")
+write_vectors = _writer(writers.write_vectors, "vectors", ".csv")
+write_zarr = _writer(exports.write_zarr, "image", ".ome.zarr")
+write_movie = _writer(exports.write_movie, "image", ".mp4")
+write_netcdf = _writer(exports.write_netcdf, "image", ".nc")
 
 
 def _ask_and_write(write: Callable[[str], list[str]], chosen: list[Any], suffix: str) -> list[str]:
-    from napari.utils.notifications import show_info
-
     from napari_latentdyn.widgets.file_dialogs import ask_target
 
     name = re.sub(r"[^\w.-]+", "_", str(chosen[0][1].get("name", ""))).strip("_.") or "layers"
@@ -168,35 +100,30 @@ def _ask_and_write(write: Callable[[str], list[str]], chosen: list[Any], suffix:
     try:
         written = write(target)
     except UserError as error:
-        _fail(error)
+        _notify("error", str(error))
         return []
-    show_info(f"Saved to {', '.join(written)}.")
+    _notify("info", f"Saved to {', '.join(written)}.")
     return written
 
 
 def _open(path: str) -> None:
-    viewer = _viewer()
+    from napari import current_viewer
+
+    viewer = current_viewer()
     if not path or viewer is None:
         return
     try:
-        viewer.open(path, plugin=_PLUGIN)
+        viewer.open(path, plugin=PLUGIN)
     except (UserError, ValueError) as error:
-        # napari raises ValueError where the plugin declines a path.
-        _fail(error)
+        # napari raises ValueError if the plugin declines a path.
+        _notify("error", str(error))
 
 
 def _selected() -> list[Any]:
-    viewer = _viewer()
-    if viewer is None:
-        return []
-    selected = viewer.layers.selection
-    return [layer.as_layer_data_tuple() for layer in viewer.layers if layer in selected]
-
-
-def _viewer() -> Viewer | None:
     from napari import current_viewer
 
-    return current_viewer()
+    layers = [] if (viewer := current_viewer()) is None else viewer.layers
+    return [layer.as_layer_data_tuple() for layer in layers if layer in viewer.layers.selection]
 
 
 def _window() -> Any:
@@ -205,13 +132,7 @@ def _window() -> Any:
     return QApplication.activeWindow()
 
 
-def _warn(text: str) -> None:
-    from napari.utils.notifications import show_warning
+def _notify(severity: Literal["info", "warning", "error"], text: str) -> None:
+    from napari.utils import notifications
 
-    show_warning(text)
-
-
-def _fail(error: Exception) -> None:
-    from napari.utils.notifications import show_error
-
-    show_error(str(error))
+    getattr(notifications, f"show_{severity}")(text)

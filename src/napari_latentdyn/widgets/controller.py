@@ -1,4 +1,4 @@
-"""The one owner of worker and state of "Learn dynamics", between view and viewer."""
+"""The controller of "Learn dynamics", between view and viewer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,16 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.core.runfolder.evidence import motion_sentence
-from napari_latentdyn.errors import UserError
-from napari_latentdyn.settings import Settings
-from napari_latentdyn.viewer import cache
+from napari_latentdyn.errors import SettingsError, UserError
+from napari_latentdyn.viewer.cache import RESULTS
+from napari_latentdyn.viewer.layers import find_layer
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
-from napari_latentdyn.widgets.external_stop import ExternalStop
-from napari_latentdyn.widgets.form_memory import FormMemory
-from napari_latentdyn.widgets.job import Failure, Job, Outcome
-from napari_latentdyn.widgets.jobs import Jobs
+from napari_latentdyn.widgets.form_memory import FormMemory, OpenedRun, opened_runs
+from napari_latentdyn.widgets.job import Job
 from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.messages import Messages
 from napari_latentdyn.widgets.outcome_text import arrow_text, outcome_text
@@ -28,36 +27,26 @@ from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.readiness import Readiness
-from napari_latentdyn.widgets.reopened import OpenedRun, ReopenedRuns
-from napari_latentdyn.widgets.results import Result, Results
-from napari_latentdyn.widgets.runner import Runner
+from napari_latentdyn.widgets.results import FinishedJob, Results
 from napari_latentdyn.widgets.saving import Saving
 from napari_latentdyn.widgets.state import State
-from napari_latentdyn.widgets.worker import describe
+from napari_latentdyn.widgets.texts import describe
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
+    from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.viewer.layers import LayerTuple
 
 __all__ = ["LearnController"]
 
-#: Pause between two new layers, in which the window draws the first.
-_BREATH_MS = 30
+#: Delay between two new layers, in which the window draws the first.
+_LAYER_DELAY_MS = 30
 _FROM_OUTSIDE = "The run was stopped from outside; nothing of it was kept."
 
 
 class LearnController(QObject):
     """Runs previews and trainings for a view in a viewer.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where layers are taken from and results go to.
-    view : LearnView
-        What the user sees.
-    fit : callable, optional
-        Another one with the interface of `napari_latentdyn.core.training.fit.fit`.
 
     Attributes
     ----------
@@ -70,7 +59,7 @@ class LearnController(QObject):
     ) -> None:
         super().__init__(view)
         self.state = State.IDLE
-        # Plugins are handed a proxy, whose layers are never identical to themselves.
+        # Plugins get a proxy, whose layers are never identical to themselves.
         self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
         self._view = view
         self._results = Results()
@@ -81,35 +70,26 @@ class LearnController(QObject):
         self._open = False
         self._began = 0.0
         self._chosen: Any = None
-        self._runner = Runner(self)
-        self._runner.polled.connect(self._on_polled)
-        self._runner.ended.connect(self._on_ended)
-        self._external_stop = ExternalStop(
-            self._results,
-            # Also where another tab hides the view, or no dock shows it.
-            lambda: view.window().isVisible(),
-            partial(self.close, viewer_closes=True),
-            self._go_on,
-            self,
-        )
-        self._runner.quitting.connect(self._external_stop.on_quitting)
+        self._fit = fit
+        self._queue = JobQueue(self)
+        self._queue.changed.connect(self._on_progress)
+        self._queue.failed.connect(self._on_failed)
+        self._queue.stopped.connect(self._on_stopped)
         self._estimate = EstimatePresenter(view)
         self._choices = LayerChoices(
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
         self._notes = PairNotes(view.pair_notes)
-        self._jobs = Jobs(viewer, self._choices, self._results, fit)
         self._readiness = Readiness(
             view,
             self._choices,
             self._notes,
-            self._jobs,
+            self._results,
             self._estimate,
             self._messages,
             lambda: self.state.running,
         )
         self._memory = FormMemory(self._viewer, view.form, self._choices)
-        self._reopened = ReopenedRuns(self._viewer, self._on_run_opened)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -125,33 +105,28 @@ class LearnController(QObject):
 
     @property
     def job(self) -> Job | None:
-        """The job that is running, None if there is none."""
-        return self._runner.job
+        """The job in progress, None if there is none."""
+        job = self._queue.job
+        return job if isinstance(job, Job) else None
 
     def open(self) -> None:
-        """Begin to follow the viewer; does nothing if it does already."""
+        """Connect to the viewer, unless connected."""
         if self._open:
             return
         self._open = True
         self._viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._choices.connect()
-        self._reopened.connect()
+        self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._estimate.start()
 
     def close(self, *, viewer_closes: bool = False) -> None:
-        """Stop everything, wait for the worker, and let go of viewer and memory.
-
-        Parameters
-        ----------
-        viewer_closes : bool
-            Leave the viewer's layers alone.
-        """
+        """Cancel all jobs, release memory and disconnect; keep layers if the viewer closes."""
         if not self._open:
             return
         self._open = False
         self._memory.keep()
-        self._runner.kill(Runner.WAIT_SECONDS)
+        self._queue.close()
         self.saving.close()
         self._results.clear()
         if not viewer_closes:
@@ -159,29 +134,52 @@ class LearnController(QObject):
         self._estimate.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
-        self._reopened.disconnect()
+        self._viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     def at_stake(self) -> Stake | None:
-        """Return what `close` would lose, None for nothing."""
-        return self.saving.at_stake(self._runner.job)
+        """Return what `close` would lose, or None."""
+        return self.saving.at_stake(self.job)
 
     # --------------------------------------------------------------- actions
 
-    def preview(self) -> None:
-        """Show a first answer, without training."""
-        self._start(self._jobs.preview)
+    def train(self, *, restart: bool = False, is_preview: bool = False) -> None:
+        """Train, or continue the last training of the same images."""
+        if self.state.running:
+            self._messages.report(
+                "A preview or training is running already: wait for it or cancel it.", "warning"
+            )
+            return
+        try:
+            job = self._new_job(is_preview=is_preview, restart=restart)
+        except UserError as error:
+            self._messages.report(str(error))
+            return
+        except Exception as error:  # noqa: BLE001 - lazy layers can raise any error
+            self._messages.report(describe(error, "Reading the images failed"))
+            return
+        self._began = time.monotonic()
+        first, _ = self._choices.layers
+        self.state = State.PREPARING
+        self._messages.set_problem("")
+        # The losses stay for a training that is continued after a preview.
+        self._display.begin(restart=not job.continues and not job.is_preview)
+        self._live.begin(first, job.first.array, job.first.placement)
+        self._view.set_running(True)
+        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
+        self._messages.say(" ".join(["Preparing.", *job.notes()]))
+        self._queue.start(job, partial(self._on_done, job))
 
-    def train(self) -> None:
-        """Train, or continue where the last training of the same images ended."""
-        self._start(self._jobs.training)
+    def preview(self) -> None:
+        """Compute a preview without training."""
+        self.train(is_preview=True)
 
     def restart(self) -> None:
         """Train from the beginning."""
-        self._start(partial(self._jobs.training, restart=True))
+        self.train(restart=True)
 
     def cancel(self) -> None:
-        """Stop training after this step; a second time, stop rendering, too."""
-        job = self._runner.job
+        """Stop training after this step; a second call skips the frames."""
+        job = self.job
         if job is None:
             return
         if job.is_preview:
@@ -189,116 +187,108 @@ class LearnController(QObject):
             self._view.cancel.setEnabled(False)
             self._messages.say("Stopping the preview.")
         elif self.state is State.RENDERING or job.stop.is_set():
-            job.cancel()
+            job.stop.set()
+            job.skip_frames.set()
             self._view.cancel.setEnabled(False)
             self._messages.say("Stopping without frames; the training so far is kept.")
         else:
             job.stop.set()
-            matching = self.state is State.PREPARING and job.previous is None
+            matching = self.state is State.PREPARING and not job.continues
             self._messages.say(
-                "Stopping… Nothing has been trained yet."
+                "Stopping… Nothing has been found yet."
                 if matching
                 else "Stopping after this step. Press Cancel again to skip the frames."
             )
         self.state = State.STOPPING
 
-    # --------------------------------------------------------------- running
+    def _new_job(self, *, is_preview: bool, restart: bool) -> Job:
+        settings = self._view.form.value()
+        if problem := self._choices.problem(settings):
+            raise SettingsError(problem)
+        first, last = self._choices.snapshots()
+        keys = (first.key, last.key)
+        earlier = shown = None
+        if not is_preview and not restart:
+            earlier = self._results.to_continue(keys, settings)
+        previous = None if earlier is None else earlier.dynamics
+        on_screen = self._results.shown
+        if (
+            on_screen is not None
+            and on_screen.is_of(keys)
+            and find_layer(self._viewer, on_screen.run_id, "frames") is not None
+        ):
+            shown = on_screen.dynamics
+        if is_preview:
+            settings = settings.preview()
+        return Job(first, last, settings, previous, shown, is_preview, self._notes.key, self._fit)
 
-    def _start(self, make: Callable[[Settings], Job]) -> None:
-        if self.state.running:
-            self._messages.report(
-                "A preview or training is running already: wait for it or cancel it.", "warning"
-            )
+    def _on_progress(self) -> None:
+        job = self.job
+        if job is None:
             return
-        try:
-            job = make(self._view.form.value())
-        except UserError as error:
-            self._messages.report(str(error))
+        if job.oddities:
+            self._notes.find(job.choice, job.oddities)
+        shown = self._display.show(job.take_steps())
+        # The message on stopping stays until rendering begins.
+        if shown is None or job.skip_frames.is_set():
             return
-        except Exception as error:  # noqa: BLE001 - lazy layers are read here: any error can come
-            self._messages.report(describe(error, "Reading the images failed"))
-            return
-        self._began = time.monotonic()
-        first, _ = self._choices.layers
-        self.state = State.PREPARING
-        self._messages.set_problem("")
-        # The losses of the last training stay for the one that goes on from it after a preview.
-        self._display.begin(restart=job.previous is None and not job.is_preview)
-        self._live.begin(first, job.first.array, job.first.placement)
-        self._view.set_running(True)
-        self._view.announce(preview=job.is_preview, trains=job.settings.training.steps > 0)
-        self._messages.say(" ".join(["Preparing.", *job.notes()]))
-        job.choice = self._notes.key
-        self._runner.start(job)
-
-    def _on_polled(self, events: list[Any], preview: Any, rendering: Any) -> None:
-        self._say_oddities(self._runner.job)
-        shown = self._display.show(events, preview, rendering)
-        if shown is not None:
-            self._enter(*shown)
-
-    def _enter(self, state: State, text: str) -> None:
-        job = self._runner.job
-        # What is said of stopping stays, except that rendering after a stop is worth a word.
-        if job is None or job.abort.is_set():
-            return
+        state, text = shown
         if job.stop.is_set() and state is State.RENDERING:
             text = "Stopped; computing the frames. Press Cancel again to skip them."
         if not job.stop.is_set() or state is State.RENDERING:
             self.state = state
             self._messages.say(text)
 
-    def _say_oddities(self, job: Job | None) -> None:
-        if job is not None and job.oddities:
-            self._notes.find(job.choice, job.oddities)
+    def _on_failed(self, text: str) -> None:
+        self._settle(State.FAILED)
+        self._messages.report(text)
 
-    def _on_ended(self, job: Job, outcome: Outcome | Failure | None) -> None:
-        self._say_oddities(job)
-        if outcome is None:
-            self._settle(State.CANCELLED)
+    def _on_stopped(self, job: Job) -> None:
+        # napari stops jobs of the viewer that was active when they began, which may be another
+        # viewer. The view may be in a hidden tab, or without a dock.
+        if job.from_outside and not self._view.window().isVisible():
+            self.close(viewer_closes=True)
+            return
+        self._settle(State.CANCELLED)
+        if job.from_outside:
             self._messages.say(_FROM_OUTSIDE)
-        elif isinstance(outcome, Failure):
-            self._settle(State.CANCELLED if outcome.cancelled else State.FAILED)
-            if outcome.cancelled:
-                self._messages.say(outcome.message)
-            else:
-                self._messages.report(outcome.message)
+        elif job.is_preview:
+            self._messages.say("The preview was stopped; nothing changed.")
         else:
-            self._take(job, outcome)
+            self._messages.say("Stopped before anything was learned; nothing changed.")
 
-    def _take(self, job: Job, outcome: Outcome) -> None:
-        result = Result(job, outcome)
+    def _on_done(self, job: Job, dynamics: Dynamics) -> None:
+        result = FinishedJob(job, dynamics)
         self._results.take(result)
-        # For other widgets; as long as this one keeps it.
-        cache.put(job.run_id, result.dynamics)
-        self._estimate.learn_pace(job, outcome)
+        # Other widgets find the result there while this widget keeps it.
+        RESULTS[job.run_id] = result.dynamics
+        self._estimate.learn_pace(job, dynamics)
         self._live.end()
-        self._show_layers(job, outcome, result, list(result.layers))
+        self._show_layers(job, result, list(result.layers))
 
-    def _show_layers(
-        self, job: Job, outcome: Outcome, result: Result, waiting: list[LayerTuple]
-    ) -> None:
-        """Show one layer and leave the next to a later turn: drawing a new one takes a while."""
+    def _show_layers(self, job: Job, result: FinishedJob, waiting: list[LayerTuple]) -> None:
+        """Show one layer, and the next after a delay, as drawing a new layer takes time."""
         if not self._open:
             return
         if waiting:
             update_layers(self._viewer, waiting[:1], keep=job.settings.output.keep_previous)
-            QTimer.singleShot(
-                _BREATH_MS, partial(self._show_layers, job, outcome, result, waiting[1:])
-            )
+            QTimer.singleShot(_LAYER_DELAY_MS, partial(self._show_layers, job, result, waiting[1:]))
             return
         planned = job.settings.training.steps
-        converged = bool(result.dynamics.report.get("converged", False))
-        stopped = (result.steps < planned and not converged) or outcome.rendered is None
+        converged = result.dynamics.report.converged
+        stopped = (result.steps < planned and not converged) or not job.layers
         self._settle(State.CANCELLED if stopped else State.DONE)
-        if outcome.problem:
+        if job.frames_problem:
             self.state = State.FAILED
-            self._messages.report(outcome.problem)
+            self._messages.report(job.frames_problem)
             return
-        # What the user of a preview waited for is the frames.
         seconds = time.monotonic() - self._began
         text = outcome_text(
-            job, outcome, result, seconds=seconds, trained=self._view.continues
+            job,
+            result,
+            seconds=seconds,
+            trained=self._view.continues,
+            button=self._view.train.text(),
         ) + arrow_text(self._viewer, job.run_id)
         self._messages.say(text, motion_sentence(result.dynamics.report))
 
@@ -314,24 +304,20 @@ class LearnController(QObject):
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))
 
-    def _on_run_opened(self, run: OpenedRun) -> None:
-        if not self.state.running:
-            self._view.form.set_value(run.settings)
-            self._tell_settings(run)
+    def _on_inserted(self, event: Any) -> None:
+        for run in opened_runs([event.value]):
+            if not self.state.running:
+                self._view.form.set_value(run.settings)
+                self._tell_settings(run)
 
     def _tell_settings(self, run: OpenedRun | None) -> None:
         if run is not None:
             self._messages.say(f"The form shows the settings of the run {run.name}.")
 
-    def _go_on(self) -> None:
-        self.open()
-        self._settle(State.CANCELLED)
-        self._messages.say(_FROM_OUTSIDE)
-
     def _on_images_changed(self) -> None:
         names = tuple(layer.name if layer else "" for layer in self._choices.layers)
         chosen = (names, self._choices.pixels)
-        # Other layers come and go, and a message about this choice is still true.
+        # Changes of other layers keep the message about this choice.
         if not self.state.running and chosen != self._chosen:
             self._chosen = chosen
             self._messages.forget(*names)

@@ -1,12 +1,9 @@
-"""Shows the progress of a run: bar, time left, loss plot, live preview."""
+"""Progress of a run: bar, time left, loss plot and live preview."""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.runfolder.evidence import agreement_note
 from napari_latentdyn.widgets.state import State
@@ -21,7 +18,7 @@ __all__ = ["ProgressDisplay"]
 
 
 class ProgressDisplay:
-    """Brings what a worker left in its queue to the view."""
+    """Shows the steps of a background job in a view."""
 
     def __init__(self, view: LearnView, preview: Preview) -> None:
         self._view = view
@@ -29,35 +26,26 @@ class ProgressDisplay:
         self._began: tuple[int, float] | None = None
 
     def begin(self, *, restart: bool) -> None:
-        """Get ready for a run; `restart` forgets the losses of the one before."""
+        """Prepare for a run; `restart` clears the losses."""
         self._began = None
         if restart:
             self._view.loss_plot.clear()
         self._view.show_progress(0, 0, "")
 
-    def show(
-        self,
-        events: list[Progress],
-        preview: NDArray[np.float32] | None,
-        rendering: tuple[int, int] | None,
-    ) -> tuple[State, str] | None:
-        """Show what came; return the state that it means, and what to say of it."""
+    def show(self, events: list[Progress]) -> tuple[State, str] | None:
+        """Show steps; return the state after the last step, and its message."""
         for event in events:
             if event.phase == "train":
                 self._view.loss_plot.add(
                     event.step, event.losses, event.agreement, event.agreement_before
                 )
                 self._view.loss_plot.show()
-        if preview is not None and self._view.form.editor("output.preview").value():
-            self._preview.show(preview)
-        if rendering is not None:
-            self._view.show_progress(*rendering, "rendering %p %")
-            return State.RENDERING, "Rendering the frames."
+        previews = [event.preview for event in events if event.preview is not None]
+        if previews and self._view.form.editor("output.preview").value():
+            self._preview.show(previews[-1])
         if not events:
             return None
-        return self._show_event(events[-1])
-
-    def _show_event(self, event: Any) -> tuple[State, str]:
+        event = events[-1]
         if event.phase != "train":
             doing = event.message.rstrip("….")
             self._view.show_progress(
@@ -73,7 +61,7 @@ class ProgressDisplay:
         if done >= 2 and taken > 1:
             text += f" – {duration(taken / done * (event.total - event.step))} left"
         self._view.show_progress(event.step, event.total, text)
-        told = agreement_note(event.agreement_before, event.agreement)
+        note = agreement_note(event.agreement_before, event.agreement)
         return State.TRAINING, (
-            f"{event.message}: step {event.step} of {event.total}{'; ' if told else ''}{told}."
+            f"{event.message}: step {event.step} of {event.total}{'; ' if note else ''}{note}."
         )

@@ -1,14 +1,15 @@
-"""What dock widgets have in common: a view that fills them, a controller that they close."""
+"""Base class of the dock widgets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QCloseEvent, QShowEvent
-from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
 
 from napari_latentdyn.widgets.closing import ClosingGuard, Stake
+from napari_latentdyn.widgets.layouts import column, single_shot
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -23,19 +24,7 @@ class _Controller(Protocol):
 
 
 class Docked(QWidget):
-    """A view in a dock, whose controller follows the viewer while it is there.
-
-    Attributes
-    ----------
-    view : QWidget
-        What the user sees.
-    controller
-        What follows the viewer from `open` to `close`.
-    viewer : napari.Viewer
-        The viewer in whose window it is docked.
-    guard : ClosingGuard
-        Asks before something is lost because the dock or napari closes.
-    """
+    """A dock widget with a view, a controller that follows the viewer, and a closing guard."""
 
     view: QWidget
     controller: _Controller
@@ -44,46 +33,41 @@ class Docked(QWidget):
     _placed = False
 
     def fill(self, name: str, view: QWidget) -> None:
-        """Take an object name, and show a view that fills the widget."""
+        """Set the object name and the view."""
         self.setObjectName(name)
         self.guard = ClosingGuard(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(view)
+        column((view,), self)
 
     def at_stake(self) -> Stake | None:
-        """Return what is lost when the controller closes, None for nothing."""
+        """Return what closing the controller would lose, or None."""
         return None
 
     def save_unsaved(self) -> bool:
-        """Save what is at stake; return whether nothing is unsaved any more."""
+        """Save the unsaved result; return whether nothing is unsaved."""
         return True
 
     def sizeHint(self) -> QSize:
-        """Take the size of the view."""
+        """Return the size of the view."""
         return self.view.sizeHint()
 
     def showEvent(self, event: QShowEvent | None) -> None:
-        """Go on after having been closed; take a tab beside other widgets of the plugin."""
+        """Open the controller; at first, join the tabs of other widgets of the plugin."""
         self.controller.open()
         self.guard.follow()
         super().showEvent(event)
         if not self._placed:
             self._placed = True
             # The dock is not in its window yet.
-            later = QTimer(self)
-            later.setSingleShot(True)
-            later.timeout.connect(self._join_tabs)
-            later.start(0)
+            single_shot(self, 0, self._join_tabs).start()
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
-        """Stop what is computed."""
+        """Close the controller."""
         self.controller.close()
         super().closeEvent(event)
 
     def event(self, event: QEvent | None) -> bool:
-        """Notice being taken out of a dock, which then does not close what it held."""
+        """Notice the removal from a dock, which sends no close event."""
         done = super().event(event)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             if self.parent() is None:
@@ -93,10 +77,9 @@ class Docked(QWidget):
         return done
 
     def _join_tabs(self) -> None:
-        """Take a tab over a dock of the plugin that stands in the same area.
+        """Join the tabs of a dock of the plugin in the same area.
 
-        One below the other, they leave each other half of a small screen; napari
-        does not yet read what a manifest says of tabs.
+        Two docks above each other are too small; napari does not read tabs from a manifest yet.
         """
         dock = self.dock()
         window = dock.parent() if dock is not None else None
@@ -112,7 +95,7 @@ class Docked(QWidget):
                 return
 
     def dock(self) -> QDockWidget | None:
-        """Return the dock that it is in, None if it is in none."""
+        """Return the dock of the widget, or None."""
         parent = self.parent()
         while parent is not None and not isinstance(parent, QDockWidget):
             parent = parent.parent()

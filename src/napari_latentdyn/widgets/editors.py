@@ -1,7 +1,6 @@
 """Editors of single settings: each has `value`, `setValue` and the signal `edited`.
 
-They never change their value because the mouse wheel turns over them while a
-form is scrolled, and they never round what they are given.
+The mouse wheel scrolls the form and never changes a value. Values are never rounded.
 """
 
 from __future__ import annotations
@@ -12,13 +11,12 @@ import sys
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QValidator, QWheelEvent
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QDoubleSpinBox,
-    QHBoxLayout,
     QLabel,
     QSizePolicy,
     QSpinBox,
@@ -26,20 +24,30 @@ from qtpy.QtWidgets import (
 )
 
 from napari_latentdyn.widgets.eliding import ElidingComboBox
+from napari_latentdyn.widgets.layouts import row
 
 __all__ = ["NARROW", "CheckBox", "ChoiceBox", "FloatBox", "IntBox", "PairBox"]
 
-#: Style of a spin box that stands beside another control: napari makes spin boxes wide.
+#: Style of a spin box beside another control, as napari makes spin boxes wide.
 NARROW = (
     "QAbstractSpinBox { min-width: 62px; padding: 1px 4px; }"
     "QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 15px; }"
 )
 _PARTIAL_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d*)?([eE][+-]?\d*)?")
-# QDoubleSpinBox rounds to its decimals: with as many as Qt allows it rounds nothing.
+# QDoubleSpinBox rounds to its number of decimals: the largest number allowed avoids rounding.
 _MAX_DECIMALS = sys.float_info.max_10_exp + sys.float_info.dig
 
 
-class IntBox(QSpinBox):
+class _NoWheel:
+    """Leaves the mouse wheel to the scrolling area."""
+
+    def wheelEvent(self, event: QWheelEvent | None) -> None:
+        """Ignore the wheel."""
+        if event is not None:
+            event.ignore()
+
+
+class IntBox(_NoWheel, QSpinBox):
     """A whole number, or None (shown as `special`) if `optional`."""
 
     edited = Signal()
@@ -51,9 +59,8 @@ class IntBox(QSpinBox):
         *,
         optional: bool = False,
         special: str = "auto",
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         low = -(2**31) + 1 if minimum is None else minimum
         high = 2**31 - 1 if maximum is None else maximum
         self._optional = optional
@@ -75,7 +82,7 @@ class IntBox(QSpinBox):
         super().setValue(self.minimum() if value is None else int(value))
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Let an optional number be emptied."""
+        """Accept an empty text if the number is optional."""
         if self._optional and not _number_text(self, text):
             return QValidator.State.Acceptable, text or "", position
         return super().validate(text, position)
@@ -87,16 +94,11 @@ class IntBox(QSpinBox):
         return super().valueFromText(text)
 
     def minimumSizeHint(self) -> QSize:
-        """Be no wider than a handful of digits, whatever the bounds are."""
+        """Return a width for a few digits, whatever the bounds are."""
         return QSize(72, super().minimumSizeHint().height())
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Leave the wheel to the scrolling area."""
-        if event is not None:
-            event.ignore()
 
-
-class FloatBox(QDoubleSpinBox):
+class FloatBox(_NoWheel, QDoubleSpinBox):
     """A real number at full precision, or None (shown as `special`) if `optional`.
 
     A step changes the leading digit: 0.001, 0.002, ... 0.009, 0.01, 0.02. Only
@@ -113,13 +115,12 @@ class FloatBox(QDoubleSpinBox):
         exclusive_minimum: bool = False,
         optional: bool = False,
         special: str = "auto",
-        parent: QWidget | None = None,
     ) -> None:
-        super().__init__(parent)
+        super().__init__()
         low = -sys.float_info.max if minimum is None else float(minimum)
         high = sys.float_info.max if maximum is None else float(maximum)
         if exclusive_minimum and not optional:
-            # The least number far from being denormal stands for "more than zero".
+            # The smallest number far from denormal numbers stands for "more than zero".
             low += 1e-300
         self._optional = optional
         self.setDecimals(_MAX_DECIMALS)
@@ -139,7 +140,7 @@ class FloatBox(QDoubleSpinBox):
         super().setValue(self.minimum() if value is None else float(value))
 
     def textFromValue(self, value: float) -> str:
-        """Write the shortest text that reads back as the same number."""
+        """Return the shortest text that gives the same number."""
         return repr(float(value)).removesuffix(".0")
 
     def valueFromText(self, text: str | None) -> float:
@@ -151,7 +152,7 @@ class FloatBox(QDoubleSpinBox):
             return self.minimum()
 
     def validate(self, text: str | None, position: int) -> tuple[QValidator.State, str, int]:
-        """Accept numbers within the bounds, also such as 1e-4."""
+        """Accept numbers within the bounds, including numbers such as 1e-4."""
         number = _number_text(self, text)
         state = QValidator.State.Invalid
         if not number:
@@ -175,29 +176,24 @@ class FloatBox(QDoubleSpinBox):
         self.setValue(min(max(value, self.minimum()), self.maximum()))
 
     def sizeHint(self) -> QSize:
-        """Be as wide as a number with few digits: the bounds can have hundreds."""
+        """Return a width for a few digits: the bounds can have hundreds."""
         return QSize(100, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
-        """Be no wider than a handful of digits."""
+        """Return a width for a few digits."""
         return QSize(84, super().minimumSizeHint().height())
 
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Leave the wheel to the scrolling area."""
-        if event is not None:
-            event.ignore()
 
-
-class ChoiceBox(ElidingComboBox):
-    """One of several values; the texts shown can be longer than the values."""
+class ChoiceBox(_NoWheel, ElidingComboBox):
+    """One of several values, which can be shown by other texts."""
 
     edited = Signal()
 
-    def __init__(self, values: Iterable[Any] = (), parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, values: Iterable[Any] = ()) -> None:
+        super().__init__()
         for value in values:
             self.addItem(str(value), value)
-        # Without this a long entry would decide how wide the whole window is.
+        # Long entries must not widen the window.
         self.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
         self.setMinimumContentsLength(6)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -205,15 +201,15 @@ class ChoiceBox(ElidingComboBox):
         self.currentIndexChanged.connect(self._on_index)
 
     def value(self) -> Any:
-        """Return the value chosen, or None if there is none."""
+        """Return the value chosen, or None."""
         return self.currentData()
 
     def setValue(self, value: Any) -> None:
-        """Choose a value, or none if there is no such value."""
+        """Choose a value; an unknown value clears the choice."""
         self.setCurrentIndex(self._index_of(value))
 
     def setCurrentText(self, text: str | None) -> None:
-        """Choose by the value's own text or by the text shown."""
+        """Choose by value or by the text shown."""
         index = self._index_of(text)
         self.setCurrentIndex(self.findText(text or "") if index < 0 else index)
 
@@ -226,31 +222,25 @@ class ChoiceBox(ElidingComboBox):
                 self.setItemData(index, text, Qt.ItemDataRole.ToolTipRole)
 
     def set_items(self, items: Iterable[tuple[Any, str]]) -> None:
-        """Replace all values and texts; the value chosen stays if it is still there."""
+        """Replace all values and texts, and keep the choice if possible."""
         value = self.value()
-        blocked = self.blockSignals(True)
-        self.clear()
-        for data, text in items:
-            self.addItem(text, data)
-            self.setItemData(self.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
-        self.setValue(value)
-        self.blockSignals(blocked)
+        with QSignalBlocker(self):
+            self.clear()
+            for data, text in items:
+                self.addItem(text, data)
+                self.setItemData(self.count() - 1, text, Qt.ItemDataRole.ToolTipRole)
+            self.setValue(value)
 
     def _on_index(self, index: int) -> None:
         self.edited.emit()
 
     def _index_of(self, value: Any) -> int:
-        # findData compares through Qt, which takes 3 and 3.0, or 1 and True, for the same.
+        # findData compares through Qt, for which 3 equals 3.0 and 1 equals True.
         for index in range(self.count()):
             data = self.itemData(index)
             if type(data) is type(value) and data == value:
                 return index
         return -1
-
-    def wheelEvent(self, event: QWheelEvent | None) -> None:
-        """Leave the wheel to the scrolling area."""
-        if event is not None:
-            event.ignore()
 
 
 class CheckBox(QCheckBox):
@@ -258,16 +248,16 @@ class CheckBox(QCheckBox):
 
     edited = Signal()
 
-    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+    def __init__(self, text: str = "") -> None:
+        super().__init__(text)
         self.toggled.connect(lambda _: self.edited.emit())
 
     def value(self) -> bool:
-        """Return whether it is checked."""
+        """Return whether the box is checked."""
         return self.isChecked()
 
     def setValue(self, value: bool) -> None:
-        """Check or uncheck it."""
+        """Check or uncheck the box."""
         self.setChecked(bool(value))
 
 
@@ -276,28 +266,19 @@ class PairBox(QWidget):
 
     edited = Signal()
 
-    def __init__(
-        self,
-        minimum: int | None = None,
-        maximum: int | None = None,
-        parent: QWidget | None = None,
-    ) -> None:
-        super().__init__(parent)
+    def __init__(self, minimum: int | None = None, maximum: int | None = None) -> None:
+        super().__init__()
         self.boxes = (IntBox(minimum, maximum), IntBox(minimum, maximum))
         self._unit = QLabel()
         times = QLabel("×")
         for label in (times, self._unit):
             label.setIndent(0)
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
+        layout = row(self.boxes[0], times, self.boxes[1], self._unit)
         layout.setSpacing(2)
-        layout.addWidget(self.boxes[0], 1)
-        layout.addWidget(times)
-        layout.addWidget(self.boxes[1], 1)
-        layout.addWidget(self._unit)
+        layout.setStretch(2, 1)
+        self.setLayout(layout)
         self.setFocusProxy(self.boxes[0])
         for box in self.boxes:
-            # napari's style makes spin boxes too wide to stand in pairs.
             box.setStyleSheet(NARROW)
             box.edited.connect(self.edited)
 
@@ -309,17 +290,16 @@ class PairBox(QWidget):
         return first, second
 
     def setValue(self, value: tuple[int, int]) -> None:
-        """Set both numbers and tell of it once."""
+        """Set both numbers; emits `edited` at most once."""
         before = self.value()
-        blocked = self.blockSignals(True)
-        for box, number in zip(self.boxes, value, strict=True):
-            box.setValue(number)
-        self.blockSignals(blocked)
+        with QSignalBlocker(self):
+            for box, number in zip(self.boxes, value, strict=True):
+                box.setValue(number)
         if self.value() != before:
             self.edited.emit()
 
     def setObjectName(self, name: str | None) -> None:
-        """Name the pair, and its two numbers after it: ``patches.size.0``, ``patches.size.1``."""
+        """Name the pair, and its numbers by position: ``patches.size.0``, ``patches.size.1``."""
         super().setObjectName(name or "")
         for number, box in enumerate(self.boxes):
             box.setObjectName(f"{name}.{number}")
@@ -342,6 +322,6 @@ def _next_value(value: float, *, up: bool) -> float:
     if not growing and leading < 1.0 + 1e-9:
         exponent -= 1
         leading *= 10.0
-    # Go to the next round digit, so that 0.0015 becomes 0.002 and not 0.0025.
+    # The next round digit: 0.0015 becomes 0.002, not 0.0025.
     digit = math.floor(leading + 1e-9) + 1 if growing else math.ceil(leading - 1e-9) - 1
     return math.copysign(float(f"{digit}e{exponent}"), value)

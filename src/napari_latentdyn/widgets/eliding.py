@@ -1,4 +1,4 @@
-"""A chooser that cuts long texts in the middle, where names of one series are alike."""
+"""A combo box that elides long texts in the middle, where names of a series are equal."""
 
 from __future__ import annotations
 
@@ -12,32 +12,31 @@ from qtpy.QtWidgets import (
     QStyleOptionComboBox,
     QStylePainter,
     QToolTip,
-    QWidget,
 )
 
 __all__ = ["ElidingComboBox"]
 
-#: Pixels that styles leave free beside the text.
+#: Pixels beside the text.
 _MARGIN = 6
 
 
 class ElidingComboBox(QComboBox):
-    """Shows the beginning and the end of a text that does not fit, and all of it as a tooltip."""
+    """Shows the beginning and the end of a long text, and the whole text as tooltip."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         popup = self.view()
         if popup is not None:
             popup.setTextElideMode(Qt.TextElideMode.ElideMiddle)
 
     def shown_text(self) -> str:
-        """Return the text of the chosen entry as far as there is room for it."""
+        """Return the elided text of the current entry."""
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         return self._fitted(option)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
-        """Draw the text that fits."""
+        """Draw the elided text."""
         option = QStyleOptionComboBox()
         self.initStyleOption(option)
         option.currentText = self._fitted(option)
@@ -46,7 +45,7 @@ class ElidingComboBox(QComboBox):
         painter.drawControl(QStyle.ControlElement.CE_ComboBoxLabel, option)
 
     def event(self, event: QEvent | None) -> bool:
-        """Tell the whole text before the explanation, where it is cut."""
+        """Show an elided text in full above the tooltip."""
         if isinstance(event, QHelpEvent) and self.shown_text() != self.currentText():
             whole = f"<b>{html.escape(self.currentText())}</b>"
             QToolTip.showText(event.globalPos(), f"<qt>{whole}<br>{self.toolTip()}</qt>", self)

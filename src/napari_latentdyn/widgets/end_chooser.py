@@ -1,15 +1,17 @@
-"""The chooser of one end of a pair: a layer, and the frame if the layer is a stack."""
+"""Chooser of an image of a pair: a layer, and the frame of a stack."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Literal
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QWidget
 
 from napari_latentdyn.viewer.frames import FrameAxis
 from napari_latentdyn.widgets.editors import NARROW, ChoiceBox, IntBox
 from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.layouts import column, row
 
 __all__ = ["EndChooser"]
 
@@ -17,23 +19,17 @@ _TIMES = {"first": "earlier", "last": "later"}
 
 
 class EndChooser(QWidget):
-    """Chooses a layer, and beside it a frame along each axis of a stack.
+    """Chooses a layer, and a frame along each axis of a stack, counted from 1.
 
-    The object names are ``first_image`` and ``first_frame`` (of further axes
-    ``first_frame.1``, ``first_frame.2``), or the same with ``last``. Frames are
-    counted from 1.
-
-    Parameters
-    ----------
-    end : {"first", "last"}
-        Which image of the pair is chosen.
+    The object names are ``first_image``, ``first_frame``, and ``first_frame.1``, ``.2`` for more
+    axes, or the same with ``last``.
     """
 
     layerEdited = Signal()
     frameEdited = Signal()
 
-    def __init__(self, end: str, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, end: Literal["first", "last"]) -> None:
+        super().__init__()
         self._end = end
         self._axes: tuple[FrameAxis, ...] = ()
         self._index: tuple[int, ...] = ()
@@ -42,46 +38,38 @@ class EndChooser(QWidget):
         self.layer.setToolTip(tooltip(f"Image layer of the {_TIMES[end]} time."))
         self.layer.edited.connect(self.layerEdited)
         self._boxes: list[IntBox] = []
-        self._beside = QHBoxLayout()
-        self._beside.setSpacing(4)
-        self._beside.addWidget(self.layer, 1)
-        # Two axes and a name do not fit into one line of a dock of usual width.
+        self._beside = row(self.layer)
+        # A layer and two axes do not fit into one line.
         self._further = QWidget()
-        below = QHBoxLayout(self._further)
-        below.setContentsMargins(0, 0, 0, 0)
-        below.setSpacing(4)
-        self._below = below
+        self._below = QHBoxLayout(self._further)
+        self._below.setContentsMargins(0, 0, 0, 0)
+        self._below.setSpacing(4)
         self._further.hide()
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.setSpacing(4)
-        column.addLayout(self._beside)
-        column.addWidget(self._further)
+        column((self._beside, self._further), self, spacing=4)
         self.setFocusProxy(self.layer)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self._box(0)
 
     @property
     def axes(self) -> tuple[FrameAxis, ...]:
-        """The axes along which there is a choice."""
+        """The axes with more than one frame."""
         return self._axes
 
     @property
     def index(self) -> tuple[int, ...]:
-        """Position along each axis in front of the plane, counted from 0."""
+        """Index along each leading axis, counted from 0."""
         return self._index
 
     def show_frames(self, axes: Sequence[FrameAxis], index: Sequence[int]) -> None:
-        """Offer frames along some axes, and show which one is chosen; emits nothing."""
+        """Show the choosers of frames for some axes without emitting a signal."""
         self._axes, self._index = tuple(axes), tuple(index)
         for number, axis in enumerate(self._axes):
             box = self._box(number)
-            blocked = box.blockSignals(True)
-            box.setPrefix(f"{axis.name} " if len(self._axes) > 1 else "")
-            box.setSuffix(f" of {axis.size}")
-            box.setRange(1, axis.size)
-            box.setValue(self._index[axis.number] + 1)
-            box.blockSignals(blocked)
+            with QSignalBlocker(box):
+                box.setPrefix(f"{axis.name} " if len(self._axes) > 1 else "")
+                box.setSuffix(f" of {axis.size}")
+                box.setRange(1, axis.size)
+                box.setValue(self._index[axis.number] + 1)
             what = f"along {axis.name}" if len(self._axes) > 1 else "of the stack"
             box.setToolTip(
                 tooltip(

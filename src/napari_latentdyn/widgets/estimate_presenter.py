@@ -1,68 +1,37 @@
-"""What the window says before a training: devices, memory and time, the interval."""
+"""Estimates of memory and time, devices, and the interval of the images."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING, Any
+import importlib
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import UserError
-from napari_latentdyn.settings import ImageSettings, Settings
-from napari_latentdyn.widgets.facts import facts_of
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
+from napari_latentdyn.widgets.facts import facts_of, interval_between
 from napari_latentdyn.widgets.form import tooltip
-from napari_latentdyn.widgets.job import Job, Outcome
+from napari_latentdyn.widgets.job import Job
+from napari_latentdyn.widgets.layouts import single_shot
 from napari_latentdyn.widgets.texts import amount, sentence, time_span
-from napari_latentdyn.widgets.worker import look_for_devices
-from napari_latentdyn.widgets.workers import WAIT_SECONDS, make_worker
 
 if TYPE_CHECKING:
     from napari.layers import Image
 
+    from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.networks.device import Device
     from napari_latentdyn.core.training.estimate import Pace
     from napari_latentdyn.widgets.learn_view import LearnView
 
-__all__ = ["INTERVAL_KEY", "EstimatePresenter"]
+__all__ = ["EstimatePresenter"]
 
-INTERVAL_KEY = "latentdyn_interval"
-_LOOKING = "looking for devices…"
+_SEARCHING = "looking for devices…"
 _MEASURED = "The time comes from earlier runs on this computer."
 _GUESSED = "The time is a guess until a run on this computer has been timed."
-# Importing PyTorch keeps the interpreter busy: let the window appear first.
-_LOOK_DELAY_MS = 400
+# Importing PyTorch blocks the interpreter: let the window appear first.
+_SEARCH_DELAY_MS = 400
 _UPDATE_DELAY_MS = 120
-
-
-class _Look:
-    """A look for devices, which can be called off as long as it has not begun."""
-
-    title = "Latent Dynamics: search for devices"
-
-    def __init__(self) -> None:
-        self._called_off = threading.Event()
-        self._began = threading.Event()
-        self._ended = threading.Event()
-
-    def run(self) -> tuple[list[Device], str] | None:
-        """Look, in a thread of its own; None if it was called off."""
-        self._began.set()
-        try:
-            return None if self._called_off.is_set() else look_for_devices()
-        finally:
-            self._ended.set()
-
-    def cancel(self) -> None:
-        """Call the look off if it has not begun."""
-        self._called_off.set()
-
-    def wait(self, seconds: float) -> bool:
-        """Wait for the thread.
-
-        A thread begins only when the window comes round to it: a look that has
-        not begun will not, and to wait for it would be in vain.
-        """
-        return not self._began.is_set() or self._ended.wait(seconds)
 
 
 class EstimatePresenter(QObject):
@@ -72,38 +41,27 @@ class EstimatePresenter(QObject):
         super().__init__(view)
         self._view = view
         self._devices: list[Device] = []
-        self._looker: Any = None
-        self._look: _Look | None = None
+        self._queue = JobQueue(self)
         self._layers: tuple[Image | None, Image | None] = (None, None)
         self._settings: Settings | None = None
         self._steps_done: int | None = None
         self._pace: Pace | None = None
         self._prefilled: tuple[float, str] | None = None
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(_UPDATE_DELAY_MS)
-        self._timer.timeout.connect(self._write)
-        self._look_timer = QTimer(self)
-        self._look_timer.setSingleShot(True)
-        self._look_timer.setInterval(_LOOK_DELAY_MS)
-        self._look_timer.timeout.connect(self._look_for_devices)
-        view.show_devices({"auto": f"auto ({_LOOKING})"}, "")
+        self._timer = single_shot(self, _UPDATE_DELAY_MS, self._write)
+        self._search_timer = single_shot(self, _SEARCH_DELAY_MS, self._search_devices)
+        view.show_devices({"auto": f"auto ({_SEARCHING})"}, "")
 
     def start(self) -> None:
-        """Look for devices soon."""
-        if not self._devices and self._look is None:
-            self._look_timer.start()
+        """Start the search for devices after a delay."""
+        if not self._devices and not self._queue.busy:
+            self._search_timer.start()
 
     def stop(self) -> None:
-        """Stop all that is going on, and wait for the look for devices."""
+        """Stop updates, and wait for the search for devices."""
         self._timer.stop()
-        self._look_timer.stop()
+        self._search_timer.stop()
         self._layers = (None, None)
-        if self._look is not None:
-            self._looker.returned.disconnect(self._on_devices)
-            self._look.cancel()
-            self._look.wait(WAIT_SECONDS)
-            self._looker = self._look = None
+        self._queue.close()
 
     def update(
         self,
@@ -111,40 +69,40 @@ class EstimatePresenter(QObject):
         settings: Settings | None,
         steps_done: int | None = None,
     ) -> None:
-        """Take other layers and settings, None if they are no pair, and estimate again soon.
+        """Estimate again soon; settings are None if the layers are not a pair.
 
-        `steps_done` are those of the training that the next one continues.
+        `steps_done` is the number of steps of the training that would be continued.
         """
         self._layers, self._settings, self._steps_done = layers, settings, steps_done
         self._timer.start()
 
-    def learn_pace(self, job: Job, outcome: Outcome) -> None:
-        """Remember how long each phase of a run took, for the next estimate."""
+    def learn_pace(self, job: Job, dynamics: Dynamics) -> None:
+        """Store the time of each phase of a run for the next estimate."""
         from napari_latentdyn.core.training.estimate import Pace
 
-        pair, report = outcome.dynamics.pair, outcome.dynamics.report
-        watch = job.queue.watch
+        pair, report = dynamics.observations, dynamics.report
+        watch = job.watch
         rendering = None
-        if outcome.rendered is not None:
-            fields = watch.after(float(report.get("seconds", 0.0)))
-            rendering = fields + outcome.rendered.seconds
+        if job.layers:
+            fields = watch.after(report.seconds or 0.0)
+            rendering = fields + job.seconds_of_frames
         if self._pace is None:
             self._pace = Pace()
         self._pace.learn(
             pair.shape,
             pair.channels,
             job.settings,
-            str(report.get("device", "cpu")),
+            report.device or "cpu",
             {"matching": watch.matching, "step": watch.step, "rendering": rendering},
         )
 
     def prefill_interval(self, layers: tuple[Image | None, Image | None]) -> None:
-        """Take the time between the images from their metadata, unless the user gave one."""
+        """Set the interval from the metadata of the images, unless the user set it."""
         form = self._view.form
         value, unit = form.editor("images.interval"), form.editor("images.interval_unit")
         if value.value() is not None and (value.value(), unit.value()) != self._prefilled:
             return
-        found = next((known for known in map(_interval_of, layers) if known), None)
+        found = interval_between(*layers)
         if found is None and self._prefilled is None:
             return
         self._prefilled = found
@@ -154,16 +112,10 @@ class EstimatePresenter(QObject):
 
     # --------------------------------------------------------------- devices
 
-    def _look_for_devices(self) -> None:
-        self._look = _Look()
-        self._looker = make_worker(self._look, self._look.run)
-        self._looker.returned.connect(self._on_devices)
-        self._looker.start()
+    def _search_devices(self) -> None:
+        self._queue.run("", "search for devices", _find_devices, self._on_devices)
 
-    def _on_devices(self, found: tuple[list[Device], str] | None) -> None:
-        self._looker = self._look = None
-        if found is None:
-            return
+    def _on_devices(self, found: tuple[list[Device], str]) -> None:
         self._devices, note = found
         texts = {}
         for device in self._devices:
@@ -203,10 +155,9 @@ class EstimatePresenter(QObject):
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return
-        text = (
-            f"{found.patches} pair{'s' * (found.patches != 1)} of patches · "
-            f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
-        )
+        text = f"about {amount(found.memory_bytes)} · {time_span(*found.seconds)}"
+        if found.patches:
+            text = f"{found.patches} pair{'s' * (found.patches != 1)} of patches · {text}"
         warnings = list(found.warnings)
         if device is not None and device.free_bytes and found.memory_bytes > device.free_bytes:
             warnings.append(
@@ -219,12 +170,14 @@ class EstimatePresenter(QObject):
         self._view.estimate.setToolTip(tooltip(_MEASURED if found.measured else _GUESSED))
 
 
-def _interval_of(layer: Image | None) -> tuple[float, str] | None:
-    mark = layer.metadata.get(INTERVAL_KEY) if layer is not None else None
-    if not isinstance(mark, dict):
-        return None
+def _find_devices(_: BackgroundJob) -> tuple[list[Device], str]:
+    """Import PyTorch; return the devices, and why a GPU is not used."""
     try:
-        images = ImageSettings.parse({"interval": mark["value"], "interval_unit": mark["unit"]})
-    except (KeyError, UserError):
-        return None
-    return (images.interval, images.interval_unit) if images.interval else None
+        from napari_latentdyn.core.networks.device import cuda_note, list_devices, warm_up
+
+        # Imports block the interpreter, so import the training now instead of at its start.
+        importlib.import_module("napari_latentdyn.core.training.fit")
+        warm_up()
+        return list_devices(), cuda_note()
+    except (ImportError, OSError, RuntimeError) as error:
+        return [], f"PyTorch cannot be used: {' '.join(str(error).split())[:200]}"

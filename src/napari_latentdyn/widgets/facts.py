@@ -1,4 +1,4 @@
-"""What layers hold, and whether two of them make a pair."""
+"""Properties of layers, and problems of pairs of layers."""
 
 from __future__ import annotations
 
@@ -7,10 +7,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.geometry.checks import check_grids
-from napari_latentdyn.core.observations.pair import MIN_SIDE
-from napari_latentdyn.errors import PairError
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.core.observations.observations import MIN_SIDE
+from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.settings import ImageSettings, Settings
+from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.frames import frame_axes, frame_text
+from napari_latentdyn.viewer.samples import INTERVAL_KEY
 from napari_latentdyn.viewer.snapshot import is_rgb
 from napari_latentdyn.widgets.pair_notes import describe_layer
 from napari_latentdyn.widgets.texts import sentence
@@ -18,12 +20,12 @@ from napari_latentdyn.widgets.texts import sentence
 if TYPE_CHECKING:
     from napari.layers import Image
 
-__all__ = ["Facts", "facts_of", "pair_problem", "role_of"]
+__all__ = ["Facts", "facts_of", "interval_between", "pair_problem", "role_of"]
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What can be known of an image layer without reading its pixels."""
+    """Properties of an image layer that need no pixels."""
 
     shape: tuple[int, int]
     channels: int
@@ -31,16 +33,28 @@ class Facts:
 
 
 def role_of(layer: Any) -> str:
-    """Return the role of a layer that this plugin made, such as ``"frames"``, or ``""``."""
-    mark = layer.metadata.get("latentdyn")
-    return str(mark.get("role", "")) if isinstance(mark, dict) else ""
+    """Return the role of a layer of this plugin, such as ``"frames"``, or ``""``."""
+    return str(mark_of(layer).get("role", ""))
+
+
+def interval_between(*layers: Image | None) -> tuple[float, str] | None:
+    """Return the time between two images, and its unit, from the metadata of one, or None."""
+    for layer in layers:
+        mark = {} if layer is None else layer.metadata.get(INTERVAL_KEY)
+        try:
+            images = ImageSettings.parse({"interval": mark["value"], "interval_unit": mark["unit"]})
+        except (KeyError, TypeError, UserError):
+            continue
+        if images.interval:
+            return images.interval, images.interval_unit
+    return None
 
 
 def facts_of(layer: Image) -> Facts:
-    """Return what is shown of an image layer."""
+    """Return the properties of the plane of an image layer."""
     data = layer.data[0] if layer.multiscale else layer.data
     rows, columns = data.shape[layer.ndim - 2 : layer.ndim]
-    # Transparency is no channel to learn from.
+    # The alpha channel is not used.
     channels = min(3, int(data.shape[-1])) if is_rgb(layer) else 1
     return Facts((int(rows), int(columns)), channels, is_rgb(layer))
 
@@ -51,17 +65,7 @@ def pair_problem(
     settings: Settings,
     frames: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> str:
-    """Return one sentence on why two layers are no pair, or ``""`` if they are one.
-
-    Parameters
-    ----------
-    first, last : napari.layers.Image or None
-        The layers chosen.
-    settings : Settings
-        Settings of the images.
-    frames : tuple of sequence of int
-        Which frame of each layer is meant.
-    """
+    """Return a sentence on why two layers, or frames of them, are not a pair, or ``""``."""
     if first is None or last is None:
         missing = "first" if first is None else "last"
         return f"Choose the {missing} image: open two images of one scene, or File > Open Sample."
@@ -97,7 +101,7 @@ def pair_problem(
         check_grids(*map(describe_layer, (first, last), frames))
     except PairError as error:
         text = str(error)
-        # The names of layers stay as they are, also at the beginning of a sentence.
+        # The first word of a sentence may be the name of a layer, whose case stays.
         for name in sorted((first.name, last.name), key=len, reverse=True):
             if name and text.startswith(f"{name} "):
                 return sentence(f"The layer “{name}”{text.removeprefix(name)}")

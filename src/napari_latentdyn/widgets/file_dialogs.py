@@ -1,4 +1,4 @@
-"""Dialogs for files and folders, which start where the last one ended."""
+"""Dialogs for files and folders, which start in the last folder used."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ __all__ = ["ask_file", "ask_folder", "ask_target", "last_folder", "remember_fold
 
 
 class _Session:
-    """What this process used last."""
+    """The last folder of this process."""
 
     folder: Path | None = None
 
 
 def last_folder() -> Path:
-    """Return where a dialog for files starts: where the last one ended.
+    """Return the folder in which a dialog starts.
 
-    The first of a session starts in the folder of the preferences, or else in
-    the one where napari saved last, in this session or before.
+    This is the last folder used in this session, that of the preferences, or the last folder to
+    which napari saved.
     """
     from napari.utils.history import get_save_history
 
@@ -32,7 +32,7 @@ def last_folder() -> Path:
 
 
 def remember_folder(path: str | Path) -> None:
-    """Let the next dialog, also one of napari, start beside this file or run folder."""
+    """Let the next dialog, including those of napari, start in the parent folder of a path."""
     from napari.utils.history import update_save_history
 
     _Session.folder = Path(path).absolute().parent
@@ -47,25 +47,9 @@ def ask_target(
     *,
     confirm: bool = True,
 ) -> str:
-    """Ask for a file or folder to write.
+    """Ask for a file or folder to write, ``""`` if cancelled.
 
-    Parameters
-    ----------
-    parent : QWidget or None
-        What the dialog belongs to.
-    title : str
-        Title of the dialog.
-    suggestion : str or Path
-        A name in the folder that was used last, or a whole path.
-    filters : str
-        Kinds of files, as Qt writes them.
-    confirm : bool
-        Ask before something is replaced.
-
-    Returns
-    -------
-    str
-        A path, or ``""`` if the user gave up.
+    The suggestion is a name in the last folder, or a path. `confirm` asks before overwriting.
     """
     options = {} if confirm else {"options": QFileDialog.Option.DontConfirmOverwrite}
     path, _ = QFileDialog.getSaveFileName(
@@ -75,13 +59,13 @@ def ask_target(
 
 
 def ask_file(parent: QWidget | None, title: str, filters: str) -> str:
-    """Ask for a file to read; ``""`` if the user gave up."""
+    """Ask for a file to read, ``""`` if cancelled."""
     path, _ = QFileDialog.getOpenFileName(parent, title, str(last_folder()), filters)
     return _remembered(path)
 
 
 def ask_folder(parent: QWidget | None, title: str) -> str:
-    """Ask for a folder to read, such as a saved run; ``""`` if the user gave up."""
+    """Ask for a folder to read, ``""`` if cancelled."""
     return _remembered(QFileDialog.getExistingDirectory(parent, title, str(last_folder())))
 
 

@@ -1,4 +1,4 @@
-"""The editor of a setting that is one of a few names, or else the path of a folder."""
+"""Editor of a setting that is one of some names, or the path of a folder."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import html
 from collections.abc import Iterable
 from pathlib import Path
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QWidget
+from qtpy.QtCore import QSignalBlocker, Qt
 
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.file_dialogs import ask_folder
@@ -20,22 +19,11 @@ class FolderBox(ChoiceBox):
 
     A folder is shown by its name, with the whole path in the tooltip, and stays
     on offer until another one is chosen.
-
-    Parameters
-    ----------
-    names : iterable of str
-        Values that are no folders.
-    folder : str
-        The entry that opens the dialog, such as ``"a saved run"``.
-    parent : QWidget, optional
-        As for any widget.
     """
 
-    def __init__(
-        self, names: Iterable[str], folder: str = "a folder", parent: QWidget | None = None
-    ) -> None:
+    def __init__(self, names: Iterable[str], folder: str) -> None:
         known = tuple(names)
-        super().__init__(known, parent)
+        super().__init__(known)
         self._names = known
         self._folder = folder
         self._value = known[0]
@@ -47,7 +35,7 @@ class FolderBox(ChoiceBox):
         return self._value
 
     def setValue(self, value: str | None) -> None:
-        """Set a name or a path; None, which is neither, changes nothing."""
+        """Set a name or a path; None changes nothing."""
         if value is None or value == self._value:
             return
         self._value = value
@@ -55,7 +43,7 @@ class FolderBox(ChoiceBox):
         self.edited.emit()
 
     def setToolTip(self, text: str | None) -> None:
-        """Explain the setting, after the path if one is chosen."""
+        """Explain the setting, below the path of a chosen folder."""
         self._explanation = text or ""
         path = "" if self._value in self._names else f"{html.escape(self._value)}<br><br>"
         super().setToolTip(self._explanation.replace("<qt>", f"<qt>{path}", 1))
@@ -70,13 +58,12 @@ class FolderBox(ChoiceBox):
             self._show()
 
     def _show(self) -> None:
-        blocked = self.blockSignals(True)
-        if self._index_of(self._value) < 0:
-            place = len(self._names)
-            if self.itemData(place) is not None:
-                self.removeItem(place)
-            self.insertItem(place, Path(self._value).name or self._value, self._value)
-            self.setItemData(place, self._value, Qt.ItemDataRole.ToolTipRole)
-        self.setCurrentIndex(self._index_of(self._value))
-        self.blockSignals(blocked)
+        with QSignalBlocker(self):
+            if self._index_of(self._value) < 0:
+                place = len(self._names)
+                if self.itemData(place) is not None:
+                    self.removeItem(place)
+                self.insertItem(place, Path(self._value).name or self._value, self._value)
+                self.setItemData(place, self._value, Qt.ItemDataRole.ToolTipRole)
+            self.setCurrentIndex(self._index_of(self._value))
         self.setToolTip(self._explanation)

@@ -10,8 +10,8 @@ from typing import Any, Literal, Protocol
 from annotated_types import Ge, Gt, Le, Lt
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
-from qtpy.QtCore import Qt, Signal, SignalInstance
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import QSignalBlocker, Signal, SignalInstance
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QWidget
 from superqt import QCollapsible
 
 from napari_latentdyn.settings import Settings, iter_fields
@@ -19,26 +19,27 @@ from napari_latentdyn.settings.run import STARTS
 from napari_latentdyn.settings.words import WORDS
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
 from napari_latentdyn.widgets.folder_box import FolderBox
+from napari_latentdyn.widgets.layouts import column, form_layout, row
 
 __all__ = ["Editor", "SettingsForm", "make_editor", "tooltip"]
 
-# What an empty optional setting says of itself.
+# Texts of optional settings without a value.
 _EMPTY = {
     "images.channel": "all",
     "images.interval": "not known",
     "images.missing_value": "none",
     "output.frames": "at each stage",
 }
-# Names that a text can be; any other text is the path of a folder of this kind.
+# Settings that are one of some names, or the path of a folder of this kind.
 _FOLDERS = {"training.start_from": (STARTS, "a saved run")}
-# Settings that stand beside another one instead of having a line of their own.
+# Settings in the line of another setting.
 _BESIDE = {"images.interval_unit": "images.interval"}
 _SUFFIXES = {"pixels": " px"}
 _ANY_HEIGHT = 16_777_215  # QWIDGETSIZE_MAX
 
 
 class Editor(Protocol):
-    """What the form needs of the editor of one setting."""
+    """Interface of the editor of a setting."""
 
     edited: SignalInstance
 
@@ -50,33 +51,29 @@ class Editor(Protocol):
 
 
 class SettingsForm(QWidget):
-    """All settings: the usual ones, and the rest behind "Advanced".
+    """Editors of all settings; advanced settings are collapsed.
 
-    Every editor's object name is the dotted name of its setting. Settings
-    that are not shown keep the value that they had in `set_value`.
+    The object name of each editor is the dotted name of its setting. Settings without an editor
+    keep their value.
     """
 
     valueChanged = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._base = Settings()
         self._editors: dict[str, Editor] = {}
         self._rows: dict[str, QHBoxLayout] = {}
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
         basic = _form_layout()
-        layout.addLayout(basic)
         self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setObjectName("advanced")
         self.advanced.setDuration(0)
         self.advanced.toggled.connect(self._free_height)
         self.advanced.layout().setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.advanced)
+        column((basic, self.advanced), self, spacing=6)
         content = QWidget()
         self.advanced.content().layout().addWidget(content)
-        self._inner = QVBoxLayout(content)
-        self._inner.setContentsMargins(0, 0, 0, 0)
+        self._inner = column((), content, spacing=6)
         sections: dict[str, QFormLayout] = {}
         self._forms = [basic]
         for name, field in iter_fields():
@@ -98,56 +95,48 @@ class SettingsForm(QWidget):
         return self._editors[name]
 
     def add_note(self, name: str, note: QWidget) -> None:
-        """Put a note below the line of a setting."""
-        row = self._rows[name]
-        form = next(form for form in self._forms if form.indexOf(row) >= 0)
-        form.insertRow(form.getLayoutPosition(row)[0] + 1, note)
+        """Insert a note below the line of a setting."""
+        line = self._rows[name]
+        form = next(form for form in self._forms if form.indexOf(line) >= 0)
+        form.insertRow(form.getLayoutPosition(line)[0] + 1, note)
 
     def value(self) -> Settings:
-        """Return the settings.
-
-        Raises
-        ------
-        SettingsError
-            If values do not fit together.
-        """
+        """Return the settings; values that contradict each other raise `SettingsError`."""
         changes = {name: editor.value() for name, editor in self._editors.items()}
         if changes["output.frames"] is not None:
             changes["output.times"] = None
         return self._base.updated(changes)
 
     def set_value(self, settings: Settings) -> None:
-        """Show other settings; `valueChanged` tells of it at most once."""
+        """Show other settings; emits `valueChanged` at most once."""
         before = {name: editor.value() for name, editor in self._editors.items()}
         changed = settings.output.times != self._base.output.times
         self._base = settings
-        blocked = self.blockSignals(True)
-        for name, editor in self._editors.items():
-            editor.setValue(settings.get(name))
-            changed = changed or editor.value() != before[name]
-        self.blockSignals(blocked)
+        with QSignalBlocker(self):
+            for name, editor in self._editors.items():
+                editor.setValue(settings.get(name))
+                changed = changed or editor.value() != before[name]
         if changed:
             self.valueChanged.emit()
 
     def snapshot(self) -> tuple[Settings, dict[str, Any]]:
-        """Return what `restore` takes: also values that do not fit together."""
+        """Return settings and values for `restore`, including invalid combinations."""
         return self._base, {name: editor.value() for name, editor in self._editors.items()}
 
     def restore(self, snapshot: tuple[Settings, dict[str, Any]]) -> None:
-        """Show what a form showed when its snapshot was taken."""
+        """Show the values of a snapshot."""
         base, values = snapshot
         self.set_value(base)
         for name, value in values.items():
             self._editors[name].setValue(value)
 
     def _free_height(self, expanded: bool) -> None:
-        # QCollapsible pins the height of its content; lines that wrap need more in a narrow window.
+        # QCollapsible fixes the height of its content, but wrapped lines need more.
         if expanded:
             self.advanced.content().setMaximumHeight(_ANY_HEIGHT)
 
     def _add_section(self, group: str) -> QFormLayout:
-        title = QLabel(f"<b>{Settings.model_fields[group].title}</b>")
-        self._inner.addWidget(title)
+        self._inner.addWidget(QLabel(f"<b>{Settings.model_fields[group].title}</b>"))
         form = _form_layout()
         self._inner.addLayout(form)
         self._forms.append(form)
@@ -161,34 +150,27 @@ class SettingsForm(QWidget):
         if name in _BESIDE:
             self._rows[_BESIDE[name]].addWidget(editor, 1)
             return
-        row = QHBoxLayout()
-        row.setSpacing(4)
-        row.addWidget(editor, 1)
-        self._rows[name] = row
+        line = self._rows[name] = row(editor)
         if isinstance(editor, CheckBox):
-            form.addRow(row)
+            form.addRow(line)
             return
         label = QLabel(field.title or name)
         label.setToolTip(editor.toolTip())
         label.setBuddy(editor)
         if name in _BESIDE.values():
-            # Two editors need the whole width, and the label would widen the column of labels.
+            # Two editors need the full width.
             form.addRow(label)
-            form.addRow(row)
+            form.addRow(line)
         else:
-            form.addRow(label, row)
+            form.addRow(label, line)
 
 
 def make_editor(name: str, field: FieldInfo) -> Editor:
-    """Make the editor that suits the type and the bounds of a setting.
-
-    Raises
-    ------
-    TypeError
-        If there is no editor for the type.
-    """
-    kinds = [kind for kind in _kinds(field.annotation) if kind is not type(None)]
-    optional = len(kinds) < len(_kinds(field.annotation))
+    """Return an editor for the type and the bounds of a setting."""
+    union = typing.get_origin(field.annotation) in (typing.Union, types.UnionType)
+    found = typing.get_args(field.annotation) if union else (field.annotation,)
+    kinds = [kind for kind in found if kind is not type(None)]
+    optional = len(kinds) < len(found)
     kind, special = kinds[0], _EMPTY.get(name, "auto")
     editor: CheckBox | ChoiceBox | FloatBox | IntBox | PairBox
     if kind is bool:
@@ -221,28 +203,18 @@ def make_editor(name: str, field: FieldInfo) -> Editor:
 
 
 def tooltip(text: str, unit: str = "") -> str:
-    """Return a tooltip that Qt wraps into lines."""
+    """Return a tooltip as rich text, so that Qt wraps lines."""
     return f"<qt>{html.escape(text)}{f' In {html.escape(unit)}.' if unit else ''}</qt>"
 
 
 def _form_layout() -> QFormLayout:
-    form = QFormLayout()
-    form.setContentsMargins(0, 0, 0, 0)
-    form.setVerticalSpacing(4)
+    form = form_layout()
     form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
-    form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-    form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
     return form
 
 
-def _kinds(annotation: Any) -> tuple[Any, ...]:
-    if typing.get_origin(annotation) in (typing.Union, types.UnionType):
-        return typing.get_args(annotation)
-    return (annotation,)
-
-
 def _metadata(annotation: Any) -> list[Any]:
-    """List the constraints of an annotated type, such as each number of a pair."""
+    """Return the constraints of an annotated type, such as those of the numbers of a pair."""
 
     class Probe(BaseModel):
         value: annotation

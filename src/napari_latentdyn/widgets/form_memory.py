@@ -1,26 +1,57 @@
-"""The form as it was left, for a dock that is opened again in the same viewer."""
+"""State of the form for a dock that is opened again, and settings of opened run folders."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 from weakref import WeakKeyDictionary
 
+from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.widgets.preferences import initial_settings
-from napari_latentdyn.widgets.reopened import OpenedRun, opened_runs
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from napari.viewer import Viewer
 
-    from napari_latentdyn.settings import Settings
     from napari_latentdyn.widgets.choices import Chosen, LayerChoices
     from napari_latentdyn.widgets.form import SettingsForm
 
-__all__ = ["FormMemory"]
+__all__ = ["FormMemory", "OpenedRun", "opened_runs"]
+
+
+@dataclass(frozen=True)
+class OpenedRun:
+    """Run id, name and settings of a run folder whose layers are in the viewer."""
+
+    run_id: str
+    name: str
+    settings: Settings
+
+
+def opened_runs(layers: Iterable[Layer]) -> list[OpenedRun]:
+    """Return the opened run folders in the order of their frames layers."""
+    found = []
+    for layer in layers:
+        info = mark_of(layer)
+        if info.get("role") != "frames" or not info.get("folder"):
+            continue
+        try:
+            settings = Settings.parse(info.get("settings"))
+        except SettingsError:
+            # Users and other plugins can change metadata.
+            continue
+        name = layer.name.removesuffix(" frames")
+        found.append(OpenedRun(str(info.get("run_id")), name, settings))
+    return found
 
 
 @dataclass(frozen=True)
 class _Left:
+    """State of a form that was closed."""
+
     settings: tuple[Settings, dict[str, Any]]
     ends: tuple[Chosen, ...]
     expanded: bool
@@ -28,17 +59,7 @@ class _Left:
 
 
 class FormMemory:
-    """Keeps the form of a viewer while no dock shows it.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Whose form it is.
-    form : SettingsForm
-        The settings.
-    choices : LayerChoices
-        The images.
-    """
+    """Keeps the state of the form of a viewer while its dock is closed."""
 
     _left: ClassVar[WeakKeyDictionary[Viewer, _Left]] = WeakKeyDictionary()
 
@@ -48,7 +69,7 @@ class FormMemory:
         self._choices = choices
 
     def keep(self) -> None:
-        """Keep what is chosen now."""
+        """Keep the current state."""
         self._left[self._viewer] = _Left(
             self._form.snapshot(),
             self._choices.chosen,
@@ -57,10 +78,9 @@ class FormMemory:
         )
 
     def restore(self) -> OpenedRun | None:
-        """Show what was kept, or what the preferences say where nothing was.
+        """Restore the kept state, or the preferences.
 
-        The settings of a run folder that has been opened since then come before
-        both; that run is returned.
+        If a run folder has been opened since, its settings are used, and the run is returned.
         """
         left = self._left.get(self._viewer)
         if left is None:
@@ -75,7 +95,7 @@ class FormMemory:
         return runs[-1]
 
     def _show(self, left: _Left) -> None:
-        # The images first: they fill in the time between them, which the user may have changed.
+        # Images first: they set the interval, which the user may have changed afterwards.
         self._choices.choose(left.ends)
         self._form.restore(left.settings)
         if left.expanded:

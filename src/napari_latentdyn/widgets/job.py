@@ -1,119 +1,77 @@
-"""A run as it goes to the worker thread, what the worker tells of it, and what it ends with."""
+"""The background job of a preview or a training."""
 
 from __future__ import annotations
 
+import gc
 import threading
+import time
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Generator
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
+from napari_latentdyn.core.geometry.checks import value_oddities
+from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.training.pace import Stopwatch
+from napari_latentdyn.core.training.progress import Progress
+from napari_latentdyn.errors import FitError, Stopped
+from napari_latentdyn.viewer.reading import notes_of_snapshots
+from napari_latentdyn.widgets.background import BackgroundJob
+from napari_latentdyn.widgets.texts import describe, scene_name, titles
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
-    from napari_latentdyn.core.training.fit import Progress
+    from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.viewer.layers import LayerTuple, Snapshot
-    from napari_latentdyn.widgets.results import Result
 
-__all__ = ["Failure", "Job", "Outcome", "ProgressQueue", "Rendered"]
+__all__ = ["Job"]
 
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
-
-
-class ProgressQueue:
-    """Progress on its way from the worker to the window, which empties it when it has time.
-
-    However fast the steps are, they cost the window nothing until then.
-
-    Attributes
-    ----------
-    watch : Stopwatch
-        Takes the time of each phase.
-    least : float
-        Agreement of both images half way that a preview has to exceed to be
-        better than what is shown already.
-    """
-
-    def __init__(self) -> None:
-        self.watch = Stopwatch()
-        self.least = 0.0
-        self._lock = threading.Lock()
-        self._events: list[Progress] = []
-        self._preview: NDArray[np.float32] | None = None
-        self._rendering: tuple[int, int] | None = None
-
-    def post(self, progress: Progress) -> None:
-        """Leave a progress; called by the worker."""
-        self.watch.see(progress)
-        with self._lock:
-            # Without an agreement above that of no motion, a preview is a double exposure.
-            better = progress.agreement is None or progress.agreement > self.least
-            if progress.preview is not None and better:
-                self._preview = progress.preview
-            self._events.append(progress)
-            if len(self._events) > 1000:
-                del self._events[:-500]
-
-    def post_rendering(self, done: int, total: int) -> None:
-        """Tell how many frames are rendered; called by the worker."""
-        with self._lock:
-            self._rendering = (done, total)
-
-    def take(self) -> tuple[list[Progress], NDArray[np.float32] | None, tuple[int, int] | None]:
-        """Return what came since the last call: progress, latest preview, frames rendered."""
-        with self._lock:
-            taken = (self._events, self._preview, self._rendering)
-            self._events, self._preview, self._rendering = [], None, None
-        return taken
+# Difference of two agreements that is not visible.
+_AS_GOOD = 0.01
 
 
 @dataclass(eq=False)
-class Job:
-    """One run: what goes in, and the ways to stop it.
+class Job(BackgroundJob):
+    """A preview or a training of two images in the background.
 
-    Attributes
-    ----------
-    stop : threading.Event
-        Stops training after the current step; what was learned is rendered.
-    abort : threading.Event
-        Stops rendering, too.
-    shown : Result, optional
-        What the window shows of these images already.
-    is_preview : bool
-        A first answer, from which no training goes on: stopped half way it is nothing.
-    choice : Any
-        Names what was chosen when the run began.
-    oddities : list of str
-        What the worker found odd about the values of the images.
-    started, ended : threading.Event
-        Set by the worker when it begins and when it lets go of everything.
+    A training continues `previous` if the images are equal, and then sets `resumed`. `shown` is
+    the result of these images in the window, `choice` the key of the images chosen. `stop` ends
+    training after the current step, `skip_frames` leaves out the frames; then, or after
+    `frames_problem`, there are no `layers`. A preview is never continued, and a cancelled preview
+    has no result.
     """
 
     first: Snapshot
     last: Snapshot
     settings: Settings
     previous: Dynamics | None = None
-    previous_fingerprint: str = ""
-    shown: Result | None = None
+    shown: Dynamics | None = None
     is_preview: bool = False
     choice: Any = None
-    oddities: list[str] = field(default_factory=list)
-    fit: Callable[..., Any] | None = None
-    queue: ProgressQueue = field(default_factory=ProgressQueue)
+    fit: Callable[..., Generator[Progress, None, Dynamics]] | None = None
     stop: threading.Event = field(default_factory=threading.Event)
-    abort: threading.Event = field(default_factory=threading.Event)
-    started: threading.Event = field(default_factory=threading.Event)
-    ended: threading.Event = field(default_factory=threading.Event)
+    skip_frames: threading.Event = field(default_factory=threading.Event)
+    watch: Stopwatch = field(default_factory=Stopwatch)
+    oddities: list[str] = field(default_factory=list)
+    layers: list[LayerTuple] = field(default_factory=list)
+    resumed: bool = False
+    frames_problem: str = ""
+    seconds_of_frames: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__init__(f"The {self.kind}")
+        self.continues = self.previous is not None
+        #: Smallest agreement of a live preview that is shown.
+        self._least = 0.0
 
     @property
     def kind(self) -> str:
-        """What it is called when the user is told of it."""
-        return "preview" if self.is_preview else "training"
+        """Name of the job in messages."""
+        if self.is_preview:
+            return "preview"
+        return "training" if self.settings.training.steps > 0 else "matching"
 
     @property
     def title(self) -> str:
@@ -122,62 +80,104 @@ class Job:
 
     @property
     def run_id(self) -> str:
-        """The same for all runs on the same two images, which renew each other's results."""
+        """Id of all runs on the same two images, which update the same layers."""
         return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
-    def inputs(self) -> dict[str, dict[str, Any]]:
+    def sources(self) -> list[dict[str, Any]]:
         """Describe both images for the report."""
-        return {
-            end: {
-                "name": image.name,
-                "shape": list(image.array.shape),
-                "dtype": str(image.array.dtype),
-                "rgb": image.channel_axis is not None and self.settings.images.channel is None,
-                **({"geo": image.geo} if image.geo else {}),
-            }
-            for end, image in (("first", self.first), ("last", self.last))
-        }
+        described = []
+        for image in (self.first, self.last):
+            rgb = image.channel_axis is not None and self.settings.images.channel is None
+            place = image.coordinates
+            described.append(
+                describe_input(image.name, image.array, rgb=rgb)
+                | ({"geo": place.to_report()} if place is not None and place.crs else {})
+            )
+        return described
 
     def notes(self) -> list[str]:
-        """Say what the user should know of the images before they are used."""
+        """Return the notes on the images for the user."""
         return [note for note in (self.first.note, self.last.note) if note]
 
     def cancel(self) -> None:
-        """Stop as soon as possible, without any result."""
+        """Cancel the job, which then has no result."""
+        super().cancel()
         self.stop.set()
-        self.abort.set()
+        self.skip_frames.set()
 
-    def wait(self, seconds: float) -> bool:
-        """Wait until the worker has let go; a job that never began needs no waiting."""
-        return not self.started.is_set() or self.ended.wait(seconds)
+    # ------------------------------------------------------- in the worker thread
 
+    def compute(self) -> Generator[Progress, None, Dynamics]:
+        """Fit, then render the frames."""
+        pair = self._observations()
+        resume = None
+        if self.previous is not None and self.previous.observations.same_as(pair):
+            resume = self.previous.fitted.checkpoint
+        live = self.settings.output.preview and self.settings.training.steps > 0
+        if live and self.shown is not None and self.shown.observations.same_as(pair):
+            from napari_latentdyn.core.training.preview import agreement_of
 
-@dataclass(frozen=True, eq=False)
-class Rendered:
-    """Results as plain arrays, what becomes layers of them, and the seconds that they took."""
+            known = agreement_of(pair, self.shown.fields, self.settings)
+            self._least = max(0.0, (known or 0.0) - _AS_GOOD)
+        from napari_latentdyn.core.training.fit import fit
 
-    frames: NDArray[np.float32]
-    times: NDArray[np.float64]
-    layers: list[LayerTuple]
-    latents: NDArray[np.float32] | None = None
-    confidence: NDArray[np.float32] | None = None
-    seconds: float = 0.0
+        dynamics = yield from (self.fit or fit)(
+            pair, self.settings, should_stop=self.stop.is_set, resume=resume
+        )
+        dynamics.name, dynamics.run_id = scene_name(self.first, self.last), self.run_id
+        self.resumed, began = resume is not None, time.perf_counter()
+        try:
+            self.layers = self._rendered(dynamics)
+        except Exception as error:  # noqa: BLE001 - any error keeps the training
+            # Rendering that stops early raises an exception, too.
+            if not self.skip_frames.is_set():
+                self.frames_problem = describe(error, "The rendering failed")
+        self.seconds_of_frames = time.perf_counter() - began
+        if self.is_preview and not self.layers:
+            raise FitError(self.frames_problem) if self.frames_problem else Stopped
+        return dynamics
 
+    def post(self, step: Progress) -> None:
+        """Store a step for the window, without a preview that is worse than the result shown."""
+        self.watch.see(step)
+        # A preview without agreement is a double exposure.
+        if step.agreement is not None and step.agreement <= self._least:
+            step = replace(step, preview=None)
+        super().post(step)
 
-@dataclass(frozen=True, eq=False)
-class Outcome:
-    """What a run ended with; `rendered` is None where rendering was aborted or failed."""
+    def report(self, done: int, total: int) -> None:
+        """Report the number of rendered frames."""
+        super().post(Progress("render", done, total, message="Rendering the frames"))
 
-    dynamics: Dynamics
-    fingerprint: str
-    rendered: Rendered | None
-    resumed: bool
-    problem: str = ""
+    def release(self) -> None:
+        """Release the memory of earlier results and of failed runs."""
+        super().release()
+        self.previous = self.shown = None
+        gc.collect()
 
+    def _observations(self) -> Observations:
+        """Return the checked images."""
+        from napari_latentdyn.core.observations.observations import Observations
 
-@dataclass(frozen=True)
-class Failure:
-    """A run ended without anything; one sentence says why."""
+        first, last = self.first, self.last
+        pair = Observations.from_arrays(
+            first.array,
+            last.array,
+            settings=self.settings.images,
+            channel_axis=[first.channel_axis, last.channel_axis],
+            masks=[first.missing, last.missing],
+        )
+        self.oddities = [
+            *value_oddities(pair, titles(first, last), (first.array, last.array)),
+            *notes_of_snapshots(first, last),
+        ]
+        return pair.described(first.placement, self.sources())
 
-    message: str
-    cancelled: bool = False
+    def _rendered(self, dynamics: Dynamics) -> list[LayerTuple]:
+        """Render the frames and return the layers, none if frames are skipped."""
+        if self.skip_frames.is_set():
+            return []
+        from napari_latentdyn.viewer.layers import result_layers
+
+        dynamics.render(should_stop=self.skip_frames.is_set, on_frame=self.report)
+        return [] if self.skip_frames.is_set() else result_layers(dynamics)

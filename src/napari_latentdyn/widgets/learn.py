@@ -26,20 +26,12 @@ _panels: WeakSet[LearnDynamicsWidget] = WeakSet()
 class LearnDynamicsWidget(Docked):
     """Learn the dynamics between two image layers.
 
-    A panel whose dock was closed while it trains is taken over by the next one
-    in the same viewer.
+    A new panel takes over the view of a panel whose dock was closed during training.
 
     Every control's object name is the dotted name of its setting; the layer
     choosers are ``first_image`` and ``last_image``, those of a frame of a stack
     ``first_frame`` and ``last_frame``, the buttons ``preview``,
     ``train``, ``restart``, ``cancel``, ``swap`` and ``save``.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer whose layers are used.
-    fit : callable, optional
-        Another one with the interface of `napari_latentdyn.core.training.fit.fit`.
     """
 
     view: LearnView
@@ -55,51 +47,45 @@ class LearnDynamicsWidget(Docked):
             self.view = LearnView(self)
             self.controller = LearnController(napari_viewer, self.view, fit)
         self.fill("learn_dynamics", self.view)
-        # One that was taken over was hidden with its dock.
+        # The view of another panel was hidden with its dock.
         self.view.show()
         _panels.add(self)
 
     def at_stake(self) -> Stake | None:
-        """Return the run at work and the result that has not been saved, None for neither."""
+        """Return the running job and the unsaved result, or None."""
         return self.controller.at_stake()
 
     def save_unsaved(self) -> bool:
-        """Ask where to save the result; return whether it is saved."""
+        """Ask for a path and save the result; return whether it is saved."""
         return self.controller.saving.save_unsaved()
 
     def hand_over(self) -> tuple[LearnView, LearnController]:
-        """Give view and controller to another panel; this one goes."""
+        """Return view and controller for another panel, and delete this panel."""
         self.guard.release()
         _panels.discard(self)
-        # Once the view is in the other one.
+        # Qt deletes this panel after the view has moved.
         self.deleteLater()
         return self.view, self.controller
 
     def preview(self) -> None:
-        """Show a first answer without training, as a press of the button does."""
+        """Compute a preview, as the button does."""
         self.controller.preview()
 
     def train(self) -> None:
-        """Train or continue, as a press of the button does."""
+        """Train or continue, as the button does."""
         self.controller.train()
 
     def cancel(self) -> None:
-        """Cancel, as a press of the button does."""
+        """Cancel, as the button does."""
         self.controller.cancel()
 
     def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
-        """Write the last result as a run folder.
-
-        Returns
-        -------
-        Path or None
-            The folder, or None if it could not be written: the user was told why.
-        """
+        """Save the last result as a run folder; return the path, or None after an error message."""
         return self.controller.saving.save("run", path, overwrite=overwrite)
 
 
 def _without_dock(viewer: Viewer) -> LearnDynamicsWidget | None:
-    """Return the panel of a viewer that was kept when its dock was closed."""
+    """Return the panel of a viewer whose dock was closed, or None."""
     return next(
         (
             panel

@@ -1,57 +1,45 @@
-"""The view of "Learn dynamics": it shows, it emits signals, and it knows no viewer."""
+"""The view of "Learn dynamics": controls and signals, without a viewer."""
 
 from __future__ import annotations
 
 import html
-from typing import Literal
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
-    QFrame,
     QGridLayout,
     QHBoxLayout,
     QLabel,
     QMenu,
-    QMessageBox,
     QProgressBar,
     QPushButton,
-    QScrollArea,
     QSizePolicy,
-    QVBoxLayout,
     QWidget,
 )
 
 from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
-from napari_latentdyn.widgets.file_dialogs import ask_target
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
-from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.labels import Severity, StatusLine, WrappingLabel
+from napari_latentdyn.widgets.layouts import fill_view, name_children
 from napari_latentdyn.widgets.loss_plot import LossPlot
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
-__all__ = ["CUSTOM", "LearnView", "Severity"]
+__all__ = ["CUSTOM", "LearnView"]
 
 CUSTOM = "custom"
 DOCUMENTATION = "https://napari-latentdyn.github.io/napari-latentdyn"
 _LINKS = {"Tutorial": "tutorial/", "Settings": "settings/", "How it works": "method/"}
-_FILTERS = {
-    "run": "Run folder (*)",
-    "frames": "OME-TIFF (*.ome.tif)",
-    "vectors": "Comma-separated values (*.csv)",
-}
-
-Severity = Literal["info", "warning", "error"]
 
 
 class LearnView(QWidget):
-    """Choosers and settings in a scrolling area; buttons, progress and status below it.
+    """Scrolling choosers and settings, with buttons, progress and status below.
 
     Attributes
     ----------
     continues : bool
-        Whether a press of the train button goes on from an earlier training.
+        Whether the train button continues an earlier training.
     """
 
     settingsChanged = Signal()
@@ -66,7 +54,6 @@ class LearnView(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._palette = DARK
-        self._status: tuple[str, Severity] = ("", "info")
         self.continues = False
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
         self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
@@ -77,14 +64,13 @@ class LearnView(QWidget):
         self.estimate = WrappingLabel()
         self.loss_plot = LossPlot()
         self.progress = QProgressBar()
-        self.status = WrappingLabel(lines=2)
+        self.status = StatusLine()
         self.preview = QPushButton("Preview")
         self.train = QPushButton("Train")
         self.restart = QPushButton("Restart")
         self.cancel = QPushButton("Cancel")
         self.save = QPushButton("Save…")
         self.save_menu = QPushButton("▾")
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._dress()
         self._lay_out()
         self._wire()
@@ -96,14 +82,10 @@ class LearnView(QWidget):
 
     def show_status(self, text: str, severity: Severity = "info") -> None:
         """Show one line, in the colour of its severity."""
-        self._status = (text, severity)
-        colour = {"error": self._palette.error, "warning": self._palette.warning}.get(severity)
-        self.status.setText(html.escape(text))
-        self.status.setStyleSheet(f"color: {colour};" if colour else "")
-        self.status.setProperty("severity", severity)
+        self.status.say(text, severity)
 
     def show_estimate(self, text: str, warnings: tuple[str, ...] = ()) -> None:
-        """Show what a training will take, and what to mind."""
+        """Show the estimate of a training, and warnings."""
         self._estimate = (text, warnings)
         lines = [html.escape(text)] if text else []
         lines += [
@@ -114,33 +96,39 @@ class LearnView(QWidget):
         self.estimate.setVisible(bool(lines))
 
     def show_progress(self, done: int, total: int, text: str = "%p %") -> None:
-        """Show how far a phase is; a total of 0 means that nobody knows."""
+        """Show the progress of a phase; a total of 0 means unknown."""
         self.progress.setRange(0, max(0, total))
         self.progress.setValue(done if total > 0 else 0)
         self.progress.setFormat(text)
 
     def show_preset(self, name: str) -> None:
-        """Show which preset the settings are, or `CUSTOM`."""
-        blocked = self.preset.blockSignals(True)
+        """Show the preset that the settings equal, or `CUSTOM`."""
         names = [(preset, preset) for preset in PRESETS]
-        self.preset.set_items(names if name in PRESETS else [*names, (CUSTOM, CUSTOM)])
-        self.preset.setValue(name)
-        self.preset.blockSignals(blocked)
+        with QSignalBlocker(self.preset):
+            self.preset.set_items(names if name in PRESETS else [*names, (CUSTOM, CUSTOM)])
+            self.preset.setValue(name)
         summary = PRESETS[name].summary if name in PRESETS else "Your own choice of settings."
         self.preset.setToolTip(tooltip(summary))
         for index, preset in enumerate(PRESETS.values()):
             self.preset.setItemData(index, preset.summary, Qt.ItemDataRole.ToolTipRole)
 
     def show_devices(self, texts: dict[str, str], note: str) -> None:
-        """Show the devices that there are by name, and why a GPU is not used."""
+        """Show the devices by name, and why a GPU is not used."""
         box = self.form.editor("training.device")
         box.set_texts(texts)
         self.device_note.setText(html.escape(note))
         self.device_note.setVisible(bool(note))
 
-    def show_choice(self, *, can_train: bool, can_continue: bool, steps_left: int) -> None:
-        """Show what a press of the train button would do."""
+    def show_choice(
+        self, *, can_train: bool, can_continue: bool, steps_left: int, trains: bool = True
+    ) -> None:
+        """Show the action of the train button."""
         explained = "Match the images and train the networks on them; the window stays usable."
+        if not trains:
+            explained = (
+                "Find the velocity that carries the images onto each other, with the settings "
+                "above. No network is trained; the window stays usable."
+            )
         if can_continue:
             explained = (
                 "Continue the last training."
@@ -149,7 +137,7 @@ class LearnView(QWidget):
             )
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"
-        self.train.setText(text if can_continue else "Train")
+        self.train.setText(text if can_continue else "Train" if trains else "Match")
         self.train.setToolTip(tooltip(explained))
         self.train.setEnabled(can_train)
         self.preview.setEnabled(can_train)
@@ -157,12 +145,12 @@ class LearnView(QWidget):
         self.restart.setEnabled(can_train)
 
     def set_saveable(self, saveable: bool) -> None:
-        """Offer to save, or not."""
+        """Enable saving."""
         self.save.setEnabled(saveable)
         self.save_menu.setEnabled(saveable)
 
     def set_running(self, running: bool) -> None:
-        """Lock what a running job depends on, and offer Cancel."""
+        """Disable the buttons that start a job, and enable Cancel."""
         self.cancel.setEnabled(running)
         self.progress.setVisible(running)
         if running:
@@ -170,23 +158,23 @@ class LearnView(QWidget):
             self.train.setEnabled(False)
             self.restart.setVisible(False)
         elif self.loss_plot.is_empty:
-            # As after a training that failed before its first step.
+            # The training failed before its first step.
             self.loss_plot.hide()
 
     def announce(self, *, preview: bool, trains: bool) -> None:
-        """Show what a job that begins will show, and what Cancel will do to it."""
-        # An empty plot has an axis of numbers that mean nothing: the first point shows it.
+        """Prepare the plot for a job that starts, and explain its cancel button."""
+        # An empty plot has meaningless axis labels; it appears with the first point.
         self.loss_plot.setVisible(trains and not self.loss_plot.is_empty)
         self.cancel.setToolTip(
             tooltip(
-                "Stop the preview; nothing changes."
-                if preview
-                else "Stop after this step and keep the training so far; you can continue later."
+                "Stop after this step and keep the training so far; you can continue later."
+                if trains
+                else f"Stop the {'preview' if preview else 'matching'}; nothing changes."
             )
         )
 
     def set_palette(self, palette: Palette) -> None:
-        """Take the colours of another theme."""
+        """Use the colours of another theme."""
         self._palette = palette
         self.loss_plot.set_palette(palette)
         self.pair_notes.set_palette(palette)
@@ -198,21 +186,8 @@ class LearnView(QWidget):
                 for title, page in _LINKS.items()
             )
         )
-        self.show_status(*self._status)
+        self.status.set_palette(palette)
         self.show_estimate(*self._estimate)
-
-    def ask_path(self, kind: str, suggestion: str) -> str:
-        """Ask for a file or folder to save to; ``""`` if the user gave up."""
-        title = {"run": "Save the run folder", "frames": "Save the frames as OME-TIFF"}.get(
-            kind, "Save the arrows as CSV"
-        )
-        return ask_target(self, title, suggestion, _FILTERS[kind])
-
-    def ask_replace(self, path: str) -> bool:
-        """Ask whether an earlier run may be replaced."""
-        yes, no = QMessageBox.StandardButton.Yes, QMessageBox.StandardButton.No
-        text = f"{path} already holds a run. Replace it?"
-        return bool(QMessageBox.question(self, "Replace the run?", text, yes | no, no) == yes)
 
     # ----------------------------------------------------------------- build
 
@@ -221,30 +196,26 @@ class LearnView(QWidget):
         return QSize(320, 360)
 
     def sizeHint(self) -> QSize:
-        """Take what the settings need to stand in one line each."""
+        """Return a size at which settings do not wrap."""
         return QSize(350, 640)
 
     def _dress(self) -> None:
-        for name in (
-            *("swap", "preset", "estimate", "loss_plot"),
-            *("progress", "status", "preview", "train", "restart", "cancel", "save"),
-        ):
-            getattr(self, name).setObjectName(name)
         self.header = QLabel()
-        self.header.setObjectName("header")
         self.header.setOpenExternalLinks(True)
         self.device_note = WrappingLabel()
-        self.device_note.setObjectName("device_note")
         self.device_note.hide()
-        self.status.setAlignment(Qt.AlignmentFlag.AlignTop)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        name_children(
+            self,
+            *("swap", "preset", "estimate", "loss_plot", "header", "device_note", "save_menu"),
+            *("progress", "status", "preview", "train", "restart", "cancel", "save"),
+        )
         self.swap.setToolTip("Exchange the first and the last image")
         self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "Get a result in seconds: a pretrained network proposes a velocity and a short "
-                "matching fits it to the two images, as with the preset quick. Nothing is trained. "
+                "Get a result in seconds: a short matching fits two velocities to the images, as "
+                "with the preset quick. Nothing is trained. "
                 "Only the settings of images, stages, device and output are used."
             )
         )
@@ -253,7 +224,6 @@ class LearnView(QWidget):
         self.save.setToolTip(
             tooltip("Save frames, fields, model, settings and report as a run folder.")
         )
-        self.save_menu.setObjectName("save_menu")
         self.save_menu.setFixedWidth(22)
         self.save_menu.setToolTip("More ways to save")
         self.set_saveable(False)
@@ -287,21 +257,6 @@ class LearnView(QWidget):
         choosers.addWidget(self.swap, 0, 2, 2, 1)
         self.form.add_note("training.device", self.device_note)
 
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addWidget(self.header)
-        column.addLayout(choosers)
-        column.addWidget(self.form)
-        column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-
         buttons = QHBoxLayout()
         buttons.setSpacing(4)
         buttons.addWidget(self.preview)
@@ -310,26 +265,17 @@ class LearnView(QWidget):
             buttons.addWidget(button)
         buttons.addSpacing(-3)
         buttons.addWidget(self.save_menu)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        for widget in (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status):
-            below.addWidget(widget)
-        below.addLayout(buttons)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
+        shown = (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status)
+        self.scroll = fill_view(self, (self.header, choosers, self.form), (*shown, buttons))
 
     def _wire(self) -> None:
-        self.swap.clicked.connect(lambda: self.swapRequested.emit())
+        self.swap.clicked.connect(self.swapRequested)
         self.preset.edited.connect(lambda: self.presetChosen.emit(self.preset.value() or CUSTOM))
         self.form.valueChanged.connect(self.settingsChanged)
-        self.preview.clicked.connect(lambda: self.previewRequested.emit())
-        self.train.clicked.connect(lambda: self.trainRequested.emit())
-        self.restart.clicked.connect(lambda: self.restartRequested.emit())
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.preview.clicked.connect(self.previewRequested)
+        self.train.clicked.connect(self.trainRequested)
+        self.restart.clicked.connect(self.restartRequested)
+        self.cancel.clicked.connect(self.cancelRequested)
         self.save.clicked.connect(lambda: self.saveRequested.emit("run"))
         self.save_menu.clicked.connect(
             lambda: self._menu.popup(self.save_menu.mapToGlobal(self.save_menu.rect().topLeft()))

@@ -1,29 +1,32 @@
-"""The live plot of a training: what motion explains, or the terms of the loss."""
+"""The live plot of a training: the explained difference, or the terms of the loss."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pyqtgraph as pg
-from qtpy.QtCore import QSize, Qt, QTimer
-from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtWidgets import QSizePolicy, QStackedWidget, QWidget
 
-from napari_latentdyn.widgets.agreement_plot import AgreementPlot
 from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.layouts import column, row, single_shot
 from napari_latentdyn.widgets.palette import DARK, TERMS, Palette
+from napari_latentdyn.widgets.themed_plot import ThemedPlot
 
 __all__ = ["LossPlot"]
 
-
+#: Smallest range of the axis of the agreement in per cent: smaller changes look flat.
+_SMALLEST_RANGE = 1.0
+_MARGIN = 0.1
 _AGREEMENT, _LOSSES = "agreement", "losses"
 _TEXTS = {_AGREEMENT: "explained", _LOSSES: "losses"}
 _TIPS = {
     _AGREEMENT: "How much of the difference between the two images goes away when both are carried "
-    "half way, in blocks spread over the image, over the optimiser steps: 100 % where they then "
-    "agree, 0 % where they differ as much as without motion. The dashed line is the motion from "
-    "which training started. The axis shows what changed only.",
+    "half way, in blocks spread over the image, over the optimiser steps: 100 % if they then "
+    "agree, 0 % if they differ as much as without motion. The dashed line is the motion from "
+    "which training started. The axis shows only the range of the values.",
     _LOSSES: "Terms of the loss, before weighting, over the optimiser steps on a logarithmic "
     "axis: match, how well the advected first image meets the last; auto-encoding, how "
     "well the networks reproduce each image; space and time, the penalties on fields that "
@@ -31,22 +34,59 @@ _TIPS = {
 }
 
 
+class AgreementPlot(ThemedPlot):
+    """Part of the difference between the images that motion explains, in per cent.
+
+    A dashed line marks the agreement before training. The axis shows only the range of the
+    values, as training changes little after a good matching.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(axis_width=38)
+        self.setObjectName("agreement_plot")
+        self.setMinimumHeight(90)
+        self.curve = self.plot([], [], pen=pg.mkPen(width=1))
+        self.before = pg.InfiniteLine(angle=0)
+        self.addItem(self.before, ignoreBounds=True)
+        self.set_palette(DARK)
+
+    def show_values(
+        self, steps: Sequence[int], values: Sequence[float], before: float | None
+    ) -> None:
+        """Show the agreement, from 0 to 1 or NaN, after each step and before the first step."""
+        percent = 100 * np.asarray(values, dtype=float)
+        known = np.isfinite(percent)
+        self.curve.setData(np.asarray(steps, dtype=float)[known], percent[known])
+        self.before.setVisible(before is not None)
+        shown = percent[known].tolist()
+        if before is not None:
+            self.before.setValue(100 * before)
+            shown.append(100 * before)
+        if shown:
+            low, high = min(shown), max(shown)
+            missing = max(0.0, _SMALLEST_RANGE - (high - low)) / 2
+            self.setYRange(low - missing, high + missing, padding=_MARGIN)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Use the colours of another theme."""
+        super().set_palette(palette)
+        self.curve.setPen(pg.mkPen(palette.curves["match"], width=1))
+        self.before.setPen(pg.mkPen(palette.dim, width=1, style=Qt.PenStyle.DashLine))
+
+
 class LossPlot(QWidget):
     """Agreement of both images half way, or losses, over the optimiser steps.
 
-    The agreement is what a user wants to know, and is shown where it is known,
-    unless the user asks for the losses.
-
-    However many steps are added, at most `MAX_POINTS` are kept (every second
-    one is dropped when there are more) and the curves are drawn at most ten
-    times a second.
+    The agreement is shown if it is known, unless the user chooses the losses. At most `MAX_POINTS`
+    steps are kept: beyond, every second step is dropped. Curves are drawn at most ten times a
+    second.
     """
 
     MAX_POINTS = 2000
     INTERVAL_MS = 100
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self._steps: list[int] = []
         self._losses: dict[str, list[float]] = {}
         self._agreement: list[float] = []
@@ -54,17 +94,10 @@ class LossPlot(QWidget):
         self._every = 1
         self._palette = DARK
         self.agreement = AgreementPlot()
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
+        self.plot = ThemedPlot(axis_width=38)
         self.plot.setMinimumHeight(90)
-        item = self.plot.getPlotItem()
-        item.setLogMode(x=False, y=True)
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(38)
-        item.getAxis("bottom").enableAutoSIPrefix(False)
-        # Curves of a pixel's width are drawn ten times faster than wider ones.
+        self.plot.getPlotItem().setLogMode(x=False, y=True)
+        # Qt draws lines of one pixel ten times faster than wider lines.
         self.curves = {term: self.plot.plot([], [], pen=pg.mkPen(width=1)) for term in TERMS}
         self.choice = ChoiceBox()
         self.choice.setObjectName("plot_shows")
@@ -79,29 +112,19 @@ class LossPlot(QWidget):
         self.legend = WrappingLabel()
         self.legend.setObjectName("loss_legend")
         self.legend.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.pages, 1)
-        below = QHBoxLayout()
-        below.addWidget(self.legend, 1)
-        below.addWidget(self.choice)
-        layout.addLayout(below)
+        column((self.pages, row(self.legend, self.choice)), self).setStretch(0, 1)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(self.INTERVAL_MS)
-        self._timer.timeout.connect(self._draw)
+        self._timer = single_shot(self, self.INTERVAL_MS, self._draw)
         self.set_palette(DARK)
         self._on_choice()
 
     def sizeHint(self) -> QSize:
-        """Be tall enough for the legend and three decades."""
+        """Return a height for the legend and three decades."""
         return QSize(280, 160)
 
     @property
     def is_empty(self) -> bool:
-        """Whether there is nothing to see."""
+        """Whether there are no steps."""
         return not self._steps
 
     def clear(self) -> None:
@@ -118,20 +141,10 @@ class LossPlot(QWidget):
         agreement: float | None = None,
         before: float | None = None,
     ) -> None:
-        """Add what is known of one step; terms that are unknown are left out.
+        """Add the losses of a step by term, and the agreement: the latest, and before training.
 
-        A step before the last one, as after going back to a checkpoint, drops
-        what was after it.
-
-        Parameters
-        ----------
-        step : int
-            Number of the step.
-        losses : mapping
-            Losses by term.
-        agreement, before : float, optional
-            Agreement of both images half way as last measured, and before
-            training.
+        A step before the last one, for example after a return to a checkpoint, drops all later
+        steps.
         """
         if self._steps and step <= self._steps[-1]:
             kept = int(np.searchsorted(self._steps, step))
@@ -155,27 +168,23 @@ class LossPlot(QWidget):
             self._timer.start()
 
     def points(self, term: str) -> tuple[list[int], list[float]]:
-        """Return the steps and the losses kept of one term, or the "agreement"."""
+        """Return steps and values of a term of the loss, or of the "agreement"."""
         if term == _AGREEMENT:
             return list(self._steps), list(self._agreement)
         return list(self._steps), list(self._losses.get(term, []))
 
     def set_palette(self, palette: Palette) -> None:
-        """Take other colours."""
+        """Use the colours of another theme."""
         self._palette = palette
         self.agreement.set_palette(palette)
-        self.plot.setBackground(palette.background)
-        item = self.plot.getPlotItem()
-        for name in ("left", "bottom"):
-            item.getAxis(name).setPen(palette.dim)
-            item.getAxis(name).setTextPen(palette.text)
+        self.plot.set_palette(palette)
         for term, curve in self.curves.items():
             curve.setPen(pg.mkPen(palette.curves[term], width=1))
         self._write_legend()
 
     @property
     def _shown(self) -> str:
-        """What is shown: the user's choice, but never an agreement that nobody measured."""
+        """The plot to show: the choice of the user, or the losses if no agreement is known."""
         known = not self._steps or bool(np.isfinite(self._agreement).any())
         return str(self.choice.value()) if known else _LOSSES
 
@@ -208,7 +217,7 @@ class LossPlot(QWidget):
         steps = np.asarray(self._steps, dtype=float)
         for term, curve in self.curves.items():
             values = np.asarray(self._losses.get(term, []), dtype=float)
-            # A loss of zero has no logarithm: a gap, not a line to minus infinity.
+            # A loss of zero has no logarithm: leave a gap.
             values = np.where(values > 0, values, np.nan)
             known = np.isfinite(values)
             curve.setData(steps[known], values[known])

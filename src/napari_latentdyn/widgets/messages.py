@@ -1,19 +1,31 @@
-"""What the status line says: problems of the present choice before what happened last."""
+"""The status line: problems of the current choice come before the last message."""
 
 from __future__ import annotations
 
-from napari_latentdyn.widgets.learn_view import LearnView, Severity
+from typing import Any
+
+from napari_latentdyn.widgets.labels import Severity
+from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.texts import sentence
 
-__all__ = ["Messages"]
+__all__ = ["Messages", "fail"]
 
 WELCOME = (
     "Choose two images of one scene, taken one after the other. File > Open Sample has examples."
 )
 
 
+def fail(view: Any, text: str) -> None:
+    """Show an error in the status line of a view, and as a notification of napari."""
+    from napari.utils.notifications import show_error
+
+    text = sentence(text)
+    view.show_status(text, error=True)
+    show_error(text)
+
+
 class Messages:
-    """Decides what the status line of a view shows, and tells napari of errors."""
+    """Decides on the text of the status line, and notifies napari of errors."""
 
     def __init__(self, view: LearnView) -> None:
         self._view = view
@@ -21,17 +33,17 @@ class Messages:
         self._problem: tuple[str, Severity] = ("", "info")
 
     def say(self, text: str, doubt: str = "") -> None:
-        """Show one line, and in the colour of a warning why it may not be trusted."""
+        """Show a message; a doubt follows in the colour of a warning."""
         self._last = (f"{text} {doubt}", "warning") if doubt else (text, "info")
         self._show()
 
     def forget(self, first: str = "", last: str = "") -> None:
-        """Drop the message about an earlier choice, and say that two named images are ready."""
-        ready = f"Ready: {first} → {last}. Press Preview for a quick answer, or Train."
+        """Replace the message about an earlier choice: two named images are ready."""
+        ready = f"Ready: {first} → {last}. Press Preview for a quick answer."
         self.say(ready if first and last else WELCOME)
 
     def report(self, text: str, severity: Severity = "error") -> None:
-        """Show one line in the colour of its severity, and as a notification of napari."""
+        """Show a message with its severity, and as a notification of napari."""
         from napari.utils.notifications import show_error, show_warning
 
         text = sentence(text)
@@ -41,7 +53,7 @@ class Messages:
         (show_warning if severity == "warning" else show_error)(text)
 
     def set_problem(self, text: str, severity: Severity = "error") -> None:
-        """Say what keeps the present choice from being trained, ``""`` if nothing does."""
+        """Set the problem that prevents training, ``""`` for none."""
         self._problem = (text, severity)
         self._show()
 

@@ -1,55 +1,71 @@
-"""What the status line says when a run has ended."""
+"""The text of the status line after a run."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_latentdyn.core.dynamics.arrows import scale_note
 from napari_latentdyn.core.runfolder.evidence import agreement_sentence
-from napari_latentdyn.widgets.texts import arrow_summary, preview_summary, summary
+from napari_latentdyn.widgets.texts import duration
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.widgets.job import Job, Outcome
-    from napari_latentdyn.widgets.results import Result
+    from napari_latentdyn.widgets.job import Job
+    from napari_latentdyn.widgets.results import FinishedJob
 
 __all__ = ["arrow_text", "outcome_text"]
 
 
 def outcome_text(
-    job: Job, outcome: Outcome, result: Result, *, seconds: float, trained: bool
+    job: Job, result: FinishedJob, *, seconds: float, trained: bool, button: str
 ) -> str:
-    """Return how a run ended, and what to do next.
+    """Return how a run ended, and the next action.
 
-    Parameters
-    ----------
-    job, outcome, result
-        The run.
-    seconds : float
-        Seconds from the press of the button to the frames.
-    trained : bool
-        Whether the images were trained before.
+    `seconds` is the time from the click to the frames, `trained` whether an earlier training can be
+    continued, and `button` the text of the button that starts a run.
     """
     if job.is_preview:
-        return preview_summary(seconds, trained=trained)
+        kept = "The last training is kept until you train again."
+        then = kept if trained else f"Press {button} to refine it."
+        return f"Preview ready ({_short(seconds)}). {then}"
     report = result.dynamics.report
-    return summary(
-        result.steps,
-        job.settings.training.steps,
-        float(report.get("seconds", 0.0)),
-        shown=result.can_be_saved,
-        restarted=bool(job.previous_fingerprint) and not outcome.resumed,
-        can_continue=result.dynamics.checkpoint is not None,
-        converged=bool(report.get("converged", False)),
-        effect=agreement_sentence(report),
-    )
+    done, planned, taken = result.steps, job.settings.training.steps, report.seconds or 0.0
+    shown = result.can_be_saved
+    then = "Move the time slider, or save." if shown else "The frames were left out."
+    if not planned:
+        return f"Done without training in {_short(taken)}. {then}"
+    restarted = job.continues and not job.resumed
+    change = " The images changed, so training restarted." if restarted else ""
+    effect = agreement_sentence(report)
+    change += f" {effect}" if effect else ""
+    if report.converged:
+        return (
+            f"Done: {done} of {planned} steps in {duration(taken)}; the hidden blocks no longer "
+            f"agreed better.{change} {then}"
+        )
+    if done >= planned:
+        return f"Done: {done} steps in {duration(taken)}.{change} {then}"
+    then = "The result so far is shown" if shown else "The frames were left out"
+    can_continue = result.dynamics.fitted.checkpoint is not None
+    more = "; press Continue to resume" if can_continue else ""
+    return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
 
 
 def arrow_text(viewer: Viewer, run_id: str) -> str:
-    """Return how long the arrows of a run are drawn, and that some are hidden."""
-    from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer
+    """Return the length of the arrows of a run, and how many are hidden, as a second sentence."""
+    from napari_latentdyn.viewer.layers import find_layer, mark_of
 
     layer = find_layer(viewer, run_id, "fields")
     if layer is None:
         return ""
-    return arrow_summary(layer.length, layer.metadata[METADATA_KEY].get("arrows_hidden", 0.0))
+    note, hidden = scale_note(layer.length), mark_of(layer).get("arrows_hidden", 0.0)
+    why = ""
+    if hidden > 0:
+        share = "some" if hidden < 0.005 else f"{round(100 * hidden)} %"
+        why = f"; {share} hidden where nothing shows the motion"
+    return f" {note[0].upper()}{note[1:]}{why}."
+
+
+def _short(seconds: float) -> str:
+    return f"{seconds:.1f}\u00a0s" if seconds < 9.95 else duration(seconds)

@@ -1,19 +1,15 @@
-"""Sentences on the pair that is chosen, shown until the choice changes."""
+"""Warnings about the images chosen."""
 
 from __future__ import annotations
 
 import html
-import math
 import weakref
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtWidgets import QWidget
-
 from napari_latentdyn.core.geometry.checks import Described
-from napari_latentdyn.core.geometry.georeference import geo_of_layer
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.viewer.image_reader import grid_of_layer
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.viewer.layer_geometry import coordinates_of_layer, geometry_of_layer
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
@@ -22,72 +18,43 @@ if TYPE_CHECKING:
 
 __all__ = ["NotesLabel", "PairNotes", "describe_layer"]
 
-#: What was read from the file of a layer, and of which file and shape.
-_GEO: weakref.WeakKeyDictionary[Any, tuple[Any, dict[str, Any] | None]] = (
+#: Coordinates from the file of a layer, by layer, with path and shape.
+_COORDINATES: weakref.WeakKeyDictionary[Any, tuple[Any, Geometry | None]] = (
     weakref.WeakKeyDictionary()
 )
 
 
 def describe_layer(layer: Image, index: Sequence[int] = ()) -> Described:
-    """Return what is known of a frame of a layer without looking at its pixels."""
-    placement = Placement.from_layer(layer, index)
-    geo = _geo(layer)
-    if geo is None:
-        return Described(
-            layer.name,
-            placement.pixel_size,
-            placement.units,
-            placement=placement,
-            grid=grid_of_layer(layer),
-        )
-    a, b, _, d, e, _ = geo["transform"]
-    # A degree is not of one length everywhere.
-    measured = geo["units"] != "degree"
-    return Described(
-        layer.name,
-        (math.hypot(b, e), math.hypot(a, d)) if measured else None,
-        (geo["units"], geo["units"]) if measured else None,
-        geo,
-        placement,
-    )
-
-
-def _geo(layer: Image) -> dict[str, Any] | None:
-    known = (layer.source.path, tuple(layer.data.shape))
-    if layer not in _GEO or _GEO[layer][0] != known:
-        # To open a file takes too long to do it at every change of a setting.
-        _GEO[layer] = (known, geo_of_layer(layer))
-    return _GEO[layer][1]
+    """Return name, position and file coordinates of a frame of a layer."""
+    file = (layer.source.path, tuple(layer.data.shape))
+    if layer not in _COORDINATES or _COORDINATES[layer][0] != file:
+        # Opening a file takes too long for each change of a setting.
+        _COORDINATES[layer] = (file, coordinates_of_layer(layer))
+    return Described(layer.name, geometry_of_layer(layer, index), _COORDINATES[layer][1])
 
 
 class NotesLabel(WrappingLabel):
-    """Shows sentences in the colour of a warning, and nothing if there is none."""
+    """Shows warnings, and is hidden without."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.setObjectName("pair_notes")
         self.set_palette(DARK)
         self.say(())
 
     def say(self, sentences: Iterable[str]) -> None:
-        """Show sentences, each once, in a line of its own."""
+        """Show each sentence once, in its own line."""
         lines = [html.escape(text) for text in dict.fromkeys(sentences)]
         self.setText("<br>".join(lines))
         self.setVisible(bool(lines))
 
     def set_palette(self, palette: Palette) -> None:
-        """Take the colours of another theme."""
+        """Use the colours of another theme."""
         self.setStyleSheet(f"color: {palette.warning};")
 
 
 class PairNotes:
-    """Keeps what is said of a pair: what can be known at once, and what its values showed.
-
-    Parameters
-    ----------
-    label : NotesLabel
-        Where it is shown.
-    """
+    """Keeps the warnings about a pair: from its layers, and from the values of its pixels."""
 
     def __init__(self, label: NotesLabel) -> None:
         self._label = label
@@ -97,18 +64,18 @@ class PairNotes:
 
     @property
     def key(self) -> Any:
-        """What names the present choice."""
+        """Key of the current choice."""
         return self._key
 
     def choose(self, key: Any, known: Iterable[str]) -> None:
-        """Take the present choice; what was found in the values of another one goes."""
+        """Set the current choice; another choice drops the warnings from pixel values."""
         if key != self._key:
             self._key, self._found = key, ()
         self._known = tuple(known)
         self._label.say((*self._known, *self._found))
 
     def find(self, key: Any, found: Iterable[str]) -> None:
-        """Take what the values showed, unless the choice has become another one."""
+        """Add the warnings from pixel values, unless the choice has changed."""
         if key == self._key:
             self._found = tuple(found)
             self._label.say((*self._known, *self._found))

@@ -1,4 +1,4 @@
-"""Colours that a view needs beyond napari's style sheet."""
+"""Colours of the views beyond napari's style sheet."""
 
 from __future__ import annotations
 
@@ -22,18 +22,10 @@ TERMS = {
 
 @dataclass(frozen=True)
 class Palette:
-    """Colours of one theme.
+    """Colours of a theme; `dim` is for less important texts.
 
-    Attributes
-    ----------
-    background, text, dim : str
-        Of the window; `dim` is for what matters less.
-    error, warning : str
-        Of messages: readable on the background, which those of napari's own
-        themes are not when used for text.
-    curves : dict
-        Colour of each term of the loss; told apart by people who confuse red
-        and green, too.
+    `error` and `warning` are readable on the background, unlike those of napari's themes. The
+    colours of the terms of the loss, `curves`, are distinguishable with colour blindness.
     """
 
     background: str

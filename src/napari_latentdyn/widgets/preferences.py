@@ -1,4 +1,4 @@
-"""What the user set for this plugin on the page of napari's preferences."""
+"""The page of the plugin in napari's preferences."""
 
 from __future__ import annotations
 
@@ -14,20 +14,7 @@ _PLUGIN = "napari-latentdyn"
 
 @dataclass(frozen=True)
 class Preferences:
-    """The settings of the manifest's ``configurations``, with the same defaults.
-
-    Attributes
-    ----------
-    preset : str
-        Preset of a new form.
-    device : str
-        Device of a new form.
-    threads : int
-        Threads on the CPU of a new form.
-    folder : str
-        Where the first dialog for files of a session starts; empty for the
-        folder that napari used last.
-    """
+    """The manifest's ``configurations``: defaults of a form, and the first folder of dialogs."""
 
     preset: str = "standard"
     device: str = "auto"
@@ -36,19 +23,19 @@ class Preferences:
 
 
 def preferences() -> Preferences:
-    """Return the preferences as they are now."""
+    """Return the current preferences."""
     from napari.settings import get_plugin_settings
 
     try:
         page = get_plugin_settings(_PLUGIN).learning
     except KeyError:
-        # The plugin is not installed as one: a script made the widget itself.
+        # A script created the widget without the plugin.
         return Preferences()
     return Preferences(page.preset, page.device, page.threads, page.folder)
 
 
 def initial_settings() -> Settings:
-    """Return the settings of a form that opens for the first time."""
+    """Return the settings of a new form."""
     chosen = preferences()
     return with_preset(Settings(), chosen.preset).updated(
         {"training.device": chosen.device, "training.threads": chosen.threads}

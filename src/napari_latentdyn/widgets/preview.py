@@ -1,4 +1,4 @@
-"""The live preview: one image layer, updated in place while training goes on."""
+"""The live preview: an image layer that is updated during training."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from napari.viewer import Viewer
 
-    from napari_latentdyn.viewer.layers import Placement
+    from napari_latentdyn.core.geometry.geometry import Geometry
 
 __all__ = ["Preview"]
 
 
 class Preview:
-    """Shows frames of a running training in one layer, aligned with the inputs.
+    """Shows frames of a running training in a layer aligned with the inputs.
 
-    A preview layer that the user deletes does not come back during that run.
+    If the user deletes the layer, it stays deleted during this run.
     """
 
     NAME = "live preview"
-    INTERVAL = 0.4  # seconds between two updates: each makes napari slice and draw again
+    INTERVAL = 0.4  # seconds between two updates, which make napari slice and draw
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -38,21 +38,11 @@ class Preview:
 
     @property
     def layer(self) -> Image | None:
-        """The layer, if it is there."""
+        """The layer, if it exists."""
         return self._layer if self._layer in self._viewer.layers else None
 
-    def begin(self, source: Image, array: NDArray[Any], placement: Placement) -> None:
-        """Get ready for a run.
-
-        Parameters
-        ----------
-        source : napari.layers.Image
-            The first image: its colours are taken.
-        array : ndarray
-            Its pixels as they are trained on.
-        placement : Placement
-            Where they lie.
-        """
+    def begin(self, source: Image, array: NDArray[Any], placement: Geometry) -> None:
+        """Prepare for a run with the appearance of the first image, its pixels and position."""
         from napari.layers import Image
 
         self.end()
@@ -60,7 +50,7 @@ class Preview:
         self._shown = 0.0
         self._look = placement.layer_kwargs()
         if is_rgb(source):
-            # Colours are shown in [0, 1], whatever the input's units are.
+            # napari shows float colours in [0, 1].
             top = float(np.iinfo(array.dtype).max) if array.dtype.kind in "ui" else 1.0
             self._range = (0.0, top)
         else:
@@ -73,7 +63,7 @@ class Preview:
             }
 
     def show(self, frame: NDArray[np.float32]) -> None:
-        """Show a frame of shape (H, W) or (C, H, W), unless the last one is too recent."""
+        """Show a frame, (H, W) or (C, H, W), at most once per `INTERVAL`."""
         now = time.monotonic()
         if self._unwanted or now - self._shown < self.INTERVAL:
             return
@@ -93,8 +83,8 @@ class Preview:
             self._layer.data = frame
 
     def hide(self) -> None:
-        """Take the layer away; the next frame brings it back."""
-        # Removing it tells the window of a change, which can lead back to here.
+        """Remove the layer until the next frame."""
+        # Removing the layer emits events that may call this method again.
         layer, self._layer = self._layer, None
         if layer is None:
             return
@@ -104,7 +94,7 @@ class Preview:
             self._unwanted = True
 
     def end(self) -> None:
-        """Take the layer away until the next run."""
+        """Remove the layer until the next run."""
         self.hide()
         self._unwanted = True
         self._look = {}
@@ -118,6 +108,6 @@ class Preview:
             metadata={"latentdyn": {"role": "preview"}},
             **self._look,
         )
-        # The user may be working on a layer: adding one must not take the selection away.
+        # Keep the selection of the user.
         if selected is not None and selected in self._viewer.layers:
             self._viewer.layers.selection.active = selected

@@ -1,4 +1,4 @@
-"""What the images and settings chosen allow, and what the window says of them."""
+"""Checks of the images and settings chosen."""
 
 from __future__ import annotations
 
@@ -13,41 +13,23 @@ from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 if TYPE_CHECKING:
     from napari_latentdyn.widgets.choices import LayerChoices
     from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
-    from napari_latentdyn.widgets.jobs import Jobs
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.pair_notes import PairNotes
+    from napari_latentdyn.widgets.results import Results
 
 __all__ = ["Readiness"]
 
 
 class Readiness:
-    """Checks the images and settings chosen, and shows what can be started with them.
-
-    Parameters
-    ----------
-    view : LearnView
-        Its form has the settings, and its buttons follow.
-    choices : LayerChoices
-        The images chosen.
-    notes : PairNotes
-        What is said of the pair of images.
-    jobs : Jobs
-        Tells what a training would continue.
-    estimate : EstimatePresenter
-        The estimate of time and memory.
-    messages : Messages
-        Where a problem is said.
-    running : callable
-        Whether a job is at work, which keeps the buttons as they are.
-    """
+    """Checks the images and settings chosen, and updates buttons, warnings and estimates."""
 
     def __init__(
         self,
         view: LearnView,
         choices: LayerChoices,
         notes: PairNotes,
-        jobs: Jobs,
+        results: Results,
         estimate: EstimatePresenter,
         messages: Messages,
         running: Callable[[], bool],
@@ -55,13 +37,13 @@ class Readiness:
         self._view = view
         self._choices = choices
         self._notes = notes
-        self._jobs = jobs
+        self._results = results
         self._estimate = estimate
         self._messages = messages
         self._running = running
 
     def take_preset(self, name: str) -> None:
-        """Set what a preset says, and keep all other settings."""
+        """Apply a preset, and keep settings that presets do not change."""
         if name != CUSTOM:
             try:
                 settings = self._view.form.value()
@@ -71,7 +53,7 @@ class Readiness:
         self.update()
 
     def update(self) -> None:
-        """Check again, after a change of anything."""
+        """Check images and settings, and update the view."""
         layers = self._choices.layers
         settings: Settings | None = None
         try:
@@ -83,7 +65,10 @@ class Readiness:
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        earlier = None if ready is None else self._jobs.to_continue(ready)
+        keys = self._choices.keys
+        earlier = None
+        if ready is not None and keys is not None:
+            earlier = self._results.to_continue(keys, ready)
         self._estimate.update(layers, ready, None if earlier is None else earlier.steps)
         if self._running():
             return
@@ -91,6 +76,7 @@ class Readiness:
             can_train=ready is not None,
             can_continue=earlier is not None,
             steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
+            trains=settings is None or settings.training.steps > 0,
         )
-        # That nothing is chosen yet is no mistake.
+        # A missing choice is not an error.
         self._messages.set_problem(problem, "info" if None in layers else "error")

@@ -1,4 +1,4 @@
-"""Saves what is shown where the user wants it."""
+"""Saves results at a path that the user chooses."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.viewer.layers import mark_saved
 from napari_latentdyn.widgets.closing import Stake
+from napari_latentdyn.widgets.file_dialogs import ask_target
+from napari_latentdyn.widgets.layouts import ask_replace
 from napari_latentdyn.widgets.texts import run_title
 
 if TYPE_CHECKING:
@@ -17,25 +19,20 @@ if TYPE_CHECKING:
     from napari_latentdyn.widgets.job import Job
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
-    from napari_latentdyn.widgets.results import Result, Results
+    from napari_latentdyn.widgets.results import FinishedJob, Results
 
 __all__ = ["Saving"]
 
+#: Title and file type of the dialogs.
+_DIALOGS = {
+    "run": ("Save the run folder", "Run folder (*)"),
+    "frames": ("Save the frames as OME-TIFF", "OME-TIFF (*.ome.tif)"),
+    "vectors": ("Save the arrows as CSV", "Comma-separated values (*.csv)"),
+}
+
 
 class Saving:
-    """Writes the result that is shown, and says what came of it.
-
-    Parameters
-    ----------
-    view : LearnView
-        Asks the user for a place.
-    messages : Messages
-        Where to say it.
-    results : Results
-        What there is to save.
-    viewer : napari.Viewer
-        Whose canvas can be filmed.
-    """
+    """Saves results and reports the outcome."""
 
     def __init__(
         self, view: LearnView, messages: Messages, results: Results, viewer: Viewer
@@ -46,15 +43,10 @@ class Saving:
         self._messages = messages
         self._results = results
 
-    def ask_and_save(self, kind: str, result: Result | None = None) -> bool:
-        """Ask for a place and write there; return False if it was not written.
+    def ask_and_save(self, kind: str, result: FinishedJob | None = None) -> bool:
+        """Ask for a path and save there, by default the result shown; return whether it is saved.
 
-        Parameters
-        ----------
-        kind : {"run", "frames", "vectors", "export"}
-            What to write.
-        result : Result, optional
-            Another one than is shown.
+        `kind` is "run", "frames", "vectors" or "export", which opens the dialog.
         """
         result = result or self._result()
         if result is None:
@@ -62,40 +54,27 @@ class Saving:
         if kind == "export":
             self._export(result)
             return False
-        from napari_latentdyn.core.runfolder.folder import is_run_folder
+        from napari_latentdyn.core.runfolder.report import is_run_folder
 
-        path = self._view.ask_path(kind, result.suggested_name(kind))
+        title, filters = _DIALOGS[kind]
+        path = ask_target(self._view, title, result.suggested_name(kind), filters)
         if not path:
             return False
         replace = kind == "run" and is_run_folder(path)
-        if replace and not self._view.ask_replace(path):
+        question = f"{path} already holds a run. Replace it?"
+        if replace and not ask_replace(self._view, "Replace the run?", question):
             return False
         return self._write(result, kind, path, overwrite=replace) is not None
 
     def save(self, kind: str, path: str | Path, *, overwrite: bool = False) -> Path | None:
-        """Write a run folder, the frames, or the arrows.
-
-        Parameters
-        ----------
-        kind : {"run", "frames", "vectors"}
-            What to write.
-        path : path
-            Folder or file.
-        overwrite : bool
-            Replace an earlier run folder.
-
-        Returns
-        -------
-        Path or None
-            What was written, or None if it could not be: the user was told why.
-        """
+        """Save the result shown; return the path, or None after an error message."""
         result = self._result()
         if result is None:
             return None
         return self._write(result, kind, path, overwrite=overwrite)
 
     def _write(
-        self, result: Result, kind: str, path: str | Path, *, overwrite: bool
+        self, result: FinishedJob, kind: str, path: str | Path, *, overwrite: bool
     ) -> Path | None:
         try:
             written = result.save(kind, path, overwrite=overwrite)
@@ -109,9 +88,9 @@ class Saving:
         return written
 
     def at_stake(self, job: Job | None) -> Stake | None:
-        """Return what is lost when nothing of a job at work and of the results is kept.
+        """Return what closing the window would lose: a running training and an unsaved result.
 
-        A preview at work is nothing: it changes nothing until it is there.
+        A running preview does not count.
         """
         result = self._results.unsaved
         if job is not None and job.is_preview:
@@ -126,30 +105,24 @@ class Saving:
         )
 
     def save_unsaved(self) -> bool:
-        """Ask where to save what has not been saved; return whether it is."""
+        """Ask for a path and save the unsaved result; return whether nothing is unsaved."""
         result = self._results.unsaved
         return result is None or self.ask_and_save("run", result)
 
     def close(self) -> None:
-        """Stop what is exported."""
+        """Stop an export."""
         if self._exporter is not None:
             self._exporter.close()
 
-    def _export(self, result: Result) -> None:
-        from napari_latentdyn.viewer.explore.subject import Subject
-        from napari_latentdyn.viewer.reference import METADATA_KEY
+    def _export(self, result: FinishedJob) -> None:
         from napari_latentdyn.widgets.export.exporter import Exporter
 
         if self._exporter is None:
             self._exporter = Exporter(self._viewer, self._view)
-        _, meta, _ = result.layers[0]
-        info = {**meta["metadata"][METADATA_KEY], "folder": result.folder}
-        self._exporter.show(Subject.from_dynamics(result.dynamics, info, result.name))
+        self._exporter.show(result.dynamics)
 
-    def _result(self) -> Result | None:
+    def _result(self) -> FinishedJob | None:
         if not self._results.can_be_saved:
-            self._messages.report(
-                "There is nothing to save yet: press Preview or Train first.", "warning"
-            )
+            self._messages.report("There is nothing to save yet: press Preview first.", "warning")
             return None
         return self._results.shown

@@ -1,4 +1,4 @@
-"""Where a window stands."""
+"""States of a window."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ __all__ = ["State"]
 
 
 class State(StrEnum):
-    """What a window is doing, or how its last run ended."""
+    """Activity of a window, or the outcome of its last run."""
 
     IDLE = "idle"
     PREPARING = "preparing"
@@ -21,5 +21,5 @@ class State(StrEnum):
 
     @property
     def running(self) -> bool:
-        """Whether a worker is at work."""
+        """Whether a job is running."""
         return self in (State.PREPARING, State.TRAINING, State.STOPPING, State.RENDERING)

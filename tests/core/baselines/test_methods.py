@@ -24,7 +24,7 @@ from napari_latentdyn.core.baselines import (
     list_methods,
 )
 from napari_latentdyn.core.baselines.progress import run_interruptible
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import MissingLibraryError, SettingsError, Stopped
 from napari_latentdyn.settings.presets import PRESETS
@@ -32,7 +32,7 @@ from napari_latentdyn.settings.presets import PRESETS
 FIELDS = ("flow", "dis", "advection")
 
 
-def run(name: str, pair: ImagePair, times: list[float]) -> Interpolation:
+def run(name: str, pair: Observations, times: list[float]) -> Interpolation:
     return find_method(name)(
         pair, np.array(times), should_stop=lambda: False, on_progress=lambda _: None
     )
@@ -59,8 +59,8 @@ def drifting() -> Callable[[float], NDArray[np.uint8]]:
 
 
 @pytest.fixture
-def pair(drifting: Callable[[float], NDArray[np.uint8]]) -> ImagePair:
-    return ImagePair.from_arrays(drifting(0.0), drifting(1.0))
+def pair(drifting: Callable[[float], NDArray[np.uint8]]) -> Observations:
+    return Observations.from_arrays(drifting(0.0), drifting(1.0))
 
 
 # All alike ------------------------------------------------------------------------
@@ -76,10 +76,10 @@ def test_images_in_double_precision_keep_their_digits(
 ) -> None:
     """Small differences on a large height, and values near the end of single precision."""
     plain, large = (
-        ImagePair.from_arrays(*(a + b * drifting(t) for t in (0.0, 1.0)))
+        Observations.from_arrays(*(a + b * drifting(t) for t in (0.0, 1.0)))
         for a, b in ((0.0, 1.0), (offset, factor))
     )
-    assert large.first.dtype == np.float64
+    assert large.images.dtype == np.float64
     times = [0.0, 0.4, 1.0]
     expected, made = (run(name, pair, times) for pair in (plain, large))
     assert made.frames.dtype == np.float64
@@ -94,26 +94,26 @@ def test_images_in_double_precision_keep_their_digits(
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_both_ends_are_the_images(name: str, pair: ImagePair) -> None:
+def test_both_ends_are_the_images(name: str, pair: Observations) -> None:
     made = run(name, pair, [0.0, 1.0])
-    np.testing.assert_array_equal(made.frames[0], pair.first)
-    np.testing.assert_array_equal(made.frames[1], pair.last)
+    np.testing.assert_array_equal(made.frames[0], pair.images[0])
+    np.testing.assert_array_equal(made.frames[1], pair.images[1])
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_frames_near_the_ends_are_close_to_the_images(name: str, pair: ImagePair) -> None:
+def test_frames_near_the_ends_are_close_to_the_images(name: str, pair: Observations) -> None:
     made = run(name, pair, [0.01, 0.99])
-    span = np.ptp(pair.first)
+    span = np.ptp(pair.images[0])
     # The entropic barycentre is blurred, and so is not close.
     allowed = 0.15 if name == "transport-entropic" else 0.02
-    for frame, image in zip(made.frames, (pair.first, pair.last), strict=True):
+    for frame, image in zip(made.frames, (pair.images[0], pair.images[1]), strict=True):
         assert np.sqrt(np.mean((frame - image) ** 2)) < allowed * span
 
 
 @pytest.mark.parametrize("name", BASELINES)
 def test_shapes_types_and_progress(name: str) -> None:
     colours = [np.stack([blob(14, x, (32, 32)), 3 * blob(18, x, (32, 32))]) for x in (12.0, 15.0)]
-    pair = ImagePair.from_arrays(*colours, channel_axis=0)
+    pair = Observations.from_arrays(*colours, channel_axis=0)
     told: list[Progress] = []
     made = find_method(name)(
         pair, np.array([0.0, 0.3, 1.0]), should_stop=lambda: False, on_progress=told.append
@@ -135,7 +135,7 @@ def test_shapes_types_and_progress(name: str) -> None:
 @pytest.mark.parametrize("shape", [(16, 16), (16, 45)])
 def test_the_smallest_images(name: str, shape: tuple[int, int]) -> None:
     noise = ndimage.gaussian_filter(np.random.default_rng(1).normal(size=(3, *shape)), (0, 2, 2))
-    pair = ImagePair.from_arrays(noise[0], noise[0] + 0.2 * noise[1])
+    pair = Observations.from_arrays(noise[0], noise[0] + 0.2 * noise[1])
     frames = run(name, pair, [0.5]).frames
     assert frames.shape == (1, 1, *shape)
     assert np.isfinite(frames).all()
@@ -147,16 +147,16 @@ def test_missing_pixels_have_the_nearest_value(
 ) -> None:
     first, last = drifting(0.0).astype(np.float32), drifting(1.0).astype(np.float32)
     first[20:26, 30:40] = np.nan
-    filled = ImagePair.from_arrays(first, last)
+    filled = Observations.from_arrays(first, last)
     made = run(name, filled, [0.5])
     assert np.isfinite(made.frames).all()
-    whole = ImagePair.from_arrays(filled.first[0], last)
+    whole = Observations.from_arrays(filled.images[0][0], last)
     # They differ in what is mapped to 0 and 1 alone.
     np.testing.assert_allclose(made.frames, run(name, whole, [0.5]).frames, atol=1.0)
 
 
 @pytest.mark.parametrize("name", BASELINES)
-def test_a_stop_is_heard(name: str, pair: ImagePair) -> None:
+def test_a_stop_is_heard(name: str, pair: Observations) -> None:
     with pytest.raises(Stopped):
         find_method(name)(
             pair, np.array([0.5]), should_stop=lambda: True, on_progress=lambda _: None
@@ -166,8 +166,8 @@ def test_a_stop_is_heard(name: str, pair: ImagePair) -> None:
 @pytest.mark.parametrize("name", ["flow", "advection", "transport"])
 def test_it_is_asked_often_whether_to_stop(name: str) -> None:
     noise = np.random.default_rng(0).normal(size=(2, 160, 160))
-    pair = ImagePair.from_arrays(*ndimage.gaussian_filter(noise, (0, 1, 1)))
-    run(name, ImagePair.from_arrays(*noise[:, :16, :16]), [0.5])  # what is imported only once
+    pair = Observations.from_arrays(*ndimage.gaussian_filter(noise, (0, 1, 1)))
+    run(name, Observations.from_arrays(*noise[:, :16, :16]), [0.5])  # what is imported only once
     asked = [time.perf_counter()]
 
     def should_stop() -> bool:
@@ -182,7 +182,7 @@ def test_it_is_asked_often_whether_to_stop(name: str) -> None:
 
 
 @pytest.mark.parametrize("times", [[-0.1], [1.2], [float("nan")]])
-def test_times_outside_of_the_interval_are_refused(times: list[float], pair: ImagePair) -> None:
+def test_times_outside_of_the_interval_are_refused(times: list[float], pair: Observations) -> None:
     with pytest.raises(SettingsError, match="from 0 to 1"):
         run("dissolve", pair, times)
 
@@ -233,13 +233,15 @@ def test_a_missing_library_is_named(
 @given(time=st.floats(0, 1))
 @settings(deadline=None, max_examples=20)
 def test_a_dissolve_is_the_weighted_mean(time: float) -> None:
-    pair = ImagePair.from_arrays(blob(10, 10), blob(30, 30))
+    pair = Observations.from_arrays(blob(10, 10), blob(30, 30))
     frame = run("dissolve", pair, [time]).frames[0]
-    np.testing.assert_allclose(frame, (1 - time) * pair.first + time * pair.last, atol=1e-6)
+    np.testing.assert_allclose(
+        frame, (1 - time) * pair.images[0] + time * pair.images[1], atol=1e-6
+    )
 
 
 @pytest.mark.parametrize(("name", "allowed"), [("flow", 0.3), ("dis", 0.3), ("advection", 0.3)])
-def test_a_translation_is_found(name: str, allowed: float, pair: ImagePair) -> None:
+def test_a_translation_is_found(name: str, allowed: float, pair: Observations) -> None:
     made = run(name, pair, [0.25, 0.5])
     assert made.velocity is not None
     total = made.velocity.sum(axis=0)[:, 12:-12, 12:-12]
@@ -248,7 +250,7 @@ def test_a_translation_is_found(name: str, allowed: float, pair: ImagePair) -> N
 
 @pytest.mark.parametrize(("name", "best"), [("flow", 30), ("dis", 30), ("advection", 28)])
 def test_frames_of_a_translation_are_nearly_the_true_ones(
-    name: str, best: float, pair: ImagePair, drifting: Callable[[float], NDArray[np.uint8]]
+    name: str, best: float, pair: Observations, drifting: Callable[[float], NDArray[np.uint8]]
 ) -> None:
     frame = run(name, pair, [0.5]).frames[0, 0]
     error = (frame - drifting(0.5).astype(np.float64))[8:-8, 8:-8]
@@ -256,9 +258,9 @@ def test_frames_of_a_translation_are_nearly_the_true_ones(
 
 
 @pytest.mark.parametrize("name", FIELDS)
-def test_all_channels_move_along_one_field(name: str, pair: ImagePair) -> None:
-    images = [np.stack([i[0], 255 - i[0]]) for i in (pair.first, pair.last)]
+def test_all_channels_move_along_one_field(name: str, pair: Observations) -> None:
+    images = [np.stack([i[0], 255 - i[0]]) for i in (pair.images[0], pair.images[1])]
     images = [np.concatenate([i, 2 * i[:1]]) for i in images]
-    frames = run(name, ImagePair.from_arrays(*images, channel_axis=0), [0.4]).frames[0]
+    frames = run(name, Observations.from_arrays(*images, channel_axis=0), [0.4]).frames[0]
     np.testing.assert_allclose(frames[1], 255 - frames[0], atol=0.05)
     np.testing.assert_allclose(frames[2], 2 * frames[0], atol=0.05)

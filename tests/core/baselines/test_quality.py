@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.baselines import Interpolation, assess, find_method, score
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import PairError, SettingsError
 
 TIMES = np.array([0.0, 0.25, 0.5, 1.0])
@@ -27,10 +27,10 @@ def moved(scene: NDArray[np.float32], way: tuple[float, float]) -> NDArray[np.fl
 
 
 def made_of(
-    pair: ImagePair, velocity: NDArray[np.floating] | None, times: NDArray[np.float64] = TIMES
+    pair: Observations, velocity: NDArray[np.floating] | None, times: NDArray[np.float64] = TIMES
 ) -> Interpolation:
     t = times[:, None, None, None]
-    frames = ((1 - t) * pair.first + t * pair.last).astype(np.float32)
+    frames = ((1 - t) * pair.images[0] + t * pair.images[1]).astype(np.float32)
     return Interpolation(frames, None if velocity is None else velocity.astype(np.float32))
 
 
@@ -46,7 +46,7 @@ def constant(way: tuple[float, float], stages: int = 4) -> NDArray[np.float64]:
 def test_the_exact_field_of_a_translation_fits(
     scene: NDArray[np.float32], way: tuple[float, float], stages: int
 ) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, way))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, way))
     exact = assess(pair, made_of(pair, constant(way, stages)), TIMES)
     # Whole pixels need no interpolation; beside the border that knows no values beyond it.
     allowed = 1e-5 if way == (3.0, -2.0) else 5e-3
@@ -56,7 +56,9 @@ def test_the_exact_field_of_a_translation_fits(
     assert exact.consistency_error is not None
     assert exact.consistency_error < 5e-3
     still = assess(pair, made_of(pair, constant((0, 0), stages)), TIMES)
-    plain = np.sqrt(np.mean((pair.first - pair.last) ** 2)) / np.ptp([pair.first, pair.last])
+    plain = np.sqrt(np.mean((pair.images[0] - pair.images[1]) ** 2)) / np.ptp(
+        [pair.images[0], pair.images[1]]
+    )
     assert still.end_error_on == pytest.approx(plain, rel=1e-4)
     assert still.consistency_error == pytest.approx(plain, rel=1e-4)
     assert exact.end_error is not None
@@ -72,7 +74,7 @@ def test_the_exact_field_of_a_rotation_fits() -> None:
         x = np.sin(turn) * rows + np.cos(turn) * columns
         return np.sin(0.3 * y) + np.cos(0.25 * x)
 
-    pair = ImagePair.from_arrays(at(0.0), at(angle))
+    pair = Observations.from_arrays(at(0.0), at(angle))
     # What is at x has come from where the pattern is turned less: dx/dt = (columns, -rows).
     field = angle * np.stack([columns, -rows]) / 8
     right, wrong = (
@@ -86,7 +88,7 @@ def test_the_exact_field_of_a_rotation_fits() -> None:
 
 
 def test_what_is_carried_in_from_outside_does_not_count(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (3, 0)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (3, 0)))
     far = assess(pair, made_of(pair, constant((200.0, 0.0))), TIMES)
     assert far.end_error_on is None
     assert far.end_error is None
@@ -98,14 +100,14 @@ def test_missing_pixels_do_not_count(scene: NDArray[np.float32]) -> None:
     first, last = moved(scene, (0, 0)).copy(), moved(scene, way).copy()
     first[30:40, 10:20] = np.nan
     last[5:15, 40:50] = np.nan
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     found = assess(pair, made_of(pair, constant(way)), TIMES)
     assert found.end_error is not None
     assert found.end_error < 5e-3
 
 
 def test_a_dissolve_has_no_field_and_keeps_the_intensity(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)) + 3)
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)) + 3)
     made = find_method("dissolve")(
         pair, TIMES, should_stop=lambda: False, on_progress=lambda _: None
     )
@@ -120,9 +122,9 @@ def test_a_dissolve_has_no_field_and_keeps_the_intensity(scene: NDArray[np.float
 def test_lost_and_gained_intensity(excess: float, offset: float) -> None:
     rng = np.random.default_rng(0)
     first, last = rng.random((2, 32, 32)) + offset
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     frames = made_of(pair, None).frames.copy()
-    ends = np.stack([pair.first, pair.last]).astype(np.float64)
+    ends = np.stack([pair.images[0], pair.images[1]]).astype(np.float64)
     mass = (ends - ends.min()).sum(axis=(1, 2, 3)).mean()
     frames[2] += np.float32(excess * mass / (32 * 32))
     found = assess(pair, Interpolation(frames), TIMES)
@@ -132,7 +134,7 @@ def test_lost_and_gained_intensity(excess: float, offset: float) -> None:
 
 
 def test_pixels_without_a_value_are_left_out_of_the_total(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     made = made_of(pair, None)
     made.frames[1, :, :30] = np.nan
     assert assess(pair, made, TIMES).conservation_error < 1e-6
@@ -142,9 +144,9 @@ def test_pixels_without_a_value_are_left_out_of_the_total(scene: NDArray[np.floa
 
 
 def test_a_known_error_has_known_scores(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     made = made_of(pair, None)
-    span = float(np.ptp([pair.first, pair.last]))
+    span = float(np.ptp([pair.images[0], pair.images[1]]))
     truth = made.frames[[1, 2]] + np.float32(0.1 * span)
     found = assess(pair, made, TIMES, truth, [0.25, 0.5])
     assert [s.psnr for s in found.scores] == pytest.approx([20, 20], abs=1e-3)
@@ -158,7 +160,7 @@ def test_a_known_error_has_known_scores(scene: NDArray[np.float32]) -> None:
 
 def test_the_gradient_error_of_a_slope() -> None:
     rows = np.indices((64, 64))[0].astype(np.float32)
-    pair = ImagePair.from_arrays(rows, rows[::-1].copy())
+    pair = Observations.from_arrays(rows, rows[::-1].copy())
     inner = rows.copy()
     # Pixels beside the border see it, and are left out as missing ones.
     inner[:6] = inner[-6:] = np.nan
@@ -168,7 +170,7 @@ def test_the_gradient_error_of_a_slope() -> None:
 
 
 def test_missing_true_pixels_are_missing_in_the_map(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     made = made_of(pair, None)
     truth = made.frames[[2]].copy()
     truth[..., :7] = np.nan
@@ -181,7 +183,7 @@ def test_missing_true_pixels_are_missing_in_the_map(scene: NDArray[np.float32]) 
 def test_true_frames_are_evenly_spaced_unless_times_are_given(
     scene: NDArray[np.float32],
 ) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     times = np.linspace(0, 1, 4)
     made = made_of(pair, None, times)
     found = assess(pair, made, times, made.frames[1:-1])
@@ -190,7 +192,7 @@ def test_true_frames_are_evenly_spaced_unless_times_are_given(
 
 
 def test_truth_that_does_not_fit_is_refused(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     made = made_of(pair, None)
     with pytest.raises(SettingsError, match=r"no frame at the time 0\.3"):
         assess(pair, made, TIMES, made.frames[[1]], [0.3])
@@ -201,7 +203,7 @@ def test_truth_that_does_not_fit_is_refused(scene: NDArray[np.float32]) -> None:
 
 
 def test_without_truth_there_are_no_scores(scene: NDArray[np.float32]) -> None:
-    pair = ImagePair.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
+    pair = Observations.from_arrays(moved(scene, (0, 0)), moved(scene, (4, 4)))
     found = assess(pair, made_of(pair, None), TIMES)
     assert found.scores == ()
     assert found.errors.shape == (0, 1, 64, 64)

@@ -10,12 +10,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.baselines import Interpolation, find_method
-from napari_latentdyn.core.baselines.mass import masses_of
-from napari_latentdyn.core.baselines.transport import _Cells
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.transport import _Cells, masses_of
+from napari_latentdyn.core.observations.observations import Observations
 
 
-def run(name: str, pair: ImagePair, times: list[float]) -> Interpolation:
+def run(name: str, pair: Observations, times: list[float]) -> Interpolation:
     return find_method(name)(
         pair, np.array(times), should_stop=lambda: False, on_progress=lambda _: None
     )
@@ -37,15 +36,15 @@ def centre_and_width(frame: NDArray[np.floating]) -> tuple[NDArray[np.float64], 
 
 
 @pytest.fixture
-def travelling() -> ImagePair:
+def travelling() -> Observations:
     """A blob that travels by (12, 18) pixels and gains a quarter of its mass."""
-    return ImagePair.from_arrays(blob(16, 14), 1.25 * blob(28, 32))
+    return Observations.from_arrays(blob(16, 14), 1.25 * blob(28, 32))
 
 
 @pytest.mark.parametrize("name", ["transport", "transport-entropic"])
-def test_transport_moves_a_blob_straight_on(name: str, travelling: ImagePair) -> None:
+def test_transport_moves_a_blob_straight_on(name: str, travelling: Observations) -> None:
     times = [0.25, 0.5, 0.8]
-    first, last = (image[0].astype(np.float64) for image in (travelling.first, travelling.last))
+    first, last = (image[0].astype(np.float64) for image in travelling.images)
     for t, made in zip(times, run(name, travelling, times).frames, strict=True):
         frame = made[0].astype(np.float64)
         total = (1 - t) * first.sum() + t * last.sum()
@@ -61,9 +60,9 @@ def test_exact_transport_on_cells_of_several_pixels() -> None:
     rng = np.random.default_rng(0)
     texture = ndimage.gaussian_filter(rng.random((100, 100)), 1.5)
     ends = [0.02 * texture + blob(*at, (100, 100), 4) for at in ((40, 30), (52, 60))]
-    pair = ImagePair.from_arrays(*ends)
+    pair = Observations.from_arrays(*ends)
     frame = run("transport", pair, [0.5]).frames[0, 0].astype(np.float64)
-    totals = [image.sum(dtype=np.float64) for image in (pair.first, pair.last)]
+    totals = [image.sum(dtype=np.float64) for image in (pair.images[0], pair.images[1])]
     assert frame.sum() == pytest.approx(np.mean(totals), rel=1e-5)
     near = ndimage.gaussian_filter(frame, 2)
     found = np.unravel_index(near.argmax(), near.shape)
@@ -83,14 +82,14 @@ def test_every_pixel_belongs_to_cells_with_weight_one(length: int, side: int) ->
 def test_a_channel_without_mass_is_mixed() -> None:
     first, last = np.zeros((2, 2, 32, 32))
     first[0], last[0], last[1] = blob(10, 10, (32, 32)), blob(20, 20, (32, 32)), 5.0
-    pair = ImagePair.from_arrays(first, last, channel_axis=0)
+    pair = Observations.from_arrays(first, last, channel_axis=0)
     assert masses_of(pair, 1) is None
     for name in ("transport", "transport-entropic"):
         np.testing.assert_allclose(run(name, pair, [0.2]).frames[0, 1], 1.0, atol=1e-5)
 
 
 def test_entropic_transport_of_a_far_blob_is_one_blob() -> None:
-    pair = ImagePair.from_arrays(blob(32, 8, (64, 64)), blob(32, 56, (64, 64)))
+    pair = Observations.from_arrays(blob(32, 8, (64, 64)), blob(32, 56, (64, 64)))
     centre, width = centre_and_width(run("transport-entropic", pair, [0.5]).frames[0, 0])
     np.testing.assert_allclose(centre, (32, 32), atol=0.2)
     assert width == pytest.approx(2.5, abs=0.3)
@@ -98,7 +97,7 @@ def test_entropic_transport_of_a_far_blob_is_one_blob() -> None:
 
 def test_large_images_are_reduced_for_entropic_transport() -> None:
     shape = (40, 220)
-    pair = ImagePair.from_arrays(blob(20, 60, shape, 6), blob(20, 90, shape, 6))
+    pair = Observations.from_arrays(blob(20, 60, shape, 6), blob(20, 90, shape, 6))
     frame = run("transport-entropic", pair, [0.5]).frames[0, 0]
     assert frame.shape == shape
     centre, width = centre_and_width(frame)

@@ -169,7 +169,7 @@ def test_what_cannot_be_derived_is_refused(fields, options, said):
 
 
 def test_one_stage_alone_does_not_say_how_long_it_takes():
-    with pytest.raises(DerivedError, match="give all of them"):
+    with pytest.raises(DerivedError, match="with all stages"):
         Deformation.of(np.zeros((2, 8, 8)))
     assert Deformation.of(np.zeros((1, 2, 8, 8))).speed_unit == "pixel/stage"
 

@@ -93,12 +93,12 @@ def test_of_an_even_image_every_value_is_exact(points):
 @pytest.mark.parametrize(
     ("make", "said"),
     [
-        (lambda: at_points(np.zeros((8, 8)), [[1, 1]]), "no sequence"),
-        (lambda: at_points(ramp(), [[1, 1, 1]]), "no places"),
+        (lambda: at_points(np.zeros((8, 8)), [[1, 1]]), "frames must have the shape"),
+        (lambda: at_points(ramp(), [[1, 1, 1]]), "points must have the shape"),
         (lambda: at_points(ramp(), np.zeros((1, 2, 2))), "2 times do not fit 3 frames"),
-        (lambda: profile(ramp(), [[1, 1]]), "no line"),
+        (lambda: profile(ramp(), [[1, 1]]), "a line must have the shape"),
         (lambda: profile(ramp(), [[1, 1], [1, 1]]), "no length"),
-        (lambda: profile(ramp(), [[1, 1], [2, 2]], spacing=0), "no distance"),
+        (lambda: profile(ramp(), [[1, 1], [2, 2]], spacing=0), "positive number"),
     ],
 )
 def test_what_does_not_fit_is_refused(make, said):

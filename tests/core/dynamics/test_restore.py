@@ -15,7 +15,7 @@ from safetensors.numpy import load_file, save_file
 from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import ResumeError, RunFolderError, SettingsError
 
@@ -24,7 +24,7 @@ from napari_latentdyn.errors import ResumeError, RunFolderError, SettingsError
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     at = moved((2.0, 1.0), (32, 40))
     settings = small_settings(training__steps=1)
-    _, dynamics = finished(fit(ImagePair.from_arrays(at(0.0), at(1.0)), settings))
+    _, dynamics = finished(fit(Observations.from_arrays(at(0.0), at(1.0)), settings))
     return dynamics.save(tmp_path_factory.mktemp("saved") / "run")
 
 
@@ -55,7 +55,7 @@ def rewritten(
 
 def refusal(folder: Path) -> str:
     with pytest.raises(RunFolderError) as error:
-        Dynamics.load(folder)
+        assert Dynamics.load(folder).fitted
     text = str(error.value)
     assert text.endswith(".")
     assert "\n" not in text
@@ -66,22 +66,70 @@ def without(name: str) -> Callable[[dict[str, Any]], dict[str, Any]]:
     return lambda found: {key: value for key, value in found.items() if key != name}
 
 
-IMAGE = np.zeros((1, 32, 40), np.float32)
+IMAGES = np.zeros((2, 1, 32, 40), np.float32)
 INPUTS = {
-    "lacks 'last'": without("last"),
+    "lacks 'images'": without("images"),
     "lacks 'multichannel'": without("multichannel"),
-    "'first' has shape": {"first": IMAGE[:, :, :-1]},
-    "shape (3, 32, 40)": {"first": IMAGE.repeat(3, axis=0)},
-    "(32, 40)": {"last": IMAGE[0]},
-    "real type": {"first": IMAGE.astype(np.int32)},
-    "not finite": {"last": np.full_like(IMAGE, np.nan)},
-    "'valid_first' holds values of type": {"valid_first": IMAGE[0]},
+    "'images' has shape": {"images": IMAGES[..., :-1]},
+    "'images' has shape (3, 1, 32, 40)": {"images": IMAGES.repeat(2, axis=0)[:3]},
+    "(2, 32, 40)": {"images": IMAGES[:, 0]},
+    "'low' has shape (1,) where (3)": {"images": IMAGES.repeat(3, axis=1)},
+    "real type": {"images": IMAGES.astype(np.int32)},
+    "not finite": {"images": np.full_like(IMAGES, np.nan)},
+    "'valid' holds values of type": {"valid": IMAGES[:, 0]},
+    "other times": {"times": np.array([0.0, 2.0])},
     "no range": {"low": np.ones(1, np.float32), "high": np.ones(1, np.float32)},
     "channels": {"multichannel": np.array(True)},
     "'multichannel' has shape": {"multichannel": np.array([True])},
-    "'brightness' has shape": {"brightness": np.zeros((2, 2), np.float32)},
-    "factor 0": {"brightness": np.zeros((1, 2), np.float32)},
+    "'brightness' has shape": {"brightness": np.zeros((2, 2, 2), np.float32)},
+    "factor 0": {"brightness": np.zeros((2, 1, 2), np.float32)},
 }
+
+
+def version_1(folder: Path, **changes: Any) -> None:
+    """Write the images and the report as version 1 of the format has them."""
+
+    def change(found: dict[str, Any]) -> dict[str, Any]:
+        first, last = found.pop("images")
+        valid_first, valid_last = found.pop("valid")
+        del found["times"]
+        ends = {"first": first, "last": last, "valid_first": valid_first, "valid_last": valid_last}
+        return found | ends | changes
+
+    rewritten(folder, "inputs.npz", change)
+    report = json.loads((folder / "report.json").read_text())
+    del report["observation_times"]
+    report["inputs"] = dict(zip(("first", "last"), report["inputs"], strict=True))
+    (folder / "report.json").write_text(json.dumps(report | {"format_version": 1}))
+
+
+def test_a_run_folder_of_version_1_opens(folder: Path, saved: Path) -> None:
+    change = np.array([[0.5, 0.25]], np.float32)
+    version_1(folder, brightness=change)
+    opened, now = Dynamics.load(folder), Dynamics.load(saved)
+    assert opened.observations.same_as(now.observations)
+    assert opened.observations.brightness is not None
+    np.testing.assert_array_equal(opened.observations.brightness, [[[1, 0]], change])
+    assert [source.sha256 for source in opened.report.inputs] == [
+        source.sha256 for source in now.report.inputs
+    ]
+    np.testing.assert_array_equal(opened.frames(), now.frames())
+    np.testing.assert_array_equal(opened.fields, now.fields)
+
+
+@pytest.mark.parametrize(
+    ("words", "changes"),
+    [
+        ("'valid_first' holds values of type", {"valid_first": IMAGES[0, 0]}),
+        ("shapes (1, 32, 40) and (3, 32, 40)", {"last": IMAGES[0].repeat(3, axis=0)}),
+        ("'first' has shape", {"first": IMAGES[0, :, :, :-1]}),
+    ],
+)
+def test_inputs_of_version_1_that_make_no_pair(
+    folder: Path, words: str, changes: dict[str, Any]
+) -> None:
+    version_1(folder, **changes)
+    assert words in refusal(folder)
 
 
 @pytest.mark.parametrize("words", INPUTS)
@@ -94,7 +142,7 @@ def test_inputs_that_make_no_pair(folder: Path, words: str) -> None:
 
 def test_unknown_arrays_are_left_alone(folder: Path) -> None:
     rewritten(folder, "inputs.npz", {"of a later version": np.zeros(3)})
-    assert Dynamics.load(folder).pair.shape == (32, 40)
+    assert Dynamics.load(folder).observations.shape == (32, 40)
 
 
 def test_numbers_of_another_byte_order(folder: Path, saved: Path) -> None:
@@ -175,7 +223,7 @@ def test_a_training_does_not_go_on_with_a_damaged_optimiser(folder: Path, change
     dynamics = Dynamics.load(folder)
     settings = dynamics.settings.updated({"training.steps": 2})
     with pytest.raises(ResumeError, match="optimiser"):
-        finished(fit(dynamics.pair, settings, resume=dynamics.checkpoint))
+        finished(fit(dynamics.observations, settings, resume=dynamics.fitted.checkpoint))
 
 
 def test_a_training_does_not_start_from_a_damaged_run(folder: Path, saved: Path) -> None:
@@ -184,7 +232,7 @@ def test_a_training_does_not_start_from_a_damaged_run(folder: Path, saved: Path)
     at = moved((2.0, 1.0), (32, 40))
     settings = small_settings(training__steps=1, training__start_from=str(folder))
     with pytest.raises(SettingsError, match="do not fit"):
-        finished(fit(ImagePair.from_arrays(at(0.0), at(1.0)), settings))
+        finished(fit(Observations.from_arrays(at(0.0), at(1.0)), settings))
 
 
 def test_no_network_is_built_for_what_a_file_claims(folder: Path, monkeypatch: Any) -> None:

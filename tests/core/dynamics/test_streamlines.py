@@ -82,11 +82,11 @@ def test_a_length_and_a_border_end_them():
 @pytest.mark.parametrize(
     ("field", "options", "said"),
     [
-        (np.zeros((1, 2, 8, 8)), {}, "has no lines"),
-        (np.full((2, 8, 8), np.inf), {}, "no numbers"),
+        (np.zeros((1, 2, 8, 8)), {}, "field must have the shape"),
+        (np.full((2, 8, 8), np.inf), {}, "must be finite"),
         (np.zeros((2, 8, 8)), {"density": 0}, "positive"),
         (np.zeros((2, 8, 8)), {"step": -1.0}, "positive"),
-        (np.zeros((2, 8, 8)), {"seeds": [1.0, 2.0, 3.0]}, "no places"),
+        (np.zeros((2, 8, 8)), {"seeds": [1.0, 2.0, 3.0]}, "must have the shape"),
     ],
 )
 def test_what_does_not_fit_is_refused(field, options, said):

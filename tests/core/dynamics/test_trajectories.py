@@ -117,7 +117,7 @@ def test_tracers_go_where_frames_carry_what_is_seen():
     paths = trajectories(fields, points, [1.0], 0.25)[:, 0]
     there = torch.from_numpy(points.T.reshape(1, 2, 1, -1)).float()
     characteristics = Characteristics()
-    on = characteristics.trace_on(torch.from_numpy(fields).float()[None], there, 0.25)
+    on = characteristics.trace(1, torch.from_numpy(fields).float()[None], there, 0.25)
     assert distance(paths, points).max() > 5
     assert distance(paths, on.numpy().reshape(2, -1).T).max() < 0.1
 
@@ -188,10 +188,10 @@ def test_nothing_to_follow(turn):
 @pytest.mark.parametrize(
     ("fields", "points", "start", "said"),
     [
-        (np.zeros((2, 8, 8)), [[1, 1]], 0.0, "carry no points"),
-        (np.full((1, 2, 8, 8), np.nan), [[1, 1]], 0.0, "no numbers"),
-        (np.zeros((1, 2, 8, 8)), [[1, 1, 1]], 0.0, "no places"),
-        (np.zeros((1, 2, 8, 8)), "here", 0.0, "points are no numbers"),
+        (np.zeros((2, 8, 8)), [[1, 1]], 0.0, "fields must have the shape"),
+        (np.full((1, 2, 8, 8), np.nan), [[1, 1]], 0.0, "must be finite"),
+        (np.zeros((1, 2, 8, 8)), [[1, 1, 1]], 0.0, "points must have the shape"),
+        (np.zeros((1, 2, 8, 8)), "here", 0.0, "points must be numbers"),
         (np.zeros((1, 2, 8, 8)), [[1, 1]] * 3, [0.0, 0.5], "2 start times do not fit 3 points"),
     ],
 )
@@ -201,7 +201,7 @@ def test_what_does_not_fit_is_refused(fields, points, start, said):
 
 
 def test_another_interpolation_is_refused():
-    with pytest.raises(DerivedError, match="give cubic or linear"):
+    with pytest.raises(DerivedError, match="must be cubic or linear"):
         trajectories(np.zeros((1, 2, 8, 8)), [[1, 1]], [1.0], interpolation="spline")
 
 

@@ -7,6 +7,7 @@ import pyproj
 import pytest
 
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import PairError
 
 NORTH_UP = [10.0, 0.0, 5e5, 0.0, -10.0, 6e6]
@@ -14,7 +15,7 @@ NORTH_UP = [10.0, 0.0, 5e5, 0.0, -10.0, 6e6]
 
 def image(name, transform, system="+proj=utm +zone=33"):
     wkt = pyproj.CRS.from_user_input(system).to_wkt("WKT1_GDAL")
-    return Described(name, geo={"crs_wkt": wkt, "transform": transform, "units": "metre"})
+    return Described(name, coordinates=Geometry.from_map(transform, wkt, "metre"))
 
 
 def turned(degrees):
@@ -37,6 +38,14 @@ def test_images_turned_against_each_other_are_refused(transform, how):
     for first, last in (pair, pair[::-1]):
         with pytest.raises(PairError, match=f"are {how} against each other on the map"):
             check_grids(first, last)
+
+
+def test_neighbours_among_three_images_are_compared():
+    near, far = image("b", NORTH_UP), image("c", [10.0, 0.0, 9e5, 0.0, -10.0, 6e6])
+    (said,) = place_oddities(image("a", NORTH_UP), near, far)
+    assert said.startswith("b and c lie at different places")
+    with pytest.raises(PairError, match="b and c are turned by 30 degrees"):
+        check_grids(image("a", NORTH_UP), near, image("c", turned(30)))
 
 
 def test_images_turned_alike_are_not_refused():

@@ -9,9 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, texture
 
-from napari_latentdyn.core.matching import match_members
-from napari_latentdyn.core.matching.ensemble import Ensemble, centre, held_out_weights
+from napari_latentdyn.core.matching.consensus import weighted_median
+from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.matching.pyramid import match_members
 
 WEIGHTS = st.lists(st.floats(0.0625, 1, width=32), min_size=1, max_size=6)
 
@@ -22,20 +24,20 @@ def stack(values: list[float]) -> torch.Tensor:
 
 @settings(max_examples=60, deadline=None)
 @given(WEIGHTS, st.integers(0, 99))
-def test_the_centre_lies_among_the_members_and_moves_with_them(
+def test_the_median_lies_among_the_members_and_moves_with_them(
     weights: list[float], seed: int
 ) -> None:
     generator = torch.Generator().manual_seed(seed)
     velocities = torch.randn(len(weights), 2, 3, 4, generator=generator)
     shares = torch.tensor(weights)
-    middle = centre(velocities, shares)
+    middle = weighted_median(velocities, shares)
     assert middle.shape == (2, 3, 4)
     assert bool((middle >= velocities.amin(dim=0) - 1e-6).all())
     assert bool((middle <= velocities.amax(dim=0) + 1e-6).all())
-    torch.testing.assert_close(centre(2 * velocities + 3, shares), 2 * middle + 3)
+    torch.testing.assert_close(weighted_median(2 * velocities + 3, shares), 2 * middle + 3)
     order = torch.randperm(len(weights), generator=generator)
-    torch.testing.assert_close(centre(velocities[order], shares[order]), middle)
-    torch.testing.assert_close(centre(velocities, 7 * shares), middle)
+    torch.testing.assert_close(weighted_median(velocities[order], shares[order]), middle)
+    torch.testing.assert_close(weighted_median(velocities, 7 * shares), middle)
 
 
 @pytest.mark.parametrize(
@@ -48,8 +50,8 @@ def test_the_centre_lies_among_the_members_and_moves_with_them(
         ([0.0, 12.0, 12.1], [0.3, 0.5, 0.2], 10.5),
     ],
 )
-def test_the_centre_of_a_few(values: list[float], weights: list[float], expected: float) -> None:
-    found = centre(stack(values), torch.tensor(weights))
+def test_the_median_of_a_few(values: list[float], weights: list[float], expected: float) -> None:
+    found = weighted_median(stack(values), torch.tensor(weights))
     torch.testing.assert_close(found, torch.full_like(found, expected), atol=1e-4, rtol=1e-4)
 
 
@@ -84,8 +86,7 @@ def judge(side: int = 96) -> HoldOut:
     """Blocks of two images whose scene drifts by (4, -2)."""
     at = moved((4.0, -2.0), (side, side))
     images = [torch.from_numpy((at(t) - 40) / 120).float()[None, None] for t in (0, 1)]
-    masks = [torch.ones_like(image) for image in images]
-    return HoldOut(images, masks, "local")
+    return HoldOut(MaskedPair((images[0], images[1])), "local")
 
 
 def constant(dy: float, dx: float, side: int = 48) -> torch.Tensor:
@@ -96,14 +97,14 @@ def test_hidden_blocks_judge_a_velocity() -> None:
     holdout = judge()
 
     def error(velocity: torch.Tensor | None) -> float:
-        squares, weight = holdout.missed(velocity, 0)
+        squares, weight = holdout.errors(velocity, 0)
         return float(np.sqrt(squares / weight))
 
     right, nearly, still = error(constant(2.0, -1.0)), error(constant(2.4, -1.0)), error(None)
     assert right < 0.02
     assert 2 * right < nearly < still
     assert error(constant(0.0, 0.0)) == pytest.approx(still, abs=1e-4)
-    assert holdout.missed(constant(500.0, 0.0), 0) == (0.0, 0.0)
+    assert holdout.errors(constant(500.0, 0.0), 0) == (0.0, 0.0)
 
 
 def test_other_blocks_are_hidden_each_time_and_something_is_left() -> None:
@@ -116,7 +117,7 @@ def test_other_blocks_are_hidden_each_time_and_something_is_left() -> None:
     larger = holdout.hidden(0, (67, 67))
     assert float(larger.float().mean()) == pytest.approx(float(first.float().mean()), abs=0.05)
     small = [torch.rand(1, 1, 20, 70) for _ in range(2)]
-    hidden = HoldOut(small, [torch.ones_like(i) for i in small], "steady").hidden(1)
+    hidden = HoldOut(MaskedPair((small[0], small[1])), "steady").hidden(1)
     assert hidden.shape == (1, 1, 10, 35)
     assert hidden.any()
     assert not hidden.all()
@@ -126,7 +127,8 @@ def test_missing_pixels_judge_nothing() -> None:
     at = moved((4.0, -2.0), (96, 96))
     images = [torch.from_numpy((at(t) - 40) / 120).float()[None, None] for t in (0, 1)]
     masks = [torch.zeros_like(image) for image in images]
-    assert HoldOut(images, masks, "local").missed(None, 0) == (0.0, 0.0)
+    pair = MaskedPair((images[0], images[1]), (masks[0], masks[1]))
+    assert HoldOut(pair, "local").errors(None, 0) == (0.0, 0.0)
 
 
 def test_nothing_follows_from_no_places() -> None:

@@ -16,12 +16,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tests.core.helpers import finished, moved, spin, texture, turning
 
-from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
-from napari_latentdyn.core.matching.level import Level
+from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters, features
+from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.matching.propagation import propagate
-from napari_latentdyn.core.matching.pyramid import pyramid_shapes
+from napari_latentdyn.core.matching.pyramid import match_members, pyramid_shapes
 from napari_latentdyn.core.physics.motion import Motion
 
 Image = NDArray[np.float64]
@@ -132,16 +131,16 @@ def test_a_place_takes_over_the_velocity_of_a_neighbour_that_fits_better() -> No
     at = moved((3.0, -2.0), (48, 48))
     seen = torch.ones(1, 1, 48, 48)
     first, last = (
-        features(torch.from_numpy(unit(at(t))).float()[None, None], RECIPES[2]) for t in (0, 1)
+        features(torch.from_numpy(unit(at(t))).float()[None, None], MEMBERS[2]) for t in (0, 1)
     )
     truth = torch.tensor([3.0, -2.0]).view(1, 2, 1, 1).expand(1, 2, 48, 48)
     wrong = truth.clone()
     wrong[..., 18:30, 18:30] = torch.tensor([-2.0, 4.0]).view(1, 2, 1, 1)
-    mended = propagate(Level(first, last, seen, seen), wrong, torch.zeros_like(wrong))
+    mended = propagate(MaskedPair((first, last), (seen, seen)), wrong, torch.zeros_like(wrong))
     assert float((wrong - truth).abs().max()) == 6.0
     assert float((mended - truth)[INNER].abs().max()) < 1e-4
     # What is missing cannot be compared, and nothing is taken over there.
-    kept = propagate(Level(first, last, 0 * seen, seen), wrong, torch.zeros_like(wrong))
+    kept = propagate(MaskedPair((first, last), (0 * seen, seen)), wrong, torch.zeros_like(wrong))
     assert torch.equal(kept, wrong)
 
 
@@ -162,14 +161,14 @@ def test_another_brightness_does_not_spoil_the_motion(
 
 
 @settings(max_examples=20, deadline=None)
-@given(st.floats(-1, 1, width=32), st.floats(0.75, 1.5, width=32), st.sampled_from(RECIPES))
+@given(st.floats(-1, 1, width=32), st.floats(0.75, 1.5, width=32), st.sampled_from(MEMBERS))
 def test_the_local_contrast_does_not_know_the_brightness(
-    shift: float, factor: float, recipe: Recipe
+    shift: float, factor: float, member: MemberParameters
 ) -> None:
     image = torch.from_numpy(unit(texture((32, 32), sigma=1.5))).float()[None, None]
-    one, other = features(image, recipe), features(factor * image + shift, recipe)
+    one, other = features(image, member), features(factor * image + shift, member)
     assert one.shape == (1, 2, 32, 32)
-    torch.testing.assert_close(one[:, :1], recipe.intensity * image)
+    torch.testing.assert_close(one[:, :1], member.intensity * image)
     difference = (one - other)[:, 1:].abs().max() / one[:, 1:].std()
     # The noise floor alone tells strong texture from weak.
     assert float(difference) < 0.35
@@ -215,15 +214,15 @@ def drifted() -> tuple[Image, Image]:
 def all_members(
     drifted: tuple[Image, Image],
 ) -> tuple[list[tuple[int, float]], NDArray[np.float32]]:
-    return matched(*drifted, members=len(RECIPES))
+    return matched(*drifted, members=len(MEMBERS))
 
 
 def test_members_differ_and_each_finds_the_motion(
     all_members: tuple[list[tuple[int, float]], NDArray[np.float32]],
 ) -> None:
     found = all_members[1]
-    assert found.shape == (len(RECIPES), 2, 30, 28)
-    assert len({field.tobytes() for field in found}) == len(set(RECIPES)) == len(RECIPES)
+    assert found.shape == (len(MEMBERS), 2, 30, 28)
+    assert len({field.tobytes() for field in found}) == len(set(MEMBERS)) == len(MEMBERS)
     assert error(found, (0.8, -0.6)).mean(axis=(1, 2)).max() < 0.1
 
 
@@ -233,8 +232,8 @@ def test_members_are_told_one_after_the_other(
     said = all_members[0]
     numbers = [number for number, _ in said]
     assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(len(RECIPES)))
-    for member in range(len(RECIPES)):
+    assert set(numbers) == set(range(len(MEMBERS)))
+    for member in range(len(MEMBERS)):
         parts = [part for number, part in said if number == member]
         assert parts == sorted(parts)
         assert parts[0] == 0.0
@@ -272,7 +271,7 @@ def test_between_two_pieces_gradients_are_those_of_the_caller() -> None:
 
 @settings(max_examples=100, deadline=None)
 @given(
-    st.integers(8, 5000), st.integers(8, 5000), st.sampled_from(sorted({r.factor for r in RECIPES}))
+    st.integers(8, 5000), st.integers(8, 5000), st.sampled_from(sorted({r.factor for r in MEMBERS}))
 )
 def test_levels_grow_from_sixteen_pixels_to_the_image(
     height: int, width: int, factor: float
@@ -291,6 +290,6 @@ def test_small_images_are_solved_alike_with_numpy(monkeypatch: pytest.MonkeyPatc
     at = moved((3.0, -2.0), (48, 48))
     images = unit(at(0)), unit(at(1))
     _, without_torch = matched(*images)
-    monkeypatch.setattr("napari_latentdyn.core.matching.problem.SMALL", 0)
+    monkeypatch.setattr("napari_latentdyn.core.matching.normal_equations._NUMPY_PIXELS", 0)
     _, with_torch = matched(*images)
     np.testing.assert_allclose(without_torch, with_torch, atol=0.02)

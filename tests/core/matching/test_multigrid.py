@@ -9,8 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished
 
-from napari_latentdyn.core.matching.multigrid import prolong, restrict, restrict_sums
-from napari_latentdyn.core.matching.problem import Problem
+from napari_latentdyn.core.matching.multigrid import prolong, restrict_sums
+from napari_latentdyn.core.matching.normal_equations import NormalEquations
+from napari_latentdyn.core.physics.operators import halve
 
 sides = st.integers(4, 21)
 numbers = st.floats(-5, 5)
@@ -25,7 +26,7 @@ def test_affine_fields_survive_the_smaller_grid(
         torch.arange(height).float(), torch.arange(width).float(), indexing="ij"
     )
     field = (down * rows + across * columns + offset)[None, None]
-    again = prolong(restrict(field), (height, width))
+    again = prolong(halve(field), (height, width))
     # An odd side repeats its last row or column, which the border is then followed from.
     inner = (..., slice(0, height - 3 * (height % 2)), slice(0, width - 3 * (width % 2)))
     torch.testing.assert_close(again[inner], field[inner], atol=1e-3, rtol=1e-4)
@@ -51,10 +52,12 @@ def solved(grid: str, shape: tuple[int, int] = (64, 72)) -> torch.Tensor:
     difference = -(slopes * truth[:, :, None]).sum(dim=1)
     velocity = torch.zeros_like(truth)
     if grid == "half":
-        velocity = restrict(velocity)
+        velocity = halve(velocity)
     weight = torch.ones_like(difference)
-    problem = Problem(weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2)
-    _, found = finished(problem.solve(torch.zeros_like(velocity), 200))
+    equations = NormalEquations(
+        weight, slopes, difference, velocity, torch.zeros_like(velocity), 0.2
+    )
+    _, found = finished(equations.solve(torch.zeros_like(velocity), 200))
     found = prolong(found, shape) if grid == "half" else found
     assert float((found - truth).norm(dim=1).mean()) < 0.05
     return found
@@ -70,9 +73,9 @@ def test_both_grids_weigh_stiffness_alike() -> None:
     rows = torch.arange(64).float()
     field = torch.stack([rows**2 / 400, rows**2 / 900])[None, :, :, None].expand(-1, -1, -1, 64)
     energies = []
-    for velocity in (field.contiguous(), restrict(field)):
+    for velocity in (field.contiguous(), halve(field)):
         nothing = torch.zeros(1, 1, 64, 64)
-        problem = Problem(
+        equations = NormalEquations(
             nothing,
             torch.zeros(1, 2, 1, 64, 64),
             nothing,
@@ -80,5 +83,5 @@ def test_both_grids_weigh_stiffness_alike() -> None:
             torch.zeros_like(velocity),
             1.0,
         )
-        energies.append(-float((problem.target * velocity).sum()))
+        energies.append(-float((equations.target * velocity).sum()))
     assert energies[1] == pytest.approx(energies[0], rel=0.05)

@@ -15,10 +15,10 @@ from scipy import ndimage
 from tests.core.helpers import finished, moved, small_settings
 from torch import Tensor
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.limiter import in_units, limited, neighbour_bounds
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
-from napari_latentdyn.core.runfolder.folder import read_run
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.errors import FitError
@@ -108,10 +108,10 @@ def test_what_lies_within_is_not_changed() -> None:
     assert bool((limited(read, values, places)[within] == 0).all())
 
 
-def two_channels() -> ImagePair:
+def two_channels() -> Observations:
     at = moved((3.0, 2.0))
     first, last = (np.stack([at(t), 5.0 + 0.01 * at(t)]) for t in (0, 1))
-    return ImagePair.from_arrays(first, last, channel_axis=0)
+    return Observations.from_arrays(first, last, channel_axis=0)
 
 
 def test_frames_are_limited_channel_by_channel() -> None:
@@ -120,7 +120,7 @@ def test_frames_are_limited_channel_by_channel() -> None:
     frames[1] = -3.0
     kept = in_units(pair, frames, [0.0, 1.0], limiter=True)
     for channel in range(2):
-        both = np.stack([pair.first[channel], pair.last[channel]])
+        both = np.stack([pair.images[0][channel], pair.images[1][channel]])
         assert (kept[0, channel] == both.max()).all()
         assert (kept[1, channel] == both.min()).all()
     free = in_units(pair, frames, [0.0, 1.0], limiter=False)
@@ -155,7 +155,7 @@ def test_frames_of_a_huge_or_tiny_range_are_finite(
     frames = found.frames()
     assert np.isfinite(frames).all()
     assert np.ptp(frames[0]) > size
-    saved = read_run(found.save(tmp_path / "run", frames=frames)).frames
+    saved = Dynamics.load(found.save(tmp_path / "run")).frames()
     assert np.isfinite(saved).all()
     np.testing.assert_allclose(saved, frames, rtol=1e-5)
 
@@ -191,7 +191,9 @@ def test_rain_is_never_negative_and_colours_keep_their_own_range() -> None:
     found = fit_pair(rain[:, 16:80, 16:80], rain[:, 12:76, 19:83], preset="quick", channel_axis=0)
     frames = found.frames(TIMES)
     for channel in range(2):
-        both = np.stack([found.pair.first[channel], found.pair.last[channel]])
+        both = np.stack(
+            [found.observations.images[0][channel], found.observations.images[1][channel]]
+        )
         assert frames[:, channel].min() >= both.min()
         assert frames[:, channel].max() <= both.max()
     assert frames[:, 0].min() >= 0.0
@@ -201,16 +203,20 @@ def test_a_change_of_brightness_does_not_leave_the_range_of_both() -> None:
     at = moved((4.0, -3.0))
     dark = 0.4 * (at(1.0) - 60.0)
     found = fit_pair(at(0.0) - 60.0, dark, preset="quick")
-    assert found.pair.brightness is not None
+    assert found.observations.brightness is not None
     frames = found.frames(TIMES)
-    assert frames.min() >= min(found.pair.first.min(), found.pair.last.min())
-    assert frames.max() <= max(found.pair.first.max(), found.pair.last.max())
+    assert frames.min() >= min(
+        found.observations.images[0].min(), found.observations.images[1].min()
+    )
+    assert frames.max() <= max(
+        found.observations.images[0].max(), found.observations.images[1].max()
+    )
 
 
 @pytest.mark.parametrize("transport", ["stages", "characteristics"])
 def test_each_kind_of_transport_is_limited(transport: str) -> None:
     """Before the decoder: the image within the latent state."""
-    pair = ImagePair.from_arrays(discs(0.0), discs(6.3))
+    pair = Observations.from_arrays(discs(0.0), discs(6.3))
     states = {}
     for limiter in (True, False):
         chosen = small_settings(physics__transport=transport, physics__limiter=limiter)

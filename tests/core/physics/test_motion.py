@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from napari_latentdyn.core.physics.characteristics import Characteristics
-from napari_latentdyn.core.physics.motion import Motion, acceleration, ends, stage_fields
+from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends, stage_fields
 from napari_latentdyn.core.physics.sampling import pixel_grid
 
 SIDE = 65
@@ -65,8 +65,8 @@ def test_the_fields_of_a_rotation_turn_points_on_circles(
     radius = 22.0
     points, fields = circle(radius), stage_fields(rotation(angle), 8, motion)
     assert fields.shape == (1, 8, 2, SIDE, SIDE)
-    back = PATHS.trace_back(fields, points, time)
-    on = PATHS.trace_on(fields, points, time)
+    back = PATHS.trace(0, fields, points, time)
+    on = PATHS.trace(1, fields, points, time)
     # The ways are parabolas on both sides of half way: the third order is missing.
     bound = 1.1 * abs(angle) ** 3 / 24 * radius + 0.003
     assert bound < 0.035 or angle == 0.5
@@ -79,8 +79,8 @@ def test_inertial_points_leave_the_circle_along_the_tangent(angle: float) -> Non
     radius = 20.0
     points = circle(radius)
     fields = stage_fields(rotation(angle), 8, "inertial")
-    on = PATHS.trace_on(fields, points, 0.5)
-    back = PATHS.trace_back(fields, points, 0.5)
+    on = PATHS.trace(1, fields, points, 0.5)
+    back = PATHS.trace(0, fields, points, 0.5)
     tangent = torch.stack([-(points - CENTRE)[:, 1], (points - CENTRE)[:, 0]], dim=1) * angle
     assert longest(on - points - tangent / 2) < 0.01
     assert longest(back - points + tangent / 2) < 0.01
@@ -173,17 +173,17 @@ def test_points_half_way_reach_their_ends_along_the_fields(
 ) -> None:
     velocity = swirl(angle, dy, dx)
     grid = pixel_grid(SIDE, SIDE)
-    origins, goals = ends(velocity, acceleration(velocity, motion), grid)
+    origins, goals = path_ends(velocity, acceleration(velocity, motion))
     fields = stage_fields(velocity, 8, motion)
     inner = (..., slice(8, -8), slice(8, -8))
-    assert longest((PATHS.trace_back(fields, grid, 0.5) - origins)[inner]) < 0.05
-    assert longest((PATHS.trace_on(fields, grid, 0.5) - goals)[inner]) < 0.05
+    assert longest((PATHS.trace(0, fields, grid, 0.5) - origins)[inner]) < 0.05
+    assert longest((PATHS.trace(1, fields, grid, 0.5) - goals)[inner]) < 0.05
 
 
 def test_the_ends_of_a_rotation_lie_on_its_circles() -> None:
     angle, grid = 0.3, pixel_grid(SIDE, SIDE)
     velocity = rotation(angle)
-    origins, goals = ends(velocity, acceleration(velocity, "steady"), grid)
+    origins, goals = path_ends(velocity, acceleration(velocity, "steady"))
     inner = (..., slice(8, -8), slice(8, -8))
     # The parabola leaves out the third order, angle^3 / 48 of the radius.
     bound = 1.1 * angle**3 / 48 * math.hypot(24, 24)

@@ -11,11 +11,11 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from napari_latentdyn.core.physics.operators import (
+    add_second_differences_adjoint,
     area_ratio,
     gradient,
     resize,
     second_differences,
-    second_differences_adjoint,
     smooth,
 )
 from napari_latentdyn.core.physics.sampling import pixel_grid
@@ -45,9 +45,24 @@ def test_the_adjoint_moves_second_differences_to_the_other_side_of_the_product(
     bends = second_differences(u)
     others = [noise(*bend.shape, seed=seed + 1 + i) for i, bend in enumerate(bends)]
     there = sum(float((bend * other).sum()) for bend, other in zip(bends, others, strict=True))
-    back = second_differences_adjoint(*others, like=u)
-    assert back.shape == u.shape
+    back = torch.zeros_like(u)
+    add_second_differences_adjoint(back, *others)
     assert float((u * back).sum()) == pytest.approx(there, rel=1e-10, abs=1e-10)
+
+
+def test_squared_coefficients_give_the_diagonal_of_the_normal_matrix() -> None:
+    weights = [noise(*bend.shape).abs() for bend in second_differences(torch.zeros(4, 5))]
+    expected = torch.zeros(4, 5, dtype=torch.float64)
+    for i in range(expected.numel()):
+        unit = torch.zeros_like(expected)
+        unit.view(-1)[i] = 1.0
+        bends = second_differences(unit)
+        expected.view(-1)[i] = sum(
+            float((w * bend**2).sum()) for w, bend in zip(weights, bends, strict=True)
+        )
+    diagonal = torch.zeros_like(expected)
+    add_second_differences_adjoint(diagonal, *weights, squared=True)
+    torch.testing.assert_close(diagonal, expected)
 
 
 @settings(max_examples=30, deadline=None)

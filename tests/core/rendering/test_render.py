@@ -12,14 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.core.helpers import finished, moved, small_settings
+from tests.core.helpers import finished, moved, remade, small_settings
 
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
-from napari_latentdyn.core.networks.architectures import CONTRAST_REACH, Encoder
-from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.networks.architectures import Encoder
+from napari_latentdyn.core.networks.model import CONTRAST_REACH, LatentDynamics
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.spline import MARGIN
 from napari_latentdyn.core.rendering.renderer import Renderer
+from napari_latentdyn.core.runfolder.schema import InputReport
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import OutOfMemoryError, RunFolderError, SettingsError, Stopped
 from napari_latentdyn.settings import Settings
@@ -28,7 +29,7 @@ Array = NDArray[np.floating[Any]]
 
 
 @pytest.fixture(scope="module")
-def learned(drifting: ImagePair) -> Dynamics:
+def learned(drifting: Observations) -> Dynamics:
     settings = small_settings(model__initial_fields="matched", model__members=2)
     return finished(fit(drifting, settings))[1]
 
@@ -39,15 +40,15 @@ def dynamics_with(learned: Dynamics, **changes: object) -> Dynamics:
         {name.replace("__", "."): value for name, value in changes.items()}
     )
     model = LatentDynamics(1, chosen)
-    model.load_state_dict(learned.model.state_dict())
-    return Dynamics(learned.pair, chosen, model, learned.fields, learned.report, learned.ensemble)
+    model.load_state_dict(learned.fitted.model.state_dict())
+    return remade(learned, settings=chosen, model=model)
 
 
 @pytest.mark.parametrize("transport", ["stages", "characteristics"])
 def test_windows_give_what_the_whole_image_gives(learned: Dynamics, transport: str) -> None:
     """The decoder's residual is zero in a fresh model, so the windows must agree exactly."""
     at = moved((5.0, -3.0), shape=(100, 90))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     fields = np.zeros((3, 2, 100, 90), np.float32)
     fields[:, 0], fields[:, 1] = 5.0 / 3, -1.0
     images = []
@@ -68,7 +69,7 @@ def test_states_are_encoded_in_windows_only(
     learned: Dynamics, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     at = moved((5.0, -3.0), shape=(256, 256))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     largest = 0
     real = Encoder.forward
 
@@ -89,8 +90,8 @@ def test_states_are_encoded_in_windows_only(
 
 def test_ends_are_the_images_where_the_state_holds_them(learned: Dynamics) -> None:
     frames = learned.frames([0.0, 1.0])
-    np.testing.assert_allclose(frames[0], learned.pair.first[0], rtol=0.02)
-    np.testing.assert_allclose(frames[1], learned.pair.last[0], rtol=0.02)
+    np.testing.assert_allclose(frames[0], learned.observations.images[0][0], rtol=0.02)
+    np.testing.assert_allclose(frames[1], learned.observations.images[1][0], rtol=0.02)
 
 
 @settings(max_examples=15, deadline=None)
@@ -119,15 +120,17 @@ def test_times_outside_of_the_interval_are_refused(learned: Dynamics, times: lis
 def test_latent_states_hold_the_image(learned: Dynamics) -> None:
     states = learned.latents([0.0, 0.5])
     assert states.shape == (2, 3, 64, 64)
-    np.testing.assert_allclose(states[0, 0], learned.pair.normalised()[0][0], atol=1e-5)
+    np.testing.assert_allclose(states[0, 0], learned.observations.normalised()[0][0], atol=1e-5)
 
 
 def test_one_sided_states_start_from_the_first_image_only(learned: Dynamics) -> None:
     one = dynamics_with(learned, physics__equation="advection", output__window=1024)
     last = one.frames([1.0])[0]
-    pair = ImagePair.from_arrays(learned.pair.first[0], np.roll(learned.pair.last[0], 7))
-    other = Dynamics(pair, one.settings, one.model, one.fields, one.report, one.ensemble)
-    scale = float((pair.high - pair.low)[0] / (one.pair.high - one.pair.low)[0])
+    pair = Observations.from_arrays(
+        learned.observations.images[0][0], np.roll(learned.observations.images[1][0], 7)
+    )
+    other = remade(one, observations=pair)
+    scale = float((pair.high - pair.low)[0] / (one.observations.high - one.observations.low)[0])
     assert scale == pytest.approx(1.0)
     np.testing.assert_allclose(other.frames([1.0])[0], last, rtol=1e-4)
 
@@ -152,7 +155,7 @@ def converging(side: int, stretch: float) -> tuple[Callable[[float], Array], Arr
 @pytest.mark.parametrize("transport", ["stages", "characteristics"])
 def test_a_density_grows_where_the_flow_converges(transport: str, normalisation: str) -> None:
     density, fields = converging(80, -0.3)
-    pair = ImagePair.from_arrays(density(0), density(1))
+    pair = Observations.from_arrays(density(0), density(1))
     times = [0.0, 0.25, 0.5, 1.0]
     truth = np.stack([density(time) for time in times])
     error = {}
@@ -177,7 +180,7 @@ def test_a_density_may_exceed_both_images_in_between() -> None:
     fields[2:] *= -1
     again = density(0).copy()
     again[0, 0] += 0.1  # Equal images are refused.
-    pair = ImagePair.from_arrays(density(0), again)
+    pair = Observations.from_arrays(density(0), again)
     chosen = small_settings(model__stages=4, physics__equation="continuity")
     torch.manual_seed(0)
     frames = Renderer(LatentDynamics(1, chosen), pair).frames(fields, [0.0, 0.5, 1.0])[:, 0]
@@ -188,7 +191,7 @@ def test_a_density_may_exceed_both_images_in_between() -> None:
 def test_rendering_stops_when_asked(learned: Dynamics) -> None:
     with pytest.raises(Stopped):
         learned.frames([0.2, 0.4], should_stop=lambda: True)
-    assert next(learned.model.parameters()).device.type == "cpu"
+    assert next(learned.fitted.model.parameters()).device.type == "cpu"
 
 
 def test_rendering_tells_how_far_it_is(learned: Dynamics) -> None:
@@ -225,27 +228,36 @@ def test_chosen_times_gain_both_ends() -> None:
 
 
 def test_a_run_folder_gives_the_same_dynamics(learned: Dynamics, tmp_path: Path) -> None:
-    folder = learned.save(tmp_path / "run", inputs={"first": {"name": "day 1"}})
-    again = Dynamics.load(folder)
+    named = [{"name": "day 1"}, {"name": "day 2"}]
+    learned = remade(learned, report={"inputs": [InputReport(**source) for source in named]})
+    again = Dynamics.load(learned.save(tmp_path / "run"))
     np.testing.assert_array_equal(again.fields, learned.fields)
-    np.testing.assert_array_equal(again.ensemble.velocities, learned.ensemble.velocities)
-    np.testing.assert_array_equal(again.ensemble.weights, learned.ensemble.weights)
-    assert again.ensemble.still == learned.ensemble.still
+    np.testing.assert_array_equal(
+        again.fitted.ensembles[0].velocities, learned.fitted.ensembles[0].velocities
+    )
+    np.testing.assert_array_equal(
+        again.fitted.ensembles[0].weights, learned.fitted.ensembles[0].weights
+    )
+    assert again.fitted.ensembles[0].still == learned.fitted.ensembles[0].still
     np.testing.assert_array_equal(again.frames([0.35]), learned.frames([0.35]))
     np.testing.assert_array_equal(again.confidence([0.35]), learned.confidence([0.35]))
     assert again.settings == learned.settings
-    assert again.report["inputs"]["first"]["name"] == "day 1"
+    assert again.report.inputs[0].name == "day 1"
     # What was known of the images is known of a copy of the run, too.
     reference = {"crs_wkt": "LOCAL", "transform": [40.0, 0.0, 1.0, 0.0, -40.0, 2.0]}
-    known = {"first": {"name": "day 1", "geo": reference}}
-    copied = Dynamics.load(learned.save(tmp_path / "known", times=[0.0], inputs=known))
-    copied = Dynamics.load(copied.save(tmp_path / "copy", times=[0.0]))
-    assert copied.report["inputs"]["first"]["geo"] == reference
+    placed = remade(learned, report={"inputs": [InputReport(name="day 1", geo=reference)]})
+    copied = Dynamics.load(placed.at([0.0]).save(tmp_path / "known"))
+    copied = Dynamics.load(copied.save(tmp_path / "copy"))
+    assert copied.report.inputs[0].geo == reference
     seen, on = finished(
-        fit(again.pair, learned.settings.updated({"training.steps": 6}), resume=again.checkpoint)
+        fit(
+            again.observations,
+            learned.settings.updated({"training.steps": 6}),
+            resume=again.fitted.checkpoint,
+        )
     )
     assert [p.step for p in seen if p.phase == "train"] == [5, 6]
-    assert on.report["steps"] == 6
+    assert on.report.steps == 6
 
 
 def test_a_model_that_does_not_fit_its_settings_is_refused(
@@ -255,4 +267,35 @@ def test_a_model_that_does_not_fit_its_settings_is_refused(
     other = learned.settings.updated({"model.latent_channels": 4})
     (folder / "settings.json").write_text(other.to_json())
     with pytest.raises(RunFolderError, match="does not fit its settings"):
-        Dynamics.load(folder)
+        assert Dynamics.load(folder).fitted
+
+
+def test_encoder_and_decoder_do_not_run_where_the_residual_is_zero(
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    untrained = finished(fit(drifting, small_settings(training__steps=0)))[1]
+    model = untrained.fitted.model
+    assert model.is_image_alone
+    shown = untrained.frames([0.0, 0.3, 1.0])
+    # With the state that the networks make, the frames are the same.
+    with monkeypatch.context() as patch:
+        patch.setattr(type(model), "is_image_alone", False)
+        np.testing.assert_allclose(untrained.frames([0.0, 0.3, 1.0]), shown, atol=1e-6)
+        assert untrained.latents([0.3]).shape[1] == model.latent_channels
+
+    def fail(*_: object) -> None:
+        raise AssertionError("a network ran")
+
+    for network in (model.encoder, model.decoder, model.extractor):
+        monkeypatch.setattr(network, "forward", fail)
+    np.testing.assert_array_equal(untrained.frames([0.0, 0.3, 1.0]), shown)
+    (state,) = untrained.latents([0.3])
+    assert len(state) == 1
+    # Without the units of the image.
+    assert np.corrcoef(state.ravel(), shown[1].ravel())[0, 1] == pytest.approx(1, abs=1e-4)
+    assert untrained.confidence([0.3]).shape == (1, *drifting.shape)
+
+
+def test_encoder_and_decoder_run_after_training(learned: Dynamics) -> None:
+    assert not learned.fitted.model.is_image_alone
+    assert learned.latents([0.3]).shape[1] == learned.fitted.model.latent_channels

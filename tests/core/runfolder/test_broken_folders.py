@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from tests.folders import read_arrays, read_observations
 
-from napari_latentdyn.core.runfolder.folder import contents_of, read_inputs, read_report, read_run
+from napari_latentdyn.core.runfolder.report import contents_of, read_report
 from napari_latentdyn.errors import RunFolderError
 
 Save = Callable[..., Path]
@@ -82,16 +83,17 @@ def test_arrays_of_another_kind(tmp_path: Path, save: Save, kind: str) -> None:
     folder = save(tmp_path / "run")
     archive(folder / "fields.npz", {"velocity": BROKEN_VELOCITIES[kind], "times": TIMES})
     refit(folder)
-    assert "velocity" in refusal(read_run, folder)
+    assert "velocity" in refusal(read_arrays, folder)
 
 
 def test_a_plain_array_in_place_of_an_archive(tmp_path: Path, save: Save) -> None:
     folder = save(tmp_path / "run")
-    (folder / "fields.npz").write_bytes(npy(np.zeros((3, 2, 12, 16), np.float32)))
     (folder / "inputs.npz").write_bytes(npy(np.zeros((3, 2), np.float32)))
     refit(folder)
-    assert "fields.npz" in refusal(read_run, folder)
-    assert "inputs.npz" in refusal(read_inputs, folder)
+    assert "inputs.npz" in refusal(read_observations, folder)
+    (folder / "fields.npz").write_bytes(npy(np.zeros((3, 2, 12, 16), np.float32)))
+    refit(folder)
+    assert "fields.npz" in refusal(read_arrays, folder)
 
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA, 99])
@@ -109,7 +111,7 @@ def test_archives_with_other_compression(tmp_path: Path, save: Save, compression
         )
         (folder / "fields.npz").write_bytes(content)
     refit(folder)
-    assert "compressed" in refusal(read_run, folder)
+    assert "compressed" in refusal(read_arrays, folder)
 
 
 def test_swapped_files(tmp_path: Path, save: Save) -> None:
@@ -119,7 +121,7 @@ def test_swapped_files(tmp_path: Path, save: Save) -> None:
     (folder / "confidence.npz").rename(folder / "latents.npz")
     (folder / "spare").rename(folder / "confidence.npz")
     refit(folder)
-    assert "'latents' is missing" in refusal(read_run, folder)
+    assert "'latents' is missing" in refusal(read_arrays, folder)
 
 
 @pytest.mark.parametrize(
@@ -131,7 +133,7 @@ def test_arrays_that_do_not_fit_the_frames(
     folder = save(tmp_path / "run", **{name: np.zeros((4, 2, 12, 16)[: len(shape)], np.float32)})
     np.savez(folder / f"{name}.npz", **{name: np.zeros(shape, np.float32)})
     refit(folder)
-    assert f"'{name}' has shape {shape}" in refusal(read_run, folder)
+    assert f"'{name}' has shape {shape}" in refusal(read_arrays, folder)
 
 
 def test_frames_of_another_kind(tmp_path: Path, save: Save) -> None:
@@ -143,12 +145,12 @@ def test_frames_of_another_kind(tmp_path: Path, save: Save) -> None:
     ):
         tifffile.imwrite(folder / "frames.ome.tif", wrong)
         refit(folder)
-        assert words in refusal(read_run, folder)
+        assert words in refusal(read_arrays, folder)
 
 
 def test_memory_is_not_taken_for_what_a_file_claims(tmp_path: Path, save: Save) -> None:
     """Members and pages of 190 MB in files of 200 kB are refused before they are unpacked."""
-    members = {"fields.npz": "velocity", "inputs.npz": "first", "latents.npz": "latents"}
+    members = {"fields.npz": "velocity", "inputs.npz": "images", "latents.npz": "latents"}
     names = [*members, "frames.ome.tif"]
     claimed = np.zeros((3, 2, 2000, 4000), np.float32)
     for name in names:
@@ -167,12 +169,12 @@ def test_memory_is_not_taken_for_what_a_file_claims(tmp_path: Path, save: Save) 
     script = """
         import resource, sys
         import tifffile
-        from napari_latentdyn.core.runfolder.folder import read_inputs, read_run
+        from tests.folders import read_arrays, read_observations
         from napari_latentdyn.errors import RunFolderError
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         for folder in sys.argv[1:]:
             try:
-                (read_inputs if "inputs" in folder else read_run)(folder)
+                (read_observations if "inputs" in folder else read_arrays)(folder)
             except RunFolderError as error:
                 print(str(error).replace(folder, ""))
         print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before)
@@ -182,6 +184,7 @@ def test_memory_is_not_taken_for_what_a_file_claims(tmp_path: Path, save: Save) 
         capture_output=True,
         text=True,
         check=True,
+        cwd=Path(__file__).parents[3],
     )
     *sentences, taken = done.stdout.splitlines()
     assert len(sentences) == len(names)
@@ -203,10 +206,12 @@ BROKEN_REPORTS: dict[str, dict[str, Any]] = {
     "placement.units.0": {"placement": {"units": [1, 2]}},
     "interval": {"interval": 3},
     "interval.value": {"interval": {"value": "6", "unit": "hour"}},
-    "inputs.first": {"inputs": {"first": 7}},
-    "inputs.first.dtype": {"inputs": {"first": {"dtype": "object"}}},
-    "inputs.first.shape": {"inputs": {"first": {"shape": "12"}}},
-    "inputs": {"inputs": []},
+    "inputs.0": {"inputs": {"first": 7}},
+    "inputs.0.dtype": {"inputs": {"first": {"dtype": "object"}}},
+    "inputs.1.shape": {"inputs": [{}, {"shape": "12"}]},
+    "inputs": {"inputs": 5},
+    "observation_times": {"observation_times": [1, 0]},
+    "times must lie between 0 and 1": {"times": [0, 0.5, 1, 1.5]},
     "steps": {"steps": "many"},
     "seconds": {"seconds": -1},
     "loss_history": {"loss_history": [1, 2]},
@@ -222,7 +227,7 @@ def test_reports_with_values_of_another_kind(tmp_path: Path, save: Save, where: 
     folder = save(tmp_path / "run")
     report = json.loads((folder / "report.json").read_text())
     (folder / "report.json").write_text(json.dumps(report | BROKEN_REPORTS[where]))
-    text = refusal(read_run, folder)
+    text = refusal(read_arrays, folder)
     assert "report.json" in text
     assert where in text
 
@@ -247,7 +252,7 @@ def test_reports_with_values_of_another_kind(tmp_path: Path, save: Save, where: 
 def test_text_that_is_hard_to_read(tmp_path: Path, save: Save, name: str, text: str) -> None:
     folder = save(tmp_path / "run")
     (folder / name).write_text(text, encoding="utf-8")
-    refusal(read_run, folder)
+    refusal(read_arrays, folder)
     if name == "report.json":
         refusal(read_report, folder)
         assert contents_of(folder) in ("run", None)
@@ -262,7 +267,7 @@ def test_integers_with_thousands_of_digits_have_no_traceback(tmp_path: Path, sav
             f'"{name}": 1000000000', f'"{name}": {many}'
         )
         (folder / "report.json").write_text(text)
-        refusal(read_run, folder)
+        refusal(read_arrays, folder)
 
 
 @pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="there are no pipes with names")
@@ -281,4 +286,4 @@ def test_a_file_that_has_no_end_is_not_waited_for(
     if name != "report.json":
         refit(folder)
     assert contents_of(folder) == "run"
-    assert len(refusal(read_run, folder)) < 500
+    assert len(refusal(read_arrays, folder)) < 500

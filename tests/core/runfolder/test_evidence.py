@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,12 +14,13 @@ from tests.core.helpers import finished, moved, small_settings, turning
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.evidence import (
     MotionEvidence,
     agreement_sentence,
     motion_sentence,
 )
+from napari_latentdyn.core.runfolder.schema import AgreementReport, RunReport
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.settings import Settings
@@ -34,6 +36,10 @@ def noise(seed: int, size: int, sigma: float) -> tuple[Image, Image]:
     if sigma:
         first, last = (ndimage.gaussian_filter(image, sigma) for image in (first, last))
     return first, last
+
+
+def trained(**agreement: Any) -> RunReport:
+    return RunReport(agreement=AgreementReport(**agreement))
 
 
 def quick(first: Image, last: Image) -> Dynamics:
@@ -59,9 +65,9 @@ def test_counts_on_eight_bits_and_other_scenes_show_no_motion_either() -> None:
 def test_a_moving_scene_is_believed(kind: str) -> None:
     scene = getattr(scenes, f"generate_{kind}")(seed=4, size=128)
     found = quick(scene.first.astype(float), scene.last.astype(float))
-    evidence = found.report["motion_evidence"]
-    assert evidence["found"] is True
-    assert evidence["ratio"] == evidence["with_motion"] / evidence["without_motion"] < 0.8
+    evidence = found.report.motion_evidence
+    assert evidence.found is True
+    assert evidence.ratio == evidence.with_motion / evidence.without_motion < 0.8
     assert motion_sentence(found.report) == ""
 
 
@@ -70,7 +76,7 @@ def test_small_images_and_noise_upon_them_are_believed(noisy: float) -> None:
     random = np.random.default_rng(2)
     for at in (moved((5.0, -3.0)), moved((0.6, 0.4)), turning(0.15)):
         images = (at(t) + noisy * random.normal(size=(64, 64)) for t in (0.0, 1.0))
-        assert quick(*images).report["motion_evidence"]["found"]
+        assert quick(*images).report.motion_evidence.found
 
 
 def test_a_still_scene_with_noise_shows_no_motion() -> None:
@@ -78,39 +84,41 @@ def test_a_still_scene_with_noise_shows_no_motion() -> None:
     random = np.random.default_rng(2)
     first, last = (still + 5.0 * random.normal(size=still.shape) for _ in range(2))
     report = quick(first, last).report
-    assert report["motion_evidence"]["ratio"] == pytest.approx(1.0, abs=0.15)
+    assert report.motion_evidence.ratio == pytest.approx(1.0, abs=0.15)
     assert motion_sentence(report)
 
 
 @pytest.mark.parametrize("changes", [{"model.members": 1}, {"model.weighting": "equal"}])
 def test_it_is_looked_at_however_members_are_weighed(changes: dict[str, object]) -> None:
-    pair = ImagePair.from_arrays(*noise(1, 48, 0.0))
+    pair = Observations.from_arrays(*noise(1, 48, 0.0))
     settings = Settings.preset("quick").updated({**changes, "training.threads": 1})
     found = finished(fit(pair, settings))[1]
-    assert found.ensemble.still == 0.0
-    assert found.report["motion_evidence"]["found"] is False
+    assert found.fitted.ensembles[0].still == 0.0
+    assert found.report.motion_evidence.found is False
 
 
 def test_evidence_is_kept_by_folders_and_by_trainings_that_go_on(
-    drifting: ImagePair, tmp_path: Path
+    drifting: Observations, tmp_path: Path
 ) -> None:
     settings = small_settings(model__initial_fields="matched", model__members=1, training__steps=1)
     found = finished(fit(drifting, settings))[1]
-    evidence = found.report["motion_evidence"]
+    evidence = found.report.motion_evidence
     loaded = Dynamics.load(found.save(tmp_path / "run"))
-    assert loaded.report["motion_evidence"] == evidence
+    assert loaded.report.motion_evidence == evidence
     more = finished(
-        fit(drifting, settings.updated({"training.steps": 2}), resume=loaded.checkpoint)
+        fit(drifting, settings.updated({"training.steps": 2}), resume=loaded.fitted.checkpoint)
     )
-    assert more[1].report["motion_evidence"] == pytest.approx(evidence, rel=1e-5)
+    assert more[1].report.motion_evidence.model_dump() == pytest.approx(
+        evidence.model_dump(), rel=1e-5
+    )
 
 
-def test_without_matching_nothing_is_said(drifting: ImagePair) -> None:
+def test_without_matching_nothing_is_said(drifting: Observations) -> None:
     report = finished(
         fit(drifting, small_settings(training__steps=0, model__initial_fields="zero"))
     )[1].report
-    assert report["motion_evidence"] is None
-    assert motion_sentence(report) == motion_sentence({}) == ""
+    assert report.motion_evidence is None
+    assert motion_sentence(report) == motion_sentence(RunReport()) == ""
 
 
 def test_few_places_have_to_speak_more_clearly() -> None:
@@ -123,7 +131,7 @@ def test_few_places_have_to_speak_more_clearly() -> None:
         MotionEvidence(math.inf, 0.1, 50.0),
     ):
         assert nothing.ratio is None
-        assert "too few places" in motion_sentence({"motion_evidence": nothing.to_report()})
+        assert "too few places" in motion_sentence(RunReport(motion_evidence=nothing.to_report()))
 
 
 def test_an_ensemble_keeps_its_evidence() -> None:
@@ -134,17 +142,15 @@ def test_an_ensemble_keeps_its_evidence() -> None:
 
 
 def test_what_training_did_is_one_sentence() -> None:
-    told = agreement_sentence({"agreement": {"before": 0.5524, "after": 0.6003, "hidden": True}})
+    told = agreement_sentence(trained(before=0.5524, after=0.6003, hidden=True))
     assert told == (
         "In blocks hidden from training, motion explains 60.0 % of the difference between the "
         "images; before training it was 55.2 %."
     )
-    seen = agreement_sentence({"agreement": {"before": 0.1, "after": -0.2, "hidden": False}})
+    seen = agreement_sentence(trained(before=0.1, after=-0.2, hidden=False))
     assert seen.startswith("In blocks of the image, motion explains 0.0 %")
 
 
-@pytest.mark.parametrize(
-    "report", [{}, {"agreement": None}, {"agreement": {"before": None, "after": None}}]
-)
-def test_without_a_measurement_nothing_is_said(report: dict[str, object]) -> None:
+@pytest.mark.parametrize("report", [RunReport(), RunReport(agreement=AgreementReport())])
+def test_without_a_measurement_nothing_is_said(report: RunReport) -> None:
     assert agreement_sentence(report) == ""

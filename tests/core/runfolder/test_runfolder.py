@@ -19,22 +19,23 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from safetensors.numpy import save as save_tensors
+from tests.conftest import blank
+from tests.folders import read_arrays, read_networks, read_observations
 
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder import folder as runfolder
-from napari_latentdyn.core.runfolder.folder import (
-    describe_input,
-    read_inputs,
-    read_model,
-    read_report,
-    read_run,
-    write_run,
-)
+from napari_latentdyn.core.runfolder.folder import read_model, write_run
+from napari_latentdyn.core.runfolder.report import read_report
+from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings import Settings
 
 Save = Callable[..., Path]
 BINARY = ("frames.ome.tif", "fields.npz", "model.safetensors", "inputs.npz")
+READERS = (read_arrays, read_networks, read_observations)
 FLOATS = st.floats(width=32, allow_subnormal=False)
+FINITE = st.floats(width=32, allow_subnormal=False, allow_nan=False, allow_infinity=False)
 
 
 def one_sentence(error: pytest.ExceptionInfo[RunFolderError]) -> str:
@@ -60,10 +61,11 @@ def test_arbitrary_arrays_come_back(data: st.DataObject, tmp_path_factory: Any) 
     channels = data.draw(st.sampled_from([(), (1,), (3,)]), "channels")
     shape = data.draw(st.tuples(st.integers(1, 9), st.integers(1, 9)), "shape")
     frames = data.draw(arrays(np.float32, (times, *channels, *shape), elements=FLOATS))
-    velocity = data.draw(arrays(np.float32, (stages, 2, *shape), elements=FLOATS))
+    velocity = data.draw(arrays(np.float32, (stages, 2, *shape), elements=FINITE))
     tensor = data.draw(arrays(np.float32, (2, 3), elements=FLOATS))
     at = np.sort(data.draw(arrays(np.float64, times, elements=st.floats(0, 1))))
     folder = tmp_path_factory.mktemp("run") / "result"
+    observations = blank(frames)
     write_run(
         folder,
         frames=frames,
@@ -71,25 +73,25 @@ def test_arbitrary_arrays_come_back(data: st.DataObject, tmp_path_factory: Any) 
         velocity=velocity,
         field_times=np.arange(stages) / stages,
         settings=Settings.preset("paper"),
-        report={"seed": 3},
+        report=RunReport(seed=3),
         tensors={"a": tensor, "step": np.array(7)},
         tensor_metadata={"channels": "1"},
-        inputs={"first": frames[0]},
+        inputs=observations.to_arrays(),
     )
-    back = read_run(folder)
-    np.testing.assert_array_equal(back.frames, frames)
-    np.testing.assert_array_equal(back.times, at)
-    np.testing.assert_array_equal(back.velocity, velocity)
+    back = Dynamics.load(folder)
+    np.testing.assert_array_equal(back.frames(), frames)
+    np.testing.assert_array_equal(back.times(), at)
+    np.testing.assert_array_equal(back.fields, velocity)
     np.testing.assert_array_equal(back.field_times, np.arange(stages) / stages)
-    assert back.frames.dtype == back.velocity.dtype == np.float32
+    assert back.frames().dtype == back.fields.dtype == np.float32
     assert back.settings == Settings.preset("paper")
-    assert back.latents is None
+    assert back.stored("latents") is None
     tensors, metadata = read_model(folder)
     np.testing.assert_array_equal(tensors["a"], tensor)
     assert tensors["step"] == 7
     assert tensors["step"].shape == ()
-    assert metadata == {"format": "1", "channels": "1"}
-    np.testing.assert_array_equal(read_inputs(folder)["first"], frames[0])
+    assert metadata == {"format": "2", "channels": "1"}
+    assert read_observations(folder).same_as(observations)
 
 
 def test_report_is_strict_json_and_says_what_is_there(tmp_path: Path, save: Save) -> None:
@@ -99,7 +101,7 @@ def test_report_is_strict_json_and_says_what_is_there(tmp_path: Path, save: Save
         raise AssertionError(f"{constant} is no JSON")
 
     report = json.loads((folder / "report.json").read_text(), parse_constant=refuse)
-    assert report["format_version"] == 1
+    assert report["format_version"] == 2
     assert report["complete"] is True
     assert report["losses"] == {"total": 0.5, "space": None}
     assert report["times"] == [0, 1 / 3, 2 / 3, 1]
@@ -122,20 +124,20 @@ def test_frames_are_ome_tiff_with_sizes_and_times(tmp_path: Path, save: Save) ->
 
 def test_latents_are_kept(tmp_path: Path, save: Save) -> None:
     latents = np.random.default_rng(0).normal(size=(4, 2, 12, 16)).astype(np.float32)
-    back = read_run(save(tmp_path / "run", latents=latents))
-    np.testing.assert_array_equal(back.latents, latents)
+    back = Dynamics.load(save(tmp_path / "run", latents=latents))
+    np.testing.assert_array_equal(back.stored("latents"), latents)
 
 
-def test_confidence_is_kept(tmp_path: Path, save: Save, run: dict[str, Any]) -> None:
+def test_confidence_is_kept(tmp_path: Path, save: Save, run: Dynamics) -> None:
     confidence = np.random.default_rng(0).uniform(size=(4, 12, 16)).astype(np.float32)
     folder = save(tmp_path / "run", confidence=confidence)
-    back = read_run(folder)
-    assert back.confidence is not None
-    assert back.confidence.dtype == np.float32
-    np.testing.assert_array_equal(back.confidence, confidence)
-    assert back.latents is None
+    back = Dynamics.load(folder)
+    assert back.stored("confidence") is not None
+    assert back.stored("confidence").dtype == np.float32
+    np.testing.assert_array_equal(back.stored("confidence"), confidence)
+    assert back.stored("latents") is None
     with np.load(folder / "confidence.npz") as file:
-        np.testing.assert_array_equal(file["times"], run["times"])
+        np.testing.assert_array_equal(file["times"], run.times())
 
 
 def test_a_folder_from_before_there_was_confidence(tmp_path: Path, save: Save) -> None:
@@ -144,8 +146,8 @@ def test_a_folder_from_before_there_was_confidence(tmp_path: Path, save: Save) -
     older = json.loads(settings_file.read_text())
     del older["output"]["confidence"]
     settings_file.write_text(json.dumps(older))
-    back = read_run(folder)
-    assert back.confidence is None
+    back = Dynamics.load(folder)
+    assert back.stored("confidence") is None
     assert back.settings == Settings()
 
 
@@ -155,11 +157,11 @@ def test_optional_file_that_is_missing_or_damaged(tmp_path: Path, save: Save, na
     content = file.read_bytes()
     file.write_bytes(b"\xff" * len(content))
     with pytest.raises(RunFolderError) as error:
-        read_run(tmp_path / "run")
+        read_arrays(tmp_path / "run")
     assert file.name in one_sentence(error)
     file.unlink()
     with pytest.raises(RunFolderError, match="missing") as error:
-        read_run(tmp_path / "run")
+        read_arrays(tmp_path / "run")
     assert file.name in one_sentence(error)
 
 
@@ -176,7 +178,7 @@ def test_missing_file(tmp_path: Path, save: Save, name: str) -> None:
     folder = save(tmp_path / "run")
     (folder / name).unlink()
     with pytest.raises(RunFolderError) as error:
-        read_run(folder)
+        Dynamics.load(folder)
     assert name in one_sentence(error)
     assert "missing" in one_sentence(error)
 
@@ -189,7 +191,7 @@ def test_truncated_file(tmp_path: Path, save: Save, name: str, left: float) -> N
     (folder / name).write_bytes(
         content[: left if left >= 1 or left == 0 else int(len(content) * left)]
     )
-    for read in (read_run,) if name == "settings.json" else (read_run, read_model, read_inputs):
+    for read in (read_arrays,) if name == "settings.json" else READERS:
         with pytest.raises(RunFolderError) as error:
             read(folder)
         assert name in one_sentence(error)
@@ -199,24 +201,26 @@ def test_truncated_file(tmp_path: Path, save: Save, name: str, left: float) -> N
 def test_damaged_file_of_the_right_length(tmp_path: Path, save: Save, name: str) -> None:
     folder = save(tmp_path / "run")
     (folder / name).write_bytes(b"\xff" * (folder / name).stat().st_size)
-    read = {"model.safetensors": read_model, "inputs.npz": read_inputs}.get(name, read_run)
+    read = {"model.safetensors": read_networks, "inputs.npz": read_observations}.get(
+        name, read_arrays
+    )
     with pytest.raises(RunFolderError) as error:
         read(folder)
     assert name in one_sentence(error)
 
 
-@pytest.mark.parametrize("read", [read_run, read_model, read_inputs, read_report])
+@pytest.mark.parametrize("read", [*READERS, read_report])
 def test_newer_version(tmp_path: Path, save: Save, read: Callable[[Path], Any]) -> None:
     folder = save(tmp_path / "run")
     report = json.loads((folder / "report.json").read_text())
-    (folder / "report.json").write_text(json.dumps({**report, "format_version": 2}))
+    (folder / "report.json").write_text(json.dumps({**report, "format_version": 3}))
     with pytest.raises(RunFolderError, match="newer version of napari-latentdyn") as error:
         read(folder)
     assert "update" in one_sentence(error)
 
 
 @pytest.mark.parametrize(
-    ("found", "words"), [("2", "newer version"), ("x", "version"), (None, "version")]
+    ("found", "words"), [("3", "newer version"), ("x", "version"), (None, "version")]
 )
 def test_model_of_another_version(
     tmp_path: Path, save: Save, found: str | None, words: str
@@ -238,7 +242,7 @@ def test_unfinished_report_is_not_believed(tmp_path: Path, save: Save) -> None:
     report = json.loads((folder / "report.json").read_text())
     (folder / "report.json").write_text(json.dumps({**report, "complete": False}))
     with pytest.raises(RunFolderError, match="not finished"):
-        read_run(folder)
+        Dynamics.load(folder)
 
 
 def test_fields_of_another_shape(tmp_path: Path, save: Save) -> None:
@@ -251,7 +255,7 @@ def test_fields_of_another_shape(tmp_path: Path, save: Save) -> None:
     (other / "fields.npz").replace(folder / "fields.npz")
     (folder / "report.json").write_text(json.dumps(report))
     with pytest.raises(RunFolderError, match=r"fields\.npz"):
-        read_run(folder)
+        Dynamics.load(folder)
 
 
 def test_pickles_are_never_loaded(tmp_path: Path, save: Save) -> None:
@@ -261,27 +265,27 @@ def test_pickles_are_never_loaded(tmp_path: Path, save: Save) -> None:
     report["files"]["inputs.npz"] = (folder / "inputs.npz").stat().st_size
     (folder / "report.json").write_text(json.dumps(report))
     with pytest.raises(RunFolderError, match=r"inputs\.npz"):
-        read_inputs(folder)
+        read_observations(folder)
 
 
 def test_other_places_are_not_taken_for_runs(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="no folder"):
-        read_run(tmp_path / "nowhere")
+        Dynamics.load(tmp_path / "nowhere")
     with pytest.raises(RunFolderError, match="not a run folder"):
-        read_run(tmp_path)
+        Dynamics.load(tmp_path)
     (tmp_path / "report.json").write_text('{"title": "something else"}')
     with pytest.raises(RunFolderError, match="something else"):
-        read_run(tmp_path)
+        Dynamics.load(tmp_path)
 
 
 def test_edited_text_is_still_a_run(tmp_path: Path, save: Save) -> None:
     folder = save(tmp_path / "run")
     settings_file = folder / "settings.json"
     settings_file.write_text(settings_file.read_text().replace('"seed": 0', '"seed": 12'))
-    assert read_run(folder).settings.training.seed == 12
+    assert Dynamics.load(folder).settings.training.seed == 12
     settings_file.write_text(settings_file.read_text().replace('"seed": 12', '"sed": 12'))
     with pytest.raises(RunFolderError, match=r"did you mean 'seed'"):
-        read_run(folder)
+        Dynamics.load(folder)
 
 
 def test_things_of_the_user_are_never_replaced(tmp_path: Path, save: Save) -> None:
@@ -298,7 +302,7 @@ def test_things_of_the_user_are_never_replaced(tmp_path: Path, save: Save) -> No
 
 
 def test_overwriting_has_to_be_asked_for_and_keeps_foreign_files(
-    tmp_path: Path, save: Save, run: dict[str, Any]
+    tmp_path: Path, save: Save, run: Dynamics
 ) -> None:
     folder = save(tmp_path / "run")
     (folder / "notes.txt").write_text("look at frame 3")
@@ -308,8 +312,8 @@ def test_overwriting_has_to_be_asked_for_and_keeps_foreign_files(
     with pytest.raises(RunFolderError, match="already holds a run"):
         save(folder)
     assert everything(tmp_path) == before
-    save(folder, frames=run["frames"] + 1, latents=None, overwrite=True)
-    np.testing.assert_array_equal(read_run(folder).frames, run["frames"] + 1)
+    save(folder, frames=run.frames() + 1, latents=None, overwrite=True)
+    np.testing.assert_array_equal(Dynamics.load(folder).frames(), run.frames() + 1)
     assert (folder / "notes.txt").read_text() == "look at frame 3"
     assert (folder / "figures" / "a.png").read_bytes() == b"png"
     assert [p.name for p in tmp_path.iterdir()] == ["run"]
@@ -322,13 +326,13 @@ def test_what_was_optional_in_the_old_run_goes_with_it(
     folder = save(tmp_path / "run", **{name: np.zeros((4, *channels, 12, 16), np.float32)})
     assert (folder / f"{name}.npz").exists()
     save(folder, overwrite=True)
-    assert getattr(read_run(folder), name) is None
+    assert Dynamics.load(folder).stored(name) is None
     assert not (folder / f"{name}.npz").exists()
 
 
 def test_an_empty_folder_may_be_filled(tmp_path: Path, save: Save) -> None:
     (tmp_path / "run").mkdir()
-    assert read_run(save(tmp_path / "run")).settings == Settings()
+    assert Dynamics.load(save(tmp_path / "run")).settings == Settings()
 
 
 def test_through_a_link(tmp_path: Path, save: Save) -> None:
@@ -336,7 +340,7 @@ def test_through_a_link(tmp_path: Path, save: Save) -> None:
     (tmp_path / "link").symlink_to(tmp_path / "real")
     save(tmp_path / "link", overwrite=True, report={"steps": 9})
     assert (tmp_path / "link").is_symlink()
-    assert read_run(tmp_path / "real").report["steps"] == 9
+    assert Dynamics.load(tmp_path / "real").report.steps == 9
 
 
 @pytest.mark.parametrize(
@@ -387,7 +391,7 @@ def test_failing_disk(
     assert calls
     assert str(folder) in one_sentence(error)
     assert everything(tmp_path) == before
-    assert read_run(folder).report["steps"] == 5
+    assert Dynamics.load(folder).report.steps == 5
 
 
 def test_disk_that_really_refuses(tmp_path: Path) -> None:
@@ -396,13 +400,15 @@ def test_disk_that_really_refuses(tmp_path: Path) -> None:
         import numpy as np
         from napari_latentdyn.core.runfolder.folder import write_run
         from napari_latentdyn.errors import RunFolderError
+        from napari_latentdyn.core.runfolder.schema import RunReport
         from napari_latentdyn.settings import Settings
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
         try:
             write_run(sys.argv[1], frames=np.zeros((2, 99, 99), np.float32), times=np.arange(2.0),
                       velocity=np.zeros((1, 2, 99, 99), np.float32), field_times=np.zeros(1),
-                      settings=Settings(), report={}, tensors={}, tensor_metadata={}, inputs={})
+                      settings=Settings(), report=RunReport(), tensors={},
+                      tensor_metadata={}, inputs={})
         except RunFolderError as error:
             print(error)
     """
@@ -423,6 +429,7 @@ def test_crash_in_the_middle_leaves_the_old_run(tmp_path: Path, save: Save) -> N
         import os, sys
         import numpy as np
         from napari_latentdyn.core.runfolder import folder as runfolder
+        from napari_latentdyn.core.runfolder.schema import RunReport
         from napari_latentdyn.settings import Settings
         write_text = runfolder.write_text
         def crash(path, text):
@@ -433,7 +440,7 @@ def test_crash_in_the_middle_leaves_the_old_run(tmp_path: Path, save: Save) -> N
         runfolder.write_run(
             sys.argv[1], frames=np.zeros((2, 9, 9), np.float32), times=np.arange(2.0),
             velocity=np.zeros((1, 2, 9, 9), np.float32), field_times=np.zeros(1),
-            settings=Settings(), report={}, tensors={}, tensor_metadata={}, inputs={},
+            settings=Settings(), report=RunReport(), tensors={}, tensor_metadata={}, inputs={},
             overwrite=True)
     """
     done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(folder)], check=False)
@@ -442,18 +449,19 @@ def test_crash_in_the_middle_leaves_the_old_run(tmp_path: Path, save: Save) -> N
     (half,) = (p for p in tmp_path.iterdir() if p != folder)
     assert half.name.startswith(".run.")
     with pytest.raises(RunFolderError, match="not a run folder"):
-        read_run(half)
+        Dynamics.load(half)
     save(folder, overwrite=True, report={"steps": 9})
-    assert read_run(folder).report["steps"] == 9
+    assert Dynamics.load(folder).report.steps == 9
 
 
 def test_reading_needs_no_torch(tmp_path: Path, save: Save) -> None:
     folder = save(tmp_path / "run")
     script = """
         import sys
-        from napari_latentdyn.core.runfolder.folder import read_inputs, read_model, read_run
-        for read in (read_inputs, read_model, read_run):
+        from tests.folders import read_arrays, read_networks, read_observations
+        for read in (read_arrays, read_networks, read_observations):
             read(sys.argv[1])
         assert not {"torch", "napari", "qtpy"} & set(sys.modules)
     """
-    subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(folder)], check=True)
+    command = [sys.executable, "-c", textwrap.dedent(script), str(folder)]
+    subprocess.run(command, check=True, cwd=Path(__file__).parents[3])

@@ -14,7 +14,7 @@ from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import scan
 from napari_latentdyn.core.training.agreement import Agreement, Plateau, hidden_blocks
 from napari_latentdyn.core.training.fit import Progress, fit
@@ -24,17 +24,17 @@ from napari_latentdyn.core.training.sampler import PatchSampler
 CPU = torch.device("cpu")
 
 
-def before(pair: ImagePair, velocity: tuple[float, float], **changes: Any) -> float | None:
+def before(pair: Observations, velocity: tuple[float, float], **changes: Any) -> float | None:
     """The agreement with one velocity everywhere."""
     chosen = small_settings(**changes)
     model = LatentDynamics(pair.channels, chosen)
     field = np.broadcast_to(np.float32(velocity)[:, None, None], (1, 2, *pair.shape)).copy()
     start = start_fields(Ensemble.equal(field), chosen)
-    windows = scan(pair.shape, chosen.patches.size, chosen.patches.stride)
-    return Agreement(model, pair, windows, start, chosen, CPU).measured(model, 0)[0]
+    patches = [(0, w) for w in scan(pair.shape, chosen.patches.size, chosen.patches.stride)]
+    return Agreement(model, pair, patches, start[None], chosen, CPU).measured(model, 0)[0]
 
 
-def test_the_true_motion_explains_almost_all_and_none_nothing(drifting: ImagePair) -> None:
+def test_the_true_motion_explains_almost_all_and_none_nothing(drifting: Observations) -> None:
     right, still, wrong = (before(drifting, v) for v in ((5.0, -3.0), (0.0, 0.0), (-5.0, 3.0)))
     assert right is not None
     assert still is not None
@@ -51,7 +51,7 @@ def test_channels_missing_pixels_and_patches_are_known() -> None:
     ats = [moved((3.0, 2.0), seed=s) for s in range(2)]
     first, last = (np.stack([at(t) for at in ats]) for t in (0, 1))
     first[:, 8:24, 8:24] = np.nan
-    pair = ImagePair.from_arrays(first, last, channel_axis=0)
+    pair = Observations.from_arrays(first, last, channel_axis=0)
     for normalisation in ("pair", "patch"):
         found = before(pair, (3.0, 2.0), images__normalisation=normalisation)
         assert found is not None
@@ -62,7 +62,7 @@ def test_nothing_is_said_where_the_hidden_blocks_do_not_change() -> None:
     shape = (64, 64)
     first = np.random.default_rng(0).normal(size=shape)
     last = np.where(hidden_blocks(shape), first, first[::-1])
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     assert before(pair, (0.0, 0.0)) is None
 
 
@@ -76,19 +76,20 @@ def test_some_blocks_are_hidden_and_most_are_not(height: int, width: int) -> Non
     assert np.array_equal(hidden, hidden_blocks((height, width)))
 
 
-def test_hidden_pixels_of_the_first_image_count_as_missing(drifting: ImagePair) -> None:
+def test_hidden_pixels_of_the_first_image_count_as_missing(drifting: Observations) -> None:
     chosen = small_settings()
     windows = scan(drifting.shape, chosen.patches.size, chosen.patches.stride)
-    start = np.zeros((3, 2, *drifting.shape), np.float32)
+    patches = [(0, window) for window in windows]
+    start = np.zeros((1, 3, 2, *drifting.shape), np.float32)
     hidden = hidden_blocks(drifting.shape)
-    shown = PatchSampler(drifting, windows, start, chosen, CPU, hidden).batch(np.array([0, 4]))
+    shown = PatchSampler(drifting, patches, start, chosen, CPU, hidden).batch(np.array([0, 4]))
     for i, number in enumerate((0, 4)):
         valid: NDArray[np.bool_] = shown.valid_first[i, 0].numpy()
         assert np.array_equal(valid, ~hidden[windows[number].slices])
     assert bool(shown.valid_last.all())
 
 
-def test_progress_and_report_tell_the_agreement_before_and_after(drifting: ImagePair) -> None:
+def test_progress_and_report_tell_the_agreement_before_and_after(drifting: Observations) -> None:
     settings = small_settings(training__steps=12, model__initial_fields="zero")
     seen, dynamics = finished(fit(drifting, settings))
     training: list[Progress] = [p for p in seen if p.phase == "train"]
@@ -99,15 +100,12 @@ def test_progress_and_report_tell_the_agreement_before_and_after(drifting: Image
     assert len(set(values[:9])) == len(set(values[9:11])) == 1
     assert len(set(values)) == 3
     assert all(p.agreement is None for p in seen if p.phase != "train")
-    told = dynamics.report["agreement"]
-    assert told == {
-        "before": training[0].agreement_before,
-        "after": values[-1],
-        "hidden": True,
-    }
+    told = dynamics.report.agreement
+    assert (told.before, told.after) == (training[0].agreement_before, values[-1])
+    assert told.hidden
 
 
-def test_a_training_that_finds_the_motion_raises_the_agreement(drifting: ImagePair) -> None:
+def test_a_training_that_finds_the_motion_raises_the_agreement(drifting: Observations) -> None:
     settings = small_settings(
         training__steps=60,
         training__learning_rate=3e-3,
@@ -115,42 +113,44 @@ def test_a_training_that_finds_the_motion_raises_the_agreement(drifting: ImagePa
         model__extractor_width=8,
         training__batch_size=4,
     )
-    told = finished(fit(drifting, settings))[1].report["agreement"]
-    assert told["before"] == pytest.approx(0.0, abs=1e-3)
-    assert told["after"] > 0.3
+    told = finished(fit(drifting, settings))[1].report.agreement
+    assert told.before == pytest.approx(0.0, abs=1e-3)
+    assert told.after > 0.3
 
 
-def test_without_training_there_is_nothing_to_tell(drifting: ImagePair) -> None:
+def test_without_training_there_is_nothing_to_tell(drifting: Observations) -> None:
     report = finished(fit(drifting, small_settings(training__steps=0)))[1].report
-    assert report["agreement"]["before"] is report["agreement"]["after"] is None
+    assert report.agreement.before is report.agreement.after is None
 
 
-def test_a_training_that_goes_on_keeps_what_was_before(drifting: ImagePair) -> None:
+def test_a_training_that_goes_on_keeps_what_was_before(drifting: Observations) -> None:
     settings = small_settings(training__steps=3, model__initial_fields="zero")
     half = finished(fit(drifting, settings))[1]
     longer = settings.updated({"training.steps": 6})
-    whole = finished(fit(drifting, longer, resume=half.checkpoint))[1]
-    assert whole.report["agreement"]["before"] == half.report["agreement"]["before"]
+    whole = finished(fit(drifting, longer, resume=half.fitted.checkpoint))[1]
+    assert whole.report.agreement.before == half.report.agreement.before
 
 
-def test_training_ends_when_the_hidden_blocks_no_longer_agree_better(drifting: ImagePair) -> None:
+def test_training_ends_when_the_hidden_blocks_no_longer_agree_better(
+    drifting: Observations,
+) -> None:
     """The flow carries a drift as well as can be: what training adds is nothing."""
     chosen = small_settings(training__steps=60)
     seen, dynamics = finished(fit(drifting, chosen))
     steps = [p.step for p in seen if p.phase == "train"]
-    assert steps[-1] == dynamics.report["steps"] < 60
+    assert steps[-1] == dynamics.report.steps < 60
     assert steps[-1] % 10 == 0
-    assert dynamics.report["converged"] is True
+    assert dynamics.report.converged is True
     # Nobody stopped it: the result is whole.
-    assert dynamics.report["stopped_early"] is False
+    assert dynamics.report.stopped_early is False
     assert np.isfinite(dynamics.frames()).all()
 
-    went_on = finished(fit(drifting, chosen, resume=dynamics.checkpoint))[1]
-    assert went_on.report["steps"] > dynamics.report["steps"]
+    went_on = finished(fit(drifting, chosen, resume=dynamics.fitted.checkpoint))[1]
+    assert went_on.report.steps > dynamics.report.steps
 
     every = finished(fit(drifting, chosen.updated({"training.stop_early": False})))[1]
-    assert every.report["steps"] == 60
-    assert every.report["converged"] is False
+    assert every.report.steps == 60
+    assert every.report.converged is False
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_patience_grows_with_the_plan_and_without_a_start(
 
 
 def test_hidden_blocks_are_hidden_from_the_loss_only_to_stop_early(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hidden: list[Any] = []
     real = PatchSampler.__init__

@@ -18,14 +18,16 @@ from napari_latentdyn.core.networks.device import (
     resolve,
     use_threads,
 )
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import scan
 from napari_latentdyn.core.training.estimate import Pace, Phase, estimate, expected_seconds
 from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.core.training.pace import Stopwatch
 from napari_latentdyn.settings import Settings
 
-#: How often each phase of the preset "standard" is run through.
+#: Matching of the preset "standard", and training after it.
+TRAINS = Settings.preset("standard").updated({"training.steps": 40})
+#: How often each of their phases is run through.
 COUNTS: list[tuple[Phase, int]] = [("matching", 1), ("step", 40), ("rendering", 1)]
 
 
@@ -71,7 +73,7 @@ def test_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.integers(16, 3000), st.integers(16, 3000), st.integers(1, 4))
 def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
-    chosen = Settings.preset("standard")
+    chosen = TRAINS
     told = estimate((height, width), channels, chosen)
     assert told.patches == len(scan((height, width), chosen.patches.size, chosen.patches.stride))
     assert told.memory_bytes > 1e8
@@ -85,11 +87,10 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
         return 6.25 * least
 
     # Training takes its time for each step, matching for each member and pixel.
-    drawing = seconds(model__initial_fields="extracted", training__steps=0)
     whole = {"model__initial_fields": "extracted", "training__stop_early": False}
-    training = seconds(**whole) - drawing
-    twice = seconds(**whole, training__steps=2 * chosen.training.steps) - drawing
-    assert twice == pytest.approx(2 * training)
+    steps = chosen.training.steps
+    once, twice, thrice = (seconds(**whole, training__steps=n * steps) for n in (1, 2, 3))
+    assert 0 < twice - once == pytest.approx(thrice - twice)
     alone = {"physics__transport": "stages"}  # Members add nothing to the drawing.
     drawing = seconds(model__initial_fields="extracted", **alone)
     matching = [seconds(model__members=members, **alone) - drawing for members in (1, 2, 4)]
@@ -102,7 +103,7 @@ def test_estimates_are_sensible(height: int, width: int, channels: int) -> None:
 
 
 def test_a_gpu_takes_its_time_for_small_images_too() -> None:
-    chosen = Settings.preset("standard").updated({"training.steps": 1})
+    chosen = TRAINS.updated({"training.steps": 1})
     times = {
         device: [
             estimate((n, n), 1, chosen, device=device).seconds[0] for n in (64, 128, 256, 1024)
@@ -149,7 +150,7 @@ def test_a_watch_tells_nothing_that_it_did_not_see() -> None:
 
 def test_costs_of_a_short_run_are_not_extrapolated() -> None:
     """Three steps took 93 s, 90 of which were matching and setting up: 40 do not take 20 min."""
-    short = Settings.preset("standard").updated({"training.steps": 3})
+    short = TRAINS.updated({"training.steps": 3})
     watch = progress(91.0, 92.0, 93.0, matched=80.0, rendered=93.0)
     pace = Pace()
     pace.learn(
@@ -159,14 +160,14 @@ def test_costs_of_a_short_run_are_not_extrapolated() -> None:
         "cpu",
         {"matching": watch.matching, "step": watch.step, "rendering": watch.after(95.0)},
     )
-    least, longest = estimate((256, 256), 1, Settings.preset("standard"), pace).seconds
+    least, longest = estimate((256, 256), 1, TRAINS, pace).seconds
     # Twenty steps without improvement end it.
     assert 70 < least < 80 + 20 + 2 < 80 + 40 + 2 < longest < 200
-    assert estimate((256, 256), 1, Settings.preset("standard"), pace).measured
+    assert estimate((256, 256), 1, TRAINS, pace).measured
 
 
 def test_steps_that_are_done_and_the_matching_are_not_counted_again() -> None:
-    chosen = Settings.preset("standard")
+    chosen = TRAINS
     pace = Pace()
     watch = progress(*(81.0 + 2 * n for n in range(10)), matched=80.0)
     measured = {"matching": watch.matching, "step": watch.step, "rendering": 4.0}
@@ -178,7 +179,7 @@ def test_steps_that_are_done_and_the_matching_are_not_counted_again() -> None:
 
 
 def test_what_was_measured_serves_other_sizes_but_no_other_device() -> None:
-    chosen = Settings.preset("standard").updated({"training.threads": 1})
+    chosen = TRAINS.updated({"training.threads": 1})
     pace = Pace()
     guess = estimate((128, 128), 1, chosen)
     assert not guess.measured
@@ -204,7 +205,7 @@ def test_what_was_measured_serves_other_sizes_but_no_other_device() -> None:
 
 
 def test_a_phase_that_was_not_seen_keeps_what_is_known_of_it() -> None:
-    chosen = Settings.preset("standard")
+    chosen = TRAINS
     pace = Pace()
     pace.learn((64, 64), 1, chosen, "cpu", {"matching": 7.0, "step": (0.5, 0.7), "rendering": 1.0})
     known = estimate((64, 64), 1, chosen, pace)
@@ -215,7 +216,7 @@ def test_a_phase_that_was_not_seen_keeps_what_is_known_of_it() -> None:
 
 def test_the_guess_is_of_the_right_order() -> None:
     at = moved((2.0, 1.0), (128, 128))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     chosen = Settings.preset("standard").updated(
         {
             "model.initial_fields": "zero",  # The guess is of the training alone.
@@ -229,3 +230,18 @@ def test_the_guess_is_of_the_right_order() -> None:
     measured = (training[-1] - training[0]) / (len(training) - 1)
     guessed = expected_seconds(pair.shape, 1, chosen, "cpu")["step"]
     assert guessed / 20 < measured < guessed * 20
+
+
+def test_nothing_is_told_of_patches_where_nothing_is_trained() -> None:
+    chosen, shape = Settings.preset("standard"), (64, 256)
+    told, trained = (estimate(shape, 1, s) for s in (chosen, TRAINS))
+    assert (told.patches, told.warnings) == (0, ())
+    assert trained.patches > 0
+    assert trained.warnings
+    assert told.memory_bytes < trained.memory_bytes
+    assert told.seconds[1] < trained.seconds[1]
+    # A decoder that adds nothing is not run.
+    drawing, decoding = (
+        expected_seconds(shape, 1, s, "cpu")["rendering"] for s in (chosen, TRAINS)
+    )
+    assert drawing < decoding

@@ -14,14 +14,14 @@ from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training import fit as fit_module
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped, UserError
 
 
 def test_progress_tells_each_step_and_every_term(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit_module, "_SHOW_EVERY", 0.0)
     seen, dynamics = finished(fit(drifting, small_settings()))
@@ -35,12 +35,12 @@ def test_progress_tells_each_step_and_every_term(
     assert np.all(np.diff([p.seconds for p in seen]) >= 0)
     assert all(p.message for p in seen)
     assert dynamics.fields.shape == (3, 2, 64, 64)
-    assert dynamics.report["steps"] == 4
-    assert dynamics.report["stopped_early"] is False
-    assert dynamics.report["losses"]["last"] == training[-1].losses
+    assert dynamics.report.steps == 4
+    assert dynamics.report.stopped_early is False
+    assert dynamics.report.losses["last"] == training[-1].losses
 
 
-def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) -> None:
+def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: Observations) -> None:
     settings = small_settings(model__initial_fields="matched", model__members=2)
     seen, dynamics = finished(fit(drifting, settings))
     prepared = [p for p in seen if p.phase == "prepare"]
@@ -51,8 +51,10 @@ def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) 
     assert prepared[-1].step == 300
     assert 2 <= len(prepared) <= 3 + prepared[-1].seconds / 0.1
     assert "2 of 2" in prepared[-1].message
-    assert dynamics.ensemble.velocities.shape == (2, 2, 64, 64)
-    assert np.abs(dynamics.ensemble.velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3
+    assert dynamics.fitted.ensembles[0].velocities.shape == (2, 2, 64, 64)
+    assert (
+        np.abs(dynamics.fitted.ensembles[0].velocities.mean(axis=(2, 3)) - [5.0, -3.0]).max() < 0.3
+    )
 
     asked = 0
 
@@ -68,7 +70,7 @@ def test_matching_is_shown_now_and_then_and_can_be_stopped(drifting: ImagePair) 
 
 def test_paper_finds_a_drift_from_nothing() -> None:
     at = moved((3.0, -2.0))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     changes = {
         "training.steps": 200,
         "training.learning_rate": 3e-3,
@@ -79,13 +81,13 @@ def test_paper_finds_a_drift_from_nothing() -> None:
         "images.normalisation": "pair",
     }
     _, dynamics = finished(fit(pair, small_settings("paper").updated(changes)))
-    losses = dynamics.report["losses"]
+    losses = dynamics.report.losses
     assert losses["last"]["match"] < 0.2 * losses["first"]["match"]
     inner = dynamics.fields.sum(axis=0)[:, 8:-8, 8:-8]
     assert np.abs(inner.mean(axis=(1, 2)) - [3.0, -2.0]).max() < 0.7
 
 
-def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair) -> None:
+def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: Observations) -> None:
     at = moved((5.0, -3.0))
     settings = small_settings(training__steps=30, model__initial_fields="matched", model__members=2)
     _, dynamics = finished(fit(drifting, settings))
@@ -96,7 +98,7 @@ def test_standard_finds_a_drift_and_beats_the_cross_dissolve(drifting: ImagePair
     assert ours < 0.15 * theirs
 
 
-def test_the_same_seed_gives_the_same_result(drifting: ImagePair) -> None:
+def test_the_same_seed_gives_the_same_result(drifting: Observations) -> None:
     before = torch.random.get_rng_state()
     runs = [
         finished(fit(drifting, small_settings(training__seed=s, training__keep_better=False)))[1]
@@ -109,7 +111,9 @@ def test_the_same_seed_gives_the_same_result(drifting: ImagePair) -> None:
 
 
 @pytest.mark.parametrize("preset", ["standard", "paper"])
-def test_a_fit_that_went_on_equals_one_that_never_stopped(drifting: ImagePair, preset: str) -> None:
+def test_a_fit_that_went_on_equals_one_that_never_stopped(
+    drifting: Observations, preset: str
+) -> None:
     settings = small_settings(preset, training__steps=6)
     _, whole = finished(fit(drifting, settings))
     done: list[int] = []
@@ -124,43 +128,46 @@ def test_a_fit_that_went_on_equals_one_that_never_stopped(drifting: ImagePair, p
         if stop_after_two():
             break
     _, half = finished(fitting)
-    assert half.report["stopped_early"] is True
-    assert half.report["steps"] == 2
-    assert half.checkpoint is not None
-    arrays = {name: array.copy() for name, array in half.checkpoint.to_arrays().items()}
+    assert half.report.stopped_early is True
+    assert half.report.steps == 2
+    assert half.fitted.checkpoint is not None
+    arrays = {name: array.copy() for name, array in half.fitted.checkpoint.to_arrays().items()}
     reread = Checkpoint.from_arrays(
-        arrays, step=2, history=half.checkpoint.history, seconds=half.checkpoint.seconds
+        arrays,
+        step=2,
+        history=half.fitted.checkpoint.history,
+        seconds=half.fitted.checkpoint.seconds,
     )
     seen, resumed = finished(fit(drifting, settings, resume=reread))
     assert [p.step for p in seen if p.phase == "train"] == [3, 4, 5, 6]
     np.testing.assert_allclose(resumed.fields, whole.fields, atol=1e-6)
-    assert resumed.report["steps"] == 6
-    assert not resumed.report["stopped_early"]
+    assert resumed.report.steps == 6
+    assert not resumed.report.stopped_early
 
 
-def test_stopping_before_the_initial_fields_are_found_gives_nothing(drifting: ImagePair) -> None:
+def test_stopping_before_the_initial_fields_are_found_gives_nothing(drifting: Observations) -> None:
     with pytest.raises(Stopped):
         finished(fit(drifting, small_settings(), should_stop=lambda: True))
 
 
-def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: ImagePair) -> None:
+def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: Observations) -> None:
     settings = small_settings(model__initial_fields="zero")
     _, dynamics = finished(fit(drifting, settings, should_stop=lambda: True))
-    assert dynamics.report["steps"] == 0
-    assert dynamics.report["stopped_early"]
-    assert dynamics.checkpoint is not None
+    assert dynamics.report.steps == 0
+    assert dynamics.report.stopped_early
+    assert dynamics.fitted.checkpoint is not None
     assert np.isfinite(dynamics.frames()).all()
 
 
-def test_a_checkpoint_of_other_networks_is_refused(drifting: ImagePair) -> None:
+def test_a_checkpoint_of_other_networks_is_refused(drifting: Observations) -> None:
     _, dynamics = finished(fit(drifting, small_settings()))
     other = small_settings(model__latent_channels=5)
     with pytest.raises(FitError, match="start again"):
-        finished(fit(drifting, other, resume=dynamics.checkpoint))
+        finished(fit(drifting, other, resume=dynamics.fitted.checkpoint))
 
 
 def test_previews_come_in_the_units_of_the_input(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_latentdyn.core.training.preview.Preview.INTERVAL", 0.0)
     monkeypatch.setattr("napari_latentdyn.core.training.preview.Preview.SHARE", 1e9)
@@ -198,13 +205,13 @@ class _Failing:
     ],
 )
 def test_out_of_memory_is_tried_once_with_half_of_the_batch(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch, message: str
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
     failing = _Failing(message, 1, monkeypatch)
     seen, dynamics = finished(fit(drifting, small_settings(training__batch_size=4)))
     assert failing.batches[:2] == [4, 2]
-    assert dynamics.report["batch_size"] == 2
-    assert dynamics.report["steps"] == 4
+    assert dynamics.report.batch_size == 2
+    assert dynamics.report.steps == 4
     assert any("batches of 2" in p.message for p in seen)
 
     failing = _Failing(message, 2, monkeypatch)
@@ -213,7 +220,7 @@ def test_out_of_memory_is_tried_once_with_half_of_the_batch(
 
 
 def test_errors_of_pytorch_become_one_sentence(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _Failing("expected scalar type\nmany lines", 99, monkeypatch)
     with pytest.raises(FitError, match="expected scalar type") as caught:
@@ -224,7 +231,7 @@ def test_errors_of_pytorch_become_one_sentence(
 
 
 def test_a_loss_that_is_no_number_stops_the_fit(
-    drifting: ImagePair, monkeypatch: pytest.MonkeyPatch
+    drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(fit_module, "total_loss", lambda terms, _: terms["match"] * float("nan"))
     with pytest.raises(FitError, match=r"the loss became NaN after \d+ steps; lower the learning"):
@@ -235,7 +242,7 @@ def test_a_loss_that_is_no_number_stops_the_fit(
 def test_a_last_step_that_breaks_the_networks_is_noticed(steps: int) -> None:
     """Small images without the image in the latent state: frames were NaN almost everywhere."""
     first, last = np.random.default_rng(0).normal(size=(2, 16, 31))
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     settings = small_settings(
         model__image_in_latent=False,
         model__initial_fields="zero",
@@ -248,15 +255,15 @@ def test_a_last_step_that_breaks_the_networks_is_noticed(steps: int) -> None:
         finished(fit(pair, settings))
 
 
-def test_broken_networks_are_refused_when_frames_are_drawn(drifting: ImagePair) -> None:
+def test_broken_networks_are_refused_when_frames_are_drawn(drifting: Observations) -> None:
     _, dynamics = finished(fit(drifting, small_settings(training__steps=1)))
     with torch.no_grad():
-        next(dynamics.model.decoder.parameters()).fill_(torch.nan)
+        next(dynamics.fitted.model.decoder.parameters()).fill_(torch.nan)
     with pytest.raises(FitError, match="no numbers"):
         dynamics.frames([0.5])
 
 
-def test_a_device_that_is_not_there_is_said(drifting: ImagePair) -> None:
+def test_a_device_that_is_not_there_is_said(drifting: Observations) -> None:
     absent = "cuda" if not torch.cuda.is_available() else "mps"
     with pytest.raises(UserError, match="cannot be used"):
         finished(fit(drifting, small_settings(training__device=absent)))
@@ -267,7 +274,7 @@ def test_missing_pixels_neither_hurt_nor_appear() -> None:
     first, last = at(0), at(1)
     first[20:30, 20:30] = np.nan
     last[24:34, 20:30] = np.nan
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     seen, dynamics = finished(fit(pair, small_settings(training__steps=10)))
     assert all(np.isfinite(p.losses["total"]) for p in seen if p.phase == "train")
     middle = dynamics.frames([0.5])[0]
@@ -280,22 +287,22 @@ def test_missing_pixels_neither_hurt_nor_appear() -> None:
 def test_colour_goes_in_and_out() -> None:
     ats = [moved((3.0, 2.0), seed=s) for s in range(3)]
     first, last = (np.stack([at(t) for at in ats], axis=-1) for t in (0, 1))
-    pair = ImagePair.from_arrays(first, last, channel_axis=-1)
+    pair = Observations.from_arrays(first, last, channel_axis=-1)
     _, dynamics = finished(fit(pair, small_settings()))
     frames = dynamics.frames()
     assert frames.shape == (4, 3, 64, 64)
     np.testing.assert_allclose(frames[0], np.moveaxis(first, -1, 0), rtol=0.02)
 
 
-def test_memory_returns_after_a_fit(drifting: ImagePair) -> None:
+def test_memory_returns_after_a_fit(drifting: Observations) -> None:
     _, dynamics = finished(fit(drifting, small_settings()))
-    model = weakref.ref(dynamics.model)
+    model = weakref.ref(dynamics.fitted.model)
     del dynamics
     gc.collect()
     assert model() is None
 
 
-def test_progress_is_frozen(drifting: ImagePair) -> None:
+def test_progress_is_frozen(drifting: Observations) -> None:
     progress = next(fit(drifting, small_settings()))
     with pytest.raises(dataclasses.FrozenInstanceError):
         progress.step = 3  # type: ignore[misc]

@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import json
-import sys
 from typing import Any
 
 import numpy as np
 import pytest
 import xarray
-from tests.core.helpers import moved
+from tests.core.helpers import moved, remade
 
 from napari_latentdyn import Deformation, Dynamics, fit_pair
-from napari_latentdyn.core.runfolder.folder import read_run
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.runfolder.schema import PlacementReport
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import (
-    CalibrationError,
-    MissingLibraryError,
+    GeometryError,
     PairError,
     SettingsError,
     Stopped,
@@ -88,7 +87,7 @@ def test_wrong_images_and_scales_are_refused_before_anything_is_learned():
     at = moved(DRIFT)
     with pytest.raises(PairError, match="same grid"):
         fit_pair(at(0), at(1)[:32], preset="quick")
-    with pytest.raises(CalibrationError, match="units"):
+    with pytest.raises(GeometryError, match="units"):
         fit_pair(at(0), at(1), preset="quick", pixel_size=3.0)
 
 
@@ -112,7 +111,7 @@ def test_channels_and_masks_are_passed_on():
         *colours, preset="quick", channel_axis=-1, mask_first=mask, initial_fields="zero"
     )
     assert dynamics.frames([0.5]).shape == (1, 2, 64, 64)
-    assert not dynamics.pair.valid_first[:4].any()
+    assert not dynamics.observations.valid[0][:4].any()
 
 
 # What follows -------------------------------------------------------------------------------
@@ -140,17 +139,12 @@ def test_rates_have_real_units(learned):
 
 
 def test_what_is_not_known_is_told_in_pixels_and_stages(learned):
-    plain = Dynamics(
-        learned.pair,
-        learned.settings.updated({"images.interval": None}),
-        learned.model,
-        learned.fields,
-        learned.report,
-    )
-    assert plain.placement is None
+    plain = remade(learned, report={"interval": None, "placement": None})
+    assert plain.placement == Geometry()
     assert plain.deformation().speed_unit == "pixel/stage"
-    plain.placement = {"shear": [[1.0, 0.5], [0.0, 1.0]]}
-    with pytest.raises(CalibrationError, match="sheared"):
+    sheared = PlacementReport(shear=[[1.0, 0.5], [0.0, 1.0]])
+    plain = remade(learned, report={"placement": sheared})
+    with pytest.raises(GeometryError, match="sheared"):
         plain.deformation()
 
 
@@ -162,40 +156,29 @@ def test_dataset(learned):
     np.testing.assert_allclose(data.fraction, [0.0, 0.25, 1.0])
     np.testing.assert_allclose(data.stage_time, [1.0, 3.0, 5.0])
     np.testing.assert_allclose(data.y[:2], [1000.0, 1100.0])
-    assert (data.time.units, data.x.units, data.u.units) == ("hour", "meter", "meter/hour")
+    assert (data.time.units, data.x.units, data.velocity_x.units) == ("h", "m", "m h-1")
     # Three pixels of 100 m to the left, five down, in six hours.
-    assert float(data.u.median()) == pytest.approx(-300 / 6, rel=0.1)
-    assert float(data.v.median()) == pytest.approx(500 / 6, rel=0.1)
-    assert data.sel(x=3000.0, method="nearest").u.dims == ("stage", "y")
+    assert float(data.velocity_x.median()) == pytest.approx(-300 / 6, rel=0.1)
+    assert float(data.velocity_y.median()) == pytest.approx(500 / 6, rel=0.1)
+    assert data.sel(x=3000.0, method="nearest").velocity_x.dims == ("stage_time", "y")
 
 
 def test_dataset_without_scale_and_interval(learned):
-    plain = Dynamics(
-        learned.pair,
-        learned.settings.updated({"images.interval": None}),
-        learned.model,
-        learned.fields,
-        learned.report,
-    )
+    plain = remade(learned, report={"interval": None, "placement": None})
     data = plain.to_xarray()
-    np.testing.assert_allclose(data.time, plain.times() * 3)
-    np.testing.assert_allclose(data.u, learned.fields[:, 1])
-    assert (data.time.units, data.x.units, data.v.units) == ("1", "pixel", "pixel/stage")
+    np.testing.assert_allclose(data.time, plain.times())
+    np.testing.assert_allclose(data.velocity_x, learned.fields[:, 1] * 3, rtol=1e-6)
+    assert (data.time.units, data.x.units, data.velocity_y.units) == ("1", "1", "1")
+    assert "per interval" in data.velocity_y.long_name
 
 
 def test_dataset_of_an_image_whose_scale_counts_downwards(learned):
-    flipped = Dynamics(
-        learned.pair,
-        learned.settings,
-        learned.model,
-        learned.fields,
-        learned.report,
-        placement={"scale": [-100.0, 100.0], "units": ["meter", "meter"]},
-    )
+    downwards = PlacementReport(scale=[-100.0, 100.0], units=["meter", "meter"])
+    flipped = remade(learned, report={"placement": downwards})
     data = flipped.to_xarray([0.0])
     assert float(data.y[1]) == -100.0
     # Down in the image is towards smaller y.
-    assert float(data.v.median()) == pytest.approx(-500 / 6, rel=0.1)
+    assert float(data.velocity_y.median()) == pytest.approx(-500 / 6, rel=0.1)
 
 
 def test_dataset_survives_netcdf(learned, tmp_path):
@@ -208,26 +191,17 @@ def test_dataset_survives_netcdf(learned, tmp_path):
         assert again.attrs == data.attrs
 
 
-def test_without_xarray_it_says_what_to_install(learned, monkeypatch):
-    monkeypatch.setitem(sys.modules, "xarray", None)
-    with pytest.raises(MissingLibraryError, match=r'pip install "napari-latentdyn\[export\]"'):
-        learned.to_xarray()
-
-
 def test_scale_and_interval_are_kept_in_a_run_folder(learned, tmp_path):
-    folder = learned.save(tmp_path / "run", times=[0.0, 1.0])
+    folder = learned.at([0.0, 1.0]).save(tmp_path / "run")
     report = json.loads((folder / "report.json").read_text())
     assert report["placement"]["scale"] == [100.0, 100.0]
     assert report["interval"] == {"value": 6.0, "unit": "hour"}
     again = Dynamics.load(folder)
-    assert again.calibration.pixel_size == (100.0, 100.0)
-    assert again.calibration.offset == (1000.0, 0.0)
+    assert again.geometry.pixel_size == (100.0, 100.0)
+    assert again.geometry.offset == (1000.0, 0.0)
     assert again.deformation().speed_unit == "meter/hour"
-    assert again.calibration.to_placement() == learned.placement
-    run = read_run(folder)
-    assert run.calibration == again.calibration
-    rates = Deformation.of(run.velocity, run.calibration, smooth=1.0)
+    assert again.geometry == learned.geometry
+    run = Dynamics.load(folder)
+    assert (run.geometry, run.timescale) == (again.geometry, again.timescale)
+    rates = Deformation.of(run.fields, run.geometry, run.timescale, smooth=1.0)
     np.testing.assert_array_equal(rates.total, learned.deformation(1.0).total)
-    # What is said when it is saved counts.
-    other = again.save(tmp_path / "other", times=[0.0, 1.0], placement={"scale": [2.0, 2.0]})
-    assert Dynamics.load(other).calibration.pixel_size == (2.0, 2.0)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, spin, texture, turning
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.characteristics import Characteristics
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 from napari_latentdyn.core.training.initial import (
@@ -23,7 +23,7 @@ from napari_latentdyn.core.training.initial import (
 from napari_latentdyn.settings import Settings
 
 
-def found(pair: ImagePair, how: str, **changes: Any) -> tuple[list[Any], Any]:
+def found(pair: Observations, how: str, **changes: Any) -> tuple[list[Any], Any]:
     chosen = Settings().updated(
         {
             "model.initial_fields": how,
@@ -62,7 +62,7 @@ def test_one_bright_body_over_still_ground_is_no_common_drift() -> None:
 
 def test_zero_stays_zero() -> None:
     at = moved((9.0, -6.0), (96, 112))
-    said, velocities = found(ImagePair.from_arrays(at(0), at(1)), "zero")
+    said, velocities = found(Observations.from_arrays(at(0), at(1)), "zero")
     assert velocities.shape == (1, 2, 96, 112)
     assert velocities.dtype == np.float32
     assert not velocities.any()
@@ -72,7 +72,10 @@ def test_zero_stays_zero() -> None:
 def test_matching_gives_a_velocity_for_each_member() -> None:
     at = moved((9.0, -6.0), (40, 44))
     said, velocities = found(
-        ImagePair.from_arrays(at(0), at(1)), "matched", model__members=3, physics__motion="steady"
+        Observations.from_arrays(at(0), at(1)),
+        "matched",
+        model__members=3,
+        physics__motion="steady",
     )
     assert velocities.shape == (3, 2, 40, 44)
     assert velocities.dtype == np.float32
@@ -110,7 +113,7 @@ def test_start_fields_of_a_rotation_carry_one_end_to_the_other() -> None:
     for motion in ("local", "inertial"):
         chosen = Settings().updated({"model.stages": 6, "physics.motion": motion})
         fields = torch.from_numpy(start_fields(Ensemble.equal(velocities), chosen))[None]
-        places = Characteristics().trace_back(fields, grid, 0.5)
+        places = Characteristics().trace(0, fields, grid, 0.5)
         first = torch.from_numpy(at(0)).float()[None, None]
         middle = sample(first, places, "spline")[0, 0].numpy()
         errors[motion] = np.abs(middle - at(0.5))[12:-12, 12:-12].max()

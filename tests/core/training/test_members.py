@@ -11,12 +11,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from tests.core.helpers import finished, moved, small_settings, spin, turning
+from tests.core.helpers import finished, moved, remade, small_settings, spin, turning
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.core.training.initial import start_fields
@@ -26,7 +26,7 @@ TIMES = (0.0, 0.3, 0.5, 1.0)
 
 
 @pytest.fixture(scope="module")
-def learned(drifting: ImagePair) -> Dynamics:
+def learned(drifting: Observations) -> Dynamics:
     settings = small_settings(model__initial_fields="matched", model__members=2)
     return finished(fit(drifting, settings))[1]
 
@@ -38,9 +38,9 @@ def fresh(settings: Settings) -> LatentDynamics:
         return LatentDynamics(1, settings)
 
 
-def turned_pair(shape: tuple[int, int] = (64, 64), angle: float = 0.15) -> ImagePair:
+def turned_pair(shape: tuple[int, int] = (64, 64), angle: float = 0.15) -> Observations:
     at = turning(angle, shape)
-    return ImagePair.from_arrays(at(0), at(1))
+    return Observations.from_arrays(at(0), at(1))
 
 
 def spinning(
@@ -72,7 +72,7 @@ def test_what_was_learned_moves_all_members_alike() -> None:
     at = moved((5.0, -3.0))
     # The limiter cuts peaks between the pixels, which this comparison is about.
     chosen = small_settings(physics__limiter=False)
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     start = np.zeros((2, 2, 64, 64), np.float32)
     start[:, 0], start[:, 1] = 3.0, -4.0
     learned_fields = start_fields(Ensemble.equal(start), chosen)
@@ -110,7 +110,7 @@ def test_windows_with_members_leave_no_seams(
 
 def test_confidence_is_lower_where_members_disagree() -> None:
     at = moved((4.0, 0.0), (64, 72))
-    pair, chosen = ImagePair.from_arrays(at(0), at(1)), small_settings()
+    pair, chosen = Observations.from_arrays(at(0), at(1)), small_settings()
     velocities = np.zeros((3, 2, 64, 72), np.float32)
     velocities[:, 0] = 4.0
     velocities[:, 1, :, 36:] = np.array([-3.0, 0.0, 3.0], np.float32)[:, None, None]
@@ -143,7 +143,7 @@ def test_what_neither_image_shows_has_no_confidence() -> None:
     at = moved((0.0, 3.0))
     first, last = at(0), at(1)
     first[20:30, 20:30] = last[20:30, 23:33] = np.nan
-    pair, chosen = ImagePair.from_arrays(first, last), small_settings()
+    pair, chosen = Observations.from_arrays(first, last), small_settings()
     velocities = np.zeros((2, 2, 64, 64), np.float32)
     velocities[:, 1] = 3.0
     renderer = Renderer(fresh(chosen), pair, ensemble=Ensemble.equal(velocities))
@@ -169,7 +169,7 @@ def test_a_hole_does_not_change_what_is_shown_elsewhere() -> None:
     for hole in (False, True):
         if hole:
             first[30:36, 30:36] = last[34:40, 24:30] = np.nan
-        renderer = Renderer(fresh(chosen), ImagePair.from_arrays(first, last), ensemble=members)
+        renderer = Renderer(fresh(chosen), Observations.from_arrays(first, last), ensemble=members)
         drawn.append(renderer.frames(fields, [0.5])[0, 0])
         sure.append(renderer.confidence(fields, [0.5])[0, 0])
     assert np.isnan(drawn[1][33:37, 28:32]).all()
@@ -193,7 +193,7 @@ def test_water_that_was_not_there_is_taken_from_the_image_that_shows_it() -> Non
     last = np.full((64, 64), 20.0)
     last[:24], last[40:] = first[8:32], first[32:56]
     velocities = np.zeros((1, 2, 64, 64), np.float32)
-    pair = ImagePair.from_arrays(first, last)
+    pair = Observations.from_arrays(first, last)
     # Half way the water lies between the rows 28 and 36; it comes from a single line.
     velocities[0, 0] = np.clip((np.arange(64) - 31.5) * 2.0, -8, 8)[:, None]
     depth = {}
@@ -217,12 +217,12 @@ def test_dynamics_without_a_checkpoint_come_back_bit_for_bit(
         Ensemble.equal(spinning(3, scatter=0.2)), weights=weights, still=0.25
     )
     fields = start_fields(ensemble, learned.settings)
-    made = Dynamics(learned.pair, learned.settings, learned.model, fields, learned.report, ensemble)
+    made = remade(learned, fields=fields, ensembles=(ensemble,))
     again = Dynamics.load(made.save(tmp_path / "run"))
-    assert again.checkpoint is None
-    np.testing.assert_array_equal(again.ensemble.velocities, ensemble.velocities)
-    np.testing.assert_array_equal(again.ensemble.weights, ensemble.weights)
-    assert again.ensemble.still == ensemble.still
+    assert again.fitted.checkpoint is None
+    np.testing.assert_array_equal(again.fitted.ensembles[0].velocities, ensemble.velocities)
+    np.testing.assert_array_equal(again.fitted.ensembles[0].weights, ensemble.weights)
+    assert again.fitted.ensembles[0].still == ensemble.still
     np.testing.assert_array_equal(again.fields, fields)
     for what in ("frames", "confidence", "latents"):
         there, here = (getattr(d, what)([0.2, 0.5]) for d in (made, again))
@@ -235,7 +235,7 @@ def test_what_stands_still_shows_nothing_that_no_image_shows() -> None:
     first, last = at(0), at(1)
     first[20:40, 20:40] = np.nan
     last[20:40, 26:46] = np.nan
-    pair, chosen = ImagePair.from_arrays(first, last), small_settings()
+    pair, chosen = Observations.from_arrays(first, last), small_settings()
     velocities = np.zeros((2, 2, 64, 64), np.float32)
     velocities[:, 1] = 6.0
     mixed = dataclasses.replace(
@@ -254,9 +254,3 @@ def test_what_stands_still_shows_nothing_that_no_image_shows() -> None:
     expected = 0.5 * frames[0] + 0.5 * half
     assert np.abs(frames[1] - expected)[here].max() < 1.0
     assert np.abs(frames[1] - frames[0])[here].max() > 5.0
-
-
-def test_dynamics_that_know_no_velocities_take_those_of_their_fields(learned: Dynamics) -> None:
-    plain = Dynamics(learned.pair, learned.settings, learned.model, learned.fields, learned.report)
-    np.testing.assert_array_equal(plain.ensemble.velocities, learned.fields.sum(axis=0)[None])
-    assert np.isfinite(plain.frames([0.5])).all()

@@ -16,7 +16,7 @@ from scipy import ndimage
 from tests.core.helpers import finished, moved, small_settings, texture
 
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training import prior
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.core.training.initial import common_drift
@@ -34,8 +34,10 @@ NOTHING = np.zeros(2, np.float32)
 
 
 def quick(**changes: object) -> Settings:
+    """The preset "quick", with the pretrained networks."""
     return Settings.preset("quick").updated(
         {
+            "training.start_from": "prior",
             "training.device": "cpu",
             "output.preview": False,
             **{name.replace("__", "."): value for name, value in changes.items()},
@@ -44,8 +46,9 @@ def quick(**changes: object) -> Settings:
 
 
 def learned_beforehand(channels: int = 1) -> LatentDynamics:
-    model = LatentDynamics(channels, quick())
-    assert load_weights(model, quick())
+    whole = quick(training__steps=1)
+    model = LatentDynamics(channels, whole)
+    assert load_weights(model, whole)
     return model
 
 
@@ -80,7 +83,7 @@ def test_the_weights_are_small_and_say_where_they_come_from() -> None:
 def test_translations_are_found_without_training(dy: float, dx: float, seed: int) -> None:
     assume(abs(dy) + abs(dx) > 0.5)  # the same image twice is refused
     at = moved((dy, dx), (128, 128), seed)
-    velocity = prior_velocity(learned_beforehand(), ImagePair.from_arrays(at(0), at(1)), NOTHING)
+    velocity = prior_velocity(learned_beforehand(), Observations.from_arrays(at(0), at(1)), NOTHING)
     inner = velocity[:, 20:-20, 20:-20]
     assert np.abs(np.median(inner, axis=(1, 2)) - [dy, dx]).max() < 1.0
 
@@ -88,7 +91,7 @@ def test_translations_are_found_without_training(dy: float, dx: float, seed: int
 @pytest.mark.parametrize("angle", [0.3, -0.3])
 def test_rotations_are_found_without_training(angle: float) -> None:
     at = rotated(angle)
-    velocity = prior_velocity(learned_beforehand(), ImagePair.from_arrays(at(0), at(1)), NOTHING)
+    velocity = prior_velocity(learned_beforehand(), Observations.from_arrays(at(0), at(1)), NOTHING)
     rows, columns = np.mgrid[:128, :128] - 63.5
     # From where it was to where it goes, for what is at a pixel half way.
     chord = 2 * np.sin(angle / 2)
@@ -97,7 +100,7 @@ def test_rotations_are_found_without_training(angle: float) -> None:
 
 
 def test_the_drift_of_sea_ice_is_found_without_training() -> None:
-    pair = ImagePair.from_arrays(*sea_ice_pair())
+    pair = Observations.from_arrays(*sea_ice_pair())
     velocity = prior_velocity(learned_beforehand(), pair, NOTHING)
     first, last = (image.mean(axis=0) for image in pair.normalised())
     drift = common_drift(first - first.mean(), last - last.mean())
@@ -112,8 +115,8 @@ def test_colours_are_read_as_grey() -> None:
     found = [
         prior_velocity(learned_beforehand(c), pair, NOTHING)
         for c, pair in (
-            (1, ImagePair.from_arrays(*grey)),
-            (3, ImagePair.from_arrays(*colours, channel_axis=0)),
+            (1, Observations.from_arrays(*grey)),
+            (3, Observations.from_arrays(*colours, channel_axis=0)),
         )
     ]
     np.testing.assert_allclose(found[0], found[1], atol=1e-3)
@@ -121,7 +124,7 @@ def test_colours_are_read_as_grey() -> None:
 
 def test_windows_of_a_large_image_are_blended(monkeypatch: pytest.MonkeyPatch) -> None:
     at = moved((3.0, 5.0), (96, 288))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     monkeypatch.setattr(prior, "_WINDOW", 128)
     velocity = prior_velocity(learned_beforehand(), pair, NOTHING)
     assert velocity.shape == (2, 96, 288)
@@ -132,9 +135,9 @@ def test_windows_of_a_large_image_are_blended(monkeypatch: pytest.MonkeyPatch) -
 
 def test_quick_answers_without_training_and_beats_the_cross_dissolve() -> None:
     at = rotated(0.3)
-    seen, dynamics = finished(fit(ImagePair.from_arrays(at(0), at(1)), quick()))
-    assert dynamics.report["steps"] == 0
-    assert not dynamics.report["stopped_early"]
+    seen, dynamics = finished(fit(Observations.from_arrays(at(0), at(1)), quick()))
+    assert dynamics.report.steps == 0
+    assert not dynamics.report.stopped_early
     assert not any(progress.phase == "train" for progress in seen)
     truth, frame = at(0.5), dynamics.frames([0.5])[0]
     dissolve = (at(0) + at(1)) / 2
@@ -145,9 +148,9 @@ def test_quick_answers_without_training_and_beats_the_cross_dissolve() -> None:
 def test_training_goes_on_from_the_prior() -> None:
     at = moved((5.0, -3.0))
     settings = quick(training__steps=1, patches__size=(64, 64), model__members=1)
-    _, dynamics = finished(fit(ImagePair.from_arrays(at(0), at(1)), settings))
+    _, dynamics = finished(fit(Observations.from_arrays(at(0), at(1)), settings))
     before = learned_beforehand().state_dict()
-    after = dynamics.model.state_dict()
+    after = dynamics.fitted.model.state_dict()
     change = [float((after[name] - before[name]).abs().max()) for name in before]
     # One step of Adam moves a weight by its rate.
     assert 0 < max(change) < 5e-3
@@ -155,13 +158,13 @@ def test_training_goes_on_from_the_prior() -> None:
 
 def test_a_saved_run_can_be_started_from(tmp_path: Path) -> None:
     at = moved((5.0, -3.0))
-    pair = ImagePair.from_arrays(at(0), at(1))
+    pair = Observations.from_arrays(at(0), at(1))
     _, dynamics = finished(fit(pair, small_settings()))
     folder = dynamics.save(tmp_path / "run")
     settings = small_settings(training__start_from=str(folder), training__steps=0)
     _, again = finished(fit(pair, settings))
-    weights = dynamics.model.state_dict()
-    assert all(torch.equal(v, weights[k]) for k, v in again.model.state_dict().items())
+    weights = dynamics.fitted.model.state_dict()
+    assert all(torch.equal(v, weights[k]) for k, v in again.fitted.model.state_dict().items())
     # Another number of stages is no other network.
     check_start(settings.updated({"model.stages": 5}))
     with pytest.raises(SettingsError, match=r"model\.encoder_width is 5, but the run"):
@@ -170,7 +173,7 @@ def test_a_saved_run_can_be_started_from(tmp_path: Path) -> None:
 
 def test_other_networks_than_the_prior_s_are_refused_in_one_sentence() -> None:
     at = moved((2.0, 1.0))
-    fitting = fit(ImagePair.from_arrays(at(0), at(1)), quick(model__extractor_width=8))
+    fitting = fit(Observations.from_arrays(at(0), at(1)), quick(model__extractor_width=8))
     with pytest.raises(SettingsError) as caught:
         finished(fitting)
     had = Settings().model.extractor_width
@@ -197,7 +200,19 @@ def test_a_missing_file_of_weights_is_said_so(
     prior._read_prior.cache_clear()
 
 
-def test_nothing_is_read_to_start_from_scratch(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("preset", ["standard", "paper"])
+def test_nothing_is_read_to_start_from_scratch(
+    preset: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(prior, "_read_prior", None)
-    model = LatentDynamics(1, Settings.preset("paper"))
-    assert not load_weights(model, Settings.preset("paper"))
+    model = LatentDynamics(1, Settings.preset(preset))
+    assert not load_weights(model, Settings.preset(preset))
+
+
+def test_the_decoder_of_the_prior_waits_until_something_is_trained() -> None:
+    at = moved((4.0, -2.0))
+    pair = Observations.from_arrays(at(0), at(1))
+    _, dynamics = finished(fit(pair, quick()))
+    assert dynamics.fitted.model.is_image_alone
+    _, trained = finished(fit(pair, quick(training__steps=1)))
+    assert not trained.fitted.model.is_image_alone

@@ -6,7 +6,7 @@ import numpy as np
 from skimage.registration import phase_cross_correlation
 from tests.core.helpers import finished
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer import samples
@@ -19,9 +19,16 @@ def test_the_learned_drift_is_that_of_phase_correlation() -> None:
         (last - last.mean()) * window, (first - first.mean()) * window, upsample_factor=10
     )
     settings = Settings.preset("quick").updated(
-        {"training.steps": 6, "training.device": "cpu", "output.preview": False}
+        {
+            "training.start_from": "prior",
+            "training.steps": 6,
+            "training.device": "cpu",
+            "output.preview": False,
+        }
     )
-    _, dynamics = finished(fit(ImagePair.from_arrays(first, last, settings.images), settings))
+    _, dynamics = finished(
+        fit(Observations.from_arrays(first, last, settings=settings.images), settings)
+    )
     learned = dynamics.fields.sum(axis=0).mean(axis=(1, 2))
     assert np.hypot(*true) > 40
     assert np.hypot(*(learned - true)) < 2.0

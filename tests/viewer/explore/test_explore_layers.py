@@ -6,33 +6,36 @@ from typing import Any
 
 import numpy as np
 import pytest
+from tests.conftest import dynamics_of
 
-from napari_latentdyn.core.geometry.placement import Placement
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore import tracers
 from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
-from napari_latentdyn.viewer.explore.subject import Subject
+from napari_latentdyn.viewer.timeline import timeline_of
 
 STAGES, SIZE, TURN = 8, 65, 0.4
 
 
-def rotation(frames: int = STAGES + 1, **changes: Any) -> Subject:
+def rotation(frames: int = STAGES + 1, **changes: Any) -> Dynamics:
     """A rotation by `TURN` radians about the middle, clockwise on the screen, in 24 hours."""
     rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     field = np.stack([columns, -rows]) * TURN / STAGES
     velocity = np.repeat(field[None], STAGES, axis=0).astype(np.float32)
-    report = {"interval": {"value": 24.0, "unit": "hour"}}
-    place = Placement(scale=(100.0, 100.0), translate=(5.0, 7.0), units=("meter", "meter"))
-    times = np.linspace(0, 1, frames)
-    given = {"velocity": velocity, "placement": place, "report": report, **changes}
-    return Subject("run", "ice", times=times, settings=Settings(), **given)
+    place = Geometry.from_pixel_size(100.0, "meter", (5.0, 7.0))
+    report = {"interval": {"value": 24.0, "unit": "hour"}, "placement": place.to_report()}
+    given = {"velocity": velocity, "report": report, **changes}
+    blank = np.zeros((frames, SIZE, SIZE), np.float32)
+    made = dynamics_of(blank, given["velocity"], given["report"])
+    made.name = "ice"
+    return made
 
 
 def test_the_vorticity_of_a_rotation_is_twice_its_rate_per_hour() -> None:
-    subject = rotation()
-    found = making.deformation_of(subject)
-    data, meta, kind = making.map_layer(subject, found, MapOptions(kind="vorticity"))
+    dynamics = rotation()
+    found = dynamics.deformation()
+    data, meta, kind = making.map_layer(dynamics, found, MapOptions(kind="vorticity"))
     assert kind == "image"
     np.testing.assert_allclose(data, 2 * TURN / 24, rtol=0.01)
     assert meta["name"] == "ice vorticity (1/hour)"
@@ -41,14 +44,14 @@ def test_the_vorticity_of_a_rotation_is_twice_its_rate_per_hour() -> None:
     assert meta["units"] == ("hour", "meter", "meter")
     low, high = meta["contrast_limits"]
     assert low == -high
-    still, meta, _ = making.map_layer(subject, found, MapOptions(kind="divergence"))
+    still, meta, _ = making.map_layer(dynamics, found, MapOptions(kind="divergence"))
     assert np.abs(still).max() < 0.01 * TURN / 24
 
 
 def test_maps_of_finer_frames_have_one_plane_for_each() -> None:
-    subject = rotation(frames=33)
-    found = making.deformation_of(subject)
-    data, meta, _ = making.map_layer(subject, found, MapOptions(kind="speed"))
+    dynamics = rotation(frames=33)
+    found = dynamics.deformation()
+    data, meta, _ = making.map_layer(dynamics, found, MapOptions(kind="speed"))
     assert len(data) == 33
     assert meta["scale"][0] == pytest.approx(24 / 32)
     assert meta["name"] == "ice speed (meter/hour)"
@@ -59,8 +62,8 @@ def test_maps_of_finer_frames_have_one_plane_for_each() -> None:
 def test_strain_axes_lie_along_the_stretching() -> None:
     rows, columns = np.mgrid[:SIZE, :SIZE] - (SIZE - 1) / 2
     field = np.stack([-rows, columns])[None] * 0.01
-    subject = rotation(velocity=np.repeat(field, STAGES, axis=0).astype(np.float32))
-    data, meta, kind = making.axes_layer(subject, making.deformation_of(subject))
+    dynamics = rotation(velocity=np.repeat(field, STAGES, axis=0).astype(np.float32))
+    data, meta, kind = making.axes_layer(dynamics, dynamics.deformation())
     assert kind == "vectors"
     rate = meta["features"]["rate"]
     across = np.abs(data[:, 1, 2]) > np.abs(data[:, 1, 1])
@@ -72,9 +75,9 @@ def test_strain_axes_lie_along_the_stretching() -> None:
 
 
 def test_tracers_turn_with_the_rotation_from_whenever_they_are_placed() -> None:
-    subject = rotation(frames=17)
+    dynamics = rotation(frames=17)
     middle = (SIZE - 1) / 2
-    (layer, lost) = tracers.tracer_layer(subject, [[middle, middle + 20]], 0.5)
+    (layer, lost) = tracers.tracer_layer(dynamics, [[middle, middle + 20]], 0.5)
     assert layer is not None
     assert lost == 0
     data, meta, kind = layer
@@ -110,8 +113,8 @@ def test_streamlines_of_a_rotation_keep_their_distance_from_the_middle() -> None
 def test_arrows_tell_their_direction() -> None:
     field = np.zeros((STAGES, 2, SIZE, SIZE), np.float32)
     field[:, 0] = -2.0
-    subject = rotation(velocity=field)
-    _, meta, _ = making.arrows(subject, ArrowOptions(colour="direction", length=3.0))
+    dynamics = rotation(velocity=field)
+    _, meta, _ = making.arrows(dynamics, ArrowOptions(colour="direction", length=3.0))
     np.testing.assert_allclose(meta["features"]["direction"], 90.0)
     assert meta["edge_color"] == "direction"
     assert meta["length"] == 3.0
@@ -128,7 +131,7 @@ def test_grids_of_points_lie_within_the_image(shape: tuple[int, int]) -> None:
 
 
 def test_the_time_of_the_slider_is_a_fraction_of_the_interval() -> None:
-    subject = rotation()
-    assert subject.time_at((12.0, 0.0, 0.0)) == pytest.approx(0.5)
-    assert subject.time_at((99.0, 0.0, 0.0)) == 1.0
-    assert subject.time_at((3.0, 4.0)) == 0.0
+    dynamics = rotation()
+    assert timeline_of(dynamics).time_at((12.0, 0.0, 0.0)) == pytest.approx(0.5)
+    assert timeline_of(dynamics).time_at((99.0, 0.0, 0.0)) == 1.0
+    assert timeline_of(dynamics).time_at((3.0, 4.0)) == 0.0

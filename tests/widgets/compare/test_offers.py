@@ -14,7 +14,7 @@ from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
 from tests.widgets.explore.helpers import drift
 from tests.widgets.helpers import PLUGIN, choose, control
 
-from napari_latentdyn.viewer import cache
+from napari_latentdyn.viewer.cache import RESULTS
 from napari_latentdyn.viewer.samples import INTERVAL_KEY
 
 
@@ -32,9 +32,9 @@ def of_drift(
     from napari_latentdyn import Dynamics
 
     viewer = make_napari_viewer()
-    pair = Dynamics.load(folder).pair
-    viewer.add_image(pair.first[0], name="first")
-    viewer.add_image(pair.last[0], name="last")
+    pair = Dynamics.load(folder).observations
+    viewer.add_image(pair.images[0][0], name="first")
+    viewer.add_image(pair.images[1][0], name="last")
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
     return viewer, panel
 
@@ -149,7 +149,7 @@ def test_a_result_of_this_window_is_offered_and_compared(
     viewer, panel = of_drift
     assert not any(text.startswith("Result") for text in offered(panel))
     dynamics = drift()
-    cache.put("a run", dynamics)
+    RESULTS["a run"] = dynamics
     frames = dynamics.frames()
     mark = {"run_id": "a run", "role": "frames", "times": np.linspace(0, 1, len(frames)).tolist()}
     viewer.add_image(frames, name="ice frames", metadata={"latentdyn": mark})

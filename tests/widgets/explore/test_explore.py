@@ -193,7 +193,7 @@ def test_tracers_outside_of_the_image_are_told(
     press(panel, "carry")
     qtbot.waitUntil(lambda: bool(made(viewer, "tracers")) and ready(panel))
     text = told(panel)[0]
-    assert text.startswith("1 tracer carried. 2 outside of the image have no path.")
+    assert text.startswith("1 tracer carried. 2 outside the image have no path.")
 
 
 def test_latent_channels_stand_side_by_side(

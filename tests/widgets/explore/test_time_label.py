@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
+from tests.conftest import dynamics_of
 from tests.widgets.explore.helpers import Explore, opened
 from tests.widgets.helpers import made
 
-from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.layers import result_layers, update_or_add
 from napari_latentdyn.viewer.timelabel import tell_time
 
@@ -21,19 +21,15 @@ def label(viewer: Any) -> str:
 
 
 def show(viewer: Any, times: Any, **images: Any) -> Any:
-    stages = 4
-    layers = result_layers(
-        frames=np.random.default_rng(0).random((len(times), 20, 24), np.float32),
-        times=np.asarray(times),
-        velocity=np.ones((stages, 2, 20, 24), np.float32),
-        field_times=np.arange(stages) / stages,
-        settings=Settings().updated({f"images.{name}": value for name, value in images.items()}),
-        report={},
-        placement=None,
-        run_id="a run",
-        name="ice",
-    )
-    return update_or_add(viewer, layers)[0]
+    frames = np.random.default_rng(0).random((len(times), 20, 24), np.float32)
+    velocity = np.ones((4, 2, 20, 24), np.float32)
+    report = {}
+    if images:
+        unit = images.get("interval_unit", "hour")
+        report["interval"] = {"value": float(images["interval"]), "unit": unit}
+    made = dynamics_of(frames, velocity, report, times=np.asarray(times))
+    made.name, made.run_id = "ice", "a run"
+    return update_or_add(viewer, result_layers(made))[0]
 
 
 def test_the_slider_of_a_run_tells_hours(

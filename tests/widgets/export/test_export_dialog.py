@@ -15,14 +15,13 @@ import numpy as np
 import pytest
 import rasterio
 import tifffile
+import xarray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox, QPushButton
+from tests.conftest import dynamics_of
 from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import PLUGIN, control, made, run
-
-from napari_latentdyn.core.runfolder.folder import write_run
-from napari_latentdyn.settings import Settings
 
 FRAMES, SIDE = 5, 40
 Exporting = Callable[[], tuple[napari.Viewer, Any]]
@@ -35,18 +34,8 @@ def folder(tmp_path: Path) -> Path:
     frames = random.random((FRAMES, SIDE, SIDE)).astype(np.float32)
     velocity = np.zeros((FRAMES - 1, 2, SIDE, SIDE), np.float32)
     velocity[:, 0] = 1.0
-    return write_run(
-        tmp_path / "drift",
-        frames=frames,
-        times=np.linspace(0, 1, FRAMES),
-        velocity=velocity,
-        field_times=np.arange(FRAMES - 1) / (FRAMES - 1),
-        settings=Settings(),
-        report={"interval": {"value": 12.0, "unit": "hour"}},
-        tensors={"weight": np.zeros(2, np.float32)},
-        tensor_metadata={},
-        inputs={"first": frames[0], "last": frames[-1]},
-    )
+    report = {"interval": {"value": 12.0, "unit": "hour"}}
+    return dynamics_of(frames, velocity, report).save(tmp_path / "drift")
 
 
 @pytest.fixture
@@ -103,8 +92,8 @@ def test_the_name_follows_the_format(exporting, tmp_path):
     assert path.text().endswith("drift.ome.tif")
     path.setText(str(tmp_path / "mine.ome.tif"))
     for form, name in (
-        ("NumPy arrays", "mine.npz"),
-        ("GeoTIFF, a file for each time and field", "mine"),
+        ("netCDF (CF)", "mine.nc"),
+        ("OME-Zarr", "mine.ome.zarr"),
         ("Movie of the canvas (GIF)", "mine.gif"),
     ):
         control(dialog, "export.format").setCurrentText(form)
@@ -140,7 +129,7 @@ def test_what_is_there_is_replaced_only_after_a_yes(
     exporting, qtbot, tmp_path, monkeypatch, answer
 ):
     _, dialog = exporting()
-    there = tmp_path / "a.npz"
+    there = tmp_path / "a.nc"
     there.write_text("mine")
     asked = []
 
@@ -149,11 +138,11 @@ def test_what_is_there_is_replaced_only_after_a_yes(
         return getattr(QMessageBox.StandardButton, answer)
 
     monkeypatch.setattr(QMessageBox, "question", say)
-    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "a")
+    text, severity = write(dialog, qtbot, "netCDF (CF)", tmp_path / "a")
     assert str(there) in asked[0]
     assert severity == "info"
     assert (there.read_bytes() == b"mine") == (answer == "No")
-    assert (text == f"{there} was left as it is.") == (answer == "No")
+    assert (text == f"{there} was not changed.") == (answer == "No")
 
 
 def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
@@ -163,10 +152,10 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
     text, severity = write(dialog, qtbot, "Figure", tmp_path / "a.png")
     assert severity == "error"
     assert "numbers with commas" in text
-    text, severity = write(dialog, qtbot, "NumPy arrays", " ")
-    assert (severity, "where to write" in text) == ("error", True)
+    text, severity = write(dialog, qtbot, "netCDF (CF)", " ")
+    assert (severity, "Choose a path" in text) == ("error", True)
     (tmp_path / "file").write_text("mine")
-    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "file" / "a")
+    text, severity = write(dialog, qtbot, "netCDF (CF)", tmp_path / "file" / "a")
     assert severity == "error"
     assert not list(tmp_path.glob("a*"))
     assert (tmp_path / "file").read_text() == "mine"
@@ -176,18 +165,18 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
 def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
     _, dialog = exporting()
     (tmp_path / "loop").symlink_to("loop")
-    os.mkfifo(tmp_path / "pipe.npz")
+    os.mkfifo(tmp_path / "pipe.nc")
     before = sorted(tmp_path.iterdir())
     for name, says in (
-        ("x" * 252, "is too long"),
+        ("x" * 253, "is too long"),
         ("x" * 300, "is too long"),
         ("loop/a", "lead in a circle"),
-        ("pipe.npz", "is a pipe"),
+        ("pipe.nc", "is a pipe"),
         ("/", "is a folder"),
         ("~nobody-has-this-name/a", "no home for"),
     ):
         target = name if name[0] in "/~" else tmp_path / name
-        text, severity = write(dialog, qtbot, "NumPy arrays", target)
+        text, severity = write(dialog, qtbot, "netCDF (CF)", target)
         assert (says in text, severity) == (True, "error"), text
     assert sorted(tmp_path.iterdir()) == before
 
@@ -248,7 +237,7 @@ def test_a_film_of_a_window_that_changes_is_given_up(exporting, qtbot, tmp_path)
     qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=30_000)
     status = control(dialog, "export.status")
     assert status.property("severity") == "error"
-    assert status.text().startswith("The canvas changed its size")
+    assert status.text().startswith("The size of the canvas changed")
     assert not list(tmp_path.glob("film*"))
 
 
@@ -311,10 +300,10 @@ def test_a_result_just_made_is_exported_from_its_own_window(
     run(qtbot, panel, "preview")
     panel.findChild(QAction, "save_export").trigger()
     dialog = panel.findChild(QDialog, "export_dialog")
-    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "a.npz")
+    text, severity = write(dialog, qtbot, "netCDF (CF)", tmp_path / "a.nc")
     assert severity == "info", text
-    with np.load(tmp_path / "a.npz") as arrays:
-        np.testing.assert_array_equal(arrays["frames"], made(viewer, "frames")[0].data)
+    with xarray.open_dataset(tmp_path / "a.nc") as data:
+        np.testing.assert_array_equal(data.frames, made(viewer, "frames")[0].data)
 
 
 def test_a_result_that_was_deleted_is_not_exported(
@@ -326,12 +315,12 @@ def test_a_result_that_was_deleted_is_not_exported(
     qtbot.waitUntil(control(explore, "export", QPushButton).isEnabled)
     control(explore, "export", QPushButton).click()
     dialog = explore.findChild(QDialog, "export_dialog")
-    assert write(dialog, qtbot, "NumPy arrays", tmp_path / "one.npz")[1] == "info"
+    assert write(dialog, qtbot, "netCDF (CF)", tmp_path / "one.nc")[1] == "info"
     viewer.layers.clear()
-    text, severity = write(dialog, qtbot, "NumPy arrays", tmp_path / "two.npz")
+    text, severity = write(dialog, qtbot, "netCDF (CF)", tmp_path / "two.nc")
     assert severity == "error"
-    assert text.startswith("The result is there no more")
-    assert not (tmp_path / "two.npz").exists()
+    assert text.startswith("The result was deleted")
+    assert not (tmp_path / "two.nc").exists()
 
 
 def test_a_geotiff_that_was_opened_in_napari_stays_one(
@@ -352,7 +341,7 @@ def test_a_geotiff_that_was_opened_in_napari_stays_one(
     control(explorer, "export", QPushButton).click()
     dialog = explorer.findChild(QDialog, "export_dialog")
     target = tmp_path / "out.tif"
-    text, severity = write(dialog, qtbot, "GeoTIFF, a band for each time", target)
+    text, severity = write(dialog, qtbot, "GeoTIFF", target)
     assert severity == "info", text
     with rasterio.open(target) as file:
         assert file.crs.to_epsg() == 3413

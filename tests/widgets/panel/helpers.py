@@ -6,64 +6,60 @@ import html
 import threading
 import time
 from collections.abc import Callable, Generator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
+from tests.widgets.helpers import fake_dynamics
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.learn import LearnDynamicsWidget
 
 
-class SteeredDynamics:
-    """What a training returns, without any network."""
+class SteeredFitted:
+    """Stands in for networks, and takes as long as it is told."""
 
-    def __init__(self, pair: ImagePair, settings: Settings, steps: int, fit: SteeredFit) -> None:
-        self.pair = pair
-        self.settings = settings
+    def __init__(self, steps: int, fit: SteeredFit) -> None:
         self.checkpoint = {"step": steps}
-        self.report = {"steps": steps, "seconds": 1.5, "version": "0"}
-        n = settings.model.stages
-        self.fields = np.full((n, 2, *pair.shape), 0.5, np.float32)
-        self.field_times = np.arange(n) / n
         self._fit = fit
 
-    def times(self) -> NDArray[np.float64]:
-        return np.linspace(0, 1, self.settings.model.stages + 1)
-
-    def frames(
-        self, times: Any, *, should_stop: Callable[[], bool], on_frame: Callable[[int, int], None]
+    def render(
+        self,
+        what: str,
+        observations: Observations,
+        fields: NDArray[np.float32],
+        times: NDArray[np.float64],
+        settings: Settings,
+        should_stop: Callable[[], bool],
+        on_frame: Callable[[int, int], None] | None,
     ) -> NDArray[np.float32]:
+        if what != "frames":
+            channels = {"latents": 2, "confidence": 1}[what]
+            return np.full((len(times), channels, *observations.shape), 0.5, np.float32)
         self._fit.rendering.set()
         frames = []
+        first, last = observations.images
         for i, t in enumerate(times):
             self._fit.frames_begun += 1
             time.sleep(self._fit.seconds_per_frame)
             if should_stop():
                 raise InterruptedError
-            on_frame(i + 1, len(times))
-            frames.append((1 - t) * self.pair.first + t * self.pair.last)
+            if on_frame is not None:
+                on_frame(i + 1, len(times))
+            frames.append((1 - t) * first + t * last)
         if self._fit.render_error is not None:
             raise self._fit.render_error
-        result = np.stack(frames).astype(np.float32)
-        return result if self.pair.multichannel else result[:, 0]
+        return np.stack(frames).astype(np.float32)
 
-    def latents(self, times: Any, *, should_stop: Callable[[], bool]) -> NDArray[np.float32]:
-        return np.zeros((len(times), 2, *self.pair.shape), np.float32)
-
-    def confidence(self, times: Any, *, should_stop: Callable[[], bool]) -> NDArray[np.float32]:
-        return np.full((len(times), *self.pair.shape), 0.5, np.float32)
-
-    def save(self, folder: Any, **_: Any) -> Path:
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
         if self._fit.save_error is not None:
             raise self._fit.save_error
-        Path(folder).mkdir()
-        return Path(folder)
+        return {"weight": np.zeros(2, np.float32)}
 
 
 class SteeredFit:
@@ -79,17 +75,17 @@ class SteeredFit:
         self.save_error: Exception | None = None
         self.training = threading.Event()
         self.rendering = threading.Event()
-        self.calls: list[tuple[ImagePair, Settings, Any]] = []
+        self.calls: list[tuple[Observations, Settings, Any]] = []
         self.threads: list[threading.Thread] = []
 
     def __call__(
         self,
-        pair: ImagePair,
+        pair: Observations,
         settings: Settings,
         *,
         should_stop: Callable[[], bool],
         resume: Any = None,
-    ) -> Generator[Progress, None, SteeredDynamics]:
+    ) -> Generator[Progress, None, Dynamics]:
         self.calls.append((pair, settings, resume))
         self.threads.append(threading.current_thread())
         yield Progress("prepare", 0, 1, message="Preparing")
@@ -99,7 +95,9 @@ class SteeredFit:
             step += 1
             if self.error is not None and step == self.fails_at:
                 raise self.error
-            preview = pair.first if pair.multichannel else (pair.first + pair.last)[0] / 2
+            preview = (
+                pair.images[0] if pair.multichannel else (pair.images[0] + pair.images[1])[0] / 2
+            )
             yield Progress(
                 "train",
                 step,
@@ -110,7 +108,9 @@ class SteeredFit:
                 "Training",
             )
             self.training.set()
-        return SteeredDynamics(pair, settings, step, self)
+        return fake_dynamics(
+            pair, settings, SteeredFitted(step, self), 0.5, steps=step, seconds=1.5, version="0"
+        )
 
 
 class Panel:

@@ -158,7 +158,7 @@ def test_save_writes_what_the_dialog_chose(
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(chosen), ""))
     panel.press("save")
     report = json.loads((chosen / "report.json").read_text(encoding="utf-8"))
-    assert report["inputs"]["first"]["name"] == "ice 1"
+    assert report["inputs"][0]["name"] == "ice 1"
     assert report["steps"] == 2
     assert "Saved" in panel.status
     for kind, file in (("frames", "frames.ome.tif"), ("vectors", "arrows.csv")):

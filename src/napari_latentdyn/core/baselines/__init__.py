@@ -1,8 +1,7 @@
-"""Ways to make frames between two images, all behind one small interface.
+"""Methods that make frames between two images, behind one interface.
 
-A method takes a pair and times and returns frames and, where there is one, a
-field. `registry` names them all; `quality` says how good their frames are, and
-`truth` which true frames they are compared with.
+`registry` names all methods; `quality` measures their frames, and `truth` selects the
+true frames to compare with.
 """
 
 from __future__ import annotations

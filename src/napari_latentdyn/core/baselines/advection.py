@@ -3,23 +3,22 @@
 The second of the methods that the paper compares with (HLG section 4). One
 displacement field per stage is fitted so that the first image, carried through
 all stages, becomes the last; the same from the last to the first. Frames of both
-are mixed by time. Where the motion is large, what is found depends on rounding: the
-slope of an image at its pixels, where the fit begins, differs to both sides.
+are mixed by time. Where the motion is large, the result depends on rounding: at its
+pixels, where the fit begins, an image has a different slope on either side.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.progress import draw, tell
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.baselines.progress import make_frames, report_step, within_range
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import Stopped
 
 if TYPE_CHECKING:
@@ -40,17 +39,12 @@ _ROUNDING = 1e-4
 
 
 def image_advection(
-    pair: ImagePair,
-    times: NDArray[np.float64],
-    *,
-    should_stop: ShouldStop,
-    on_progress: OnProgress,
+    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
-    """Carry both images along fields that turn each into the other, and mix them by time.
+    """Carry both images along fitted fields and mix the results by time.
 
-    The fields are fitted on the mean of the normalised channels, on images
-    reduced to a longest side of 288 pixels; all channels are carried along
-    them. Both ends are the images.
+    The fields are fitted to the mean of the normalised channels, reduced to a longest
+    side of 288 pixels; all channels are carried along them. Both ends are the images.
     """
     from napari_latentdyn.core.networks.device import use_threads
 
@@ -60,26 +54,23 @@ def image_advection(
     def on_step(done: float) -> None:
         if should_stop():
             raise Stopped
-        tell(on_progress, round(100 * done), 100, "Fitting the fields")
+        report_step(on_progress, round(100 * done), 100, "Fitting the fields")
 
     advected = AdvectedImages.fitted(first, last, times, on_step)
 
     def made(time: float) -> NDArray[np.float32]:
         # The count of threads belongs to a thread, and this is another one.
         use_threads(0)
-        return advected.frame(pair.first, pair.last, time)
+        return advected.frame(pair.images[0], pair.images[1], time)
 
-    frames = draw(pair, times, made, should_stop, on_progress)
+    frames = make_frames(pair, times, made, should_stop, on_progress)
     return Interpolation(frames, advected.velocity())
 
 
 class AdvectedImages:
-    """Fields that carry the first of two images to the last, and back.
+    """Fields (n, 2, H, W) that carry the first of two images to the last, and back.
 
-    Parameters
-    ----------
-    on, back : Tensor, shape (n, 2, H, W)
-        Displacement of each stage in pixels, at the place of arrival.
+    Each holds the displacement of a stage in pixels, at the place of arrival.
     """
 
     def __init__(self, on: Tensor, back: Tensor) -> None:
@@ -93,16 +84,10 @@ class AdvectedImages:
         times: Sequence[float] | NDArray[np.float64],
         on_step: Callable[[float], None] = lambda _: None,
     ) -> AdvectedImages:
-        """Fit the fields to two grey images (H, W).
+        """Fit the fields to two grey images (H, W) with values of about 0 to 1.
 
-        Parameters
-        ----------
-        first, last : ndarray, shape (H, W)
-            Of about the range from 0 to 1.
-        times : sequence of float
-            The stages are chosen so that frames at these lie between two.
-        on_step : callable, optional
-            Called with the part of the work that is done, from 0 to 1.
+        The number of stages is chosen so that frames at `times` lie between two stages;
+        `on_step` receives the part of the work that is done, from 0 to 1.
         """
         import torch
 
@@ -121,29 +106,23 @@ class AdvectedImages:
 
         a, b = (torch.from_numpy(np.ascontiguousarray(image))[None] for image in (first, last))
         early, late = _frame(a, self._on, time), _frame(b, self._back, 1 - time)
-        mixed = (1 - time) * early + time * late
-        ends = np.stack([first, last])
-        low, high = (f(ends, axis=(0, 2, 3))[:, None, None] for f in (np.min, np.max))
-        return np.clip(mixed, low, high).astype(ends.dtype)
+        return within_range((1 - time) * early + time * late, first, last)
 
     def velocity(self) -> NDArray[np.float32]:
         """Return the field of each stage, shape (n, 2, H, W), in pixels per stage.
 
-        One field holds at the end of a stage, the other at its start: their mean
-        holds in the middle.
+        The mean of the field at the end of a stage and of that at its start holds in the middle.
         """
-        both: NDArray[np.float32] = ((self._on - self._back.flip(0)) / 2).numpy()
-        return both
+        return np.asarray(((self._on - self._back.flip(0)) / 2).numpy())
 
     def displacement(self) -> NDArray[np.float32]:
-        """Return how far pixels of the first image go in the interval, shape (2, H, W)."""
-        # Where the last image is read to become the first is where the first one's pixels went.
-        went: NDArray[np.float32] = _composed(self._back)[0].numpy()
-        return went
+        """Return the displacement of the pixels of the first image, shape (2, H, W)."""
+        # The last image is read there to become the first, so the pixels of the first moved there.
+        return np.asarray(_composed(self._back)[0].numpy())
 
 
 def _stages(times: Sequence[float] | NDArray[np.float64]) -> int:
-    """Return a number of stages that has all times between two of them, if there is one."""
+    """Return a number of stages for which all times lie between two stages, else 4."""
     for n in range(4, 9):
         places = np.asarray(times) * n
         if np.allclose(places, np.round(places), atol=1e-3):
@@ -162,20 +141,19 @@ def _fitted(a: Tensor, b: Tensor, n: int, on_step: Callable[[float], None]) -> T
         a, b = _resized(a, size), _resized(b, size)
     height, width = a.shape[-2:]
     levels = max(1, min(len(_STEPS), int(math.log2(min(height, width) / _SMALLEST)) + 1))
-    # Steps on a scale take four times as long as on the one before.
+    # A step takes four times as long as on the next coarser scale.
     work = [steps * 4.0**level for level, steps in enumerate(_STEPS[:levels])]
     fields = torch.zeros(n, 2, 1, 1)
     for level, steps in zip(reversed(range(levels)), _STEPS, strict=False):
         size = (max(8, round(height / 2**level)), max(8, round(width / 2**level)))
         scale = levels - 1 - level
-        told = partial(_told, on_step, sum(work[:scale]) / sum(work), work[scale] / sum(work))
-        fields = _refined(fields, _resized(a, size), _resized(b, size), steps, told)
+        before, share = sum(work[:scale]) / sum(work), work[scale] / sum(work)
+
+        def on_part(done: float, before: float = before, share: float = share) -> None:
+            on_step(before + share * done)
+
+        fields = _refined(fields, _resized(a, size), _resized(b, size), steps, on_part)
     return _rescaled(fields, tuple(shape), tuple(fields.shape[-2:]))
-
-
-def _told(on_step: Callable[[float], None], before: float, share: float, done: float) -> None:
-    """Say how much of all work is done, where this is known of a part of it."""
-    on_step(before + share * done)
 
 
 def _refined(
@@ -214,8 +192,7 @@ def _frame(image: Tensor, fields: Tensor, time: float) -> NDArray[np.float32]:
     stages = fields[:whole]
     if part > 1e-3:
         stages = torch.cat([stages, part * fields[whole : whole + 1]])
-    read: NDArray[np.float32] = _read(image, _composed(stages), "bicubic")[0].numpy()
-    return read
+    return np.asarray(_read(image, _composed(stages), "bicubic")[0].numpy())
 
 
 def _composed(fields: Tensor) -> Tensor:
@@ -226,21 +203,12 @@ def _composed(fields: Tensor) -> Tensor:
     return total
 
 
-def _read(values: Tensor, displacement: Tensor, mode: str = "bilinear") -> Tensor:
-    import torch
-    from torch.nn import functional
+def _read(
+    values: Tensor, displacement: Tensor, mode: Literal["bilinear", "bicubic"] = "bilinear"
+) -> Tensor:
+    from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
-    height, width = values.shape[-2:]
-    rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
-    y = (rows + displacement[:, 0]) * (2 / (height - 1)) - 1
-    x = (columns + displacement[:, 1]) * (2 / (width - 1)) - 1
-    return functional.grid_sample(
-        values,
-        torch.stack([x, y], -1).to(values.dtype),
-        mode=mode,
-        padding_mode="border",
-        align_corners=True,
-    )
+    return sample(values, pixel_grid(*values.shape[-2:]) + displacement, mode)
 
 
 def _rounded(difference: Tensor) -> Tensor:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.baselines.warping import Flow, along_flow
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["dis", "dis_flow", "dis_tuned"]
 
@@ -19,16 +19,12 @@ _SMALLEST = 72
 
 
 def dis_flow(
-    pair: ImagePair,
-    times: NDArray[np.float64],
-    *,
-    should_stop: ShouldStop,
-    on_progress: OnProgress,
+    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Warp both images along DIS optical flow and mix them by time.
 
-    Points move on straight lines at constant speed. The flow is found on the
-    mean of the channels, brought to 8 bits; both ends are the images.
+    Points move on straight lines at constant speed. The flow is found on the mean of the
+    channels, scaled to 8 bits; both ends are the images.
     """
     return along_flow(dis_tuned, pair, times, should_stop, on_progress)
 
@@ -59,8 +55,7 @@ def _run(estimator: Any, first: NDArray[np.float32], last: NDArray[np.float32]) 
     missing = [(0, max(0, _SMALLEST - side)) for side in first.shape]
     padded = [np.pad(image, missing, mode="edge") for image in _bytes(first, last)]
     flow = estimator.calc(*padded, None)[:height, :width]
-    rows_first: Flow = np.moveaxis(flow[..., ::-1], -1, 0).astype(np.float64)
-    return rows_first
+    return np.asarray(np.moveaxis(flow[..., ::-1], -1, 0).astype(np.float64))
 
 
 def _bytes(first: NDArray[np.float32], last: NDArray[np.float32]) -> list[NDArray[np.uint8]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.mass import Masses, masses_of
-from napari_latentdyn.core.baselines.progress import draw
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.baselines.progress import make_frames
+from napari_latentdyn.core.baselines.transport import Masses, masses_of
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import FitError
 
 __all__ = ["entropic_transport"]
@@ -27,26 +27,17 @@ _STABLE = 1e-300
 
 
 def entropic_transport(
-    pair: ImagePair,
-    times: NDArray[np.float64],
-    *,
-    should_stop: ShouldStop,
-    on_progress: OnProgress,
+    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Make frames as barycentres of both images in the entropic transport distance.
 
-    Intensity above the darkest pixel is mass, channel by channel. Both images
-    are brought to the mass one; a frame is their debiased convolutional
-    barycentre (Janati, Cuturi and Gramfort, 2020) with the weights 1 - t and t,
-    brought to the mass that lies linearly between those of the two images.
-    Images with a longest side above 192 pixels are reduced to it, and their
-    frames enlarged again. The kernel is 2 pixels wide: finer structure is
-    blurred, except at both ends, which are the images. There is no field.
-
-    Raises
-    ------
-    FitError
-        If the iteration ends in values that are no numbers.
+    Intensity above the darkest pixel is mass, channel by channel. Both images are scaled
+    to mass 1; a frame is their debiased convolutional barycentre (Janati, Cuturi and
+    Gramfort, 2020) with the weights 1 - t and t, scaled to the mass that lies linearly
+    between those of the two images. Images with a longest side above 192 pixels are
+    reduced to it, and their frames enlarged again. The kernel is 2 pixels wide: finer
+    structure is blurred, except at both ends, which are the images. There is no field.
+    A barycentre that is not finite raises FitError.
     """
     channels = [masses_of(pair, c) for c in range(pair.channels)]
     reduced = [None if m is None else [_reduced(m.first), _reduced(m.last)] for m in channels]
@@ -55,12 +46,12 @@ def entropic_transport(
         frame = []
         for c, (masses, ends) in enumerate(zip(channels, reduced, strict=True)):
             if masses is None or ends is None:
-                frame.append((1 - time) * pair.first[c] + time * pair.last[c])
+                frame.append((1 - time) * pair.images[0][c] + time * pair.images[1][c])
             else:
                 frame.append(_between(masses, ends, time))
         return np.stack(frame)
 
-    return Interpolation(draw(pair, times, made, should_stop, on_progress))
+    return Interpolation(make_frames(pair, times, made, should_stop, on_progress))
 
 
 def _between(masses: Masses, ends: list[NDArray[np.float64]], time: float) -> NDArray[np.float64]:
@@ -87,13 +78,11 @@ def _barycentre(shares: NDArray[np.float64], time: float) -> NDArray[np.float64]
         numItermax=_ITERATIONS,
         stopThr=_TOLERANCE,
         stabThr=_STABLE,
-        # Where it stops before it converged, the result is blurred, and no worse.
+        # An iteration that stops before it converges only blurs the result.
         warn=False,
     ).numpy()
     if not (np.isfinite(centre).all() and centre.sum() > 0):
-        raise FitError(
-            "entropic transport came to no result for these images; try the method 'transport'."
-        )
+        raise FitError("entropic transport failed for these images; try the method 'transport'.")
     return np.asarray(centre)
 
 
@@ -103,14 +92,12 @@ def _square(share: NDArray[np.float64]) -> NDArray[np.float64]:
     square = np.zeros((side, side))
     square[: share.shape[0], : share.shape[1]] = share
     square = np.maximum(square, _FLOOR * square.max())
-    whole: NDArray[np.float64] = square / square.sum()
-    return whole
+    return np.asarray(square / square.sum())
 
 
 def _reduced(share: NDArray[np.float64]) -> NDArray[np.float64]:
     factor = min(1.0, _LARGEST / max(share.shape))
-    size = (max(1, round(share.shape[0] * factor)), max(1, round(share.shape[1] * factor)))
-    return _resized(share, size)
+    return _resized(share, tuple(max(1, round(side * factor)) for side in share.shape))
 
 
 def _resized(share: NDArray[np.float64], size: tuple[int, ...]) -> NDArray[np.float64]:

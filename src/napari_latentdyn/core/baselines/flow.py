@@ -6,25 +6,20 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.baselines.warping import Flow, along_flow
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["optical_flow", "tvl1"]
 
 
 def optical_flow(
-    pair: ImagePair,
-    times: NDArray[np.float64],
-    *,
-    should_stop: ShouldStop,
-    on_progress: OnProgress,
+    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Warp both images along TV-L1 optical flow and mix them by time.
 
-    Points move on straight lines at constant speed. The flow from each image
-    to the other is found once a common drift, if there is one, is removed. It
-    is found on the mean of the channels; both ends are the images.
+    Points move on straight lines at constant speed. A common drift is removed before the
+    flow between the images is found, on the mean of the channels; both ends are the images.
     """
     return along_flow(_with_drift, pair, times, should_stop, on_progress)
 
@@ -32,7 +27,7 @@ def optical_flow(
 def tvl1(first: NDArray[np.float32], last: NDArray[np.float32]) -> Flow:
     """Return the flow (2, H, W) in pixels between two grey images (H, W).
 
-    With more work than the defaults of scikit-image, which large rotations need.
+    More iterations than the defaults of scikit-image, which large rotations need.
     """
     from skimage.registration import optical_flow_tvl1
 

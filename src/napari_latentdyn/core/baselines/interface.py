@@ -1,31 +1,30 @@
-"""What a method is, and what it returns."""
+"""The interface of a method, and its result."""
 
 from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.errors import MissingLibraryError
 
-if TYPE_CHECKING:
-    from napari_latentdyn.core.training.fit import Progress
-
-__all__ = ["Frames", "Interpolation", "Method", "MethodInfo", "OnProgress", "ShouldStop"]
+__all__ = ["Frames", "Interpolation", "Method", "MethodInfo", "OnProgress", "ShouldStop", "Times"]
 
 Frames = NDArray[np.floating[Any]]
-OnProgress = Callable[["Progress"], None]
+OnProgress = Callable[[Progress], None]
 ShouldStop = Callable[[], bool]
+Times = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Interpolation:
-    """What a method makes of a pair.
+    """The frames and the field that a method makes.
 
     Attributes
     ----------
@@ -44,46 +43,38 @@ class Method(Protocol):
     """Makes frames between two images."""
 
     def __call__(
-        self,
-        pair: ImagePair,
-        times: NDArray[np.float64],
-        *,
-        should_stop: ShouldStop,
-        on_progress: OnProgress,
+        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
     ) -> Interpolation:
         """Return frames of the pair at times, fractions of the interval.
 
-        `should_stop` is asked at least every second, and `on_progress` called
-        now and then, both in the thread of the caller.
+        `should_stop` is called at least every second, and `on_progress` now and then, both in
+        the thread of the caller.
 
         Raises
         ------
         Stopped
             If `should_stop` became true.
         UserError
-            If the method cannot do it.
+            If the method cannot make the frames.
         """
 
 
 @dataclass(frozen=True)
 class MethodInfo:
-    """A method and what people want to know before they choose it.
+    """A method and its description.
 
     Attributes
     ----------
     name : str
-        What a user types.
-    title : str
-        What a user reads.
-    description : str
-        One line.
+        Name for settings and the command line.
+    title, description : str
+        Name and one line for the user.
     method : Method
         Makes the frames.
     extra : str or None
-        Extra of the package that brings what the method needs; None if it
-        needs nothing more.
+        Extra of the package with the libraries of the method; None if it needs none.
     modules : tuple of str
-        Top-level modules that have to be there.
+        Top-level modules that have to be installed.
     """
 
     name: str
@@ -94,7 +85,7 @@ class MethodInfo:
     modules: tuple[str, ...] = ()
 
     def missing(self) -> str | None:
-        """Return the sentence that says what to install, or None if all is there."""
+        """Return the sentence that says how to install a missing library, or None."""
         if all(importlib.util.find_spec(module) is not None for module in self.modules):
             return None
         return (
@@ -103,13 +94,7 @@ class MethodInfo:
         )
 
     def require(self) -> None:
-        """Check that the method can run.
-
-        Raises
-        ------
-        MissingLibraryError
-            If a library is missing.
-        """
+        """Raise MissingLibraryError if a library is missing."""
         sentence = self.missing()
         if sentence is not None:
             raise MissingLibraryError(sentence)

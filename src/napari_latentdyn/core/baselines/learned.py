@@ -1,4 +1,4 @@
-"""The learned dynamics as methods among the others: fitted with a preset, or fitted before."""
+"""The learned dynamics as methods: fitted with a preset, or fitted before."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.errors import PairError, Stopped
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
@@ -25,22 +25,16 @@ __all__ = ["Learned", "Trained"]
 class Learned:
     """The learned dynamics, with the settings of a preset.
 
-    One field for all channels. Both ends are what the decoder makes of the two
-    images, which differs a little from them; pixels that neither image shows
-    are NaN.
+    One field for all channels. The decoder computes both ends, which differ a little from
+    the images; pixels that neither image shows are NaN.
     """
 
     settings: Settings
 
     def __call__(
-        self,
-        pair: ImagePair,
-        times: NDArray[np.float64],
-        *,
-        should_stop: ShouldStop,
-        on_progress: OnProgress,
+        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
     ) -> Interpolation:
-        """Fit the model and draw its frames."""
+        """Fit the model and compute its frames."""
         from napari_latentdyn.core.training.fit import fit
 
         fitting = fit(
@@ -55,32 +49,20 @@ class Learned:
 
 @dataclass(frozen=True)
 class Trained:
-    """A result that is already there: its frames are computed, and nothing is trained.
+    """An existing result: its frames are computed, and nothing is trained.
 
-    Attributes
-    ----------
-    title : str
-        What a message calls the result.
-    load : callable
-        Returns the result; raises `UserError` if it cannot be read.
+    `title` names the result in messages; `load` returns it, or raises `UserError`.
     """
 
     title: str
     load: Callable[[], Dynamics]
 
     def __call__(
-        self,
-        pair: ImagePair,
-        times: NDArray[np.float64],
-        *,
-        should_stop: ShouldStop,
-        on_progress: OnProgress,
+        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
     ) -> Interpolation:
         """Compute the frames of the result, which must be one of the same two images."""
-        from napari_latentdyn.core.training.fit import Progress
-
         dynamics = self.load()
-        self._check(dynamics.pair, pair)
+        self._check(dynamics.observations, pair)
         frames = dynamics.frames(
             times,
             should_stop=should_stop,
@@ -88,17 +70,14 @@ class Trained:
         )
         return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
 
-    def _check(self, own: ImagePair, pair: ImagePair) -> None:
-        if own.first.shape != pair.first.shape or own.multichannel != pair.multichannel:
+    def _check(self, own: Observations, pair: Observations) -> None:
+        if own.images[0].shape != pair.images[0].shape or own.multichannel != pair.multichannel:
             raise PairError(
-                f"the result “{self.title}” must be of these two images, {pair.first.shape} "
-                f"(channels, height, width); got one of {own.first.shape}."
+                f"the result “{self.title}” must be of these two images, {pair.images[0].shape} "
+                f"(channels, height, width); got one of {own.images[0].shape}."
             )
-        ends = (
-            (own.first, pair.first, own.valid_first & pair.valid_first),
-            (own.last, pair.last, own.valid_last & pair.valid_last),
-        )
-        if not all(np.array_equal(a[:, seen], b[:, seen]) for a, b, seen in ends):
+        seen = (own.valid & pair.valid)[:, None]
+        if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, pair.images, 0)):
             raise PairError(
                 f"the result “{self.title}” must be of these two images; it was found on other "
                 "images or in the opposite order."

@@ -1,44 +1,40 @@
-"""What methods share: work in the background, and frames one after the other."""
+"""Work in the background, and frames one after the other."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Frames, OnProgress, ShouldStop
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Frames, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.errors import SettingsError, Stopped
 
-__all__ = ["draw", "run_interruptible", "tell"]
+__all__ = ["make_frames", "report_step", "run_interruptible", "within_range"]
 
 Result = TypeVar("Result")
 
-#: Seconds between two questions whether to stop.
+#: Seconds between two calls of `should_stop`.
 _ASK_EVERY = 0.1
 
 
 def run_interruptible(work: Callable[[], Result], should_stop: ShouldStop) -> Result:
-    """Return what a call returns, which may take long and cannot be interrupted.
+    """Return the result of a call that may take long and cannot be interrupted.
 
-    It runs in a thread of its own. Where the caller asks to stop, it is left
-    alone and its result thrown away once it is there.
-
-    Raises
-    ------
-    Stopped
-        If `should_stop` became true before it was done.
+    The call runs in its own thread. Once `should_stop` is true, `Stopped` is raised and the
+    result of the call is discarded.
     """
     done: Future[Result] = Future()
 
     def run() -> None:
         try:
             done.set_result(work())
-        except BaseException as error:  # noqa: BLE001  raised again where it is waited for
+        except BaseException as error:  # noqa: BLE001  raised again by done.result()
             done.set_exception(error)
 
     if should_stop():
@@ -50,52 +46,38 @@ def run_interruptible(work: Callable[[], Result], should_stop: ShouldStop) -> Re
     return done.result()
 
 
-def tell(on_progress: OnProgress, step: int, total: int, message: str) -> None:
-    """Report that `step` of `total` pieces of the preparation are done."""
-    from napari_latentdyn.core.training.fit import Progress
-
+def report_step(on_progress: OnProgress, step: int, total: int, message: str) -> None:
+    """Report that `step` of `total` steps of the preparation are done."""
     on_progress(Progress("prepare", step, total, message=message))
 
 
-def draw(
-    pair: ImagePair,
-    times: NDArray[np.float64],
+def make_frames(
+    pair: Observations,
+    times: Times,
     make: Callable[[float], NDArray[np.floating]],
     should_stop: ShouldStop,
     on_progress: OnProgress,
 ) -> Frames:
-    """Make one frame after the other; at both ends these are the images themselves.
+    """Make one frame after the other, (T, C, H, W); those at both ends are the images.
 
-    Parameters
-    ----------
-    pair : ImagePair
-        The images.
-    times : ndarray, shape (T,)
-        Fractions of the interval.
-    make : callable
-        Returns the frame (C, H, W) at a time between the ends, in the units of
-        the images.
-    should_stop, on_progress
-        As in `Method`.
-
-    Returns
-    -------
-    ndarray of the type of the images, shape (T, C, H, W)
-
-    Raises
-    ------
-    SettingsError
-        If a time lies outside of [0, 1].
-    Stopped
-        If `should_stop` became true.
+    `make` returns the frame (C, H, W) at a time between the ends, in the units of the images.
     """
     if np.size(times) and not (np.min(times) >= 0 and np.max(times) <= 1):
         raise SettingsError("the times of frames are fractions of the interval, from 0 to 1.")
-    frames = np.empty((len(times), *pair.first.shape), pair.first.dtype)
+    frames = np.empty((len(times), *pair.images[0].shape), pair.images[0].dtype)
     for i, time in enumerate(map(float, times)):
-        tell(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
+        report_step(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
         if time in (0.0, 1.0):
-            frames[i] = pair.last if time else pair.first
+            frames[i] = pair.images[1] if time else pair.images[0]
         else:
             frames[i] = run_interruptible(lambda time=time: make(time), should_stop)  # type: ignore[misc]
     return frames
+
+
+def within_range(
+    frame: NDArray[Any], first: NDArray[np.float32], last: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """Limit a frame (C, H, W) to the range of two images, channel by channel."""
+    ends = np.stack([first, last])
+    low, high = (f(ends, axis=(0, 2, 3))[:, None, None] for f in (np.min, np.max))
+    return np.asarray(np.clip(frame, low, high), ends.dtype)

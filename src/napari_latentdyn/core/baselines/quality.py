@@ -1,4 +1,4 @@
-"""What can be said about the frames of a method, with true frames and without."""
+"""Quality of the frames of a method, with true frames and without."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.baselines.interface import Frames, Interpolation
 from napari_latentdyn.core.baselines.scores import Score, error_map, score, value_range
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import PairError, SettingsError
 
 if TYPE_CHECKING:
@@ -22,30 +22,26 @@ __all__ = ["Assessment", "assess"]
 _SAME_TIME = 1e-6
 #: Fixed-point iterations of the characteristics: a field may have one long stage.
 _ITERATIONS = 4
-#: Part of a valid pixel, read between pixels, that counts as valid.
-_VALID = 0.99
 
 
 @dataclass(frozen=True, eq=False)
 class Assessment:
-    """What is known about the frames of a method.
+    """Quality of the frames of a method.
 
     Attributes
     ----------
     times : ndarray, shape (T,)
         Times of the frames, fractions of the interval.
     intensity_error : ndarray, shape (T,)
-        How far the total intensity of each frame lies off the straight line
-        between those of both images, as a part of their mean. Intensity counts
-        from the darkest pixel of both images.
+        Difference between the total intensity of each frame and the straight line between
+        those of both images, as a part of their mean. Intensity counts from the darkest
+        pixel of both images.
     end_error_on, end_error_back : float or None
-        What is left between the first image carried along the field to the
-        end, and the last image; and the other way round: root mean square, as
-        a part of the range. None for methods without a field, and where
-        nothing can be compared.
+        Difference between the first image carried along the field to the end and the last
+        image, and the other way round: root mean square, as a part of the range. None for
+        methods without a field, and where nothing can be compared.
     consistency_error : float or None
-        Difference half way of both images, carried there along the field;
-        otherwise as above.
+        Difference half way of both images, carried there along the field; else as above.
     truth_times : ndarray, shape (K,)
         Times of the true frames; of length 0 if there are none.
     scores : tuple of Score
@@ -79,7 +75,7 @@ class Assessment:
         return float(np.mean([getattr(s, measure) for s in self.scores])) if self.scores else None
 
     def to_dict(self) -> dict[str, Any]:
-        """Return all of it but the map of errors, as plain data."""
+        """Return everything except the map of errors as plain data."""
         described: dict[str, Any] = {
             "end_error_on": self.end_error_on,
             "end_error_back": self.end_error_back,
@@ -98,27 +94,27 @@ class Assessment:
 
 
 def assess(
-    pair: ImagePair,
+    pair: Observations,
     interpolation: Interpolation,
     times: ArrayLike,
     truth: NDArray[np.floating] | None = None,
     truth_times: ArrayLike | None = None,
 ) -> Assessment:
-    """Measure how good the frames and the field of a method are.
+    """Measure the quality of the frames and the field of a method.
 
     Parameters
     ----------
-    pair : ImagePair
+    pair : Observations
         The images.
     interpolation : Interpolation
-        What the method made of them.
+        Result of the method.
     times : array_like, shape (T,)
         Times of its frames, fractions of the interval.
     truth : ndarray, shape (K, C, H, W), optional
         True frames; pixels that are not finite are left out.
     truth_times : array_like, shape (K,), optional
-        Their times, all of which have to be among `times`; evenly spaced
-        between both ends if not given.
+        Times of the true frames, all of which have to be among `times`; evenly spaced
+        between both ends by default.
 
     Raises
     ------
@@ -129,11 +125,11 @@ def assess(
     """
     at = np.asarray(times, np.float64)
     frames = interpolation.frames
-    known = np.empty((0, *pair.first.shape), np.float32) if truth is None else truth
-    if known.shape[1:] != pair.first.shape:
+    known = np.empty((0, *pair.images[0].shape), np.float32) if truth is None else truth
+    if known.shape[1:] != pair.images[0].shape:
         raise PairError(
             f"the true frames have shape {known.shape[1:]} (channels, height, width), the images "
-            f"{pair.first.shape}: they must agree."
+            f"{pair.images[0].shape}: they must agree."
         )
     moments = (
         np.linspace(0, 1, len(known) + 2)[1:-1]
@@ -145,7 +141,7 @@ def assess(
             f"there are {len(known)} true frames and {len(moments)} times: give one for each."
         )
     index = [_index(at, float(moment)) for moment in moments]
-    known = known.astype(pair.first.dtype)
+    known = known.astype(pair.images[0].dtype)
     made = [(frames[i], true) for i, true in zip(index, known, strict=True)]
     on, back, consistency = _along(pair, interpolation.velocity)
     return Assessment(
@@ -164,15 +160,15 @@ def _index(times: NDArray[np.float64], moment: float) -> int:
     nearest = int(np.argmin(np.abs(times - moment)))
     if abs(times[nearest] - moment) > _SAME_TIME:
         raise SettingsError(
-            f"there is no frame at the time {moment:g} of a true one; ask the method for one."
+            f"there is no frame at the time {moment:g} of a true one; compute one with the method."
         )
     return nearest
 
 
 def _intensity_error(
-    pair: ImagePair, frames: Frames, times: NDArray[np.float64]
+    pair: Observations, frames: Frames, times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    ends = np.stack([pair.first, pair.last]).astype(np.float64)
+    ends = pair.images.astype(np.float64)
     ground = ends.min(axis=(0, 2, 3))[:, None, None]
     errors = []
     for frame, time in zip(frames, times, strict=True):
@@ -186,47 +182,34 @@ def _intensity_error(
 
 
 def _along(
-    pair: ImagePair, velocity: NDArray[np.float32] | None
+    pair: Observations, velocity: NDArray[np.float32] | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Return what is left at the last end, at the first one, and half way."""
+    """Return the differences of the carried images at the last end, at the first, and half way."""
     if velocity is None:
         return None, None, None
     import torch
 
     from napari_latentdyn.core.physics.characteristics import Characteristics
+    from napari_latentdyn.core.physics.halfway import carry_half_way
     from napari_latentdyn.core.physics.sampling import pixel_grid
 
     paths = Characteristics(iterations=_ITERATIONS)
     fields = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
     grid = pixel_grid(*pair.shape)
-    first = (pair.first, pair.valid_first)
-    last = (pair.last, pair.valid_last)
+    first, last = (torch.from_numpy(image)[None] for image in pair.images)
+    masks = (torch.from_numpy(mask)[None, None] for mask in pair.valid)
+    valid_first, valid_last = (mask.float() for mask in masks)
     span = value_range(pair)
 
     def left(early: Tensor, late: Tensor) -> float | None:
-        a, seen_a = _read(*first, early)
-        b, seen_b = _read(*last, late)
-        seen = seen_a & seen_b
+        carried = carry_half_way((first, last), (early, late), (valid_first, valid_last), "spline")
+        seen = carried.seen[0, 0]
         if not seen.any():
             return None
-        return float(np.sqrt(np.mean((a[:, seen] - b[:, seen]) ** 2))) / span
+        return float(carried.difference[0][:, seen].double().square().mean().sqrt()) / span
 
     return (
         left(paths.trace(0, fields, grid, 1.0), grid),
         left(grid, paths.trace(1, fields, grid, 0.0)),
         left(paths.trace(0, fields, grid, 0.5), paths.trace(1, fields, grid, 0.5)),
     )
-
-
-def _read(
-    image: NDArray[np.float32], valid: NDArray[np.bool_], places: Tensor
-) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-    """Read an image (C, H, W) at places, and say where it shows them."""
-    import torch
-
-    from napari_latentdyn.core.physics.sampling import inside, sample
-
-    shown = sample(torch.from_numpy(valid.astype(np.float32))[None, None], places) > _VALID
-    seen = (shown & inside(places, (image.shape[1], image.shape[2])))[0, 0].numpy()
-    read = sample(torch.from_numpy(image)[None], places, "spline")[0].numpy()
-    return read.astype(np.float64), seen

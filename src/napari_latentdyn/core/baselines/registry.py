@@ -55,7 +55,7 @@ BASELINES: dict[str, MethodInfo] = {
         MethodInfo(
             "transport",
             "Optimal transport, exact",
-            "Takes intensity for mass and moves it the shortest ways.",
+            "Takes intensity for mass and moves it along the shortest paths.",
             exact_transport,
             "compare",
             ("ot",),
@@ -78,19 +78,9 @@ def list_methods() -> list[MethodInfo]:
 
 
 def describe_method(name: str, changes: Callable[[Settings], Settings] | None = None) -> MethodInfo:
-    """Return a method with what people want to know of it, also if it cannot run here.
+    """Return the description of a baseline or preset, also if it cannot run here.
 
-    Parameters
-    ----------
-    name : str
-        One of `BASELINES`, or a preset.
-    changes : callable, optional
-        Changes the settings of a preset before it is used.
-
-    Raises
-    ------
-    SettingsError
-        If there is no such method.
+    `changes` changes the settings of a preset before they are used.
     """
     if name in BASELINES:
         return BASELINES[name]
@@ -103,17 +93,7 @@ def describe_method(name: str, changes: Callable[[Settings], Settings] | None = 
 
 
 def describe_result(name: str, title: str, load: Callable[[], Dynamics]) -> MethodInfo:
-    """Return a result that is already there as a method; nothing is trained.
-
-    Parameters
-    ----------
-    name : str
-        Tells it apart from all other methods.
-    title : str
-        What a user reads.
-    load : callable
-        Returns the result; called when the method runs.
-    """
+    """Return an existing result as a method; nothing is trained, and `load` returns the result."""
     about = "A result that is already there: only its frames are computed, nothing is trained."
     return MethodInfo(name, title, about, Trained(title, load))
 

@@ -1,4 +1,4 @@
-"""How close a frame is to the true one."""
+"""Similarity of a frame and the true one."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.baselines.interface import Frames
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["Score", "error_map", "score", "value_range"]
 
@@ -20,17 +20,10 @@ _GRADIENT_SIGMA = 0.7
 
 @dataclass(frozen=True)
 class Score:
-    """How close a frame is to the true one.
+    """Similarity of a frame and the true one.
 
-    Attributes
-    ----------
-    psnr : float
-        Peak signal-to-noise ratio in dB, on the range of the two images.
-    ssim : float
-        Structural similarity.
-    gradient_error : float
-        Root mean square error of the size of the gradient, as a part of the
-        range of the two images, per pixel.
+    Peak signal-to-noise ratio in dB on the range of the two images, structural similarity,
+    and root mean square error of the gradient, as a part of the range, per pixel.
     """
 
     psnr: float
@@ -38,15 +31,10 @@ class Score:
     gradient_error: float
 
 
-def score(pair: ImagePair, frame: Frames, truth: Frames) -> Score:
-    """Compare a frame with the true one.
+def score(pair: Observations, frame: Frames, truth: Frames) -> Score:
+    """Compare a frame (C, H, W) with the true one; pixels that are not finite are left out.
 
-    Parameters
-    ----------
-    pair : ImagePair
-        The images between which the frame lies; their range is the peak.
-    frame, truth : ndarray, shape (C, H, W)
-        Pixels that are not finite in either are left out.
+    The range of the two images `pair` is the peak.
     """
     from skimage.metrics import structural_similarity
 
@@ -80,16 +68,16 @@ def error_map(frame: Frames, truth: Frames) -> Frames:
     return np.where(np.isfinite(error), error, np.nan).astype(frame.dtype)
 
 
-def value_range(pair: ImagePair) -> float:
+def value_range(pair: Observations) -> float:
     """Return the range of the valid pixels of both images, all channels together."""
     values = np.concatenate(
-        [pair.first[:, pair.valid_first].ravel(), pair.last[:, pair.valid_last].ravel()]
+        [pair.images[0][:, pair.valid[0]].ravel(), pair.images[1][:, pair.valid[1]].ravel()]
     )
     return float(np.ptp(values))
 
 
 def _slope(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return the size of the gradient (C, H, W); what is not valid has the nearest valid value."""
+    """Return the size of the gradient (C, H, W); missing pixels take the nearest valid value."""
     if not valid.all():
         near = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
         image = image[:, near[0], near[1]]
@@ -98,5 +86,4 @@ def _slope(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]
         ndimage.gaussian_filter(image.astype(np.float64), sigma, order=order)
         for order in ((0, 1, 0), (0, 0, 1))
     )
-    slope: NDArray[np.float64] = np.hypot(rows, columns)
-    return slope
+    return np.asarray(np.hypot(rows, columns))

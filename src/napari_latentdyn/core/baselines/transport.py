@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.mass import Masses, masses_of
-from napari_latentdyn.core.baselines.progress import draw, run_interruptible, tell
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.baselines.progress import make_frames, report_step, run_interruptible
+from napari_latentdyn.core.observations.observations import Observations
 
-__all__ = ["exact_transport"]
+__all__ = ["Masses", "exact_transport", "masses_of"]
 
-#: Most cells with mass in an image: the memory grows with the square, the time faster.
+#: Most cells with mass in an image: memory grows with their square, and time faster.
 _MOST_CELLS = 2400
 _ITERATIONS = 10_000_000
 #: Pixels that are moved at once, which bounds the memory.
@@ -26,30 +25,24 @@ Array = NDArray[np.float64]
 
 
 def exact_transport(
-    pair: ImagePair,
-    times: NDArray[np.float64],
-    *,
-    should_stop: ShouldStop,
-    on_progress: OnProgress,
+    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
-    """Move mass from the first image to the last with the least sum of squared ways.
+    """Move mass from the first image to the last with the least sum of squared distances.
 
-    Intensity above the darkest pixel is mass, channel by channel, and both
-    images have the mass one. Mass moves on straight lines at constant speed
-    (displacement interpolation, McCann 1997); a frame has the mass that lies
-    linearly between those of the two images. Both ends are the images, and
-    there is no field, because mass of one place may go to several.
+    Intensity above the darkest pixel is mass, channel by channel, and both images have mass
+    1. Mass moves on straight lines at constant speed (displacement interpolation, McCann
+    1997); the mass of a frame lies linearly between those of the two images. Both ends are
+    the images. There is no field, because mass of one place may move to several.
 
-    What is reduced: the plan is found by network simplex between cells of f x f
-    pixels, with the smallest f that leaves at most 2400 cells with mass in each
-    image (f = 1 for sparse or small ones). A pixel belongs to the up to four
-    nearest cells by bilinear weights, and its mass goes where theirs goes. So
-    the pixels of the first image are moved on and those of the last one back, at
-    full size, and the two frames are mixed by time.
+    The plan is found by network simplex between cells of f x f pixels, with the smallest f
+    that leaves at most 2400 cells with mass in each image (f = 1 for sparse or small ones).
+    A pixel belongs to the up to four nearest cells by bilinear weights, and its mass moves
+    with theirs. So the pixels of the first image are moved on and those of the last one
+    back, at full size, and the two frames are mixed by time.
     """
     plans: list[_Plan | None] = []
     for c in range(pair.channels):
-        tell(on_progress, c, pair.channels, "Finding the transport plan")
+        report_step(on_progress, c, pair.channels, "Finding the transport plan")
         masses = masses_of(pair, c)
         plans.append(
             None if masses is None else run_interruptible(lambda m=masses: _planned(m), should_stop)  # type: ignore[misc]
@@ -58,31 +51,53 @@ def exact_transport(
     def made(time: float) -> Array:
         return np.stack(
             [
-                (1 - time) * pair.first[c] + time * pair.last[c]
+                (1 - time) * pair.images[0][c] + time * pair.images[1][c]
                 if plan is None
                 else plan.frame(time)
                 for c, plan in enumerate(plans)
             ]
         )
 
-    return Interpolation(draw(pair, times, made, should_stop, on_progress))
+    return Interpolation(make_frames(pair, times, made, should_stop, on_progress))
+
+
+@dataclass(frozen=True)
+class Masses:
+    """One channel of a pair as two distributions (H, W) of mass, each with sum 1.
+
+    The darkest intensity of both images, `ground`, has no mass; `totals` are the masses of
+    both images, and a frame has the mass between them.
+    """
+
+    first: NDArray[np.float64]
+    last: NDArray[np.float64]
+    ground: float
+    totals: tuple[float, float]
+
+    def image(self, share: NDArray[np.float64], time: float) -> NDArray[np.float64]:
+        """Return the intensities of a distribution (H, W), scaled to the mass at a time."""
+        total = (1 - time) * self.totals[0] + time * self.totals[1]
+        return np.asarray(share * (total / share.sum()) + self.ground)
+
+
+def masses_of(pair: Observations, channel: int) -> Masses | None:
+    """Return the masses of a channel; None if one image has no mass, so that nothing can move."""
+    ends = np.stack([pair.images[0][channel], pair.images[1][channel]]).astype(np.float64)
+    ground = float(ends.min())
+    ends -= ground
+    totals = ends.sum(axis=(1, 2))
+    if not totals.all():
+        return None
+    first, last = ends / totals[:, None, None]
+    return Masses(first, last, ground, (float(totals[0]), float(totals[1])))
 
 
 @dataclass(frozen=True)
 class _Plan:
-    """What goes from which cell to which.
+    """Transport plan between cells: parts of mass with their cells of origin and target.
 
-    Attributes
-    ----------
-    masses : Masses
-        The images.
-    cells : tuple of _Cells
-        The cells along both axes.
-    origin, target : ndarray of int, shape (E, 2)
-        Cell, as row and column, from where and to where each part goes.
-    leaving, arriving : ndarray, shape (E,)
-        Each part as a share of the mass of the cell that it leaves, and of
-        that where it arrives.
+    `origin` and `target` (E, 2) are rows and columns of cells; `leaving` and `arriving` (E,)
+    are each part as a share of the mass of the cell that it leaves, and where it arrives.
     """
 
     masses: Masses
@@ -94,19 +109,19 @@ class _Plan:
 
     def frame(self, time: float) -> Array:
         """Return the frame (H, W) at a time, in the units of the images."""
-        way = np.stack(
+        shift = np.stack(
             [
                 axis.centres[self.target[:, i]] - axis.centres[self.origin[:, i]]
                 for i, axis in enumerate(self.cells)
             ],
             axis=1,
         )
-        on = self._moved(self.masses.first, self.origin, self.leaving, time * way)
-        back = self._moved(self.masses.last, self.target, self.arriving, (time - 1) * way)
+        on = self._moved(self.masses.first, self.origin, self.leaving, time * shift)
+        back = self._moved(self.masses.last, self.target, self.arriving, (time - 1) * shift)
         return self.masses.image((1 - time) * on + time * back, time)
 
-    def _moved(self, mass: Array, cell: NDArray[np.intp], share: Array, way: Array) -> Array:
-        """Move the mass of cells, each by a way of its own, bilinearly to the pixels."""
+    def _moved(self, mass: Array, cell: NDArray[np.intp], share: Array, shift: Array) -> Array:
+        """Move the mass of each cell by its own displacement, bilinearly to the pixels."""
         height, width = mass.shape
         moved = np.zeros(height * width)
         vertical, horizontal = self.cells
@@ -115,8 +130,8 @@ class _Plan:
             weight = share[part, None] * vertical.weights[cell[part, 0]]
             value = weight[:, :, None] * horizontal.weights[cell[part, 1]][:, None, :]
             value = value * mass[rows[:, :, None], columns[:, None, :]]
-            corner = np.floor(way[part]).astype(int)
-            rest = way[part] - corner
+            corner = np.floor(shift[part]).astype(int)
+            rest = shift[part] - corner
             for down in (0, 1):
                 y = _mirrored(rows + corner[:, :1] + down, height)
                 lower = np.abs(1 - down - rest[:, 0])
@@ -131,16 +146,9 @@ class _Plan:
 
 @dataclass(frozen=True)
 class _Cells:
-    """The cells along one axis, and the pixels that belong to each.
+    """The cells along one axis: their centres (n,) in pixels, and the pixels of each, (n, k).
 
-    Attributes
-    ----------
-    centres : ndarray, shape (n,)
-        In pixels.
-    pixels : ndarray of int, shape (n, k)
-        Those that may belong to a cell.
-    weights : ndarray, shape (n, k)
-        How much they do: over all cells, 1 for every pixel.
+    The `weights` (n, k) of a pixel sum to 1 over all cells.
     """
 
     centres: Array
@@ -166,12 +174,11 @@ class _Cells:
 
     def summed(self, mass: Array) -> Array:
         """Sum the mass along the last axis of an array into the cells."""
-        summed: Array = (mass[..., self.pixels] * self.weights).sum(axis=-1)
-        return summed
+        return np.asarray((mass[..., self.pixels] * self.weights).sum(axis=-1))
 
 
 def _planned(masses: Masses) -> _Plan:
-    """Find the plan of least squared ways between the cells of both images."""
+    """Find the plan of least squared distances between the cells of both images."""
     from ot import emd
 
     height, width = masses.first.shape
@@ -196,11 +203,10 @@ def _planned(masses: Masses) -> _Plan:
 
 
 def _mirrored(index: NDArray[Any], length: int) -> NDArray[Any]:
-    """Bring places beyond the border back in, so that no mass is lost."""
+    """Reflect places beyond the border, so that no mass is lost."""
     index = np.where(index < 0, -1 - index, index)
     index = np.where(index >= length, 2 * length - 1 - index, index)
-    inner: NDArray[Any] = np.clip(index, 0, length - 1)
-    return inner
+    return np.asarray(np.clip(index, 0, length - 1))
 
 
 def _chunks(count: int, size: int) -> Iterator[slice]:

@@ -1,4 +1,4 @@
-"""True frames to compare with: which of a stack lie between the images, and when."""
+"""True frames: selects the frames of a stack between the images, and their times."""
 
 from __future__ import annotations
 
@@ -13,34 +13,23 @@ from napari_latentdyn.errors import PairError
 
 __all__ = ["Truth", "place_truth", "times_of"]
 
-#: An end of a stack is the image if it is so much closer to it than to its neighbour.
+#: Largest ratio of the distances of the end of a stack to the image and to its neighbour.
 _CLOSER = 0.1
-#: So many times are named one by one.
+#: Greatest number of times in a sentence.
 _NAMED = 4
 #: True frames have another scale if their range is wider or narrower by this factor, or if the two
 #: ranges overlap by less than this part of the narrower one. Single pixels do not make a range.
 _UNLIKE, _OVERLAP, _RANGE = 3.0, 0.25, (1.0, 99.0)
-#: Pixels of a frame that tell its range.
+#: Number of pixels of a frame from which its range is found.
 _SEEN = 1 << 15
 
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """True frames between two images.
+    """True frames (K, C, H, W) between two images, at ascending fractions of the interval.
 
-    Attributes
-    ----------
-    frames : ndarray of float32, shape (K, C, H, W)
-        Without those at both ends.
-    times : ndarray, shape (K,)
-        Fractions of the interval, in ascending order.
-    assumed : bool
-        Whether nobody said the times.
-    missing : float
-        Part of the pixels that have no value.
-    scales : tuple of (float, float), optional
-        Ranges of their intensities and of the images', if these look like
-        different scales.
+    `assumed` tells that no times were given, `missing` is the part of pixels without a value,
+    and `scales` are the intensity ranges of frames and images if these differ in scale.
     """
 
     frames: NDArray[np.float32]
@@ -51,22 +40,16 @@ class Truth:
 
     @property
     def doubtful(self) -> bool:
-        """Whether measures may not be what they seem."""
+        """Whether missing values or different scales affect the measures."""
         return self.missing > 0 or self.scales is not None
 
     @property
     def notable(self) -> bool:
-        """Whether the user should hear what is compared with."""
+        """Whether `describe` tells the user something new."""
         return self.assumed or self.doubtful
 
     def describe(self, interval: tuple[float, str] | None = None) -> str:
-        """Return what is compared with, and what was assumed, in a sentence or two.
-
-        Parameters
-        ----------
-        interval : (float, str), optional
-            Time between the images and its unit, in which the times are told.
-        """
+        """Describe the true frames and what was assumed, with times in the unit of `interval`."""
         length, unit = interval or (1.0, "")
         said = [f"{length * time:.3g}" for time in self.times]
         at = f"at {', '.join(said)}" if len(said) <= _NAMED else f"from {said[0]} to {said[-1]}"
@@ -81,25 +64,16 @@ class Truth:
             (low, high), (least, most) = self.scales
             text += (
                 f" Their intensities go from {low:.3g} to {high:.3g}, those of the images from "
-                f"{least:.3g} to {most:.3g}: bring them to one scale, or the errors tell of that."
+                f"{least:.3g} to {most:.3g}: bring them to one scale, or the errors "
+                "include the difference."
             )
         return text
 
 
 def times_of(text: str, length: float = 1.0) -> NDArray[np.float64] | None:
-    """Return times that a user wrote as fractions of the interval.
+    """Return the times in a text of numbers from 0 to `length`, separated by commas.
 
-    Parameters
-    ----------
-    text : str
-        Numbers with commas between them, from 0 to `length`.
-    length : float
-        The interval in the unit of the numbers.
-
-    Returns
-    -------
-    ndarray or None
-        None if they are no different times within the interval.
+    The times are fractions of the interval; None where they are not different times in it.
     """
     try:
         times = np.array([float(part) for part in text.split(",") if part.strip()]) / length
@@ -117,23 +91,11 @@ def place_truth(
 ) -> Truth:
     """Return the frames of a stack that lie between two images, in the order of their times.
 
-    Parameters
-    ----------
-    stack : ndarray of float32, shape (K, C, H, W)
-        True frames, with or without the two images at its ends.
-    times : ndarray, shape (n,), or None
-        Fractions of the interval, one for each frame or for each but those at
-        both ends; None if they are evenly spaced.
-    ends : tuple of ndarray, shape (C, H, W)
-        The two images; pixels that are not finite do not count.
-    name : str
-        What a message calls the stack.
-
-    Raises
-    ------
-    PairError
-        If the frames do not fit the images or the times, or none is a true
-        frame between them.
+    The stack (K, C, H, W) holds true frames, with or without the two images at its ends. The
+    `times` are fractions of the interval, one for each frame or for each except those at both
+    ends; None if they are evenly spaced. Pixels of the images `ends` that are not finite do
+    not count, and messages call the stack `name`. PairError if the frames do not fit the
+    images or the times, or none lies between the images.
     """
     if stack.shape[1:] != ends[0].shape:
         raise PairError(
@@ -168,7 +130,7 @@ def place_truth(
 def _check(
     frame: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]], number: int, name: str
 ) -> None:
-    """Raise if a frame can be no true one: it is empty, or one of the images themselves."""
+    """Raise if a frame cannot be a true one: it is empty, or one of the images themselves."""
     known = np.isfinite(frame).all(axis=0)
     if not known.any():
         raise PairError(f"frame {number + 1} of {name} has no value in any pixel: leave it out.")
@@ -177,22 +139,22 @@ def _check(
     for end, image in zip(("first", "last"), ends, strict=True):
         if _same(frame, image):
             raise PairError(
-                f"frame {number + 1} of {name} is the {end} image itself, which is no frame "
-                "between the two: leave it out, or choose other true frames."
+                f"frame {number + 1} of {name} is the {end} image itself and not between the "
+                "two: leave it out, or choose other true frames."
             )
 
 
 def _scales(
     frames: NDArray[np.float32], images: NDArray[Any]
 ) -> tuple[tuple[float, float], tuple[float, float]] | None:
-    """Return the ranges of intensities of frames and images if these are no frames of theirs."""
+    """Return the intensity ranges of frames and images if these differ in scale."""
     ranges = [_range(values) for values in (frames, images)]
     if ranges[0] is None or ranges[1] is None:
         return None
     (low, high), (least, most) = ranges[0], ranges[1]
     narrow, wide = sorted((high - low, most - least))
     if narrow <= 0:
-        # What has no range has no scale that could be told.
+        # Constant images have no scale.
         return None
     overlap = min(high, most) - max(low, least)
     alike = wide < _UNLIKE * narrow and overlap > _OVERLAP * narrow
@@ -200,7 +162,7 @@ def _scales(
 
 
 def _range(values: NDArray[Any]) -> tuple[float, float] | None:
-    """Return between what nearly all values lie, of some pixels where there are many."""
+    """Return the range of nearly all values, from a sample of pixels of large frames."""
     apart = max(1, round(math.sqrt(values.shape[-2] * values.shape[-1] / _SEEN)))
     some = values[..., ::apart, ::apart]
     finite = some[np.isfinite(some)].astype(np.float64)
@@ -218,8 +180,8 @@ def _same(one: NDArray[Any], other: NDArray[Any]) -> bool:
 def _has_ends(stack: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]]) -> bool:
     """Return whether a stack starts with the first image and ends with the last.
 
-    They may be rounded: each has to be much closer to its image than to its
-    neighbour in the stack.
+    The ends may be rounded: each has to be much closer to its image than to its neighbour
+    in the stack.
     """
     if len(stack) < 3:
         return False
@@ -241,8 +203,7 @@ def _in_scale(stack: NDArray[np.float32], ends: tuple[NDArray[Any], NDArray[Any]
     if valid.sum() < 2 or not np.ptp(outer[valid]):
         return stack
     factor, offset = np.polyfit(outer[valid], images[valid].astype(np.float64), 1)
-    scaled: NDArray[Any] = factor * stack + offset
-    return scaled
+    return np.asarray(factor * stack + offset)
 
 
 def _distance(a: NDArray[Any], b: NDArray[Any], valid: NDArray[np.bool_]) -> float:

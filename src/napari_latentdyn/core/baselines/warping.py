@@ -1,8 +1,8 @@
-"""Frames from dense optical flow: both images moved along it and fused.
+"""Frames from dense optical flow: both images moved along the flow and fused.
 
-The flow from each image to the other is carried along itself to the time of the
-frame. There each image is read where its pixels come from, and the two are mixed
-by time and by how well going there and back ends where it began.
+The flow from each image to the other is carried along itself to the time of the frame.
+There each image is read at the place its pixels come from. Both are mixed by time and
+by how closely the way there and back returns to its start.
 """
 
 from __future__ import annotations
@@ -15,9 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop
-from napari_latentdyn.core.baselines.progress import draw, run_interruptible, tell
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
+from napari_latentdyn.core.baselines.progress import (
+    make_frames,
+    report_step,
+    run_interruptible,
+    within_range,
+)
+from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["Flow", "FlowEstimator", "TwoSidedWarp", "along_flow"]
 
@@ -35,46 +40,33 @@ _STAGES = 8
 
 def along_flow(
     estimator: FlowEstimator,
-    pair: ImagePair,
-    times: NDArray[np.float64],
+    pair: Observations,
+    times: Times,
     should_stop: ShouldStop,
     on_progress: OnProgress,
 ) -> Interpolation:
     """Make frames from the flows of an estimator, in both directions.
 
-    One flow is found on the mean of the normalised channels, and all channels
-    move along it. Both ends are the images.
-
-    Parameters
-    ----------
-    estimator : callable
-        Takes two grey images (H, W) of about the range from 0 to 1 and returns
-        the flow from the first to the second.
-    pair, times, should_stop, on_progress
-        As in `Method`.
+    `estimator` returns the flow between two grey images (H, W) with values of about 0 to 1,
+    the means of the normalised channels; all channels move along the flow. Both ends are
+    the images.
     """
     first, last = (image.mean(axis=0) for image in pair.normalised())
-    tell(on_progress, 0, 2, "Flow from the first image to the last")
+    report_step(on_progress, 0, 2, "Flow from the first image to the last")
     there = run_interruptible(lambda: estimator(first, last), should_stop)
-    tell(on_progress, 1, 2, "Flow from the last image to the first")
+    report_step(on_progress, 1, 2, "Flow from the last image to the first")
     back = run_interruptible(lambda: estimator(last, first), should_stop)
-    warp = run_interruptible(lambda: TwoSidedWarp(pair.first, pair.last, there, back), should_stop)
-    frames = draw(pair, times, warp.frame, should_stop, on_progress)
+    warp = run_interruptible(
+        lambda: TwoSidedWarp(pair.images[0], pair.images[1], there, back), should_stop
+    )
+    frames = make_frames(pair, times, warp.frame, should_stop, on_progress)
     middles = (np.arange(_STAGES) + 0.5) / _STAGES
     fields = [run_interruptible(lambda t=t: warp.velocity(t), should_stop) for t in middles]  # type: ignore[misc]
     return Interpolation(frames, (np.stack(fields) / _STAGES).astype(np.float32))
 
 
 class TwoSidedWarp:
-    """Two images, and the flows between them.
-
-    Parameters
-    ----------
-    first, last : ndarray, shape (C, H, W)
-        The images.
-    there, back : ndarray, shape (2, H, W)
-        Flow from the first image to the last, and from the last to the first.
-    """
+    """Two images (C, H, W), and the flows (2, H, W) between them in both directions."""
 
     def __init__(
         self, first: NDArray[np.float32], last: NDArray[np.float32], there: Flow, back: Flow
@@ -82,9 +74,6 @@ class TwoSidedWarp:
         self._first, self._last, self._there, self._back = first, last, there, back
         self._trust_there = _agreement(there, back) + _BASE_WEIGHT
         self._trust_back = _agreement(back, there) + _BASE_WEIGHT
-        ends = np.stack([first, last])
-        axes = (0, 2, 3)
-        self._low, self._high = (f(ends, axis=axes)[:, None, None] for f in (np.min, np.max))
 
     def frame(self, time: float) -> NDArray[np.float32]:
         """Return the frame (C, H, W) at a time, within the range of the two images."""
@@ -92,23 +81,22 @@ class TwoSidedWarp:
         early = _moved(self._first, there, time)
         late = _moved(self._last, back, 1 - time)
         mixed = (share * early + rest * late) / (share + rest)
-        return np.clip(mixed, self._low, self._high).astype(self._first.dtype)
+        return within_range(mixed, self._first, self._last)
 
     def velocity(self, time: float) -> Flow:
         """Return the velocity (2, H, W) at a time, in pixels per interval."""
         (there, share), (back, rest) = self._at(time)
-        velocity: Flow = (share * there - rest * back) / (share + rest)
-        return velocity
+        return np.asarray((share * there - rest * back) / (share + rest))
 
     def _at(self, time: float) -> tuple[tuple[Flow, Flow], tuple[Flow, Flow]]:
-        """Return both flows at a time, and how much each counts at each pixel."""
+        """Return both flows at a time, and the weight of each at each pixel."""
         there, seen = _spread(*_carried(self._there, self._trust_there, time))
         back, known = _spread(*_carried(self._back, self._trust_back, 1 - time))
         return (there, (1 - time) * seen), (back, time * known)
 
 
 def _moved(image: NDArray[np.float32], flow: Flow, part: float) -> NDArray[np.float64]:
-    """Move an image (C, H, W) along a part of its flow, given where it arrives."""
+    """Move an image (C, H, W) along a part of its flow at the places of arrival."""
     return np.stack([_read(channel, -part * flow, order=3) for channel in image])
 
 
@@ -143,12 +131,11 @@ def _carried(
 
 
 def _agreement(flow: Flow, reverse: Flow) -> NDArray[np.float64]:
-    """Return how well going there and back ends where it began, from 0 to 1."""
+    """Return how closely the way there and back returns to its start, from 0 to 1."""
     missed = flow + np.stack([_read(component, flow, order=1) for component in reverse])
     # A flow that is long may miss by more.
     allowed = 0.5 + 0.02 * (flow**2).sum(axis=0)
-    agreement: NDArray[np.float64] = np.exp(-(missed**2).sum(axis=0) / allowed)
-    return agreement
+    return np.asarray(np.exp(-(missed**2).sum(axis=0) / allowed))
 
 
 def _read(values: NDArray[Any], displacement: Flow, order: int) -> NDArray[np.float64]:

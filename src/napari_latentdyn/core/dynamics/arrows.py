@@ -1,4 +1,4 @@
-"""Advection fields as arrows that can be read and drawn smoothly."""
+"""Advection fields as arrows."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from napari_latentdyn.core.dynamics.grids import evenly_spaced
 
 __all__ = ["MAX_ARROWS", "Arrows", "full_vectors", "make_arrows", "scale_note"]
 
-# napari copies all arrows of all times whenever the time slider moves.
+#: Bound on the arrows that napari copies whenever the time slider moves.
 MAX_ARROWS = 100_000
-# Arrows across the longer side of the image that the eye can still tell apart.
+#: Arrows across the longer side of the image, so that each can be seen.
 _ACROSS = 24
 #: Confidence below which an arrow is hidden.
 _DOUBTFUL = 0.2
@@ -26,24 +26,12 @@ _DOUBTFUL = 0.2
 class Arrows:
     """Arrows of a vectors layer.
 
-    Attributes
-    ----------
-    data : ndarray of float32
-        (N, 2, 3) start and projection along (t, y, x); t is an integer, and its
-        projection 0. An arrow that would leave the image at its `length` is
-        shorter than the motion: see `full_vectors`.
-    features : dict
-        ``speed`` (N,) in pixels per stage, ``direction`` (N,) in degrees from the
-        right counter-clockwise on the screen, and ``stage`` (N,); with a
-        confidence also ``confidence`` (N,).
-    spacing : int
-        Distance between the arrows in pixels.
-    length : float
-        Factor by which arrows are drawn longer than the motion of one stage.
-    width : float
-        Width of the arrows in pixels that goes with their spacing.
-    hidden : float
-        Part of all arrows that is left out because little shows their motion.
+    `data` (N, 2, 3) are start and projection along (t, y, x), with an integer t. `features`
+    are ``speed`` in pixels per stage, ``direction`` in degrees from the right
+    counter-clockwise on the screen, ``stage`` and ``confidence`` if known. `spacing` and
+    `width` are in pixels, and `length` is the factor by which arrows are drawn longer than the
+    motion of one stage. An arrow that would leave the image at this length is shortened: see
+    `full_vectors`. `hidden` is the part of arrows left out because of low confidence.
     """
 
     data: NDArray[np.float32]
@@ -62,28 +50,12 @@ def make_arrows(
     length: float | None = None,
     confidence: NDArray[np.floating] | None = None,
 ) -> Arrows:
-    """Thin advection fields to arrows.
+    """Thin advection fields (n, 2, Y, X), (dy, dx) in pixels per stage, to arrows.
 
-    Parameters
-    ----------
-    velocity : ndarray
-        (n, 2, Y, X), (dy, dx) in pixels per stage. Places where it is not
-        finite get no arrow.
-    stages : ndarray of int, optional
-        Stage whose arrows are shown at each position along the time axis; by
-        default the stages themselves.
-    spacing : int, optional
-        Distance between arrows in pixels. It is made larger where there would
-        be more than `MAX_ARROWS` in all.
-    length : float, optional
-        Factor by which arrows are drawn longer; by default one that can be read.
-    confidence : ndarray, optional
-        (n, Y, X), how far the velocity is to be trusted, from 0 to 1. Arrows of
-        little confidence are left out.
-
-    Returns
-    -------
-    Arrows
+    No arrow is made where the velocity is not finite, or where the `confidence` (n, Y, X) is
+    low. `stages` are the stages shown at each position along the time axis, by default all.
+    The `spacing` is increased where there would be more than `MAX_ARROWS`; the default
+    `length` is readable.
     """
     height, width = velocity.shape[-2:]
     chosen = np.arange(len(velocity)) if stages is None else np.asarray(stages)
@@ -120,15 +92,10 @@ def make_arrows(
 
 
 def full_vectors(data: NDArray[Any], features: Mapping[str, Any] | None) -> NDArray[Any]:
-    """Return arrows with their whole motion, where they were shortened to stay in the image.
+    """Restore the full motion of arrows that were shortened to stay in the image.
 
-    Parameters
-    ----------
-    data : ndarray
-        (N, 2, D) start and projection; the last axes are (y, x).
-    features : mapping or None
-        With ``speed`` and ``direction``, as `make_arrows` gives them; without
-        these the data are returned as they are.
+    The data (N, 2, D) are start and projection, with the last axes (y, x). Without the
+    features ``speed`` and ``direction`` of `make_arrows` they are returned unchanged.
     """
     if features is None or any(name not in features for name in ("speed", "direction")):
         return data
@@ -145,24 +112,19 @@ def full_vectors(data: NDArray[Any], features: Mapping[str, Any] | None) -> NDAr
 
 
 def scale_note(length: float) -> str:
-    """Say how much longer arrows are drawn than the motion of one stage."""
+    """Describe the factor between the length of arrows and the motion of one stage."""
     return f"arrows {length:g} x their length"
 
 
 def readable_length(speed: NDArray[np.floating], spacing: int) -> float:
     """Return the factor out of 1, 2, 5, 10, ... that makes long arrows about one spacing long.
 
-    Parameters
-    ----------
-    speed : ndarray
-        Lengths of the arrows in pixels.
-    spacing : int
-        Distance between arrows in pixels.
+    `speed` are the lengths of the arrows in pixels.
     """
     long = float(np.percentile(speed, 95)) if speed.size else 0.0
     if long <= 0:
         return 1.0
-    # Noise that moves nothing must not look like motion: no more than a hundredfold.
+    # At most a hundredfold, so that noise does not look like motion.
     wanted = min(max(spacing / long, 0.01), 100.0)
     factors = [base * 10.0**power for power in range(-2, 3) for base in (1, 2, 5)]
     return min(factors[:13], key=lambda factor: abs(math.log(factor / wanted)))
@@ -172,11 +134,11 @@ def _room(data: NDArray[np.float32], length: float, shape: tuple[int, int]) -> N
     """Return the part of each arrow that lies in the image when drawn at a length, (N,)."""
     part = np.ones(len(data), np.float32)
     for axis, size in zip((1, 2), shape, strict=True):
-        start, way = data[:, 0, axis], length * data[:, 1, axis]
-        # The image ends half a pixel beyond the middle of its last one.
-        room = np.where(way > 0, size - 0.5 - start, start + 0.5)
+        start, shift = data[:, 0, axis], length * data[:, 1, axis]
+        # The image ends half a pixel beyond the centre of its last pixel.
+        room = np.where(shift > 0, size - 0.5 - start, start + 0.5)
         with np.errstate(divide="ignore"):
-            part = np.minimum(part, np.where(way == 0, 1.0, room / np.abs(way)))
+            part = np.minimum(part, np.where(shift == 0, 1.0, room / np.abs(shift)))
     return part.astype(np.float32)
 
 

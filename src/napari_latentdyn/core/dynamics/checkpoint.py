@@ -1,8 +1,8 @@
-"""All that a training needs to go on as if it had never stopped."""
+"""The state from which a training continues as if it had never stopped."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.errors import ResumeError
 from napari_latentdyn.settings.text import shorten
 
-__all__ = ["Checkpoint"]
+__all__ = ["Checkpoint", "model_weights"]
 
 _MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
 _BRIGHTNESS = "checkpoint.brightness"
@@ -26,30 +26,17 @@ _STATE = frozenset({_COUNTER, "exp_avg", "exp_avg_sq"})
 
 @dataclass(frozen=True, eq=False)
 class Checkpoint:
-    """State of a training between two steps; everything lies in the main memory.
+    """State of a training between two steps; all tensors are in the main memory.
 
-    Attributes
-    ----------
-    step : int
-        Steps done.
-    model : dict of str to Tensor
-        Weights.
-    optimiser : dict of str to Tensor
-        Moments and counters of Adam, by "<parameter>.<name>".
-    start : Ensemble
-        Initial velocities half way.
-    history : list of dict
-        Losses of each step.
-    seconds : float
-        Time that the training has taken.
-    brightness : ndarray of float32, shape (C, 2), optional
-        That of the pair.
+    The moments and counters of Adam, `optimiser`, are named "<parameter>.<name>". The
+    `ensembles` are the initial velocities half way through each interval, and `brightness`
+    (K, C, 2) is that of the observations.
     """
 
     step: int
     model: dict[str, Tensor]
     optimiser: dict[str, Tensor]
-    start: Ensemble
+    ensembles: tuple[Ensemble, ...]
     history: list[dict[str, float]]
     seconds: float
     brightness: NDArray[np.float32] | None = None
@@ -60,12 +47,12 @@ class Checkpoint:
         model: nn.Module,
         optimiser: torch.optim.Optimizer | None,
         step: int,
-        start: Ensemble,
+        ensembles: Sequence[Ensemble],
         history: list[dict[str, float]],
         seconds: float,
         brightness: NDArray[np.float32] | None = None,
     ) -> Checkpoint:
-        """Take a copy of a training's state; without an optimiser nothing was trained yet."""
+        """Copy the state of a training; without an optimiser nothing was trained yet."""
         states = {} if optimiser is None else optimiser.state_dict()["state"]
         moments = {
             f"{index}.{name}": value.detach().cpu().clone()
@@ -73,21 +60,15 @@ class Checkpoint:
             for name, value in state.items()
         }
         weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}
-        return cls(step, weights, moments, start, list(history), seconds, brightness)
+        return cls(step, weights, moments, tuple(ensembles), list(history), seconds, brightness)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Bring a model and its optimiser to this state.
-
-        Raises
-        ------
-        ResumeError
-            If the networks have other layers.
-        """
+        """Bring a model and its optimiser to this state; ResumeError if the networks differ."""
         own = {name: value.shape for name, value in model.state_dict().items()}
         if own != {name: value.shape for name, value in self.model.items()}:
             raise ResumeError(
-                "the training cannot go on, because the settings of the model or the channels of "
-                "the images differ from those it started with; start again."
+                "the training cannot continue, because the settings of the model or the channels "
+                "of the images differ from those it started with; start again."
             )
         moments = self._moments(optimiser)
         model.load_state_dict(self.model)
@@ -96,28 +77,29 @@ class Checkpoint:
         optimiser.load_state_dict(state)
 
     def _moments(self, optimiser: torch.optim.Optimizer) -> dict[int, dict[str, Tensor]]:
-        shapes = [value.shape for group in optimiser.param_groups for value in group["params"]]
-        moments: dict[int, dict[str, Tensor]] = {}
-        for key, value in self.optimiser.items():
-            index, _, name = key.partition(".")
-            number = int(index) if index.isdecimal() and len(index) < 9 else len(shapes)
-            if number >= len(shapes) or name not in _STATE:
-                raise ResumeError(_damaged(key))
-            if value.shape != (torch.Size([]) if name == _COUNTER else shapes[number]):
-                raise ResumeError(_damaged(key))
-            moments.setdefault(number, {})[name] = value.clone()
-        for number, state in moments.items():
-            if set(state) != _STATE:
-                raise ResumeError(_damaged(str(number)))
-        return moments
+        parameters = [value for group in optimiser.param_groups for value in group["params"]]
+        present = {key.partition(".")[0] for key in self.optimiser}
+        expected = {
+            f"{index}.{name}": torch.Size([]) if name == _COUNTER else parameter.shape
+            for index, parameter in enumerate(parameters)
+            for name in _STATE
+            if str(index) in present
+        }
+        found = {key: value.shape for key, value in self.optimiser.items()}
+        if found != expected:
+            raise ResumeError(_damaged(min(found.items() ^ expected.items())[0]))
+        return {
+            int(index): {name: self.optimiser[f"{index}.{name}"].clone() for name in _STATE}
+            for index in present
+        }
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return weights, moments and initial field as arrays by name."""
+        """Return weights, moments, ensembles and step as arrays by name."""
         arrays = {_MODEL + name: value.numpy() for name, value in self.model.items()}
         arrays |= {_OPTIMISER + name: value.numpy() for name, value in self.optimiser.items()}
         if self.brightness is not None:
             arrays[_BRIGHTNESS] = self.brightness
-        return arrays | self.start.to_arrays() | {_STEP: np.array([self.step])}
+        return arrays | Ensemble.many_to_arrays(self.ensembles) | {_STEP: np.array([self.step])}
 
     @staticmethod
     def is_in(arrays: Mapping[str, Any]) -> bool:
@@ -134,21 +116,31 @@ class Checkpoint:
         seconds: float,
     ) -> Checkpoint:
         """Make the checkpoint that `to_arrays` described."""
-
-        def part(prefix: str) -> dict[str, Tensor]:
-            return {
-                name.removeprefix(prefix): torch.from_numpy(np.array(value))
-                for name, value in arrays.items()
-                if name.startswith(prefix)
-            }
-
-        start = Ensemble.from_arrays(arrays)
+        ensembles = Ensemble.many_from_arrays(arrays)
         brightness = arrays.get(_BRIGHTNESS)
-        return cls(step, part(_MODEL), part(_OPTIMISER), start, history, seconds, brightness)
+        if brightness is not None and brightness.ndim == 2:
+            # Of two images, as version 1 of the format has it.
+            unchanged = np.broadcast_to(np.array([1, 0], np.float32), brightness.shape)
+            brightness = np.stack([unchanged, brightness])
+        parts = model_weights(arrays), _tensors(arrays, _OPTIMISER)
+        return cls(step, *parts, ensembles, history, seconds, brightness)
+
+
+def model_weights(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
+    """Return the weights of the networks by name, from the arrays of a model file."""
+    return _tensors(arrays, _MODEL)
+
+
+def _tensors(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix): torch.from_numpy(np.array(value))
+        for name, value in arrays.items()
+        if name.startswith(prefix)
+    }
 
 
 def _damaged(key: str) -> str:
     return (
-        "the training cannot go on, because the state of its optimiser does not fit the networks "
-        f"('{shorten(key)}'): start again."
+        "the training cannot continue, because the state of its optimiser does not fit the "
+        f"networks ('{shorten(key)}'): start again."
     )

@@ -1,120 +1,235 @@
-"""A result as an xarray Dataset, with coordinates and units."""
+"""A result as an xarray Dataset, the common form of exports, notebooks and netCDF."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.geometry.calibration import Calibration
-from napari_latentdyn.errors import MissingLibraryError
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import udunits, unit_symbol
+from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.errors import ExportError
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["check_xarray", "make_dataset"]
+__all__ = ["GRID", "at_times", "make_dataset"]
 
-
-def check_xarray() -> None:
-    """Say how to install xarray if it is not.
-
-    Raises
-    ------
-    MissingLibraryError
-        If xarray is not installed.
-    """
-    try:
-        import xarray  # noqa: F401
-    except ImportError:
-        raise MissingLibraryError(
-            "a Dataset needs xarray, which is not installed: "
-            'pip install "napari-latentdyn[export]".'
-        ) from None
+#: Name of the variable with the reference system and the affine transform, as in rioxarray.
+GRID = "spatial_ref"
+_COLOURS = ("red", "green", "blue", "alpha")
 
 
 def make_dataset(
     *,
-    frames: NDArray[np.float32],
+    frames: NDArray[Any],
     times: NDArray[np.floating[Any]],
-    fields: NDArray[np.float32],
-    calibration: Calibration,
-    source: str,
+    velocity: NDArray[np.float32] | None = None,
+    edges: NDArray[np.floating[Any]] | None = None,
+    report: RunReport | None = None,
+    settings: Mapping[str, Any] | None = None,
+    placement: Geometry | None = None,
+    interval: tuple[float, str] | None = None,
+    title: str = "result",
+    confidence: NDArray[np.float32] | None = None,
+    latents: NDArray[np.float32] | None = None,
+    tracers: NDArray[np.float64] | None = None,
 ) -> xarray.Dataset:
-    """Make a Dataset of frames and fields; attributes follow the CF conventions.
+    """Make a Dataset with the attributes of the CF conventions 1.11.
 
     Parameters
     ----------
-    frames : ndarray, shape (T, H, W) or (T, C, H, W)
-        In the units of the images.
+    frames : ndarray, shape (T, Y, X) or (T, C, Y, X)
+        In the intensity units of the images.
     times : ndarray, shape (T,)
         Fractions of the interval.
-    fields : ndarray, shape (n, 2, H, W)
-        Velocity (dy, dx) in pixels per stage.
-    calibration : Calibration
-        Scale and interval.
-    source : str
-        What made it.
+    velocity : ndarray, shape (n, 2, Y, X), optional
+        (dy, dx) in pixels per stage.
+    edges : ndarray, shape (n + 1,), optional
+        Start of each stage and end of the last one, as `times`; evenly spaced in
+        [0, 1] by default.
+    report : RunReport, optional
+        Its version and inputs are used.
+    settings : mapping, optional
+        Settings of the run as plain data.
+    placement : Geometry, optional
+        Place of the images, used where the first image has no place on a map.
+    interval : (float, str), optional
+        Time between the first and the last image and its unit.
+    title : str
+        Name of the result.
+    confidence : ndarray, shape (T, Y, X), optional
+        Confidence of the frames, from 0 to 1.
+    latents : ndarray, shape (T, c, Y, X), optional
+        Latent states at `times`.
+    tracers : ndarray, shape (N, 4), optional
+        Points of tracks: id, time as a fraction of the interval, y and x in pixels.
 
     Returns
     -------
     xarray.Dataset
-        ``frames`` (time, [channel,] y, x); ``u`` and ``v`` (stage, y, x), the
-        velocities along the coordinates x and y in the middle of each stage, in
-        units of length per unit of time, or in pixels per stage where these are
-        not known. Coordinates: ``time``, since the first image; ``fraction``
-        (time), of the interval; ``stage``; ``stage_time`` (stage), the middle of
-        each stage; ``y`` and ``x``.
+        ``frames`` (time, [channel,] y, x); ``velocity_y`` and ``velocity_x``
+        (stage_time, y, x), along the coordinates y and x; ``confidence`` (time, y,
+        x), ``latents`` (time, latent, y, x) and ``tracer_id``, ``tracer_time``,
+        ``tracer_y``, ``tracer_x`` (tracer_point) where they are known.
+        Coordinates: ``time``, since the first image, and ``fraction`` (time), of
+        the interval; ``stage_time``, the middle of each stage, and
+        ``stage_bounds``; ``y`` and ``x``, the centres of the pixels;
+        ``spatial_ref``, the reference system and the affine transform as
+        rioxarray reads them. Where rows and columns are not parallel to the axes of
+        the world, ``world_y`` and ``world_x`` (y, x) are the places, and
+        velocities are along these. Without an interval, times are fractions of
+        the interval and velocities are per interval.
+    """
+    import xarray
+
+    report = report or RunReport()
+    on_map = Geometry.on_map(report.inputs[0].geo if report.inputs else None)
+    place = on_map or placement or Geometry()
+    matrix = place.matrix
+    units = (udunits(unit_symbol(place.units[0])), udunits(unit_symbol(place.units[1])))
+    duration, unit = (interval[0], udunits(unit_symbol(interval[1]))) if interval else (1.0, "1")
+    since = {"units": unit, "axis": "T"}
+    coords = _places(frames.shape[-2:], place, units)
+    coords["time"] = ("time", times * duration, {**since, "long_name": "time of the frame"})
+    coords["fraction"] = ("time", times, {"units": "1", "long_name": "fraction of the interval"})
+    mapped = {"grid_mapping": GRID} if place.crs else {}
+    variables: dict[str, Any] = {}
+
+    def add(name: str, dims: tuple[str, ...], values: Any, long_name: str, **more: Any) -> None:
+        attributes = {"long_name": long_name, "units": "1", **more, **mapped}
+        variables[name] = (dims, values, attributes)
+
+    channels = ("channel",) if frames.ndim == 4 else ()
+    if channels:
+        rgb = frames.shape[1] in (3, 4) and report.inputs and report.inputs[0].rgb
+        named = _COLOURS[: frames.shape[1]] if rgb else np.arange(frames.shape[1])
+        coords["channel"] = ("channel", np.asarray(named), {"long_name": "channel"})
+    add("frames", ("time", *channels, "y", "x"), frames, "image")
+    if confidence is not None:
+        limits = {"valid_min": 0.0, "valid_max": 1.0}
+        add("confidence", ("time", "y", "x"), confidence, "confidence of the frame", **limits)
+    if latents is not None:
+        add("latents", ("time", "latent", "y", "x"), latents, "latent state")
+    if velocity is not None and len(velocity):
+        known = np.linspace(0.0, 1.0, len(velocity) + 1) if edges is None else edges
+        edges = np.asarray(known, np.float64) * duration
+        about = {**since, "long_name": "middle of the stage", "bounds": "stage_bounds"}
+        coords["stage_time"] = ("stage_time", (edges[:-1] + edges[1:]) / 2, about)
+        coords["stage_bounds"] = (("stage_time", "bound"), np.stack([edges[:-1], edges[1:]], 1))
+        rates = np.einsum("ij,njyx,n->niyx", matrix[:2, :2], velocity, 1 / np.diff(edges))
+        along = "" if place.is_upright else "world_"
+        for index, axis in enumerate("yx"):
+            add(
+                f"velocity_{axis}",
+                ("stage_time", "y", "x"),
+                rates[:, index].astype(np.float32),
+                f"velocity along increasing {along}{axis}{'' if interval else ' per interval'}",
+                units=f"{units[index]} {unit}-1" if interval else units[index],
+            )
+    if tracers is not None:
+        number, moment, y, x = np.asarray(tracers, dtype=np.float64).reshape(-1, 4).T
+        world = matrix @ np.stack([y, x, np.ones_like(y)])
+        for name, values, of in (
+            ("tracer_id", number.astype(np.int32), "1"),
+            ("tracer_time", moment * duration, unit),
+            ("tracer_y", world[0], units[0]),
+            ("tracer_x", world[1], units[1]),
+        ):
+            long_name = name.replace("_", " ")
+            variables[name] = ("tracer_point", values, {"long_name": long_name, "units": of})
+    attributes = _attributes(report, settings, title)
+    return xarray.Dataset(variables, coords, attributes)
+
+
+def at_times(data: xarray.Dataset, fractions: ArrayLike) -> xarray.Dataset:
+    """Return the dataset with only the frames at some of its times.
+
+    Parameters
+    ----------
+    data : xarray.Dataset
+        As `make_dataset` returns it.
+    fractions : array_like of float
+        Times of frames as fractions of the interval.
 
     Raises
     ------
-    MissingLibraryError
-        If xarray is not installed.
+    ExportError
+        If there is no frame at one of the times.
     """
-    check_xarray()
-    import xarray
-
-    stages = len(fields)
-    # Until the interval is known, time is counted in stages: velocities are per stage, too.
-    whole = float(stages) if calibration.interval is None else calibration.interval
-    time_unit = "1" if calibration.interval is None else calibration.interval_unit
-    counted = " in stages" if calibration.interval is None else ""
-    y, x = calibration.coordinates((fields.shape[-2], fields.shape[-1]))
-    rate = calibration.steps() / calibration.stage_duration(stages)
-    elapsed = {"units": time_unit, "long_name": f"time since the first image{counted}"}
-    image_dims = ("time", "y", "x") if frames.ndim == 3 else ("time", "channel", "y", "x")
-    velocities = {
-        name: (
-            ("stage", "y", "x"),
-            (fields[:, axis] * rate[axis]).astype(np.float32),
-            {
-                "units": f"{calibration.units[axis]}/{calibration.time_unit}",
-                "long_name": f"velocity along {along} in the middle of the stage",
-            },
+    wanted = np.atleast_1d(np.asarray(fractions, dtype=np.float64))
+    away = np.abs(data.fraction.values[:, None] - wanted)
+    lacking = wanted[~(away.min(axis=0) <= 1e-6)]
+    if lacking.size:
+        raise ExportError(
+            f"there is no frame at {lacking[0]:g} of the interval; choose times of the frames, or "
+            "make more frames first."
         )
-        for name, axis, along in (("u", 1, "x"), ("v", 0, "y"))
+    chosen = data.isel(time=away.argmin(axis=0))
+    chosen.encoding = dict(data.encoding)
+    return chosen
+
+
+def _places(shape: tuple[int, ...], place: Geometry, units: tuple[str, str]) -> dict[str, Any]:
+    """Return the coordinates of the pixels and the reference system."""
+    coords: dict[str, Any] = {GRID: ((), np.int32(0), _reference(place))}
+    # GDAL prefers the coordinate of each axis to the transform.
+    if place.is_upright or place.crs is None:
+        values = place.coordinates((shape[0], shape[1]))
+        for axis, along, unit, way in zip("yx", values, units, ("down", "right"), strict=True):
+            about = {"units": unit, "long_name": f"{axis} of the centre of the pixel, {way}"}
+            coords[axis] = (axis, along, {"axis": axis.upper(), **about, **_on_earth(axis, place)})
+    if not place.is_upright:
+        world = np.moveaxis(place.world(np.moveaxis(np.indices(shape), 0, -1)), -1, 0)
+        for axis, there, unit in zip("yx", world, units, strict=True):
+            about = {"units": unit, "long_name": f"{axis} of the pixel in the world"}
+            coords[f"world_{axis}"] = (("y", "x"), there, {**about, **_on_earth(axis, place)})
+    return coords
+
+
+def _on_earth(axis: str, place: Geometry) -> dict[str, str]:
+    if place.crs is None:
+        return {}
+    if place.units[0].startswith("degree"):
+        name, unit = ("latitude", "degrees_north") if axis == "y" else ("longitude", "degrees_east")
+        return {"units": unit, "standard_name": name, "long_name": name}
+    return {
+        "standard_name": f"projection_{axis}_coordinate",
+        "long_name": f"{axis} coordinate of projection",
     }
-    attributes = {
-        "Conventions": "CF-1.11",
-        "title": "In-between frames and motion between two images",
-        "source": source,
-    }
-    if not calibration.is_upright:
-        # Its axes are not those of the world: what leads there goes along.
-        attributes["placement"] = json.dumps(calibration.to_placement())
-    return xarray.Dataset(
-        {
-            "frames": (image_dims, frames, {"long_name": "intensity, as in the images"}),
-            **velocities,
-        },
-        coords={
-            "time": ("time", times * whole, {**elapsed, "axis": "T"}),
-            "fraction": ("time", times, {"units": "1", "long_name": "fraction of the interval"}),
-            "stage": ("stage", np.arange(stages), {"long_name": "stage, counted from 0"}),
-            "stage_time": ("stage", (np.arange(stages) + 0.5) * whole / stages, elapsed),
-            "y": ("y", y, {"units": calibration.units[0], "axis": "Y", "long_name": "y"}),
-            "x": ("x", x, {"units": calibration.units[1], "axis": "X", "long_name": "x"}),
-        },
-        attrs=attributes,
-    )
+
+
+def _reference(place: Geometry) -> dict[str, Any]:
+    attributes: dict[str, Any] = {}
+    if place.crs is not None:
+        import pyproj
+
+        try:
+            attributes = pyproj.CRS.from_wkt(place.crs).to_cf()
+        # Systems without a form in CF raise errors of several kinds.
+        except (pyproj.exceptions.CRSError, AttributeError, LookupError, TypeError, ValueError):
+            attributes = {}
+        attributes |= {"crs_wkt": place.crs, "spatial_ref": place.crs}
+    a, b, c, d, e, f = map(float, place.map_transform)
+    attributes["GeoTransform"] = " ".join(repr(value) for value in (c, a, b, f, d, e))
+    return {name: value for name, value in attributes.items() if value is not None}
+
+
+def _attributes(
+    report: RunReport,
+    settings: Mapping[str, Any] | None,
+    title: str,
+) -> dict[str, str]:
+    version = report.version or metadata.version("napari-latentdyn")
+    about = {"Conventions": "CF-1.11", "title": title, "source": f"napari-latentdyn {version}"}
+    named = [source.name or "" for source in report.inputs]
+    if len(named) > 1 and all(named):
+        about["comment"] = f"made from {', '.join(named[:-1])} and {named[-1]}"
+    if settings is not None:
+        about["settings"] = json.dumps(settings)
+    return about

@@ -1,4 +1,4 @@
-"""How a field deforms what it carries: divergence, vorticity, strain rates.
+"""Deformation by a velocity field: divergence, vorticity, strain rates.
 
 The definitions are those of sea-ice science: R. W. Lindsay and H. L. Stern, *The
 RADARSAT Geophysical Processor System: quality of sea ice trajectory and
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.calibration import Calibration
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.errors import DerivedError
 
 __all__ = ["QUANTITIES", "Deformation", "deformation"]
@@ -74,7 +75,12 @@ class Deformation:
 
     @classmethod
     def of(
-        cls, fields: ArrayLike, calibration: Calibration | None = None, *, smooth: float = 0.0
+        cls,
+        fields: ArrayLike,
+        geometry: Geometry | None = None,
+        timescale: TimeScale | None = None,
+        *,
+        smooth: float = 0.0,
     ) -> Deformation:
         """Derive the rates of deformation of all stages of an interval, in real units.
 
@@ -82,33 +88,35 @@ class Deformation:
         ----------
         fields : array_like, shape (n, 2, H, W)
             Velocity (dy, dx) in pixels per stage.
-        calibration : Calibration, optional
-            Pixel size and interval; pixels and stages without it.
+        geometry : Geometry, optional
+            Place of the pixels; lengths are in pixels without it.
+        timescale : TimeScale, optional
+            Length of the interval; times are in stages without it.
         smooth : float
             See `deformation`.
 
         Raises
         ------
-        CalibrationError
+        GeometryError
             If the image is sheared, or measured in one unit down and another to
             the right.
         DerivedError
             If the fields have another shape, or `smooth` is negative.
         """
         if np.ndim(fields) != 4:
-            # How long a stage takes follows from their number.
+            # The duration of a stage follows from their number.
             raise DerivedError(
-                f"fields of shape {np.shape(fields)} are not those of an interval: give all of "
-                "them, (n, 2, H, W)."
+                "fields must have the shape (n, 2, H, W), with all stages of the interval; got "
+                f"{np.shape(fields)}."
             )
-        scale = calibration or Calibration()
-        scale.check_angles()
+        place, time = geometry or Geometry(), timescale or TimeScale()
+        place.check_angles()
         return deformation(
             fields,
-            pixel_size=scale.pixel_size,
-            duration=scale.stage_duration(np.shape(fields)[0]),
-            length_unit=scale.length_unit,
-            time_unit=scale.time_unit,
+            pixel_size=place.pixel_size,
+            duration=time.stage_duration(np.shape(fields)[0]),
+            length_unit=place.length_unit,
+            time_unit=time.unit,
             smooth=smooth,
         )
 
@@ -151,10 +159,8 @@ class Deformation:
         DerivedError
             If there is none of this name.
         """
-        if name not in QUANTITIES:
-            raise DerivedError(f"there is no quantity '{name}'; known are {', '.join(QUANTITIES)}.")
-        values: Floats = getattr(self, name)
-        return values
+        _check_name(name)
+        return np.asarray(getattr(self, name))
 
     def unit(self, name: str) -> str:
         """Return the unit of a quantity by its name in `QUANTITIES`.
@@ -164,8 +170,7 @@ class Deformation:
         DerivedError
             If there is none of this name.
         """
-        if name not in QUANTITIES:
-            raise DerivedError(f"there is no quantity '{name}'; known are {', '.join(QUANTITIES)}.")
+        _check_name(name)
         special = {"speed": self.speed_unit, "principal_angle": "radian"}
         return special.get(name, self.rate_unit)
 
@@ -186,19 +191,18 @@ def deformation(
     Parameters
     ----------
     fields : array_like, shape (n, 2, H, W) or (2, H, W)
-        Velocity (dy, dx) in pixels per stage. Where it is NaN, so is what
-        is derived from it.
+        Velocity (dy, dx) in pixels per stage. NaN gives NaN.
     pixel_size : (float, float)
         Distance between neighbouring pixels down and to the right, in `length_unit`.
     duration : float
-        How long a stage takes, in `time_unit`.
+        Duration of a stage, in `time_unit`.
     length_unit, time_unit : str
         Names of the units.
     smooth : float
         Standard deviation in pixels of the Gaussian that smooths the velocity
-        before rates are taken of it; 0 for none. Speed is that of the velocity
-        as it is. Beyond the border the velocity goes on as its point reflection,
-        so that a field that changes evenly keeps its rates up to the border.
+        before differentiation; 0 for none. The speed is not smoothed. Beyond the
+        border the velocity is continued by point reflection, so that a field that
+        changes evenly keeps its rates up to the border.
 
     Returns
     -------
@@ -210,15 +214,15 @@ def deformation(
     ------
     DerivedError
         If the fields have another shape or are too small for a difference, or
-        `smooth`, `pixel_size` or `duration` is no size.
+        `smooth`, `pixel_size` or `duration` is out of range.
     """
     velocity = np.asarray(fields)
     if velocity.ndim == 3:
         velocity = velocity[None]
     if velocity.ndim != 4 or velocity.shape[1] != 2 or min(velocity.shape[2:]) < 2:
         raise DerivedError(
-            f"fields of shape {np.shape(fields)} have no rates of deformation: give (n, 2, H, W), "
-            "with at least 2 x 2 pixels."
+            "fields must have the shape (n, 2, H, W), with at least 2 x 2 pixels; got "
+            f"{np.shape(fields)}."
         )
     sizes = np.array([*pixel_size, duration], dtype=np.float64)
     if not np.all(np.isfinite(sizes) & (sizes > 0)):
@@ -226,8 +230,8 @@ def deformation(
     longest, width = max(velocity.shape[2:]), np.asarray(smooth)
     if width.shape or width.dtype.kind not in "iuf" or not 0 <= smooth <= longest:
         raise DerivedError(
-            f"the width {smooth!r} of the smoothing is no width: give a number from 0 to {longest} "
-            "pixels, the longer side of the image."
+            f"the width of the smoothing must be from 0 to {longest} pixels, the longer side of "
+            f"the image; got {smooth!r}."
         )
     kind = np.result_type(velocity.dtype, np.float32)
     out = np.empty((5, len(velocity), *velocity.shape[2:]), kind)
@@ -249,13 +253,17 @@ def deformation(
     )
 
 
+def _check_name(name: str) -> None:
+    if name not in QUANTITIES:
+        raise DerivedError(f"there is no quantity '{name}'; known are {', '.join(QUANTITIES)}.")
+
+
 def _smoothed(velocity: NDArray[np.float64], sigma: float) -> NDArray[np.float64]:
     if sigma == 0:
         return velocity
     reach = max(1, round(4 * sigma))
     around = ((0, 0), (reach, reach), (reach, reach))
-    # Any other border would bend an even change and so hide it from the differences.
+    # Point reflection keeps an even change even at the border.
     wide = np.pad(velocity, around, mode="reflect", reflect_type="odd")
     wide = ndimage.gaussian_filter(wide, (0.0, sigma, sigma), radius=(0, reach, reach))
-    inner: NDArray[np.float64] = wide[:, reach:-reach, reach:-reach]
-    return inner
+    return np.asarray(wide[:, reach:-reach, reach:-reach])

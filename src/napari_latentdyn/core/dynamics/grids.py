@@ -1,4 +1,4 @@
-"""Points that are spread evenly over an image."""
+"""Points on a regular grid in an image."""
 
 from __future__ import annotations
 
@@ -11,17 +11,7 @@ __all__ = ["evenly_spaced", "grid_points"]
 def evenly_spaced(size: int, spacing: int) -> NDArray[np.intp]:
     """Return indices of an axis that are `spacing` apart, with equal margins at both ends.
 
-    Parameters
-    ----------
-    size : int
-        Length of the axis in pixels.
-    spacing : int
-        Distance between two indices, at least 1. Not less than `size` gives one
-        index, in the middle.
-
-    Returns
-    -------
-    ndarray of int
+    A spacing of at least `size` gives one index, in the middle.
     """
     return np.arange((size - 1) % spacing // 2, size, spacing, dtype=np.intp)
 

@@ -1,4 +1,4 @@
-"""What frames hold at places of one's choice: at points, along lines, along the way of tracers."""
+"""Values of frames at chosen places: at points, along lines, along the paths of tracers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def at_points(frames: ArrayLike, points: ArrayLike) -> Floats:
     Parameters
     ----------
     frames : array_like, shape (T, H, W) or (T, C, H, W)
-        Frames, or what is derived of each stage, such as its speed.
+        Frames, or a quantity of each stage, such as its speed.
     points : array_like, shape (P, 2) or (P, T, 2)
         Places (y, x) in pixels: the same in all frames, or, as `trajectories`
         returns them, one for each frame.
@@ -42,7 +42,7 @@ def at_points(frames: ArrayLike, points: ArrayLike) -> Floats:
     moving = places.ndim == 3
     if places.ndim not in (2, 3) or places.shape[-1] != 2:
         raise DerivedError(
-            f"points of shape {places.shape} are no places: give (P, 2) or (P, T, 2), (y, x)."
+            f"points must have the shape (P, 2) or (P, T, 2), (y, x); got {places.shape}."
         )
     if moving and places.shape[1] != len(values):
         raise DerivedError(
@@ -61,7 +61,7 @@ def profile(frames: ArrayLike, line: ArrayLike, *, spacing: float = 1.0) -> Floa
     Parameters
     ----------
     frames : array_like, shape (T, H, W) or (T, C, H, W)
-        Frames, or what is derived of each stage, such as its speed.
+        Frames, or a quantity of each stage, such as its speed.
     line : array_like, shape (L, 2)
         Corners (y, x) of the line in pixels.
     spacing : float
@@ -103,12 +103,12 @@ def line_points(line: ArrayLike, *, spacing: float = 1.0) -> Floats:
     """
     corners = np.asarray(line, dtype=np.float64)
     if corners.ndim != 2 or corners.shape[1] != 2 or len(corners) < 2:
-        raise DerivedError(f"corners of shape {corners.shape} are no line: give (L, 2), (y, x).")
+        raise DerivedError(f"a line must have the shape (L, 2), (y, x); got {corners.shape}.")
     if not spacing > 0:
-        raise DerivedError(f"the spacing {spacing} is no distance: give a positive number.")
+        raise DerivedError(f"the spacing must be a positive number; got {spacing}.")
     along = np.concatenate([[0.0], np.cumsum(np.hypot(*np.diff(corners, axis=0).T))])
     if not (np.isfinite(along[-1]) and along[-1] > 0):
-        raise DerivedError("the line has no length: give two different points at least.")
+        raise DerivedError("the line has no length: give at least two different points.")
     # Rounding must not add a step to a line that is a whole number of them long.
     count = max(1, int(np.ceil(along[-1] / spacing - 1e-9)))
     samples = np.linspace(0.0, along[-1], count + 1)
@@ -119,7 +119,7 @@ def _checked_frames(frames: ArrayLike) -> NDArray[Any]:
     values = np.asarray(frames)
     if values.ndim not in (3, 4):
         raise DerivedError(
-            f"frames of shape {values.shape} are no sequence: give (T, H, W) or (T, C, H, W)."
+            f"frames must have the shape (T, H, W) or (T, C, H, W); got {values.shape}."
         )
     return values
 

@@ -1,214 +1,284 @@
-"""The result of a fit: frames at any time, advection fields, latent states."""
+"""The result of a fit: frames at any time, velocity, tracers, deformation, confidence."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import copy
+import uuid
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
-from napari_latentdyn.core.dynamics.derived import Derived
-from napari_latentdyn.core.dynamics.reporting import describe_inputs, interval_of
-from napari_latentdyn.core.dynamics.restore import restore
-from napari_latentdyn.core.dynamics.trajectories import checked_times
-from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
-from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.rendering.renderer import Renderer
-from napari_latentdyn.core.runfolder import folder as runfolder
-from napari_latentdyn.errors import OutOfMemoryError
+from napari_latentdyn.core.dynamics.dataset import make_dataset
+from napari_latentdyn.core.dynamics.motion import Motion
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.runfolder.folder import read_fields, read_settings, write_run
+from napari_latentdyn.core.runfolder.inputs import read_observations
+from napari_latentdyn.core.runfolder.members import (
+    CONFIDENCE,
+    LATENTS,
+    read_frames,
+    read_optional,
+)
+from napari_latentdyn.core.runfolder.report import read_report
+from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings
+
+if TYPE_CHECKING:
+    import xarray
+
+    from napari_latentdyn.core.dynamics.fitted import Fitted
 
 __all__ = ["Dynamics", "frame_times"]
 
+Rendered = Literal["frames", "latents", "confidence"]
+OnFrame = Callable[[int, int], None]
+ShouldStop = Callable[[], bool]
 
-class Dynamics(Derived):
-    """What was learned of the dynamics between two images.
 
-    Attributes
+class Dynamics(Motion):
+    """The dynamics between K observations.
+
+    A result of a run folder reads its images, frames and networks
+    when they are used, and PyTorch is imported when frames are computed.
+
+    Parameters
     ----------
-    pair : ImagePair
-        The images.
     settings : Settings
         All settings of the fit.
-    model : LatentDynamics
-        The trained networks, on the CPU.
-    fields : ndarray of float32, shape (n, 2, H, W)
-        Advection fields (dy, dx) in pixels per stage.
-    report : dict
-        What was done: version, seed, device, steps, seconds, losses.
-    ensemble : Ensemble
-        Initial velocities half way, one for each member, and how much each
-        counts; training moves all of them alike.
-    checkpoint : Checkpoint or None
-        State to go on training from.
-    placement : mapping or None
-        Scale, translation, units and so on of the images, as a report has them;
-        None where no scale is known.
+    fields : ndarray of float32, shape ((K - 1) n, 2, H, W)
+        Advection fields (dy, dx) in pixels per stage, n stages for each interval
+        between neighbours.
+    report : RunReport
+        Version, seed, device, steps, seconds, losses, inputs.
+    observations : Observations, optional
+        The images; those of the folder by default.
+    fitted : Fitted, optional
+        Networks, ensembles and checkpoint; those of the folder by default.
+    folder : Path, optional
+        Run folder of the result.
+    times : ndarray, shape (T,), optional
+        Times of its frames; those of the settings by default.
+    name : str
+        Start of the names of layers and files.
     """
 
     def __init__(
         self,
-        pair: ImagePair,
         settings: Settings,
-        model: LatentDynamics,
         fields: NDArray[np.float32],
-        report: dict[str, Any],
-        ensemble: Ensemble | None = None,
-        checkpoint: Checkpoint | None = None,
-        placement: Mapping[str, Any] | None = None,
+        report: RunReport,
+        *,
+        observations: Observations | None = None,
+        fitted: Fitted | None = None,
+        folder: Path | None = None,
+        times: NDArray[np.float64] | None = None,
+        name: str = "dynamics",
     ) -> None:
-        self.pair = pair
+        super().__init__(fields, report)
         self.settings = settings
-        self.model = model
-        self.fields = fields
-        self.report = report
-        self.ensemble = ensemble or Ensemble.equal(fields.sum(axis=0)[None])
-        self.checkpoint = checkpoint
-        self.placement = placement
+        self.folder = folder
+        self.name = name
+        #: Equal for results that share their layers.
+        self.run_id = uuid.uuid4().hex
+        self._observations = observations
+        self._fitted = fitted
+        self._times = times
+        # Arrays at the times, and the folder that also holds them.
+        self._arrays: dict[str, NDArray[Any]] = {}
+        self._stored_in = folder
 
     @property
-    def field_times(self) -> NDArray[np.float64]:
-        """Start of each stage as a fraction of the interval, shape (n,)."""
-        return np.arange(len(self.fields)) / len(self.fields)
+    def observations(self) -> Observations:
+        """The images.
+
+        Raises
+        ------
+        RunFolderError
+            If they cannot be read from the run folder.
+        """
+        if self._observations is None:
+            assert self.folder is not None
+            self._observations = read_observations(self.folder, self.report, self.shape)
+        return self._observations
+
+    @property
+    def fitted(self) -> Fitted:
+        """Networks, ensembles and checkpoint; errors as those of `observations`."""
+        if self._fitted is None:
+            from napari_latentdyn.core.dynamics.fitted import Fitted
+
+            assert self.folder is not None
+            self._fitted = Fitted.read(
+                self.folder, self.settings, self.report, self.observations, self.fields
+            )
+        return self._fitted
 
     def times(self) -> NDArray[np.float64]:
-        """Return the times of the frames that the settings ask for, both ends included."""
-        return frame_times(self.settings)
+        """Return the times of its frames, both ends included, shape (T,)."""
+        if self._times is None:
+            self._times = frame_times(self.settings, self.observation_times)
+        return self._times
+
+    def at(self, times: ArrayLike, *, name: str | None = None) -> Self:
+        """Return the same result with frames at other times, and another name if one is given.
+
+        Raises
+        ------
+        SettingsError
+            If a time lies outside of the observations.
+        """
+        other = copy.copy(self)
+        other.name = name or self.name
+        other._show(self.checked_times(times))  # noqa: SLF001
+        return other
+
+    def _show(self, times: NDArray[np.float64]) -> None:
+        if not np.array_equal(times, self.times()):
+            self._times, self._arrays, self._stored_in = times, {}, None
 
     def frames(
         self,
         times: ArrayLike | None = None,
         *,
-        should_stop: Callable[[], bool] | None = None,
-        on_frame: Callable[[int, int], None] | None = None,
+        should_stop: ShouldStop | None = None,
+        on_frame: OnFrame | None = None,
     ) -> NDArray[np.float32]:
-        """Return frames at any times.
+        """Return frames at any times; those at the times of the result are cached.
 
         Parameters
         ----------
         times : array_like of float, optional
-            Fractions of the interval in [0, 1]; those of `times` by default.
+            Between the first and the last observation: fractions in [0, 1] for two
+            images. Those of `times` by default.
         should_stop : callable, optional
-            Asked now and then; true raises `errors.Stopped`.
+            Called now and then; true raises `errors.Stopped`.
         on_frame : callable, optional
-            Called with the pieces of work done and all of them.
+            Called with the finished and the total work.
 
         Returns
         -------
         ndarray of float32, shape (T, H, W), or (T, C, H, W) for several channels
-            In the units of the images; NaN where neither image shows a place.
+            In the units of the images; NaN where a place is missing in both images.
 
         Raises
         ------
         SettingsError
-            If a time lies outside of [0, 1].
+            If a time lies outside of the observations.
         OutOfMemoryError
             If a window does not fit into the memory.
         """
-        frames = self._render("frames", times, should_stop, on_frame)
-        return frames if self.pair.multichannel else frames[:, 0]
+        return self._array("frames", times, should_stop, on_frame)
 
     def latents(
-        self,
-        times: ArrayLike | None = None,
-        *,
-        should_stop: Callable[[], bool] | None = None,
+        self, times: ArrayLike | None = None, *, should_stop: ShouldStop | None = None
     ) -> NDArray[np.float32]:
-        """Return the latent states at any times, shape (T, c, H, W); as `frames`."""
-        return self._render("latents", times, should_stop, None)
+        """Return the latent states at any times, shape (T, c, H, W); as `frames`.
+
+        Where no network was trained, the state is the image alone.
+        """
+        return self._array("latents", times, should_stop, None)
 
     def confidence(
-        self,
-        times: ArrayLike | None = None,
-        *,
-        should_stop: Callable[[], bool] | None = None,
+        self, times: ArrayLike | None = None, *, should_stop: ShouldStop | None = None
     ) -> NDArray[np.float32]:
-        """Return how far frames can be trusted, shape (T, H, W), from 0 to 1.
+        """Return how far frames can be trusted, shape (T, H, W), from 0 to 1; as `frames`.
 
-        Compared are the states that each member carries from each end to the
-        same place: where all agree, the confidence is 1; it is 0.5 where they
+        The states that each member carries from each end to the same place are
+        compared: where all agree, the confidence is 1; it is 0.5 where they
         scatter by 5 % of the intensity range.
-
-        Parameters
-        ----------
-        times : array_like of float, optional
-            Fractions of the interval in [0, 1]; those of `times` by default.
-        should_stop : callable, optional
-            Asked now and then; true raises `errors.Stopped`.
         """
-        return self._render("confidence", times, should_stop, None)[:, 0]
+        return self._array("confidence", times, should_stop, None)
 
-    def _render(
+    def stored(self, what: Rendered) -> NDArray[np.float32] | None:
+        """Return an array at its times that was computed or saved before, else None."""
+        if what not in self._arrays and self._stored_in is not None:
+            if what == "frames":
+                self._arrays[what] = read_frames(self._stored_in, self.report)
+            else:
+                file = LATENTS if what == "latents" else CONFIDENCE
+                found = read_optional(self._stored_in, self.report, file)
+                if found is not None:
+                    self._arrays[what] = found
+        return self._arrays.get(what)
+
+    def render(
+        self, *, should_stop: ShouldStop | None = None, on_frame: OnFrame | None = None
+    ) -> None:
+        """Compute the arrays of the settings at its times: frames, latent states, confidence."""
+        self.frames(should_stop=should_stop, on_frame=on_frame)
+        if self.settings.output.latents:
+            self.latents(should_stop=should_stop)
+        if self.settings.output.confidence:
+            self.confidence(should_stop=should_stop)
+
+    def _array(
         self,
-        what: str,
+        what: Rendered,
         times: ArrayLike | None,
-        should_stop: Callable[[], bool] | None,
-        on_frame: Callable[[int, int], None] | None,
+        should_stop: ShouldStop | None,
+        on_frame: OnFrame | None,
     ) -> NDArray[np.float32]:
-        chosen = self.times() if times is None else checked_times(times)
-        use_threads(self.settings.training.threads)
-        device = resolve(self.settings.training.device)
-        try:
-            self.model.to(device)
-            renderer = Renderer(
-                self.model, self.pair, ensemble=self.ensemble, should_stop=should_stop
+        own = self.times()
+        chosen = own if times is None else self.checked_times(times)
+        kept = self.stored(what) if np.array_equal(chosen, own) else None
+        if kept is None:
+            observations = self.observations
+            kept = self.fitted.render(
+                what, observations, self.fields, chosen, self.settings, should_stop, on_frame
             )
-            result: NDArray[np.float32] = getattr(renderer, what)(
-                self.fields, chosen.tolist(), on_frame
-            )
-        except (RuntimeError, MemoryError) as error:
-            if is_out_of_memory(error):
-                raise OutOfMemoryError(
-                    "the memory is too small to draw the frames: choose a smaller window under "
-                    "Output, or fewer frames."
-                ) from None
-            raise
-        finally:
-            self.model.to("cpu")
-        return result
+            if what == "confidence" or (what == "frames" and not observations.multichannel):
+                kept = kept[:, 0]
+            if np.array_equal(chosen, own):
+                self._arrays[what] = kept
+        return kept
 
-    def save(
+    def to_xarray(
         self,
-        folder: str | Path,
-        *,
         times: ArrayLike | None = None,
-        frames: NDArray[np.float32] | None = None,
-        latents: NDArray[np.float32] | None = None,
-        confidence: NDArray[np.float32] | None = None,
-        inputs: dict[str, Any] | None = None,
-        placement: dict[str, Any] | None = None,
-        overwrite: bool = False,
-        frames_complete: bool = True,
-    ) -> Path:
-        """Write a run folder, complete or not at all.
+        *,
+        tracers: NDArray[np.float64] | None = None,
+        should_stop: ShouldStop | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> xarray.Dataset:
+        """Return frames, velocity and confidence as a Dataset with coordinates and units.
+
+        See `core.dynamics.dataset.make_dataset` and `frames`. The confidence and latent
+        states are included if they were computed or saved before.
+        """
+        here = self if times is None else self.at(times)
+        data = make_dataset(
+            frames=here.frames(should_stop=should_stop, on_frame=on_frame),
+            times=here.times(),
+            velocity=self.fields,
+            edges=np.append(self.field_times, self.observation_times[-1]),
+            report=self.report,
+            settings=self.settings.model_dump(mode="json"),
+            placement=self.placement,
+            interval=self.interval,
+            title=self.name,
+            confidence=here.stored("confidence"),
+            latents=here.stored("latents"),
+            tracers=tracers,
+        )
+        if self.folder is not None:
+            # Source of a dataset, by the convention of xarray.
+            data.encoding["source"] = str(self.folder)
+        return data
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+        """Compute the missing arrays and write a run folder, complete or not at all.
 
         Parameters
         ----------
         folder : path
-            Where to write; an earlier run folder there is replaced only with
-            `overwrite`.
-        times : array_like of float, optional
-            Times of the frames as fractions; those of `times` by default.
-        frames : ndarray, shape (T, H, W) or (T, C, H, W), optional
-            The frames at these times, if they were computed already.
-        latents : ndarray, shape (T, c, H, W), optional
-        confidence : ndarray, shape (T, H, W), optional
-            The same of what else the settings ask for.
-        inputs : dict, optional
-            What else is known of the inputs, {"first": {"name": ..., "dtype":
-            ..., "rgb": ...}, "last": {...}}; what the report says by default.
-        placement : dict, optional
-            Scale, translation, units and so on of the inputs; the attribute
-            `placement` by default.
+            Where to write.
         overwrite : bool
-            Replace an earlier run folder.
-        frames_complete : bool
-            Whether the frames are all that were asked for; noted in the report.
+            Replace an earlier run folder there.
 
         Returns
         -------
@@ -218,72 +288,58 @@ class Dynamics(Derived):
         Raises
         ------
         RunFolderError
-            If it cannot be written.
+            If the folder cannot be written.
         """
-        chosen = self.times() if times is None else checked_times(times)
-        if frames is None:
-            frames = self.frames(chosen)
-        if latents is None and self.settings.output.latents:
-            latents = self.latents(chosen)
-        if confidence is None and self.settings.output.confidence:
-            confidence = self.confidence(chosen)
-        report = {
-            **self.report,
-            "inputs": describe_inputs(self.pair, inputs or self.report.get("inputs") or {}),
-            "times": chosen.tolist(),
-            "frames_complete": frames_complete,
-            "placement": self.placement if placement is None else placement,
-            "interval": interval_of(self.settings),
-        }
-        tensors: dict[str, NDArray[Any]]
-        if self.checkpoint is not None:
-            tensors = self.checkpoint.to_arrays()
-        else:
-            tensors = {f"model.{n}": v.numpy() for n, v in self.model.state_dict().items()}
-            tensors |= self.ensemble.to_arrays()
-        return runfolder.write_run(
+        self.render()
+        times = self.times()
+        wanted = frame_times(self.settings, self.observation_times)
+        complete = bool(np.isin(wanted, times).all())
+        written = write_run(
             folder,
-            frames=frames,
-            times=chosen,
+            frames=self.frames(),
+            times=times,
             velocity=self.fields,
             field_times=self.field_times,
             settings=self.settings,
-            report=report,
-            tensors=tensors,
-            tensor_metadata={"channels": str(self.pair.channels)},
-            inputs=self.pair.to_arrays(),
-            latents=latents,
-            confidence=confidence,
+            report=self.report.model_copy(update={"frames_complete": complete}),
+            tensors=self.fitted.to_arrays(),
+            tensor_metadata={"channels": str(self.observations.channels)},
+            inputs=self.observations.to_arrays(),
+            latents=self.latents() if self.settings.output.latents else None,
+            confidence=self.confidence() if self.settings.output.confidence else None,
             overwrite=overwrite,
         )
+        self.folder = written.resolve()
+        return written
 
     @classmethod
-    def load(cls, folder: str | Path) -> Dynamics:
-        """Read a run folder.
+    def load(cls, folder: str | Path) -> Self:
+        """Open a run folder.
 
         Raises
         ------
         RunFolderError
             If it is damaged, incomplete, or of another version.
         """
-        found = restore(folder)
-        run = found.run
-        return cls(
-            found.pair,
-            run.settings,
-            found.model,
-            run.velocity,
-            {k: v for k, v in run.report.items() if k not in ("times", "placement")},
-            found.ensemble,
-            found.checkpoint,
-            run.report.get("placement"),
-        )
+        path = input_folder(folder, RunFolderError, what="the folder of a run")
+        report = read_report(path)
+        if report.frames_shape is None:
+            frames = read_frames(path, report)
+            report = report.model_copy(update={"frames_shape": list(frames.shape)})
+        fields = read_fields(path, report)
+        times = np.asarray(report.times, np.float64)
+        where = path.resolve()
+        settings = read_settings(path)
+        return cls(settings, fields, report, folder=where, times=times, name=where.name)
 
 
-def frame_times(settings: Settings) -> NDArray[np.float64]:
-    """Return the times of the frames that the settings ask for, both ends included."""
-    output = settings.output
+def frame_times(
+    settings: Settings, observation_times: ArrayLike = (0.0, 1.0)
+) -> NDArray[np.float64]:
+    """Return the times of the frames by the settings, those of the images included."""
+    output, known = settings.output, np.asarray(observation_times, np.float64)
     if output.times is not None:
-        return np.unique(np.array([0.0, *output.times, 1.0]))
+        return np.unique(np.concatenate([known, output.times]))
     between = settings.model.stages - 1 if output.frames is None else output.frames
-    return np.linspace(0.0, 1.0, between + 2)
+    count = (len(known) - 1) * (between + 1) + 1
+    return np.interp(np.linspace(0.0, len(known) - 1.0, count), np.arange(len(known)), known)

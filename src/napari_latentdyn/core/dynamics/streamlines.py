@@ -1,11 +1,10 @@
-"""Streamlines: lines that are everywhere along a field, evenly placed, for drawing."""
+"""Streamlines: evenly placed lines that are tangent to a field, for drawing."""
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import KDTree
 
 from napari_latentdyn.core.dynamics.trajectories import Reader, checked_points, inside
 from napari_latentdyn.errors import DerivedError
@@ -16,8 +15,8 @@ Floats = NDArray[np.float64]
 
 #: Distance of neighbouring lines at density 1, as a part of the longer side.
 _APART = 1 / 30
-#: How near a line may come to others before it ends, as a part of their distance (Jobard and
-#: Lefer), and how short it may get by that.
+#: Least distance to other lines, where a line ends, and least length of a line, as parts of the
+#: distance of neighbours (Jobard and Lefer).
 _NEAR, _SHORTEST = 0.5, 1.0
 #: Share of the largest speed below which nothing counts as moving.
 _STILL = 0.01
@@ -31,7 +30,7 @@ def streamlines(
     max_length: float | None = None,
     step: float = 1.0,
 ) -> list[Floats]:
-    """Return lines whose direction is everywhere that of a field.
+    """Return lines that are everywhere tangent to a field.
 
     Without seeds they are placed evenly: a line ends where it would come too
     near to an earlier one (B. Jobard and W. Lefer, *Creating evenly-spaced
@@ -44,11 +43,10 @@ def streamlines(
     field : array_like, shape (2, H, W)
         Velocity (dy, dx) of one stage; its unit does not matter.
     seeds : array_like, shape (P, 2), optional
-        Places (y, x) in pixels through which lines lead, one for each, however
-        near they come to each other.
+        Places (y, x) in pixels of one line each, at any distance from other lines.
     density : float
-        How densely lines are placed without seeds: 1 keeps them a thirtieth of
-        the longer side apart, 2 half of that.
+        Density of lines without seeds: 1 keeps lines a thirtieth of the longer
+        side apart, 2 half of that.
     max_length : float, optional
         Greatest length of a line in pixels; the longer side by default.
     step : float
@@ -67,9 +65,9 @@ def streamlines(
     """
     flow = np.asarray(field, dtype=np.float64)
     if flow.ndim != 3 or flow.shape[0] != 2 or 0 in flow.shape:
-        raise DerivedError(f"a field of shape {flow.shape} has no lines: give (2, H, W).")
+        raise DerivedError(f"the field must have the shape (2, H, W); got {flow.shape}.")
     if not np.isfinite(flow).all():
-        raise DerivedError("the field holds values that are no numbers: fill them in first.")
+        raise DerivedError("the field must be finite: fill in the other values first.")
     longest = float(max(flow.shape[1:])) if max_length is None else float(max_length)
     if not min(density, longest, step) > 0:
         raise DerivedError("density, length and step of streamlines must be positive numbers.")
@@ -81,25 +79,25 @@ def streamlines(
 
 def _evenly(tracer: _Tracer, apart: float) -> list[Floats]:
     """Place lines on ever finer grids of seeds, wherever there is still room."""
-    taken = _Taken(tracer.shape, apart)
+    tree: KDTree | None = None
     placed: list[Floats] = []
     for spacing in (2 * apart, apart, apart / 2):
         seeds = _grid(tracer.shape, spacing)
-        seeds = seeds[taken.free(seeds, apart)]
+        seeds = seeds[_free(seeds, tree, apart)]
         found = tracer.lines(seeds)
         # Long lines first: short ones fill the gaps between them.
         for line, seed in sorted(found, key=lambda pair: -len(pair[0])):
-            if not taken.free(line[seed : seed + 1], apart)[0]:
+            if not _free(line[seed : seed + 1], tree, apart)[0]:
                 continue
-            part = _free_part(line, seed, taken.free(line, _NEAR * apart))
+            part = _free_part(line, seed, _free(line, tree, _NEAR * apart))
             if (len(part) - 1) * tracer.step >= _SHORTEST * apart:
                 placed.append(part)
-                taken.add(part)
+                tree = KDTree(np.concatenate(placed))
     return placed
 
 
 class _Tracer:
-    """Lines through points, both ways, each point `step` pixels from the one before."""
+    """Lines through points in both directions, with points `step` pixels apart."""
 
     def __init__(self, flow: Floats, step: float, longest: float) -> None:
         self.shape = flow.shape[1:]
@@ -119,7 +117,7 @@ class _Tracer:
         return made
 
     def _half(self, seeds: Floats, sign: float) -> Floats:
-        """Follow the directions one way: points (P, L, 2), NaN where a line has ended."""
+        """Follow the field in one direction: points (P, L, 2), NaN where a line has ended."""
         here = np.where(inside(seeds, self.shape)[:, None], seeds, np.nan)
         heading = self._direction(here)
         here = np.where(np.isfinite(heading), here, np.nan)
@@ -134,7 +132,7 @@ class _Tracer:
             ahead = self._direction(here)
             cross = heading[:, 0] * ahead[:, 1] - heading[:, 1] * ahead[:, 0]
             turned += np.arctan2(cross, (heading * ahead).sum(axis=1))
-            # Both halves together make a whole turn: what closes itself is drawn once.
+            # Both halves together make a whole turn, so that a closed line is drawn once.
             here[~(np.abs(turned) <= np.pi)] = np.nan
             heading = ahead
             path.append(here)
@@ -147,41 +145,12 @@ class _Tracer:
         return np.where(moving[:, None], velocity / np.where(moving, speed, 1.0)[:, None], np.nan)
 
 
-class _Taken:
-    """The places of the lines so far, in cells that are searched with their neighbours."""
-
-    def __init__(self, shape: tuple[int, ...], apart: float) -> None:
-        self._cell = apart
-        self._points: dict[tuple[int, int], list[Floats]] = {}
-        self._shape = shape
-
-    def add(self, line: Floats) -> None:
-        for cell, members in _by_cell(line, self._cell):
-            self._points.setdefault(cell, []).append(line[members])
-
-    def free(self, points: Floats, distance: float) -> NDArray[np.bool_]:
-        """Return which points are at least `distance` (at most a cell) from all lines."""
-        free = np.ones(len(points), dtype=bool)
-        for (row, column), members in _by_cell(points, self._cell):
-            near = [
-                part
-                for r in (row - 1, row, row + 1)
-                for c in (column - 1, column, column + 1)
-                for part in self._points.get((r, c), ())
-            ]
-            if near:
-                others = np.concatenate(near)
-                gaps = np.hypot(*(points[members][:, None] - others[None]).T)
-                free[members] = gaps.min(axis=0) >= distance
-        return free
-
-
-def _by_cell(points: Floats, size: float) -> list[tuple[tuple[int, int], NDArray[Any]]]:
-    if len(points) == 0:
-        return []
-    cells, index = np.unique(np.floor(points / size).astype(int), axis=0, return_inverse=True)
-    index = index.reshape(-1)
-    return [((int(r), int(c)), np.flatnonzero(index == i)) for i, (r, c) in enumerate(cells)]
+def _free(points: Floats, tree: KDTree | None, distance: float) -> NDArray[np.bool_]:
+    """Return which points are at least `distance` from all lines so far."""
+    if tree is None:
+        return np.ones(len(points), dtype=bool)
+    gaps, _ = tree.query(points, distance_upper_bound=distance)
+    return np.asarray(gaps >= distance)
 
 
 def _free_part(line: Floats, seed: int, free: NDArray[np.bool_]) -> Floats:

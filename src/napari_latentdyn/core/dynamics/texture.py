@@ -1,4 +1,4 @@
-"""Where an image shows enough for its motion to be seen; without PyTorch."""
+"""Texture: where an image shows enough structure for its motion to be seen; without PyTorch."""
 
 from __future__ import annotations
 
@@ -10,31 +10,21 @@ from scipy import ndimage
 
 __all__ = ["texture"]
 
-#: Change of intensity from pixel to pixel at which motion is half seen, as a part of the strongest
-#: in the image. The noise of a camera lies below.
+#: Change of intensity from pixel to pixel with texture 1/2, as a part of the strongest change in
+#: the image; above the noise of a camera.
 _HALF = 0.15
-#: What counts as the strongest: a few bright spots do not.
+#: Percentile of the strongest change, to ignore a few bright spots.
 _STRONGEST = 99.5
-#: Neighbourhood in which texture counts, as a part of the longer side, and its least in pixels:
-#: motion is carried from there to places between.
+#: Radius of the neighbourhood of a place, as a part of the longer side, and its least in pixels.
 _AROUND, _LEAST = 1 / 64, 2
 
 
 def texture(frame: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return how well motion can be seen at each place, from 0 to 1.
+    """Return how well motion can be seen at each place, shape (H, W), from 0 to 1.
 
-    Compared are the changes of intensity around a place with the strongest of
-    the image. Where there are none, nothing shows whether anything moves. An
-    image without any changes says nothing of itself: then all is 1.
-
-    Parameters
-    ----------
-    frame : ndarray, shape (H, W) or (C, H, W)
-        Values that are not finite show nothing.
-
-    Returns
-    -------
-    ndarray of float32, shape (H, W)
+    The changes of intensity around a place are compared with the strongest of the image,
+    (H, W) or (C, H, W); values that are not finite show nothing. An image without any
+    changes has texture 1 everywhere.
     """
     channels = frame[None] if frame.ndim == 2 else frame
     height, width = channels.shape[-2:]
@@ -42,28 +32,27 @@ def texture(frame: NDArray[np.floating]) -> NDArray[np.float32]:
     for channel in channels:
         energy += _change(np.asarray(channel))
     side = 2 * max(_LEAST, round(_AROUND * max(height, width))) + 1
-    # Two boxes come close to a Gaussian, whatever their size.
+    # Two boxes approximate a Gaussian of any size.
     for _ in range(2):
         energy = ndimage.uniform_filter(energy, side, mode="nearest")
     energy = np.maximum(energy, 0.0)
     strongest = float(np.percentile(energy, _STRONGEST))
     if strongest <= 0:
         return np.ones((height, width), np.float32)
-    seen: NDArray[np.float32] = (energy / (energy + _HALF**2 * strongest)).astype(np.float32)
-    return seen
+    return np.asarray((energy / (energy + _HALF**2 * strongest)).astype(np.float32))
 
 
 def _change(image: NDArray[Any]) -> NDArray[np.float32]:
-    """Return the squared change from pixel to pixel, noise apart; 0 beside what is missing."""
+    """Return the squared change from pixel to pixel after smoothing; 0 beside missing pixels."""
     known = np.isfinite(image)
     values = np.asarray(image[known], np.float64)
     most = float(np.abs(values).max(initial=0.0))
     if most == 0 or np.ptp(values) == 0:
         return np.zeros(image.shape, np.float32)
-    # The largest numbers there are have differences that are too large.
+    # Differences of the largest numbers would overflow.
     values /= most
     filled = np.zeros(image.shape, np.float32)
-    # Away from a large offset and between 0 and 1, single precision is enough.
+    # Between 0 and 1, without a large offset, single precision is enough.
     filled[known] = (values - values.min()) / np.ptp(values)
     calm = ndimage.uniform_filter(filled, 3, mode="nearest")
     change = np.zeros(image.shape, np.float32)

@@ -1,7 +1,8 @@
-"""Tracers: where points go that a sequence of fields carries (Lagrangian paths)."""
+"""Tracers: paths of points that a sequence of fields carries (Lagrangian paths)."""
 
 from __future__ import annotations
 
+from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
@@ -15,21 +16,16 @@ __all__ = ["Interpolation", "Reader", "checked_points", "checked_times", "inside
 Floats = NDArray[np.float64]
 Interpolation = Literal["cubic", "linear"]
 
-#: Longest way of a step in pixels, and its longest duration in units of the time in which
-#: the field changes by itself (the inverse of its largest derivative).
+#: Longest step in pixels, and its longest duration in units of the inverse of the largest
+#: derivative of the field.
 _WAY, _TURN = 8.0, 0.25
 _MAX_STEPS = 64
 
 
 class Reader:
-    """Reads a field between its pixels; beyond the border it is that of the border.
+    """Reads a field (2, H, W) between its pixels; places beyond the border are clamped to it.
 
-    Parameters
-    ----------
-    field : array_like, shape (2, H, W)
-        Components at the pixels, all finite.
-    interpolation : {"cubic", "linear"}
-        Cubic B-splines through the values, or bilinear.
+    Interpolates with cubic B-splines through the values, or bilinearly; all values are finite.
     """
 
     _RIM = 12
@@ -39,7 +35,7 @@ class Reader:
         self._order = 3 if interpolation == "cubic" else 1
         self._last = np.array(values.shape[1:], dtype=np.float64)[:, None] - 1
         rim = self._rim = self._RIM if self._order == 3 else 0
-        # Point reflection: a spline with any other end would bend an even change at the border.
+        # Point reflection keeps an even change even at the border.
         wide = np.pad(values, ((0, 0), (rim, rim), (rim, rim)), "reflect", reflect_type="odd")
         self._parts = [
             ndimage.spline_filter(part, 3, mode="mirror") if self._order == 3 else part
@@ -67,49 +63,47 @@ def trajectories(
     *,
     interpolation: Interpolation = "cubic",
 ) -> Floats:
-    """Follow points along the fields, back and forth from when they are where they are.
+    """Follow points along the fields, forwards and backwards from their start.
 
-    Between the middles of two stages the velocity changes evenly; before the
-    first and after the last it is constant. The paths are integrated with the
-    classical Runge-Kutta method of fourth order, in steps that are short
-    beside the time in which the velocity changes from place to place, and that
-    end wherever its change in time has a bend.
+    Between the middles of two stages the velocity is interpolated linearly; before
+    the first and after the last it is constant. The paths are integrated with the
+    classical Runge-Kutta method of fourth order, in steps that are short compared
+    with the variation of the velocity in space, and that end at the middles of stages.
 
     Parameters
     ----------
     fields : array_like, shape (n, 2, H, W)
         Velocity (dy, dx) in pixels per stage, in the middle of each stage.
     points : array_like, shape (P, 2)
-        Where the points are at `start_time`, (y, x) in pixels.
+        Places (y, x) in pixels at `start_time`.
     times : array_like, shape (T,)
-        When to tell where they are, as fractions of the interval, in any order.
+        Times of the result, as fractions of the interval, in any order.
     start_time : float or array_like of shape (P,)
-        When they are at `points`, as fractions of the interval.
+        Times of `points`, as fractions of the interval.
     interpolation : {"cubic", "linear"}
-        How the velocity is read between pixels. Cubic is far closer to smooth
-        fields; linear does not overshoot where a field jumps from one pixel to
-        the next.
+        Interpolation of the velocity between pixels. Cubic is more accurate for
+        smooth fields; linear does not overshoot at jumps between pixels.
 
     Returns
     -------
     ndarray of float64, shape (P, T, 2)
-        (y, x) in pixels; NaN once a point has left the image, half a pixel
-        around the outermost pixels, and, going back, before it came in.
+        (y, x) in pixels; NaN after a point has left the image, half a pixel
+        around the outermost pixels, and, backwards, before it entered.
 
     Raises
     ------
     DerivedError
-        If shapes do not fit, or the fields hold values that are no numbers.
+        If shapes do not fit, or the fields are not finite.
     SettingsError
         If a time lies outside of [0, 1].
     """
     if interpolation not in get_args(Interpolation):
-        raise DerivedError(f"there is no interpolation '{interpolation}': give cubic or linear.")
+        raise DerivedError(f"interpolation must be cubic or linear; got {interpolation!r}.")
     velocity = np.asarray(fields)
     if velocity.ndim != 4 or velocity.shape[1] != 2 or 0 in velocity.shape:
-        raise DerivedError(f"fields of shape {velocity.shape} carry no points: give (n, 2, H, W).")
+        raise DerivedError(f"fields must have the shape (n, 2, H, W); got {velocity.shape}.")
     if not np.isfinite(velocity).all():
-        raise DerivedError("the fields hold values that are no numbers: fill them in first.")
+        raise DerivedError("the fields must be finite: fill in the other values first.")
     start = checked_points(points)
     chosen = checked_times(times)
     starts = checked_times(start_time)
@@ -123,7 +117,7 @@ def trajectories(
         return paths
     flow = _Flow(velocity, interpolation)
     flow.follow(start, starts, chosen, paths)
-    # The same backwards in time: later becomes earlier, and all velocities turn round.
+    # Backwards in time, the order of the stages and all velocities are reversed.
     flow.turned().follow(start, 1.0 - starts, 1.0 - chosen, paths)
     return paths
 
@@ -136,15 +130,15 @@ class _Flow:
         self.interpolation = interpolation
         self.stages = len(fields)
         self.shape = fields.shape[2:]
-        self._read: dict[int, Reader] = {}
-        self._paces: dict[int, float] = {}
-        self._steady: dict[int, bool] = {}
+        self._reader = lru_cache(maxsize=2)(lambda k: Reader(fields[k], interpolation))
+        self._pace = cache(self._steps_of_stage)
+        self._is_same_as_next = cache(lambda k: np.array_equal(fields[k], fields[k + 1]))
 
     def turned(self) -> _Flow:
         return _Flow(-self.fields[::-1], self.interpolation)
 
     def follow(self, start: Floats, starts: Floats, times: Floats, paths: Floats) -> None:
-        """Fill in where points are at all times that are not before they start."""
+        """Fill in the places of points at all times that are not before their start."""
         points = np.where(inside(start, self.shape)[:, None], start, np.nan)
         order = np.argsort(times)
         middles = (np.arange(self.stages) + 0.5) / self.stages
@@ -161,7 +155,7 @@ class _Flow:
 
     def _advance(self, points: Floats, starts: Floats, now: float, end: float) -> Floats:
         """Move the points that have started from `now` to `end`, within one pair of middles."""
-        # Those that start on the way make shorter steps, so that all arrive together.
+        # Points that start later make shorter steps, so that all arrive together.
         begin = np.clip(starts, now, end)
         moving = np.flatnonzero((begin < end) & np.isfinite(points[:, 0]))
         if moving.size == 0:
@@ -191,69 +185,39 @@ class _Flow:
             here[~inside(here, self.shape)] = np.nan
         points = points.copy()
         points[moving] = here
-        for done in [key for key in self._read if key < k]:
-            del self._read[done]
         return points
 
-    def _reader(self, k: int) -> Reader:
-        if k not in self._read:
-            self._read[k] = Reader(self.fields[k], self.interpolation)
-        return self._read[k]
-
-    def _is_same_as_next(self, k: int) -> bool:
-        if k not in self._steady:
-            self._steady[k] = np.array_equal(self.fields[k], self.fields[k + 1])
-        return self._steady[k]
-
     def _steps(self, stages: set[int], duration: float) -> int:
-        """Return how many steps a part of a stage takes, so that none goes too far."""
+        """Return the number of steps for a part of a stage, so that no step is too long."""
         return int(np.clip(np.ceil(duration * max(map(self._pace, stages))), 1, _MAX_STEPS))
 
-    def _pace(self, k: int) -> float:
-        """Return how many steps a whole stage takes."""
-        if k not in self._paces:
-            rows, columns = self.fields[k]
-            bends = [np.abs(np.diff(self.fields[k], axis=a)).max(initial=0.0) for a in (1, 2)]
-            self._paces[k] = float(max(np.hypot(rows, columns).max() / _WAY, max(bends) / _TURN))
-        return self._paces[k]
+    def _steps_of_stage(self, k: int) -> float:
+        """Return the number of steps for a whole stage."""
+        bends = [np.abs(np.diff(self.fields[k], axis=a)).max(initial=0.0) for a in (1, 2)]
+        return float(max(np.hypot(*self.fields[k]).max() / _WAY, max(bends) / _TURN))
 
 
 def inside(points: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which points (P, 2) lie within the image; its pixels reach half a pixel around."""
+    """Return which points (P, 2) lie within the image, half a pixel around its outer centres."""
     limit = np.asarray(shape, dtype=np.float64) - 0.5
-    within: NDArray[np.bool_] = np.all((points >= -0.5) & (points <= limit), axis=-1)
-    return within
+    return np.asarray(np.all((points >= -0.5) & (points <= limit), axis=-1))
 
 
 def checked_points(points: ArrayLike) -> Floats:
-    """Return points as (P, 2) of float64.
-
-    Raises
-    ------
-    DerivedError
-        If they have another shape.
-    """
+    """Return points as (P, 2) of float64; DerivedError if they have another shape."""
     try:
         places = np.asarray(points, dtype=np.float64)
     except (TypeError, ValueError):
-        raise DerivedError("points are no numbers: give (P, 2), (y, x) in pixels.") from None
+        raise DerivedError("points must be numbers (P, 2), (y, x) in pixels.") from None
     if places.shape in ((0,), (2,)):
         places = places.reshape(-1, 2)
     if places.ndim != 2 or places.shape[1] != 2:
-        raise DerivedError(
-            f"points of shape {np.shape(points)} are no places: give (P, 2), (y, x)."
-        )
+        raise DerivedError(f"points must have the shape (P, 2), (y, x); got {np.shape(points)}.")
     return places
 
 
 def checked_times(times: ArrayLike) -> Floats:
-    """Return times as (T,) of float64.
-
-    Raises
-    ------
-    SettingsError
-        If one is no fraction of the interval.
-    """
+    """Return times as (T,) of float64; SettingsError if one is not a fraction of the interval."""
     try:
         chosen = np.atleast_1d(np.asarray(times, dtype=np.float64))
     except (TypeError, ValueError):

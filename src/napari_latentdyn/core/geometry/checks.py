@@ -1,7 +1,8 @@
-"""What is odd about two images: refused, or said in one sentence. The same for all ways to run."""
+"""Checks of images: errors, and warnings of one sentence. The same for all ways to run."""
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -10,15 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.geometry.georeference import pixels_in, same_place
-from napari_latentdyn.core.observations.images.grid import Grid
-from napari_latentdyn.core.observations.images.units import metres
+from napari_latentdyn.core.geometry.crs import pixels_in, same_place
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import metres, unit_symbol
 from napari_latentdyn.errors import PairError
-from napari_latentdyn.files.ometiff import length_unit
 
 if TYPE_CHECKING:
-    from napari_latentdyn.core.geometry.placement import Placement
-    from napari_latentdyn.core.observations.pair import ImagePair
+    from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["Described", "check_grids", "place_oddities", "value_oddities"]
 
@@ -29,47 +28,40 @@ _SAME_PLACE = 1e-3  # pixels
 
 @dataclass(frozen=True)
 class Described:
-    """What is known of an image without looking at its pixels.
+    """Description of an image without its pixels.
 
-    Attributes
-    ----------
-    name : str
-        What the image is called in sentences.
-    pixel_size : (float, float), optional
-        Height and width of a pixel.
-    units : (str, str), optional
-        Units of height and width; "pixel" where the size has no unit.
-    geo : dict, optional
-        Place on the Earth, as `georeference.read_geo` returns it.
-    placement : Placement, optional
-        Place of a layer in a viewer.
-    notes : sequence of str
-        Sentences on how the image was read.
-    grid : Grid, optional
-        Coordinates of rows and columns, where they are known.
+    `name` is used in sentences. `geometry` is the size of the pixels in the file, or the place
+    of a layer in a viewer; `coordinates` are those of rows and columns of the file, or its
+    place on the Earth; `notes` are sentences on how the image was read.
     """
 
     name: str
-    pixel_size: tuple[float, float] | None = None
-    units: tuple[str, str] | None = None
-    geo: dict[str, Any] | None = None
-    placement: Placement | None = None
+    geometry: Geometry | None = None
+    coordinates: Geometry | None = None
     notes: Sequence[str] = field(default=())
-    grid: Grid | None = None
+
+    @property
+    def on_map(self) -> Geometry | None:
+        """Place on the Earth, if it is known."""
+        known = self.coordinates
+        return None if known is None or known.crs is None else known
 
 
-def check_grids(first: Described, last: Described) -> None:
-    """Check that the pixels of both images have one size and one order, where both are known.
+def check_grids(*images: Described) -> None:
+    """Raise PairError where neighbouring images have pixels of different sizes or orders.
 
-    Raises
-    ------
-    PairError
-        If the sizes differ by more than 1 %, or one image is upside down on the map.
+    Sizes may differ by 1 %.
     """
-    _check_order(first, last)
-    _check_turn(first, last)
-    for a, b in ((_sizes(first), _sizes(last)), (_steps(first), _steps(last))):
-        # A viewer measures in pixels what has no length, such as degrees: both count.
+    for first, last in itertools.pairwise(images):
+        _check_order(first, last)
+        _check_turn(first, last)
+        _check_sizes(first, last)
+
+
+def _check_sizes(first: Described, last: Described) -> None:
+    measured = _measured(first), _measured(last)
+    for a, b in (measured, (first.coordinates, last.coordinates)):
+        # Both are compared, because a viewer measures degrees in pixels.
         if a is not None and b is not None and not _same_sizes(a, b):
             raise PairError(
                 f"the pixels of {first.name} measure {_text(a)} and those of {last.name} "
@@ -77,35 +69,28 @@ def check_grids(first: Described, last: Described) -> None:
             )
 
 
-_Sides = tuple[tuple[float, float], tuple[str, str]]
+def _measured(image: Described) -> Geometry | None:
+    """Return the geometry to compare: the map where the image itself has no unit of length."""
+    own, place = image.geometry, image.on_map
+    no_length = own is not None and metres(own.units[0]) is None
+    return place if place is not None and no_length and place.units[0] != "degree" else own
 
 
-def _sizes(image: Described) -> _Sides | None:
-    if image.pixel_size is None or image.units is None:
-        return None
-    return image.pixel_size, image.units
-
-
-def _steps(image: Described) -> _Sides | None:
-    if image.grid is None:
-        return None
-    y, x = image.grid.step
-    return (abs(y), abs(x)), image.grid.units
-
-
-def _same_sizes(first: _Sides, last: _Sides) -> bool:
-    for a, b, unit, other in zip(first[0], last[0], first[1], last[1], strict=True):
-        ratio = _ratio(unit, other)
-        if ratio is not None and not math.isclose(a * ratio, b, rel_tol=_SAME_SIZE):
-            return False
-    return True
+def _same_sizes(first: Geometry, last: Geometry) -> bool:
+    ratios = map(_ratio, first.units, last.units)
+    return all(
+        ratio is None or math.isclose(a * ratio, b, rel_tol=_SAME_SIZE)
+        for ratio, a, b in zip(ratios, first.pixel_size, last.pixel_size, strict=True)
+    )
 
 
 def _check_order(first: Described, last: Described) -> None:
-    """Check that rows and columns of both images run the same way on the map."""
-    a, b = _directions(first), _directions(last)
-    if a is None or b is None:
+    """Check that rows and columns of both images have the same direction on the map."""
+    if first.coordinates is None or last.coordinates is None:
         return
+    if not (first.coordinates.is_upright and last.coordinates.is_upright):
+        return
+    a, b = first.coordinates.steps, last.coordinates.steps
     for k, place in enumerate(("south", "east")):
         if a[k] * b[k] < 0:
             # Rows usually run from north to south, and columns from west to east.
@@ -116,30 +101,21 @@ def _check_order(first: Described, last: Described) -> None:
             )
 
 
-def _directions(image: Described) -> tuple[float, float] | None:
-    """Return how coordinates change down the rows and along the columns, if that is known."""
-    if image.geo:
-        a, b, _, d, e, _ = image.geo["transform"]
-        return (e, a) if b == d == 0 else None
-    return None if image.grid is None else image.grid.step
-
-
 def _check_turn(first: Described, last: Described) -> None:
-    """Check that the images are not turned against each other, where one is turned on the map."""
-    if not first.geo or not last.geo:
+    """Check that neither image is turned relative to the other, where one is turned on the map."""
+    a, b = first.on_map, last.on_map
+    if a is None or b is None or (a.is_upright and b.is_upright):
         return
-    if not any(geo["transform"][k] for geo in (first.geo, last.geo) for k in (1, 3)):
-        return
-    places = pixels_in(first.geo, last.geo, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]))
+    places = pixels_in(a, b, np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0]]))
     if places is None:
         return
     across, down = places[1] - places[0], places[2] - places[0]
-    angles = np.arctan2(across[1], across[0]), np.arctan2(-down[0], down[1])
+    angles = np.arctan2(across[0], across[1]), np.arctan2(-down[1], down[0])
     # North differs a little between reference systems.
-    limit = _SAME_SIZE if first.geo["crs_wkt"] == last.geo["crs_wkt"] else np.pi / 4
+    limit = _SAME_SIZE if a.crs == b.crs else np.pi / 4
     if max(abs(angle) for angle in angles) <= limit:
         return
-    mirrored = across[0] * down[1] - across[1] * down[0] < 0
+    mirrored = across[1] * down[0] - across[0] * down[1] < 0
     how = "mirrored" if mirrored else f"turned by {np.degrees(abs(angles[0])):.3g} degrees"
     raise PairError(
         f"{first.name} and {last.name} are {how} against each other on the map: warp one of them "
@@ -147,41 +123,29 @@ def _check_turn(first: Described, last: Described) -> None:
     )
 
 
-def place_oddities(first: Described, last: Described) -> list[str]:
-    """Return a sentence if two images do not lie at one place."""
-    if first.geo and last.geo:
-        same = same_place(first.geo, last.geo)
-    else:
-        same = first.placement is None or last.placement is None
-        if first.placement is not None and last.placement is not None:
-            same = _same_placement(first.placement, last.placement)
-        if first.grid is not None and last.grid is not None:
-            same = same and _same_grid(first.grid, last.grid)
-    if same:
-        return []
-    sentence = (
+def place_oddities(*images: Described) -> list[str]:
+    """Return a sentence for any two neighbours at different places."""
+    return [
         f"{first.name} and {last.name} lie at different places or in different reference systems: "
         "positions are ignored, and the result is placed on the first image."
-    )
-    return [sentence]
+        for first, last in itertools.pairwise(images)
+        if not _lie_together(first, last)
+    ]
+
+
+def _lie_together(first: Described, last: Described) -> bool:
+    if first.on_map is not None and last.on_map is not None:
+        return same_place(first.on_map, last.on_map)
+    near = _near(first.geometry, last.geometry)
+    return near and _same_grid(first.coordinates, last.coordinates)
 
 
 def value_oddities(
-    pair: ImagePair,
+    pair: Observations,
     names: tuple[str, str],
     arrays: tuple[NDArray[Any], NDArray[Any]],
 ) -> list[str]:
-    """Return a sentence for each oddity of the values of two images.
-
-    Parameters
-    ----------
-    pair : ImagePair
-        The pair that was made of the images.
-    names : tuple of str
-        What the images are called.
-    arrays : tuple of ndarray
-        Their values as they were read.
-    """
+    """Return a sentence for each oddity of the values of two images, `arrays` as they were read."""
     found = []
     infinite = [
         f"{count} in {name}"
@@ -191,8 +155,8 @@ def value_oddities(
     if infinite:
         found.append(f"Infinite values count as missing: {', '.join(infinite)}.")
     for channel in range(pair.channels):
-        a = _range(pair.first[channel][pair.valid_first])
-        b = _range(pair.last[channel][pair.valid_last])
+        a = _range(pair.images[0][channel][pair.valid[0]])
+        b = _range(pair.images[1][channel][pair.valid[1]])
         spans = sorted((a[1] - a[0], b[1] - b[0]))
         apart = a[0] > b[1] or b[0] > a[1]
         if apart or spans[1] > _SAME_SPAN * spans[0]:
@@ -206,7 +170,7 @@ def value_oddities(
 
 
 def _range(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
-    """Lowest and highest value without single extreme ones, unless almost all are equal."""
+    """Lowest and highest value without single extreme values, unless almost all are equal."""
     low, high = float(values.min()), float(values.max())
     robust = np.percentile(values.astype(np.float64), (0.5, 99.5))
     if robust[1] - robust[0] > 1e-3 * (high - low):
@@ -215,7 +179,7 @@ def _range(values: NDArray[np.floating[Any]]) -> tuple[float, float]:
 
 
 def _ratio(unit: str, other: str) -> float | None:
-    """Return how many of the other unit are one unit, or None if nobody knows."""
+    """Return the factor from one unit to the other, or None if it is not known."""
     if unit == other:
         return 1.0
     lengths = metres(unit), metres(other)
@@ -224,44 +188,49 @@ def _ratio(unit: str, other: str) -> float | None:
     return lengths[0] / lengths[1]
 
 
-def _same_placement(first: Placement, last: Placement) -> bool:
-    a, b = first.matrix(), last.matrix()
+def _near(first: Geometry | None, last: Geometry | None) -> bool:
+    """Whether two images lie at one place in a viewer."""
+    if first is None or last is None:
+        return True
+    a, b = first.matrix, last.matrix
     for axis, (unit, other) in enumerate(zip(first.units, last.units, strict=True)):
         ratio = _ratio(unit, other)
         if ratio is None:
             return False
         a[axis] *= ratio
     pixel = float(np.abs(b[:2, :2]).max())
-    # A size that differs by less than a hundredth moves the far corner alone.
+    # A size that differs by less than a hundredth only moves the far corner.
     return bool(
         np.abs(a[:2, 2] - b[:2, 2]).max() <= _SAME_PLACE * pixel
         and np.abs(a[:2, :2] - b[:2, :2]).max() <= _SAME_SIZE * pixel
     )
 
 
-def _same_grid(first: Grid, last: Grid) -> bool:
-    """Whether both first pixels have one place, within what their coordinates can tell."""
+def _same_grid(first: Geometry | None, last: Geometry | None) -> bool:
+    """Whether both first pixels have one place, within the precision of their coordinates."""
+    if first is None or last is None:
+        return True
     for k in range(2):
         unit, other = first.units[k], last.units[k]
         ratio = _ratio(unit, other)
         if ratio is None:
-            # A unit that is left out may be the other one.
+            # A missing unit may equal the other unit.
             if unit and other:
                 return False
             continue
-        apart = abs(first.start[k] * ratio - last.start[k])
+        apart = abs(first.offset[k] * ratio - last.offset[k])
         if k == 1 and unit == "degree":
             # Longitudes run from -180 to 180 or from 0 to 360.
             apart = abs((apart + 180) % 360 - 180)
         error = first.error[k] * ratio + last.error[k]
-        if apart > max(_SAME_PLACE * abs(last.step[k]), error):
+        if apart > max(_SAME_PLACE * last.pixel_size[k], error):
             return False
     return True
 
 
-def _text(sides: _Sides) -> str:
-    height, width = sides[0]
-    # In the short form of the files, whatever a viewer calls the unit.
-    y, x = (length_unit(unit) or unit for unit in sides[1])
+def _text(image: Geometry) -> str:
+    height, width = image.pixel_size
+    # In the short form of the files, whichever name a viewer has for the unit.
+    y, x = map(unit_symbol, image.units)
     text = f"{height:g} x {width:g} {y}" if y == x else f"{height:g} {y} x {width:g} {x}"
     return text.strip()

@@ -1,4 +1,4 @@
-"""Tell a change of brightness from motion: one gain and one offset for each channel."""
+"""A change of brightness between two images: one gain and one offset for each channel."""
 
 from __future__ import annotations
 
@@ -9,94 +9,94 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_latentdyn.core.matching.features import RECIPES
-from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.matching.pyramid import match_one, scaled
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.matching.features import MEMBERS
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.matching.pyramid import match_one, scale_velocity
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
-from napari_latentdyn.core.physics.operators import resize
-from napari_latentdyn.core.physics.sampling import sample
 
 __all__ = ["follow_brightness"]
 
-#: Longest side in pixels of the images on which brightness is compared.
+#: Longest side in pixels of the images of which brightness is compared.
 _SIDE = 96
+#: Number of reweightings of the robust fit.
 _ROUNDS = 10
-#: Matched is by local contrast above all, which does not change with brightness.
-_RECIPE = RECIPES[2]
-#: Differences well above this are no brightness but something new.
-_FORGIVEN = 0.05
-#: Differences count up to here.
-_WORST = 0.2
-#: A change below the first of these in gain, and in offset, is left alone, as is one that does not
-#: bring the images, matched as well as can be, closer together by this factor.
+#: The features of this member are mostly local contrast, which does not depend on brightness.
+_MEMBER = MEMBERS[2]
+#: Difference above which the robust fit gives little weight: something is new.
+_OUTLIER = 0.05
+#: Largest difference that counts.
+_LARGEST = 0.2
+#: Smallest change of gain and of offset that is corrected, the ratio of the differences with and
+#: without correction below which it is, and the range of gains that are believed.
 _LEAST_GAIN, _LEAST_OFFSET = 0.04, 0.015
 _CLOSER = 0.85
 _GAINS = (0.2, 5.0)
 
 
 def follow_brightness(
-    pair: ImagePair, start: NDArray[np.float32], motion: Motion, device: torch.device
-) -> Generator[None, None, ImagePair]:
-    """Find how brightness changed between two images as a whole.
+    pair: Observations, start: NDArray[np.float32], motion: Motion, device: torch.device
+) -> Generator[None, None, Observations]:
+    """Find a change of brightness of the whole image between two images.
 
-    The images are matched at a small size, as they are and with equal mean and
-    deviation. Of what was matched, gain and offset are those that make mean and
-    deviation equal, which noise does not bias, with less and less weight for
-    what does not agree. The better of the two is taken if it is needed.
+    The images are matched at a small size, both as they are and with equal mean and
+    deviation. Gain and offset are those that make mean and deviation of the matched
+    images equal, which noise does not bias; pixels that differ get less weight. The
+    better of both fits is taken, if it brings the images clearly closer.
 
     Parameters
     ----------
-    pair : ImagePair
+    pair : Observations
         The images.
     start : ndarray of float32, shape (2,) or (2, H, W)
-        Common drift in pixels, or a velocity half way of which the detail is
-        missing.
+        Displacement of the whole scene in pixels, or a velocity half way without detail.
     motion : {"steady", "inertial", "local"}
-        How points travel.
+        Acceleration along the paths.
     device : torch.device
-        Where to compute.
+        Device of the computation.
 
     Yields
     ------
     None
-        Often enough to be interrupted.
+        After each iteration.
 
     Returns
     -------
-    ImagePair
+    Observations
         The same pair, with `brightness` if it changed.
     """
-    first, last = (torch.from_numpy(image)[:, None].to(device) for image in pair.normalised())
     height, width = pair.shape
     scale = min(1.0, _SIDE / max(height, width))
     shape = (max(16, round(height * scale)), max(16, round(width * scale)))
-    first, last = (resize(image, shape) for image in (first, last))
-    masks = [
-        resize(torch.from_numpy(valid)[None, None].to(device, torch.float32), shape)
-        for valid in (pair.valid_first, pair.valid_last)
-    ]
+    first_image, last_image = pair.normalised()
+    valid = (pair.valid[0], pair.valid[1])
+    small = MaskedPair.from_arrays((first_image, last_image), valid, device).resized(shape)
+    first, last = small.images
     way = torch.from_numpy(start).to(device)
     if way.ndim == 1:
         way = way * way.new_tensor([shape[0] / height, shape[1] / width])
     else:
-        way = scaled(way[None], shape)[0]
-    moments = _moments(first, last, (masks[0] > 0.99) & (masks[1] > 0.99))
-    if start.ndim == 3 and not _notable(*moments):
-        # Equally bright as a whole, and moved as it should be: there is nothing to find.
+        way = scale_velocity(way[None], shape)[0]
+    both_valid = torch.ones_like(first[:1])
+    for mask in small.masks or ():
+        both_valid = both_valid * (mask > 0.99)
+    moments = _moments(first, last, both_valid)
+    if not _notable(*moments):
+        # Mean and deviation are equal: no change can be found.
         return pair
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
-        grey = [first.mean(dim=0, keepdim=True), ((last - offset) / gain).mean(dim=0, keepdim=True)]
-        found: Tensor = yield from match_one(grey, masks, way, _RECIPE, motion)
-        tried.append(_compared(first, last, masks, found, motion))
+        matched = ((last - offset) / gain).mean(dim=0, keepdim=True)
+        grey = MaskedPair((first.mean(dim=0, keepdim=True), matched), small.masks)
+        found: Tensor = yield from match_one(grey, way, _MEMBER, motion)
+        tried.append(_compared(small, found, motion))
     as_it_is = tried[0][0]
     left, gain, offset = min((t[1:] for t in tried), key=lambda t: float(t[0]))
     changed = _notable(gain, offset)
     sane = bool(((gain > _GAINS[0]) & (gain < _GAINS[1])).all())
     if not (changed and sane and left < _CLOSER * as_it_is):
         return pair
-    return pair.with_brightness(torch.cat([gain, offset], dim=1)[:, :, 0, 0].cpu().numpy())
+    return pair.with_brightness_of(1, torch.cat([gain, offset], dim=1)[:, :, 0, 0].cpu().numpy())
 
 
 def _notable(gain: Tensor, offset: Tensor) -> bool:
@@ -105,24 +105,21 @@ def _notable(gain: Tensor, offset: Tensor) -> bool:
 
 @torch.no_grad()
 def _compared(
-    first: Tensor, last: Tensor, masks: list[Tensor], velocity: Tensor, motion: Motion
+    pair: MaskedPair, velocity: Tensor, motion: Motion
 ) -> tuple[float, float, Tensor, Tensor]:
-    """Return what is left of the difference as it is and with gain and offset, and these."""
-    origins, goals = pixel_ends(velocity, motion)
-    seen = Level(first, last, masks[0], masks[1]).seen(origins, goals)
-    count = len(first)
-    a = sample(first, origins.expand(count, -1, -1, -1))
-    b = sample(last, goals.expand(count, -1, -1, -1))
+    """Return the mean difference without and with gain and offset, and these two."""
+    carried = pair.half_way(pixel_ends(velocity, motion))
+    a, b, seen = carried.first, carried.last, carried.seen
     weight = seen.to(a.dtype).expand_as(a)
     gain, offset = torch.ones_like(a[..., :1, :1]), torch.zeros_like(a[..., :1, :1])
     if not bool(seen.any()):
         return 1.0, 1.0, gain, offset
-    raw = _mean((b - a).abs().clamp(max=_WORST), weight)
+    raw = _mean((b - a).abs().clamp(max=_LARGEST), weight)
     for _ in range(_ROUNDS):
         gain, offset = _moments(a, b, weight)
         apart = (b - offset) / gain - a
-        weight = seen * (_FORGIVEN**2 / (_FORGIVEN**2 + apart**2))
-    left = _mean(((b - offset) / gain - a).abs().clamp(max=_WORST), seen.to(a.dtype).expand_as(a))
+        weight = seen * (_OUTLIER**2 / (_OUTLIER**2 + apart**2))
+    left = _mean(((b - offset) / gain - a).abs().clamp(max=_LARGEST), seen.to(a.dtype).expand_as(a))
     return float(raw.mean()), float(left.mean()), gain, offset
 
 

@@ -1,27 +1,26 @@
-"""Several velocities for one pair of images, and how much each one counts."""
+"""The ensemble: several velocities for one pair of images, and their weights."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
+from napari_latentdyn.core.matching.consensus import weighted_median
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
-__all__ = ["Ensemble", "centre", "held_out_weights"]
+__all__ = ["Ensemble", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
-#: An error of prediction that is larger than the least one by this part costs a member all but
-#: 1/e of its weight.
-_WORSE = 0.55
-#: Places that tell something at which errors are believed by half.
-_ENOUGH = 500.0
+#: Relative excess of the prediction error at which the weight of a member decreases to 1/e.
+_EXCESS = 0.55
+#: Number of pixels at which half of the weights follows the errors.
+_PIXELS = 500.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,12 +32,11 @@ class Ensemble:
     velocities : ndarray of float32, shape (K, 2, H, W)
         Pixels per interval.
     weights : ndarray of float32, shape (K,)
-        How much each member counts.
+        Weight of each member.
     still : float
-        How much the mixture of both images by time counts, in which nothing
-        moves; with the weights, it adds up to one.
+        Weight of the average of both images without motion. All weights add up to one.
     centre : ndarray of float32, shape (2, H, W)
-        The velocity in the middle of the members, from which training starts.
+        Consensus velocity, from which training starts.
     evidence : MotionEvidence or None
         How well hidden blocks are predicted; None where none were hidden.
     """
@@ -53,14 +51,14 @@ class Ensemble:
     def equal(
         cls, velocities: NDArray[np.float32], evidence: MotionEvidence | None = None
     ) -> Ensemble:
-        """Return members that all count alike, and nothing that stands still."""
+        """Return an ensemble of equal weights, and of weight zero for no motion."""
         count = len(velocities)
         weights = np.full(count, 1.0 / count, np.float32)
-        middle = centre(torch.from_numpy(velocities), torch.from_numpy(weights))
+        middle = weighted_median(torch.from_numpy(velocities), torch.from_numpy(weights))
         return cls(velocities, weights, 0.0, middle.numpy(), evidence)
 
     def to_arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return all as arrays by name."""
+        """Return the ensemble as arrays by name."""
         still = np.array([self.still], np.float32)
         told: dict[str, NDArray[np.float32]] = {}
         if self.evidence is not None:
@@ -73,13 +71,7 @@ class Ensemble:
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Ensemble:
-        """Make the ensemble that `to_arrays` described.
-
-        Raises
-        ------
-        KeyError
-            If there is none among the arrays.
-        """
+        """Return the ensemble of `to_arrays`; raises KeyError if an array is missing."""
         velocities = np.asarray(arrays[_VELOCITIES], np.float32)
         weights = np.asarray(arrays[_WEIGHTS], np.float32)
         middle = np.asarray(arrays[_CENTRE], np.float32)
@@ -88,71 +80,63 @@ class Ensemble:
             evidence = MotionEvidence(*np.asarray(arrays[_EVIDENCE], np.float64).tolist())
         return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence)
 
+    @staticmethod
+    def many_to_arrays(ensembles: Sequence[Ensemble]) -> dict[str, NDArray[np.float32]]:
+        """Return the ensembles of all intervals as arrays by name."""
+        if len(ensembles) == 1:
+            return ensembles[0].to_arrays()
+        return {
+            f"{number}.{name}": array
+            for number, ensemble in enumerate(ensembles)
+            for name, array in ensemble.to_arrays().items()
+        }
 
-def centre(velocities: Tensor, weights: Tensor) -> Tensor:
-    """Return the weighted median of velocities, place by place and component by component.
-
-    Unlike their mean, it follows the members that agree where a few are lost.
-    Between two members it is interpolated linearly.
-
-    Parameters
-    ----------
-    velocities : Tensor, shape (K, 2, H, W)
-        Pixels per interval.
-    weights : Tensor, shape (K,) or (K, 1, H, W)
-        Positive.
-
-    Returns
-    -------
-    Tensor, shape (2, H, W)
-    """
-    ordered, order = velocities.sort(dim=0)
-    shares = weights.view(-1, 1, 1, 1) if weights.ndim == 1 else weights
-    shares = (shares / shares.sum(dim=0)).to(velocities.dtype).expand_as(velocities)
-    shares = shares.gather(0, order)
-    # Where the middle of each one's share lies, from 0 to 1.
-    positions = shares.cumsum(dim=0) - shares / 2
-    after = (positions < 0.5).sum(dim=0, keepdim=True).clamp(max=len(velocities) - 1)
-    before = (after - 1).clamp(min=0)
-    low, high = positions.gather(0, before), positions.gather(0, after)
-    part = ((0.5 - low) / (high - low).clamp_min(1e-12)).clamp(0.0, 1.0)
-    return torch.lerp(ordered.gather(0, before), ordered.gather(0, after), part)[0]
+    @classmethod
+    def many_from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Ensemble, ...]:
+        """Make the ensembles that `many_to_arrays` described; none where there are none."""
+        if _VELOCITIES in arrays:
+            return (cls.from_arrays(arrays),)
+        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE)
+        found: list[Ensemble] = []
+        while f"{len(found)}.{_VELOCITIES}" in arrays:
+            keys = {name: f"{len(found)}.{name}" for name in names}
+            found.append(cls.from_arrays({n: arrays[k] for n, k in keys.items() if k in arrays}))
+        return tuple(found)
 
 
 def held_out_weights(
-    errors: NDArray[np.float64], still: float, places: float
+    errors: NDArray[np.float64], still: float, pixels: float
 ) -> tuple[NDArray[np.float32], float]:
-    """Weigh members by how well they predict blocks that were hidden from them.
+    """Return the weights of the members from their prediction errors in hidden blocks.
 
-    Where the images change in other ways than by motion, standing still
-    predicts almost as well as any motion, and counts almost as much; where
-    things move, it does not count at all.
+    Where the images change in other ways than by motion, no motion predicts almost as
+    well as any motion and gets almost the same weight; where things move, it gets none.
 
     Parameters
     ----------
     errors : ndarray of float, shape (K,)
-        Root mean square of what each member missed in the hidden blocks; inf
-        where it had nothing to show there.
+        Root mean square error of each member; inf without any visible pixel.
     still : float
-        The same without any motion.
-    places : float
-        Number of places from which they come. From few, little follows: then
-        all members count alike, and standing still does not.
+        Root mean square error without motion.
+    pixels : float
+        Number of pixels of the errors. With few, all members get equal weights, and no
+        motion gets none.
 
     Returns
     -------
     weights : ndarray of float32, shape (K,)
+        Weights of the members.
     still : float
-        Positive, and one in all.
+        Weight of no motion. All weights are positive and add up to one.
     """
     all_errors = np.maximum(np.append(errors, still), 1e-6)
     if not np.isfinite(all_errors).any():
-        places, all_errors = 0.0, np.ones_like(all_errors)
+        pixels, all_errors = 0.0, np.ones_like(all_errors)
     excess = all_errors / all_errors.min() - 1.0
-    trust = places / (places + _ENOUGH)
-    # Some motion is always needed for the arrows.
+    trust = pixels / (pixels + _PIXELS)
+    # The arrows need the velocity of at least one member.
     with np.errstate(invalid="ignore"):
-        weights = np.nan_to_num(np.exp(-trust * excess / _WORSE), nan=1.0)
+        weights = np.nan_to_num(np.exp(-trust * excess / _EXCESS), nan=1.0)
     weights = np.maximum(weights, 1e-6)
     weights[-1] *= trust
     weights = (weights / weights.sum()).astype(np.float32)

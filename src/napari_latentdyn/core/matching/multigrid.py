@@ -1,8 +1,7 @@
-"""A field on a grid of half the size, found from the data of all pixels.
+"""Restriction of data to a grid of half the size, and prolongation of the solution.
 
-A velocity is smoother than the images it is found in. On the smaller grid a
-step of the conjugate gradients takes a quarter of the time, and what they find
-travels twice as far with each.
+A velocity is smoother than the images. On the coarse grid an iteration of the conjugate
+gradients takes a quarter of the time, and information travels twice as far with each.
 """
 
 from __future__ import annotations
@@ -10,42 +9,31 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["SINGLE", "prolong", "restrict", "restrict_sums"]
+__all__ = ["COARSE_PIXELS", "prolong", "restrict_sums"]
 
-#: Pixels up to which fields have the images' own grid: there a step costs little anyway.
-SINGLE = 96 * 96
-
-
-def restrict(field: Tensor) -> Tensor:
-    """Return means over 2 x 2 pixels; (B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
-    height, width = field.shape[-2:]
-    if height % 2 or width % 2:
-        field = functional.pad(field, (0, width % 2, 0, height % 2), mode="replicate")
-    return functional.avg_pool2d(field, 2)
+#: Number of pixels above which the linear problems are solved on the coarse grid.
+COARSE_PIXELS = 96 * 96
 
 
 def restrict_sums(data: Tensor) -> Tensor:
-    """Return sums over 2 x 2 pixels, the adjoint of repeating each; sizes as in `restrict`."""
-    height, width = data.shape[-2:]
-    if height % 2 or width % 2:
-        data = functional.pad(data, (0, width % 2, 0, height % 2))
-    return functional.avg_pool2d(data, 2) * 4
+    """Return sums over 2 x 2 pixels, (B, C, H, W) to (B, C, ceil(H / 2), ceil(W / 2))."""
+    return functional.avg_pool2d(data, 2, ceil_mode=True, divisor_override=1)
 
 
 def prolong(field: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Bring a field on the half grid to that of an image; affine fields stay affine.
+    """Interpolate a field (B, C, h, w) to the fine grid; affine fields stay affine.
 
     Parameters
     ----------
     field : Tensor, shape (B, C, h, w)
         At least two rows and columns.
     shape : (int, int)
-        Size of the image, of which the field's is the half.
+        Height and width of the fine grid.
     """
     rim = functional.pad(field, (1, 1, 1, 1), mode="replicate")
     rim[..., 0, :] = 2 * rim[..., 1, :] - rim[..., 2, :]
     rim[..., -1, :] = 2 * rim[..., -2, :] - rim[..., -3, :]
     rim[..., :, 0] = 2 * rim[..., :, 1] - rim[..., :, 2]
     rim[..., :, -1] = 2 * rim[..., :, -2] - rim[..., :, -3]
-    whole = functional.interpolate(rim, scale_factor=2.0, mode="bilinear", align_corners=False)
-    return whole[..., 2 : 2 + shape[0], 2 : 2 + shape[1]]
+    fine = functional.interpolate(rim, scale_factor=2.0, mode="bilinear", align_corners=False)
+    return fine[..., 2 : 2 + shape[0], 2 : 2 + shape[1]]

@@ -1,7 +1,7 @@
-"""Move the edges of motion: let a place take over the velocity of a neighbour that fits better.
+"""Propagation: a pixel takes over the velocity of a neighbour that fits better.
 
-Descent cannot do this: between two bodies that move differently, the linearised
-problem is stuck wherever the edge was on the coarser level.
+Linearisation cannot move the edge between two bodies with different motions: it
+stays where it was on the coarser level.
 """
 
 from __future__ import annotations
@@ -12,48 +12,37 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.physics.motion import ends
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.physics.motion import path_ends
 from napari_latentdyn.core.physics.operators import smooth
-from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["propagate"]
 
-#: Distances in pixels from which velocities are offered, in eight directions each.
+#: Distances in pixels of the neighbours, in eight directions each.
 _DISTANCES = (2, 4, 8, 16)
 _DIRECTIONS = tuple(2 * math.pi * i / 8 for i in range(8))
-#: Pixels of several directions that are compared at once: more do not fit into the caches.
+#: Number of pixels, over several directions, that are compared at once: more exceed the caches.
 _AT_ONCE = 1 << 17
-#: Standard deviation in pixels of the window in which a velocity has to fit.
-_WINDOW = 2.5
-#: Differences of features count up to here.
-_WORST = 0.15
-#: A neighbour's velocity has to fit better by this factor and amount.
+#: Standard deviation in pixels of the neighbourhood in which a velocity has to fit.
+_SIGMA = 2.5
+#: Largest difference of features that counts.
+_LARGEST = 0.15
+#: A velocity is taken over if its cost is smaller by this factor and this amount.
 _BETTER, _MARGIN = 0.9, 0.002
 
 
-def propagate(level: Level, velocity: Tensor, change: Tensor) -> Tensor:
-    """Offer every place the velocities around it and keep the best.
+def propagate(pair: MaskedPair, velocity: Tensor, change: Tensor) -> Tensor:
+    """Replace the velocity of each pixel by that of a neighbour where it fits better.
 
-    Parameters
-    ----------
-    level : Level
-        The images.
-    velocity, change : Tensor, shape (1, 2, H, W)
-        Velocity half way and acceleration.
-
-    Returns
-    -------
-    Tensor, shape (1, 2, H, W)
+    `pair` holds the features of both images; `velocity` half way and `change`, its
+    acceleration, are (1, 2, H, W), as is the result.
     """
     shape = (velocity.shape[-2], velocity.shape[-1])
-    grid = pixel_grid(*shape, device=velocity.device)
 
     def misfit(offered: Tensor) -> tuple[Tensor, Tensor]:
-        origins, goals = ends(offered, change, grid)
-        difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
-        cost = smooth(difference.clamp(max=_WORST).sum(dim=1, keepdim=True), _WINDOW)
-        return cost, level.seen(origins, goals)
+        carried = pair.half_way(path_ends(offered, change))
+        cost = carried.distance(_LARGEST).sum(dim=1, keepdim=True)
+        return smooth(cost, _SIGMA), carried.seen
 
     least, comparable = misfit(velocity)
     at_once = max(1, min(len(_DIRECTIONS), _AT_ONCE // (shape[0] * shape[1])))
@@ -72,7 +61,7 @@ def propagate(level: Level, velocity: Tensor, change: Tensor) -> Tensor:
             offered = torch.cat(shifted[i : i + at_once])
             cost, seen = misfit(offered)
             cost, chosen = cost.masked_fill(~seen, torch.inf).min(dim=0, keepdim=True)
-            # What leaves the images cannot be compared, and keeps what the stiffness gave it.
+            # Pixels whose paths leave the images keep the velocity that the stiffness gave them.
             taken = (cost < _BETTER * least - _MARGIN) & comparable
             best = offered.gather(0, chosen.expand(-1, 2, -1, -1))
             velocity = torch.where(taken, best, velocity)

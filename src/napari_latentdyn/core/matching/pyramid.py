@@ -1,42 +1,43 @@
-"""Coarse to fine, once for each member of the ensemble."""
+"""Matching from coarse to fine, for each ensemble member."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable, Generator
-from functools import partial
+from collections.abc import Generator
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.matching.consensus import consensus_velocity
 from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
-from napari_latentdyn.core.matching.features import RECIPES, Recipe, features
+from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters, features
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
-from napari_latentdyn.core.matching.level import Level
-from napari_latentdyn.core.matching.middle import middle_velocity
-from napari_latentdyn.core.matching.solver import FULL, SHORT, Effort, refine
+from napari_latentdyn.core.matching.linearisation import FULL, SHORT, Schedule, refine
+from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
-from napari_latentdyn.core.physics.operators import resize, smooth
-from napari_latentdyn.core.physics.sampling import sample
+from napari_latentdyn.core.physics.operators import resize
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.generators import mapped
 
-__all__ = ["match_members", "match_one", "pyramid_shapes", "scaled"]
+__all__ = ["match_members", "match_one", "pyramid_shapes", "scale_velocity"]
 
-#: Shortest side of the coarsest level: there, half of the image has moved by a few pixels.
+#: Shortest side of the coarsest level in pixels: there, half of the image has moved by few pixels.
 _COARSEST = 16
-#: Part of the size from which a prior is looked at again, and up to which images count as small,
-#: of short matching and of full.
+#: Size of a level, as a fraction of the image: where a prior is first refined; up to where
+#: levels are matched once for all members (short matching), and from a prior (full matching).
 _PRIOR_FROM, _SHORT_FROM, _FULL_FROM = 1 / 24, 1 / 4, 1 / 8
-#: Neighbourhood in which two velocities are compared, as a part of the image's longer side, the
-#: part of the difference that has to be left at most, and the difference that counts at most.
-_AROUND, _CLEARLY, _WORST = 0.12, 0.95, 0.15
+#: Standard deviation of the neighbourhood in which two velocities are compared, as a fraction of
+#: the longer side of the image; the ratio of both differences below which the second velocity is
+#: taken; the largest difference that counts.
+_SIGMA, _CLEARLY, _LARGEST = 0.12, 0.95, 0.15
+
+Shape = tuple[int, int]
 
 
-def pyramid_shapes(shape: tuple[int, int], factor: float) -> list[tuple[int, int]]:
+def pyramid_shapes(shape: Shape, factor: float) -> list[Shape]:
     """Return the sizes of the levels, the coarsest first."""
     shapes = [shape]
     while min(shapes[-1]) * factor >= _COARSEST:
@@ -57,7 +58,7 @@ def match_members(
     weigh: bool = False,
     short: bool = False,
 ) -> Generator[tuple[int, float], None, Ensemble]:
-    """Find the velocity half way between two images, once for each recipe.
+    """Find the velocity half way between two images, for each ensemble member.
 
     Parameters
     ----------
@@ -66,263 +67,206 @@ def match_members(
     valid : two ndarrays of bool, shape (H, W)
         False where a pixel is missing.
     start : ndarray of float32, shape (2,)
-        Motion of the scene as a whole from which the coarsest level starts, in
-        pixels.
+        Displacement of the whole scene in pixels, the initial velocity on the coarsest level.
     members : int
-        Number of recipes.
+        Number of members.
     motion : {"steady", "inertial", "local"}
-        How points travel.
+        Acceleration along the paths.
     device : torch.device
-        Where to compute.
+        Device of the computation.
     prior : ndarray of float32, shape (2, H, W), optional
-        Velocity half way that networks extracted: on small images it is made
-        better, and kept wherever nothing fits better.
+        Velocity half way extracted by networks. It is refined on coarse levels, and kept
+        where no other velocity fits better.
     weigh : bool
-        Weigh the members by how well they predict hidden blocks; otherwise all
-        count alike, and the blocks tell only whether there is motion at all.
+        Weigh the members by their prediction error in hidden blocks. Otherwise all weights are
+        equal, and the blocks only give the evidence for motion.
     short : bool
-        With a prior: look at small images once for all members, and at half
-        and full size only a little.
+        Match coarse levels once for all members, and refine the velocity of each member with
+        few iterations on the finest level.
 
     Yields
     ------
     (int, float)
-        Members done, and the part of the running one that is.
+        Number of finished members, and the finished fraction of the current one.
 
     Returns
     -------
     Ensemble
     """
-    tensors = [
-        torch.from_numpy(np.ascontiguousarray(image))[None, None].to(device) for image in images
-    ]
-    masks = [
-        torch.from_numpy(np.ascontiguousarray(mask))[None, None].to(device, torch.float32)
-        for mask in valid
-    ]
-    judge = HoldOut(tensors, masks, motion)
-    short = short and prior is not None
-    drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *images[0].shape)
+    pair = MaskedPair.from_arrays((images[0][None], images[1][None]), valid, device)
+    holdout = HoldOut(pair, motion)
+    drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *pair.shape)
     given = None if prior is None else torch.from_numpy(prior).to(device)[None]
-    least = 0.0 if given is None else _SHORT_FROM if short else _FULL_FROM
-    if short and given is not None:
-        common = _Member(tensors, masks, RECIPES[0], motion, None)
-        given = yield from mapped(common.seed([given], least), _first)
-    found, missed = [], []
-    for number, recipe in enumerate(RECIPES[:members]):
-        member = _Member(tensors, masks, recipe, motion, judge)
+    coarse = _SHORT_FROM if short else 0.0 if given is None else _FULL_FROM
+    if short:
+        common = _Member(pair, MEMBERS[0], motion)
+        seeking = (
+            common.run(drift, common.shapes(up_to=coarse), FULL)
+            if given is None
+            else common.seed([given], coarse)
+        )
+        given = yield from common.reported(0, seeking)
+    found, errors = [], []
+    for number, parameters in enumerate(MEMBERS[:members]):
+        member = _Member(pair, parameters, motion)
         velocity = drift if given is None else given
         if given is not None and not short:
-            seeking = member.seed([given, drift], least)
-            velocity = yield from mapped(seeking, partial(_numbered, number))
-        searching = member.run(velocity, member.shapes(above=least), SHORT if short else FULL)
-        velocity = yield from mapped(searching, partial(_numbered, number))
+            velocity = yield from member.reported(number, member.seed([given, drift], coarse))
+        shapes = member.shapes(above=coarse)
+        # A small image has no coarser level on which its velocity was found already.
+        finest = SHORT if short and (given is not drift or len(shapes) > 1) else FULL
+        steps = member.run(velocity, shapes, FULL, holdout, finest)
+        velocity = yield from member.reported(number, steps)
         found.append(velocity[0].cpu().numpy())
-        missed.append(member.missed)
+        errors.append(_root_mean_square(member.errors))
     velocities = np.stack(found)
-    errors = np.array([_root_mean_square(sums) for sums in missed])
     with torch.no_grad():
-        still = [judge.missed(None, fold) for fold in range(FOLDS)]
-        unmoved = [judge.unmoved(fold) for fold in range(FOLDS)]
-    evidence = MotionEvidence(
-        float(errors.min()), _root_mean_square(unmoved), sum(weight for _, weight in unmoved)
-    )
+        still = [holdout.errors(None, fold) for fold in range(FOLDS)]
+        unmoved = [holdout.unmoved(fold) for fold in range(FOLDS)]
+    pixels = sum(weight for _, weight in unmoved)
+    evidence = MotionEvidence(float(min(errors)), _root_mean_square(unmoved), pixels)
     if not weigh:
         return Ensemble.equal(velocities, evidence)
-    places = sum(weight for _, weight in still)
-    weights, rest = held_out_weights(errors, _root_mean_square(still), places)
-    middle = middle_velocity(
-        torch.from_numpy(velocities).to(device),
-        torch.from_numpy(weights).to(device),
-        tensors,
-        masks,
-        motion,
-    )
-    return Ensemble(velocities, weights, rest, middle.cpu().numpy(), evidence)
+    pixels = sum(weight for _, weight in still)
+    weights, rest = held_out_weights(np.array(errors), _root_mean_square(still), pixels)
+    stack, each = (torch.from_numpy(array).to(device) for array in (velocities, weights))
+    consensus = consensus_velocity(stack, each, pair, motion)
+    return Ensemble(velocities, weights, rest, consensus.cpu().numpy(), evidence)
 
 
 def match_one(
-    images: list[Tensor],
-    masks: list[Tensor],
-    start: Tensor,
-    recipe: Recipe,
-    motion: Motion,
+    pair: MaskedPair, start: Tensor, parameters: MemberParameters, motion: Motion
 ) -> Generator[None, None, Tensor]:
-    """Find the velocity half way of one recipe; arguments as tensors of shape (1, 1, H, W).
+    """Find the velocity half way, (1, 2, H, W), for one member.
 
-    A velocity that is given, and not only a drift, is improved a little only.
+    `start` is the displacement of the whole scene (2,), or a velocity (2, H, W) that only
+    lacks detail.
     """
-    shape = (images[0].shape[-2], images[0].shape[-1])
-    member = _Member(images, masks, recipe, motion, None)
+    member = _Member(pair, parameters, motion)
     if start.ndim == 3:
-        return mapped(member.run(start[None], [shape], SHORT), _nothing)
-    drift = start.view(1, 2, 1, 1).expand(1, 2, *shape)
-    return mapped(member.run(drift, member.shapes(), FULL), _nothing)
-
-
-def _nothing(_: float) -> None:
-    return None
-
-
-def _never(_: float) -> float:
-    return 0.0
-
-
-def _first(_: float) -> tuple[int, float]:
-    return 0, 0.0
-
-
-def _numbered(number: int, part: float) -> tuple[int, float]:
-    return number, part
-
-
-def _always(part: float) -> Callable[[None], float]:
-    return lambda _: part
+        return member.run(start[None], [pair.shape], SHORT)
+    return member.run(start.view(1, 2, 1, 1).expand(1, 2, *pair.shape), member.shapes(), FULL)
 
 
 class _Member:
-    """One recipe on its way from the coarsest level to the finest."""
+    """Matching of one ensemble member from the coarsest level to the finest."""
 
-    def __init__(
-        self,
-        images: list[Tensor],
-        masks: list[Tensor],
-        recipe: Recipe,
-        motion: Motion,
-        judge: HoldOut | None,
-    ) -> None:
-        self._images = images
-        self._masks = masks
-        self._recipe = recipe
+    def __init__(self, pair: MaskedPair, parameters: MemberParameters, motion: Motion) -> None:
+        self._pair = pair
+        self._parameters = parameters
         self._motion: Motion = motion
-        self._judge = judge
-        #: Sums of squares of what was missed in hidden blocks, and their weights.
-        self.missed: list[tuple[float, float]] = []
+        #: Finished fraction of `run` with hidden blocks.
+        self._done = 0.0
+        #: Sums of squared errors in hidden blocks, and of their weights.
+        self.errors: list[tuple[float, float]] = []
 
-    def shapes(self, above: float = 0.0, up_to: float = 1.0) -> list[tuple[int, int]]:
-        """Return the sizes of the levels between two parts of the images', the coarsest first."""
-        shape = (self._images[0].shape[-2], self._images[0].shape[-1])
-        # A hundredth for sizes that were rounded.
-        low, high = (1.01 * part * min(shape) for part in (above, up_to))
+    def reported(
+        self, number: int, steps: Generator[None, None, Tensor]
+    ) -> Generator[tuple[int, float], None, Tensor]:
+        """Yield the number of the member and its progress with each step."""
+        return mapped(steps, lambda _: (number, self._done))
+
+    def shapes(self, above: float = 0.0, up_to: float = 1.0) -> list[Shape]:
+        """Return the sizes of the levels between two fractions of the image's, coarsest first."""
+        # Sizes are rounded: one per cent is tolerated.
+        low, high = (1.01 * fraction * min(self._pair.shape) for fraction in (above, up_to))
         return [
             size
-            for size in pyramid_shapes(shape, self._recipe.factor)
+            for size in pyramid_shapes(self._pair.shape, self._parameters.factor)
             if low < min(size) <= max(high, float(_COARSEST))
         ]
 
     @torch.no_grad()
     def run(
-        self, velocity: Tensor, shapes: list[tuple[int, int]], effort: Effort
-    ) -> Generator[float, None, Tensor]:
-        """Improve a velocity level by level; yields the part of the work that is done.
+        self,
+        velocity: Tensor,
+        shapes: list[Shape],
+        schedule: Schedule,
+        holdout: HoldOut | None = None,
+        finest: Schedule | None = None,
+    ) -> Generator[None, None, Tensor]:
+        """Improve a velocity (1, 2, h, w) of any size on levels of these sizes, coarsest first.
 
-        Parameters
-        ----------
-        velocity : Tensor, shape (1, 2, h, w)
-            Where to start, at any size.
-        shapes : list of (int, int)
-            Sizes to work on, the smallest first.
-        effort : Effort
-            How long on each.
+        `finest` is the schedule of the last level and of the hidden blocks, if it differs.
+        With `holdout`, also measure the errors in hidden blocks, near half of the finest size.
         """
-        judged = _nearest_to_half(shapes) if self._judge is not None else -1
-        pixels = [float(h * w) for h, w in shapes]
-        work = [n * (1 + FOLDS * (i == judged)) for i, n in enumerate(pixels)]
+        held_out = -1 if holdout is None else _nearest_to_half(shapes)
+        work = [h * w * (1 + FOLDS * (i == held_out)) for i, (h, w) in enumerate(shapes)]
         for number, size in enumerate(shapes):
-            part = sum(work[:number]) / sum(work)
-            velocity = scaled(velocity, size)
-            if number == judged:
-                yield from mapped(self._judged(velocity, size, effort), _always(part))
-                part += FOLDS * pixels[number] / sum(work)
-            velocity = yield from mapped(self._refined(velocity, size, effort), _always(part))
+            velocity = scale_velocity(velocity, size)
+            if holdout is not None:
+                self._done = sum(work[:number]) / sum(work)
+                if number == held_out:
+                    yield from self._hold_out(velocity, finest or schedule, holdout)
+                    self._done += FOLDS * size[0] * size[1] / sum(work)
+            last = number == len(shapes) - 1
+            velocity = yield from self._refine(velocity, (last and finest) or schedule)
         return velocity
 
     @torch.no_grad()
-    def seed(self, starts: list[Tensor], part: float) -> Generator[float, None, Tensor]:
-        """Find what to start large images from: a prior, or what fits better on small ones.
+    def seed(self, starts: list[Tensor], fraction: float) -> Generator[None, None, Tensor]:
+        """Find the initial velocity of the fine levels, (1, 2, h, w), on the coarse ones.
 
-        Parameters
-        ----------
-        starts : list of Tensor, shape (1, 2, H, W)
-            Velocities of the whole image. The first one is the prior, of which the coarsest
-            levels are not looked at again.
-        part : float
-            Small are images of up to this part of the whole one.
-
-        Returns
-        -------
-        Tensor, shape (1, 2, h, w)
-            At the size of the largest of them.
+        The levels have at most this fraction of the image's size. The first of the `starts`,
+        each (1, 2, H, W), is the prior, which is not refined on the coarsest levels; it is
+        replaced where another velocity fits clearly better.
         """
-        judge, self._judge = self._judge, None
-        try:
-            best = starts[0]
-            for number, start in enumerate(starts):
-                shapes = self.shapes(0.0 if number else _PRIOR_FROM, part) or self.shapes(0.0, part)
-                found = yield from mapped(self.run(start, shapes, FULL), _never)
-                best = self._better(best, found)
-            return best
-        finally:
-            self._judge = judge
+        best = starts[0]
+        for number, start in enumerate(starts):
+            above = 0.0 if number else _PRIOR_FROM
+            shapes = self.shapes(above, fraction) or self.shapes(0.0, fraction)
+            found = yield from self.run(start, shapes, FULL)
+            best = self._better(best, found)
+        return best
 
     def _better(self, given: Tensor, found: Tensor) -> Tensor:
-        """Return what was found where it clearly fits better around a place than what was given.
+        """Return `found` where it fits clearly better than `given`, at the size of `found`."""
+        given = scale_velocity(given, (found.shape[-2], found.shape[-1]))
+        pair = self._level(found)
+        sigma = _SIGMA * max(pair.shape)
+        before, after = (
+            pair.half_way(pixel_ends(velocity, self._motion)).local_distance(_LARGEST, sigma)
+            for velocity in (given, found)
+        )
+        return torch.where(after < _CLEARLY * before, found, given)
 
-        Parameters
-        ----------
-        given, found : Tensor, shape (1, 2, H, W) and (1, 2, h, w)
-            Velocities; compared are they at the size of what was found.
-        """
-        size = (found.shape[-2], found.shape[-1])
-        level = self._level(size)
-        before = scaled(given, size)
-        apart = []
-        for velocity in (before, found):
-            origins, goals = pixel_ends(velocity, self._motion)
-            difference = (sample(level.first, origins) - sample(level.last, goals)).abs()
-            seen = level.seen(origins, goals).to(difference.dtype)
-            cost = difference.clamp(max=_WORST).sum(dim=1, keepdim=True) * seen
-            reach = _AROUND * max(size)
-            apart.append(smooth(cost, reach) / (smooth(seen, reach) + 1e-3))
-        return torch.where(apart[1] < _CLEARLY * apart[0], found, before)
+    def _level(self, velocity: Tensor) -> MaskedPair:
+        """Return the features of both images at the size of a velocity."""
+        pair = self._pair.resized((velocity.shape[-2], velocity.shape[-1]))
+        first, last = (features(image, self._parameters) for image in pair.images)
+        return MaskedPair((first, last), pair.masks)
 
-    def _level(self, size: tuple[int, int], hidden: Tensor | None = None) -> Level:
-        first, last = (features(resize(image, size), self._recipe) for image in self._images)
-        valid_first, valid_last = (resize(mask, size) for mask in self._masks)
-        return Level(first, last, valid_first, valid_last, hidden)
-
-    def _judged(
-        self, start: Tensor, size: tuple[int, int], effort: Effort
+    def _hold_out(
+        self, start: Tensor, schedule: Schedule, holdout: HoldOut
     ) -> Generator[None, None, None]:
-        """Find the velocity without some blocks, and see how well it is predicted there."""
-        assert self._judge is not None
-        # Nothing hidden can be taken over from a neighbour, and looking for it takes half the time.
-        calm = dataclasses.replace(effort, propagate_before=())
+        """Match without the hidden blocks, and measure the errors in them."""
+        # Propagation cannot change hidden blocks, and takes half of the time.
+        schedule = dataclasses.replace(schedule, propagate_before=())
         for fold in range(FOLDS):
-            hidden = self._judge.hidden(fold, size)
-            velocity = yield from self._refined(start, size, calm, hidden)
-            self.missed.append(self._judge.missed(scaled(velocity, self._judge.shape), fold))
+            hidden = holdout.hidden(fold, (start.shape[-2], start.shape[-1]))
+            velocity = yield from self._refine(start, schedule, hidden)
+            self.errors.append(holdout.errors(scale_velocity(velocity, holdout.shape), fold))
 
-    def _refined(
-        self, start: Tensor, size: tuple[int, int], effort: Effort, hidden: Tensor | None = None
+    def _refine(
+        self, start: Tensor, schedule: Schedule, hidden: Tensor | None = None
     ) -> Generator[None, None, Tensor]:
-        return refine(self._level(size, hidden), start, self._recipe, self._motion, effort)
+        stiffness = self._parameters.stiffness
+        return refine(self._level(start), start, stiffness, self._motion, schedule, hidden)
 
 
-def _nearest_to_half(shapes: list[tuple[int, int]]) -> int:
-    """Return the number of the level whose sides are nearest to half of the last one's."""
+def _nearest_to_half(shapes: list[Shape]) -> int:
+    """Return the index of the level whose sides are nearest to half of those of the last one."""
     ratios = [abs(math.log(2 * height / shapes[-1][0])) for height, _ in shapes]
     return ratios.index(min(ratios))
 
 
 def _root_mean_square(sums: list[tuple[float, float]]) -> float:
-    """Return the root of the mean of squares from weighted sums and weights; without any, inf."""
+    """Return the root mean square from weighted sums of squares and weights; inf without any."""
     total, count = (sum(part) for part in zip(*sums, strict=True))
     return math.sqrt(total / count) if count > 0 else math.inf
 
 
-def scaled(velocity: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Bring a field in pixels to another size; its values change with the image."""
-    grown = resize(velocity, shape)
+def scale_velocity(velocity: Tensor, shape: Shape) -> Tensor:
+    """Resize a velocity (1, 2, H, W) in pixels, and scale its values with the pixel size."""
     ratio = [new / old for new, old in zip(shape, velocity.shape[-2:], strict=True)]
-    return grown * velocity.new_tensor(ratio).view(1, 2, 1, 1)
+    return resize(velocity, shape) * velocity.new_tensor(ratio).view(1, 2, 1, 1)

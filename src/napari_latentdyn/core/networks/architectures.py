@@ -1,6 +1,6 @@
 """The two kinds of network: a plain convolutional encoder and a U-net (HLG section 3).
 
-Numbers of channels are not given in the paper; ours are settings.
+The paper does not give numbers of channels; here they are settings.
 """
 
 from __future__ import annotations
@@ -11,23 +11,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from napari_latentdyn.core.physics.operators import smooth
-
-__all__ = ["CONTRAST_REACH", "Encoder", "UNet", "local_contrast"]
+__all__ = ["Encoder", "UNet"]
 
 _SLOPE = 0.2
-#: Standard deviation in pixels of the neighbourhood of the local contrast, how far away an image
-#: pixel can lie and still change it, and the contrast below which texture counts as noise.
-_CONTRAST_SIGMA = 2.0
-CONTRAST_REACH = 12
-_NOISE = 0.03
 
 
 class Encoder(nn.Module):
     """The encoder E of equation 3a: image to latent state of the same height and width.
 
-    Six hidden convolutions with LeakyReLU, no pooling, no dense layer: a
-    latent pixel sees only its neighbourhood.
+    Six hidden convolutions with LeakyReLU, without pooling and dense layers: a latent
+    pixel depends only on its neighbourhood.
 
     Parameters
     ----------
@@ -53,7 +46,7 @@ class Encoder(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away an image pixel can lie and still be seen."""
+        """Distance in pixels up to which an image pixel changes a latent one."""
         kernel: int = self.output.kernel_size[0]
         return (self.HIDDEN_LAYERS + 1) * (kernel // 2)
 
@@ -68,10 +61,9 @@ class Encoder(nn.Module):
 class UNet(nn.Module):
     """The U-net of F and D (equations 3b and 3d).
 
-    Three down- and three up-sampling stages with two hidden convolutions each,
-    max-pooling down and resize-convolution up, which leaves no chessboard
-    pattern. Skip connections are joined by resizing what comes from below, so
-    that any height and width will do.
+    Three down- and three up-sampling stages with two hidden convolutions each, max-pooling
+    and resize-convolutions, which avoid chessboard artefacts. Up-sampling resizes to the
+    skip connection, so that images of any height and width can be used.
 
     Parameters
     ----------
@@ -80,9 +72,9 @@ class UNet(nn.Module):
     width : int
         Channels at full resolution.
     zero_output : bool
-        Start with an output of zero everywhere.
+        Initialise the last layer with zeros.
     growth : int
-        Factor by which the channels grow at each down-sampling.
+        Factor of the number of channels at each down-sampling.
     """
 
     STAGES = 3
@@ -108,9 +100,12 @@ class UNet(nn.Module):
         self.up = nn.ModuleList(_Pair(2 * w, w) for w in reversed(widths[:-1]))
         self.output = _convolution(width, outputs, 3)
         if zero_output:
-            nn.init.zeros_(self.output.weight)
-            assert self.output.bias is not None
-            nn.init.zeros_(self.output.bias)
+            self.start_at_zero()
+
+    def start_at_zero(self) -> None:
+        """Set the weights of the last layer to zero, so that the output is zero until trained."""
+        for weights in self.output.parameters():
+            nn.init.zeros_(weights)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, inputs, H, W) to (B, outputs, H, W)."""
@@ -145,15 +140,9 @@ class _Pair(nn.Module):
 
 
 def _convolution(inputs: int, outputs: int, kernel: int) -> nn.Conv2d:
-    # Zeros around the image would be seen as a dark frame; the border's own value is not.
+    # With zeros around the image the border would be a dark frame.
     layer = nn.Conv2d(inputs, outputs, kernel, padding=kernel // 2, padding_mode="replicate")
     nn.init.kaiming_normal_(layer.weight, a=_SLOPE)
     assert layer.bias is not None
     nn.init.zeros_(layer.bias)
     return layer
-
-
-def local_contrast(image: Tensor) -> Tensor:
-    """Return what is left of images without local brightness and contrast, (B, C, H, W)."""
-    detail = image - smooth(image, _CONTRAST_SIGMA)
-    return detail / torch.sqrt(smooth(detail**2, _CONTRAST_SIGMA) + _NOISE**2)

@@ -1,4 +1,4 @@
-"""Where to compute: devices, their memory, and why CUDA is not used."""
+"""Devices, their memory, and the reason why no GPU is used."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_latentdyn.errors import DeviceError
+from napari_latentdyn.errors import DeviceError, OutOfMemoryError
 
 __all__ = [
     "Device",
     "cuda_note",
     "is_out_of_memory",
     "list_devices",
+    "no_memory",
     "resolve",
     "use_threads",
     "warm_up",
@@ -24,16 +25,8 @@ __all__ = [
 class Device:
     """A device that PyTorch can use.
 
-    Attributes
-    ----------
-    name : str
-        "cpu", "cuda" or "mps", as in the settings.
-    label : str
-        Name for the user.
-    free_bytes : int or None
-        Free memory where it is known.
-    note : str
-        Anything the user should know; may be empty.
+    `name` is "cpu", "cuda" or "mps", as in the settings; `label` and `note` are for the
+    user; `free_bytes` is the free memory, or None if it is not known.
     """
 
     name: str
@@ -61,7 +54,7 @@ def list_devices() -> list[Device]:
 
 
 def cuda_note() -> str:
-    """Say in one sentence why CUDA is not used; empty where it is."""
+    """Return one sentence why no GPU is used; empty if one is."""
     if torch.cuda.is_available() or torch.backends.mps.is_available():
         return ""
     if torch.version.cuda is None:
@@ -73,7 +66,7 @@ def cuda_note() -> str:
 
 
 def resolve(name: str) -> torch.device:
-    """Return the device of a setting; "auto" takes the fastest.
+    """Return the device of a setting; "auto" is the fastest one.
 
     Raises
     ------
@@ -96,35 +89,41 @@ def resolve(name: str) -> torch.device:
 
 
 def default_threads() -> int:
-    """Threads that leave one core free: waiting threads spin and slow everything else down."""
+    """Return a number of threads that leaves one core free: waiting threads use all their time."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, (count or 1) - 1)
 
 
 def use_threads(count: int) -> None:
-    """Set the number of CPU threads of the calling thread; 0 leaves one core free.
-
-    The setting belongs to the thread that makes it, so a worker has to call
-    this itself.
-    """
+    """Set the number of CPU threads of the calling thread; 0 leaves one core free."""
     torch.set_num_threads(count or default_threads())
 
 
 def warm_up() -> None:
-    """Load what PyTorch loads only at the first step of an optimiser."""
+    """Load the modules that PyTorch loads at the first step of an optimiser."""
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     torch.optim.Adam([parameter]).step()
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory ran out, on a GPU or on the CPU."""
+    """Return whether an error means that memory is exhausted, on a GPU or on the CPU."""
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     text = str(error).lower()
     return isinstance(error, RuntimeError) and (
         "out of memory" in text or "can't allocate memory" in text or "alloc_cpu" in text
     )
+
+
+def no_memory(
+    device: torch.device,
+    task: str = "for this training",
+    remedy: str = "choose a smaller patch size, batch size or U-net width",
+) -> OutOfMemoryError:
+    """Return the error for a device whose memory is exhausted, with one sentence for the user."""
+    other = "" if device.type == "cpu" else ", or the device cpu"
+    return OutOfMemoryError(f"the memory is too small {task}: {remedy}{other}.")
 
 
 def _free_memory() -> int | None:

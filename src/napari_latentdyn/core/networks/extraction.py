@@ -10,36 +10,36 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from napari_latentdyn.core.networks.architectures import UNet
+from napari_latentdyn.core.physics.halfway import carry_half_way
 from napari_latentdyn.core.physics.motion import pixel_ends
-from napari_latentdyn.core.physics.sampling import sample
+from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.settings import ModelSettings, PhysicsSettings
 
-__all__ = ["FieldExtraction", "correlation", "enlarge", "halve"]
+__all__ = ["FieldExtraction", "correlation", "enlarge"]
 
-#: Shortest side of a level in pixels: below, the U-net has nothing to pool.
+#: Shortest side of a level in pixels: the U-net pools three times.
 _SMALLEST = 8
-#: Brings displacements of tens of pixels to the size of the other inputs of the U-net.
+#: Divisor that brings displacements of tens of pixels to the scale of the other inputs.
 _MOTION_UNIT = 16.0
 
 
 class FieldExtraction(nn.Module):
     """Finds the advection fields on a pyramid of images with one U-net for all levels.
 
-    On each level both latent states are carried half way along the motion
-    found so far; from what they still differ by, and from how well they agree
-    under small shifts, the U-net says how that motion has to change.
+    On each level both latent states are carried half way along the current velocity. The
+    U-net computes its change from both states and from their correlation under small shifts.
 
     Parameters
     ----------
     latent : int
         Channels of a latent state.
     images : int
-        Leading ones of them that are the image itself, and not learned.
+        Number of leading channels that are the image itself, and not learned.
     model : ModelSettings
         `levels`, `coarsening`, `correlation`, `fields_from`, `timing`, `stages`
         and `extractor_width` are used.
     physics : PhysicsSettings
-        `motion` says how points travel.
+        `motion` is used.
     """
 
     def __init__(
@@ -49,11 +49,11 @@ class FieldExtraction(nn.Module):
         self._model = model
         self._physics = physics
         self._images = images
-        #: Times that images are halved for the finest level; the weights know nothing of it.
+        #: Number of times that images are halved for the finest level.
         self.coarsening = model.coarsening
         self._both = model.fields_from == "both"
         self._radius = model.correlation if self._both else 0
-        # The published F sees the first state alone and knows of no motion found before.
+        # The published F has only the first state as input.
         self._refines = model.levels > 1 or model.initial_fields != "zero" or self._both
         inputs = latent * (2 if self._both else 1) + (2 if self._refines else 0)
         inputs += (2 * self._radius + 1) ** 2 if self._radius else 0
@@ -69,22 +69,21 @@ class FieldExtraction(nn.Module):
     def levels(
         self, first: Tensor, last: Tensor, start: Tensor, encode: Callable[[Tensor], Tensor]
     ) -> list[Tensor]:
-        """Return what has to be added to a start, level by level, the coarsest first.
+        """Return the changes of a velocity, level by level, the coarsest first.
 
         Parameters
         ----------
         first, last : Tensor, shape (B, C, H, W)
             Normalised images.
         start : Tensor, shape (B, 2, H, W)
-            Velocity in pixels per interval from which to start.
+            Initial velocity in pixels per interval.
         encode : callable
-            Gives the latent state of images.
+            Returns the latent state of images.
 
         Returns
         -------
         list of Tensor, shape (B, 2 * outputs, h, w)
-            In pixels of their level: per interval with one output, per stage
-            with one for each stage.
+            In pixels of their level: per interval with one output, otherwise per stage.
         """
         pyramid = [(first, last, start)]
         for number in range(self._model.levels + self.coarsening - 1):
@@ -101,14 +100,14 @@ class FieldExtraction(nn.Module):
                 found = enlarge(found, 2.0, (a.shape[-2], a.shape[-1]))
             change: Tensor = self.unet(self._inputs(a, b, s, found, encode))
             if self._radius:
-                # No level can tell more than it correlates; a wild one would mislead all others.
+                # A level cannot find more than the radius of its correlation.
                 change = (self._radius + 1) * torch.tanh(change / (self._radius + 1))
             found = change if found is None else found + change
             every.append(found)
         return every
 
     def fields(self, finest: Tensor, shape: tuple[int, int]) -> Tensor:
-        """Return what the finest level adds to the fields of each stage, (B, n, 2, H, W)."""
+        """Return the change of the fields of each stage, (B, n, 2, H, W), from the finest level."""
         factor = shape[0] / finest.shape[-2]
         whole = enlarge(finest, 2.0 ** round(math.log2(factor)), shape)
         per_stage = whole.view(len(whole), self.outputs, 2, *shape)
@@ -130,11 +129,11 @@ class FieldExtraction(nn.Module):
         motion = start if found is None else start + self._motion(found.detach())
         if not self._both:
             return torch.cat([first, motion / _MOTION_UNIT], dim=1)
-        origins, goals = pixel_ends(motion, self._physics.motion)
-        carried = [sample(first, origins), sample(encode(b), goals)]
-        parts = [*carried, motion / _MOTION_UNIT]
+        ends = pixel_ends(motion, self._physics.motion)
+        carried = carry_half_way((first, encode(b)), ends)
+        parts = [carried.first, carried.last, motion / _MOTION_UNIT]
         if self._radius:
-            learned = [state[:, self._images :] for state in carried]
+            learned = [state[:, self._images :] for state in parts[:2]]
             parts.append(correlation(learned[0], learned[1], self._radius))
         return torch.cat(parts, dim=1)
 
@@ -146,19 +145,19 @@ class FieldExtraction(nn.Module):
 
 
 def correlation(first: Tensor, last: Tensor, radius: int) -> Tensor:
-    """Cosine of two states under all shifts of the second one by up to a radius.
+    """Return the cosine of two states under all shifts of the second one up to a radius.
 
     Parameters
     ----------
     first, last : Tensor, shape (B, c, H, W)
-        Latent states; beyond the border the nearest one is repeated.
+        Latent states; the border is repeated.
     radius : int
         In pixels.
 
     Returns
     -------
     Tensor, shape (B, (2 * radius + 1) ** 2, H, W)
-        Row by row of shifts, from -1 to 1.
+        From -1 to 1, row by row of shifts.
     """
     height, width = first.shape[-2:]
     a, b = (functional.normalize(_standard(state), dim=1) for state in (first, last))
@@ -175,18 +174,13 @@ def correlation(first: Tensor, last: Tensor, radius: int) -> Tensor:
 
 
 def _standard(state: Tensor) -> Tensor:
-    """Take mean and deviation over the image out: what all places share tells no motion."""
+    """Subtract the mean over the image and divide by the deviation."""
     deviation, mean = torch.std_mean(state, dim=(2, 3), keepdim=True)
     return (state - mean) / (deviation + 1e-3)
 
 
-def halve(values: Tensor) -> Tensor:
-    """Halve images (B, C, H, W) by means over 2 x 2 pixels."""
-    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
-
-
 def enlarge(field: Tensor, factor: float, shape: tuple[int, int]) -> Tensor:
-    """Bring a field in pixels to a larger size, where it is larger by a factor."""
+    """Resize a field in pixels to a shape that is larger by a factor."""
     if factor == 1.0:
         return field
     return factor * functional.interpolate(field, shape, mode="bilinear", align_corners=False)

@@ -1,7 +1,6 @@
 """The loss of HLG equation 9 and its terms.
 
-The published weights and constants of the penalties are not known to us; ours
-are settings.
+The paper does not give weights and constants of the penalties; here they are settings.
 """
 
 from __future__ import annotations
@@ -14,26 +13,15 @@ from napari_latentdyn.settings import Settings, TrainingSettings
 
 __all__ = ["active_terms", "loss_terms", "misfit", "roughness", "total_loss", "unsteadiness"]
 
-#: Differences of intensity well above this count as outliers in the robust data term.
+#: Difference of intensity above which the robust data term grows linearly.
 _ROBUST_SCALE = 0.03
 
 
 def misfit(image: Tensor, target: Tensor, weight: Tensor, robust: bool) -> Tensor:
-    """Mean difference of two images where it counts.
+    """Return the mean square difference of two images (B, C, H, W) where `weight` is true.
 
-    Parameters
-    ----------
-    image, target : Tensor, shape (B, C, H, W)
-        Normalised intensities.
-    weight : Tensor of bool, shape (B, 1, H, W)
-        Where the difference counts.
-    robust : bool
-        Take a smoothed absolute value instead of the square.
-
-    Returns
-    -------
-    Tensor
-        A number; zero where nothing counts.
+    `weight` is (B, 1, H, W) of bool; with `robust`, a smoothed absolute value replaces the
+    square. Without any true weight the result is zero.
     """
     difference = image - target
     if robust:
@@ -46,15 +34,10 @@ def misfit(image: Tensor, target: Tensor, weight: Tensor, robust: bool) -> Tenso
 
 
 def roughness(fields: Tensor, order: int) -> Tensor:
-    """Mean square of the first or second differences of the fields in space.
+    """Return the mean square of the spatial differences of the fields (B, n, 2, H, W).
 
-    Parameters
-    ----------
-    fields : Tensor, shape (B, n, 2, H, W)
-        Pixels per stage.
-    order : int
-        1 penalises every change; 2 leaves affine motion (rotation, strain,
-        shear) free.
+    Differences of order 1 penalise every change; those of order 2 do not penalise affine
+    motion (rotation, strain, shear).
     """
     rows, columns = fields.diff(dim=-2), fields.diff(dim=-1)
     if order == 1:
@@ -67,7 +50,7 @@ def roughness(fields: Tensor, order: int) -> Tensor:
 
 
 def unsteadiness(fields: Tensor) -> Tensor:
-    """Mean square of the change of the fields from stage to stage; zero for one stage."""
+    """Return the mean square change of the fields from stage to stage; zero for one stage."""
     if fields.shape[1] == 1:
         return fields.new_zeros(())
     return fields.diff(dim=1).square().mean()
@@ -76,9 +59,8 @@ def unsteadiness(fields: Tensor) -> Tensor:
 def active_terms(settings: Settings) -> tuple[str, ...]:
     """Return the names of the terms that training can change.
 
-    With `model.timing` "even" the networks add the same velocity at every stage,
-    and with one stage there is no other: nothing that is learned changes how
-    steady the fields are.
+    With `model.timing` "even" the networks add the same velocity at every stage, so that
+    the steadiness of the fields does not depend on the weights.
     """
     steady = settings.model.timing == "even" or settings.model.stages == 1
     return ("match", "autoencoding", "space") + (() if steady else ("time",))
@@ -100,7 +82,7 @@ def loss_terms(batch: Batch, prediction: Prediction, settings: Settings) -> dict
 
 
 def total_loss(terms: dict[str, Tensor], settings: TrainingSettings) -> Tensor:
-    """Weighted sum of the terms (equation 9)."""
+    """Return the weighted sum of the terms (equation 9)."""
     weights = {
         "match": settings.weight_match,
         "autoencoding": settings.weight_autoencoding,

@@ -7,27 +7,28 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from napari_latentdyn.core.networks.architectures import (
-    CONTRAST_REACH,
-    Encoder,
-    UNet,
-    local_contrast,
-)
+from napari_latentdyn.core.networks.architectures import Encoder, UNet
 from napari_latentdyn.core.networks.extraction import FieldExtraction
-from napari_latentdyn.core.physics.operators import smooth
+from napari_latentdyn.core.physics.operators import local_contrast, smooth
 from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
 from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Batch", "LatentDynamics", "Prediction"]
+__all__ = ["CONTRAST_REACH", "Batch", "LatentDynamics", "Prediction"]
+
+#: Standard deviation in pixels of the neighbourhood of the local contrast, and the distance up to
+#: which an image pixel changes it.
+_CONTRAST_SIGMA = 2.0
+CONTRAST_REACH = 12
 
 Zero = tuple[Tensor | float, Tensor | float]
 
-#: Standard deviation in pixels of the neighbourhood in which trained fields are judged, the part
-#: of the initial difference that has to be left at most, and the difference that counts at most.
-_GUARD_REACH = 6.0
+#: Standard deviation in pixels of the neighbourhood in which trained fields are compared with the
+#: initial ones, the ratio of the differences below which they are taken, and the largest
+#: difference that counts.
+_SIGMA = 6.0
 _CLEARLY = 0.98
-_FORGIVEN = 0.2
+_LARGEST = 0.2
 
 
 @dataclass
@@ -57,17 +58,17 @@ class Batch:
 
 @dataclass
 class Prediction:
-    """What the model makes of a batch.
+    """Output of the model for a batch.
 
     Attributes
     ----------
     fields : Tensor, shape (B, n, 2, H, W)
         Advection fields in pixels per stage.
     coded_first, coded_last : Tensor, shape (B, C, H, W)
-        Each image encoded and decoded.
+        Each image, encoded and decoded.
     arrived : list of (Tensor, Tensor, Tensor)
-        Decoded state that was carried to the other end, the image it should
-        equal, and where it counts, as (B, C, H, W), (B, C, H, W), (B, 1, H, W).
+        Decoded state that was carried to the other observation (B, C, H, W), its target
+        (B, C, H, W), and where it counts (B, 1, H, W).
     """
 
     fields: Tensor
@@ -95,8 +96,8 @@ class LatentDynamics(nn.Module):
         self.stages = model.stages
         self._keeps_image = model.image_in_latent
         self.transport = Transport(settings.physics, channels if self._keeps_image else None)
-        # With the image in the latent state the networks are the same for every channel: E sees
-        # their mean, and D adds to each what it finds from it and from the learned channels.
+        # With the image in the latent state the networks are the same for all channels: E has their
+        # mean as input, D one channel of the image and the learned channels.
         seen = 1 if self._keeps_image else channels
         self._contrast = model.contrast
         self.encoder = Encoder(
@@ -116,24 +117,41 @@ class LatentDynamics(nn.Module):
 
     @property
     def reach(self) -> int:
-        """How many pixels away an image pixel can lie and still change a latent one."""
+        """Distance in pixels up to which an image pixel changes a latent one."""
         return self.encoder.reach + (CONTRAST_REACH if self._contrast else 0)
+
+    @property
+    def is_image_alone(self) -> bool:
+        """Whether the learned channels change no frame, because D adds zero to the image.
+
+        That holds for networks that start from random weights, until they are trained.
+        """
+        return self._keeps_image and not any(
+            bool(weights.any()) for weights in self.decoder.output.parameters()
+        )
 
     def encode(self, image: Tensor) -> Tensor:
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""
         grey = image.mean(dim=1, keepdim=True) if self._keeps_image else image
         state: Tensor = self.encoder(
-            torch.cat([grey, local_contrast(grey)], dim=1) if self._contrast else grey
+            torch.cat([grey, local_contrast(grey, _CONTRAST_SIGMA)], dim=1)
+            if self._contrast
+            else grey
         )
         return torch.cat([image, state], dim=1) if self._keeps_image else state
 
     def decode(self, state: Tensor) -> Tensor:
-        """Equation 3d: latent states (B, c, H, W) to images (B, C, H, W)."""
+        """Equation 3d: latent states (B, c, H, W) to images (B, C, H, W).
+
+        A state without learned channels is the image itself.
+        """
         if not self._keeps_image:
             decoded: Tensor = self.decoder(state)
             return decoded
+        if state.shape[1] == self.channels:
+            return state
         image, learned = state[:, : self.channels], state[:, self.channels :]
-        # Each channel with its own image, as if it were an image of a batch.
+        # The channels are decoded as a batch.
         each = torch.cat(
             [
                 image.reshape(-1, 1, *image.shape[-2:]),
@@ -145,27 +163,15 @@ class LatentDynamics(nn.Module):
         return image + residual.view_as(image)
 
     def read(self, state: Tensor, places: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """Read a latent state between its pixels.
-
-        Parameters
-        ----------
-        state : Tensor, shape (B, c, H, W)
-            Latent states.
-        places : Tensor, shape (B, 2, h, w)
-            Where to read, in pixels.
-        origin : (int, int)
-            Position of the state's first pixel.
-
-        Returns
-        -------
-        Tensor, shape (B, c, h, w)
-        """
+        """Interpolate a latent state (B, c, H, W) at positions; see `sample`."""
         physics = self.settings.physics
         kernel, limiter = physics.interpolation, physics.limiter
         if not self._keeps_image:
             return sample(state, places, kernel, origin, limiter=limiter)
-        # Detail is in the image; a costly kernel for what the networks add would buy nothing.
+        # The learned channels have little detail and do not need the better kernel.
         image = sample(state[:, : self.channels], places, kernel, origin, limiter=limiter)
+        if state.shape[1] == self.channels:
+            return image
         return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
 
     def carry(
@@ -191,8 +197,8 @@ class LatentDynamics(nn.Module):
         time : float
             Fraction of the interval in [0, 1].
         places : Tensor, shape (B, 2, h, w)
-            Where the paths of the pixels meet the observation; not used where the
-            state is carried stage by stage, which gives all its pixels.
+            Positions in the observation of the points at the pixels; not used with
+            transport by stages, which returns all pixels of the state.
         zero : Tensor or float
             Normalised value of zero intensity, (B, C, 1, 1).
         origin : (int, int)
@@ -202,7 +208,7 @@ class LatentDynamics(nn.Module):
         -------
         Tensor, shape (B, c, h, w)
         """
-        # Without the image in it, a latent state has a zero of its own.
+        # A latent state without the image has no zero intensity.
         zero = zero if self._keeps_image else 0.0
         if self.settings.physics.transport == "stages":
             return self.transport.by_stages(state, fields, end, time, zero)
@@ -210,19 +216,9 @@ class LatentDynamics(nn.Module):
         return self.transport.along(read, places, time - end, zero)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:
-        """Equation 3b: the advection fields of a pair.
+        """Equation 3b: the advection fields of a pair, (B, n, 2, H, W) in pixels per stage.
 
-        Parameters
-        ----------
-        first, last : Tensor, shape (B, C, H, W)
-            Normalised images.
-        start : Tensor, shape (B, n, 2, H, W)
-            Initial fields in pixels per stage.
-
-        Returns
-        -------
-        Tensor, shape (B, n, 2, H, W)
-            Pixels per stage.
+        `first` and `last` are normalised images (B, C, H, W), `start` the initial fields.
         """
         found = self.velocities(first, last, start.sum(dim=1))[-1]
         return start + self.extractor.fields(found, (first.shape[-2], first.shape[-1]))
@@ -241,10 +237,10 @@ class LatentDynamics(nn.Module):
         fields: Tensor,
         zero: Zero = (0.0, 0.0),
     ) -> Tensor:
-        """Go back to the initial fields wherever the trained ones do not meet better half way.
+        """Return the initial fields where the trained ones do not bring the images closer.
 
-        Fitting one scene can worsen a place while it improves others; what the
-        two images say half way tells which, without a true frame.
+        Training on one scene can improve some places and worsen others. Both images
+        carried half way tell them apart without a true frame.
 
         Parameters
         ----------
@@ -261,25 +257,22 @@ class LatentDynamics(nn.Module):
             A smooth mixture of both.
         """
         before, after = (self._apart(first, last, f, zero) for f in (start, fields))
-        share = smooth((after < _CLEARLY * before).to(fields.dtype), _GUARD_REACH)
-        # Where nothing speaks for a change, none is made: also between two places that improved.
+        share = smooth((after < _CLEARLY * before).to(fields.dtype), _SIGMA)
+        # Also between two improved places the initial fields are kept.
         share = ((share - 0.5) * 2).clamp(0.0, 1.0)
         return start + share[:, None] * (fields - start)
 
     def _apart(self, first: Tensor, last: Tensor, fields: Tensor, zero: Zero) -> Tensor:
-        """Return how far both images carried half way are apart, (B, 1, H, W)."""
+        """Return the local difference of both images carried half way, (B, 1, H, W)."""
         kernel = self.settings.physics.interpolation
-        (a, b), _ = self.transport.half_way((first, last), fields, kernel, zero)
-        difference = (a - b).abs().clamp(max=_FORGIVEN).mean(dim=1, keepdim=True)
-        return smooth(difference, _GUARD_REACH)
+        carried = self.transport.half_way((first, last), fields, kernel, zero)
+        return smooth(carried.distance(_LARGEST).mean(dim=1, keepdim=True), _SIGMA)
 
     def forward(self, batch: Batch) -> Prediction:
-        """Carry a batch from end to end."""
+        """Carry both images of a batch to the other observation."""
         first, last = self.encode(batch.first), self.encode(batch.last)
         fields = self.extract(batch.first, batch.last, batch.start)
-        shape = (first.shape[-2], first.shape[-1])
-        grid = pixel_grid(*shape, device=first.device).expand(len(first), -1, -1, -1)
-
+        grid = pixel_grid(*first.shape[-2:], device=first.device).expand(len(first), -1, -1, -1)
         states, targets, weights = [first, last], [], []
         images = (batch.first, batch.last)
         valid = (batch.valid_first, batch.valid_last)
@@ -299,10 +292,9 @@ class LatentDynamics(nn.Module):
         )
 
     def seen(self, valid: Tensor, positions: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """Return where positions meet pixels that are there, as (B, 1, h, w) of bool.
+        """Return True where positions lie at valid pixels, (B, 1, h, w).
 
-        Positions outside of the image count as seen with the border rule
-        "clamp", and as not seen with "exclude".
+        Positions outside the image count as valid with the border rule "clamp".
         """
         with torch.no_grad():
             met = sample(valid.float(), positions, "nearest", origin) > 0.5

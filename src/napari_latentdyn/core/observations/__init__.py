@@ -1,1 +1,1 @@
-"""The images, checked and normalised, and how their files are read."""
+"""Images of one scene: their values checked and normalised, their files read."""

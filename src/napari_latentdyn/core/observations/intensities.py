@@ -1,7 +1,8 @@
-"""Values of images before they are a pair: axes, missing pixels, range and precision."""
+"""Values of images before they become observations: axes, missing pixels, range, precision."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,12 +14,11 @@ from napari_latentdyn.errors import PairError
 
 __all__ = [
     "bounds",
+    "channel_values",
     "channels_first",
     "check_range",
     "fill",
     "own_mask",
-    "single_keeps_digits",
-    "size_text",
     "valid_pixels",
 ]
 
@@ -32,8 +32,8 @@ def channels_first(
     if array.dtype.kind not in "buif":
         kind = "complex values" if array.dtype.kind == "c" else f"values of type {array.dtype}"
         raise PairError(
-            f"the {name} image holds {kind}, which are no intensities: "
-            "convert it to integers or real numbers."
+            f"the {name} image must hold integers or real numbers; got {kind}: convert the image "
+            "first."
         )
     expected = 2 if channel_axis is None else 3
     if array.ndim != expected:
@@ -72,21 +72,12 @@ def own_mask(
     return mask_of_bands(masked, channel_axis, real=image.values.dtype.kind == "f")
 
 
-def single_keeps_digits(
-    a: NDArray[np.float64],
-    b: NDArray[np.float64],
-    valid_a: NDArray[np.bool_],
-    valid_b: NDArray[np.bool_],
-) -> bool:
-    """Whether single precision resolves a ten thousandth of the range of each channel."""
-    for one, other in zip(a, b, strict=True):
-        values = np.concatenate([one[valid_a], other[valid_b]])
-        top, span = float(np.abs(values).max()), float(values.max() / 2 - values.min() / 2) * 2
-        if not top < float(np.finfo(np.float32).max) / 4:
-            return False
-        if span > 0 and top * 2.0**-24 > 1e-4 * span:
-            return False
-    return True
+def channel_values(
+    images: Sequence[NDArray[np.floating[Any]]], valid: Sequence[NDArray[np.bool_]]
+) -> Iterator[NDArray[np.floating[Any]]]:
+    """Yield the valid values of all images, channel by channel."""
+    for c in range(len(images[0])):
+        yield np.concatenate([image[c][seen] for image, seen in zip(images, valid, strict=True)])
 
 
 def valid_pixels(
@@ -118,25 +109,24 @@ def valid_pixels(
 
 
 def bounds(
-    a: NDArray[np.floating[Any]],
-    b: NDArray[np.floating[Any]],
-    valid_a: NDArray[np.bool_],
-    valid_b: NDArray[np.bool_],
+    images: Sequence[NDArray[np.floating[Any]]],
+    valid: Sequence[NDArray[np.bool_]],
     normalisation: str,
 ) -> tuple[NDArray[np.floating[Any]], NDArray[np.floating[Any]]]:
     """Return the intensities of each channel that are mapped to 0 and 1."""
-    low, high = np.empty(len(a)), np.empty(len(a))
-    for c in range(len(a)):
-        values = np.concatenate([a[c][valid_a], b[c][valid_b]]).astype(np.float64)
+    channels, dtype = len(images[0]), images[0].dtype
+    low, high = np.empty(channels), np.empty(channels)
+    for c, chosen in enumerate(channel_values(images, valid)):
+        values = chosen.astype(np.float64)
         low[c], high[c] = values.min(), values.max()
         if normalisation == "percentile":
             robust = np.percentile(values, _PERCENTILES)
             # Tracers on a dark ground: almost all pixels can have one value.
             if robust[1] - robust[0] > 1e-3 * (high[c] - low[c]):
                 low[c], high[c] = robust
-        if a.dtype.type(high[c]) <= a.dtype.type(low[c]):
+        if dtype.type(high[c]) <= dtype.type(low[c]):
             high[c] = low[c] + max(1.0, abs(low[c]))
-    return low.astype(a.dtype), high.astype(a.dtype)
+    return low.astype(dtype), high.astype(dtype)
 
 
 def check_range(values: NDArray[np.float64], name: str) -> None:
@@ -157,8 +147,3 @@ def fill(image: NDArray[np.floating[Any]], valid: NDArray[np.bool_]) -> NDArray[
         return image
     nearest = ndimage.distance_transform_edt(~valid, return_distances=False, return_indices=True)
     return np.ascontiguousarray(image[:, nearest[0], nearest[1]])
-
-
-def size_text(image: NDArray[np.floating[Any]]) -> str:
-    """Return height and width in words."""
-    return f"{image.shape[1]} x {image.shape[2]}"

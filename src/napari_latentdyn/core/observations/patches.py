@@ -1,4 +1,4 @@
-"""Windows over an image: where they lie, in which order they are learned, how they blend."""
+"""Windows over an image: their places, their order in training, their weights in a blend."""
 
 from __future__ import annotations
 
@@ -12,15 +12,7 @@ __all__ = ["Window", "batch_indices", "blend_weights", "scan", "tiles"]
 
 @dataclass(frozen=True)
 class Window:
-    """A rectangle of pixels.
-
-    Attributes
-    ----------
-    y, x : int
-        First row and column.
-    height, width : int
-        Extent in pixels.
-    """
+    """A rectangle of pixels: its first row and column, its height and width."""
 
     y: int
     x: int
@@ -41,29 +33,10 @@ class Window:
 
 
 def scan(shape: tuple[int, int], size: tuple[int, int], stride: tuple[int, int]) -> list[Window]:
-    """Scan an image with windows (HLG section 3).
+    """Scan an image with windows, row by row (HLG section 3).
 
-    Every pixel is covered: where the stride does not divide what is left, the
-    last window is moved back to the border. A size beyond the image is cut to
-    the image.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the image.
-    size, stride : (int, int)
-        Height and width of the windows and the steps between them, in pixels;
-        a stride is at most the size.
-
-    Returns
-    -------
-    list of Window
-        Row by row.
-
-    Raises
-    ------
-    ValueError
-        If a stride is below 1 or above the size.
+    Every pixel is covered: where the stride does not divide the rest, the last window is moved
+    back to the border. A size beyond the image is cut to the image.
     """
     if any(not 1 <= step <= side for step, side in zip(stride, size, strict=True)):
         raise ValueError(f"stride {stride} must lie between 1 and the window size {size}")
@@ -87,22 +60,10 @@ def tiles(shape: tuple[int, int], side: int, overlap: float) -> list[Window]:
 
 
 def batch_indices(step: int, count: int, batch_size: int, seed: int) -> NDArray[np.int64]:
-    """Return which patches a training step uses.
+    """Return the patches, of `count`, that a training step uses; `step` counts from 0.
 
-    Patches are drawn without replacement; each epoch has its own permutation,
-    which depends on the seed and the epoch alone, so that a training that is
-    continued sees the same patches as one that never stopped.
-
-    Parameters
-    ----------
-    step : int
-        Number of the step, from 0.
-    count : int
-        Number of patches.
-    batch_size : int
-        Patches per step; at most all are returned.
-    seed : int
-        Seed of the permutations.
+    Patches are drawn without replacement. Each epoch has its own permutation, which depends on the
+    seed and the epoch alone, so that a continued training sees the patches of one without a stop.
     """
     batch_size = min(batch_size, count)
     wanted = np.arange(step * batch_size, (step + 1) * batch_size)
@@ -114,10 +75,10 @@ def batch_indices(step: int, count: int, batch_size: int, seed: int) -> NDArray[
 
 
 def blend_weights(window: Window, shape: tuple[int, int]) -> NDArray[np.float32]:
-    """Return the weights with which a window enters a blend, shape (height, width).
+    """Return the weights of a window in a blend, shape (height, width).
 
-    They fall off as a raised cosine towards those borders of the window that
-    lie inside the image, and stay positive, so that their sum never vanishes.
+    The weights fall off as a raised cosine towards the borders of the window inside the image, and
+    stay positive, so that their sum never vanishes.
     """
     rows = _taper(window.height, window.y > 0, window.y + window.height < shape[0])
     columns = _taper(window.width, window.x > 0, window.x + window.width < shape[1])

@@ -1,7 +1,8 @@
 """The paths of points through the velocity fields of the stages (characteristics).
 
 Positions and displacements are in pixels, rows before columns; a velocity is a
-displacement per stage.
+displacement per stage. `end` is the observation to which a path leads: 0 for the
+first one, back in time, 1 for the last one.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.physics.sampling import sample
 
-__all__ = ["Characteristics", "split_time"]
+__all__ = ["Characteristics", "path_steps"]
 
 
 class Characteristics:
@@ -22,12 +23,12 @@ class Characteristics:
     Parameters
     ----------
     departure : {"euler", "midpoint"}
-        "euler" carries a point through a stage with the velocity where it starts
+        "euler" moves a point through a stage with the velocity where it starts
         (HLG equation 5); "midpoint" with the velocity half way, which is second
         order and exactly reversible.
     iterations : int
-        Fixed-point iterations of implicit relations; each gains a factor of the
-        velocity's gradient per stage, which is well below one.
+        Fixed-point iterations of implicit relations. Each reduces the error by the
+        gradient of the velocity per stage, which is well below one.
     """
 
     def __init__(
@@ -36,99 +37,57 @@ class Characteristics:
         self.departure = departure
         self.iterations = iterations
 
-    def backward(self, velocity: Tensor, positions: Tensor, part: float = 1.0) -> Tensor:
-        """Follow positions back in time through one stage, or a part of it.
+    def step(self, end: int, velocity: Tensor, positions: Tensor, length: float = 1.0) -> Tensor:
+        """Follow positions (B, 2, h, w) through one stage, or a fraction `length` of it.
 
-        Parameters
-        ----------
-        velocity : Tensor, shape (B, 2, H, W)
-            Field of the stage in pixels per stage.
-        positions : Tensor, shape (B, 2, h, w)
-            Where points are at the end.
-        part : float
-            Fraction of the stage.
-
-        Returns
-        -------
-        Tensor, shape (B, 2, h, w)
-            Where they were at the start.
+        `velocity` is the field of the stage, (B, 2, H, W) in pixels per stage.
         """
-        reach = 0.5 if self.departure == "midpoint" else 1.0
-        move = part * sample(velocity, positions)
-        for _ in range(self.iterations - 1 if reach == 0.5 else self.iterations):
-            move = part * sample(velocity, positions - reach * move)
-        return positions - move
-
-    def forward(self, velocity: Tensor, positions: Tensor, part: float = 1.0) -> Tensor:
-        """Follow positions on in time through one stage, or a part of it; as `backward`."""
-        move = part * sample(velocity, positions)
+        signed = length if end else -length
         if self.departure == "midpoint":
-            for _ in range(self.iterations - 1):
-                move = part * sample(velocity, positions + 0.5 * move)
+            reach, iterations = 0.5, self.iterations - 1
+        else:
+            # Forwards, the velocity at the start is known.
+            reach, iterations = 1.0, 0 if end else self.iterations
+        move = signed * sample(velocity, positions)
+        for _ in range(iterations):
+            move = signed * sample(velocity, positions + reach * move)
         return positions + move
 
     def trace(self, end: int, fields: Tensor, positions: Tensor, time: float) -> Tensor:
-        """Follow positions from a time to an observation.
+        """Follow positions from a time to an observation: composed characteristics.
 
         Parameters
         ----------
-        end : int
-            0 for the first observation (see `trace_back`), 1 for the last one
-            (see `trace_on`).
-        fields, positions, time
-            As in `trace_back`.
-        """
-        return (self.trace_back, self.trace_on)[end](fields, positions, time)
-
-    def trace_back(self, fields: Tensor, positions: Tensor, time: float) -> Tensor:
-        """Follow positions from a time back to the start: composed characteristics.
-
-        Parameters
-        ----------
+        end : {0, 1}
+            0 for the first observation, 1 for the last one.
         fields : Tensor, shape (B, n, 2, H, W)
             Velocity of each stage in pixels per stage.
         positions : Tensor, shape (B, 2, h, w)
-            Where points are at `time`.
+            Positions at `time`.
         time : float
             Fraction of the interval in [0, 1].
 
         Returns
         -------
         Tensor, shape (B, 2, h, w)
-            Where they were at time 0.
+            Positions in the observation.
         """
-        whole, part = split_time(fields.shape[1], time)
-        if part > 0:
-            positions = self.backward(fields[:, whole], positions, part)
-        for k in reversed(range(whole)):
-            positions = self.backward(fields[:, k], positions)
-        return positions
-
-    def trace_on(self, fields: Tensor, positions: Tensor, time: float) -> Tensor:
-        """Follow positions from a time on to the end; arguments as in `trace_back`."""
-        n = fields.shape[1]
-        whole, part = split_time(n, time)
-        if part > 0:
-            positions = self.forward(fields[:, whole], positions, 1.0 - part)
-            whole += 1
-        for k in range(whole, n):
-            positions = self.forward(fields[:, k], positions)
+        for stage, length in path_steps(end, fields.shape[1], time):
+            positions = self.step(end, fields[:, stage], positions, length)
         return positions
 
 
-def split_time(stages: int, time: float) -> tuple[int, float]:
-    """Split a time into whole stages that are over and the part of the next one.
+def path_steps(end: int, stages: int, time: float) -> list[tuple[int, float]]:
+    """Return the stages between a time and an observation, and the fraction of each.
 
-    Parameters
-    ----------
-    stages : int
-        Number of stages of the interval.
-    time : float
-        Fraction of the interval in [0, 1].
+    They are in the order from the time, a fraction of the interval in [0, 1], to the
+    observation `end`. `stages` is the number of stages of the interval.
     """
     if not 0.0 <= time <= 1.0:
-        raise ValueError(f"the time {time} lies outside of [0, 1]")
-    position = time * stages
-    whole = min(math.floor(position + 1e-6), stages)
-    part = position - whole
-    return whole, part if part > 1e-6 else 0.0
+        raise ValueError(f"the time must be between 0 and 1; got {time}")
+    whole = min(math.floor(time * stages + 1e-6), stages)
+    part = time * stages - whole
+    passed = part > 1e-6
+    if end == 0:
+        return [(whole, part)] * passed + [(k, 1.0) for k in reversed(range(whole))]
+    return [(whole, 1.0 - part)] * passed + [(k, 1.0) for k in range(whole + passed, stages)]

@@ -1,4 +1,4 @@
-"""Keep advected values within the values around the point they come from.
+"""Limit advected values to the range of the pixels around the point they come from.
 
 Source: R. Bermejo, A. Staniforth, *The conversion of semi-Lagrangian advection schemes to
 quasi-monotone schemes*, 1992.
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import FitError
 
 __all__ = ["in_units", "limited", "neighbour_bounds"]
@@ -27,12 +27,9 @@ _LARGEST = np.finfo(np.float32).max
 def limited(read: Tensor, values: Tensor, positions: Tensor) -> Tensor:
     """Limit interpolated values to the range of the four pixels around each position.
 
-    A kernel of higher order overshoots beside edges. Advection creates neither
-    maxima nor minima, so that the limited value is nearer to the solution, and
-    where the values are smooth nothing changes.
-
-    The gradient passes as if there were no limit: with an exact gradient of zero
-    the brightest and the darkest places would no longer pull at the velocity.
+    Kernels of higher order overshoot beside edges, but advection creates neither maxima
+    nor minima. The gradient ignores the limit: with the exact gradient, zero, the
+    brightest and the darkest pixels would not contribute to the velocity.
 
     Parameters
     ----------
@@ -41,7 +38,7 @@ def limited(read: Tensor, values: Tensor, positions: Tensor) -> Tensor:
     values : Tensor, shape (B, C, H, W)
         Values at the pixels.
     positions : Tensor, shape (B, 2, h, w)
-        Where `read` was interpolated, in pixels, rows first.
+        Positions of `read` in pixels.
 
     Returns
     -------
@@ -49,29 +46,20 @@ def limited(read: Tensor, values: Tensor, positions: Tensor) -> Tensor:
     """
     with torch.no_grad():
         within = torch.clamp(read, *neighbour_bounds(values, positions))
-    # Without a gradient the limit holds to the last digit.
+    # Without a gradient the limit is exact.
     return read + (within - read).detach() if read.requires_grad else within
 
 
 def neighbour_bounds(values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]:
-    """Return the least and the largest of the four pixels around positions.
+    """Return the minimum and the maximum of the four pixels around positions.
 
-    Parameters
-    ----------
-    values : Tensor, shape (B, C, H, W)
-        Values at the pixels.
-    positions : Tensor, shape (B, 2, h, w)
-        In pixels, rows first; outside, the nearest pixels of the border count.
-
-    Returns
-    -------
-    low, high : Tensor, shape (B, C, h, w)
+    Values and positions are as in `limited`; outside the image the nearest pixels count.
     """
     height, width = values.shape[-2:]
-    # At a corner, the extremes over it and its neighbours below, to the right and in between.
+    # Extremes over each pixel and its neighbours below, to the right and diagonally below.
     padded = functional.pad(values, (0, 1, 0, 1), mode="replicate")
     extremes = functional.max_pool2d(torch.cat([-padded, padded], dim=1), 2, stride=1)
-    # A position that is no number gives a value that is none either, wherever it is looked up.
+    # At a position that is not finite the interpolated value is not finite either.
     corners = positions.nan_to_num(0.0).floor().long()
     rows, columns = corners[:, 0].clamp(0, height - 1), corners[:, 1].clamp(0, width - 1)
     places = (rows * width + columns).flatten(1)[:, None].expand(-1, extremes.shape[1], -1)
@@ -81,29 +69,28 @@ def neighbour_bounds(values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]
 
 
 def in_units(
-    pair: ImagePair, frames: NDArray[np.float32], times: Sequence[float], *, limiter: bool
+    pair: Observations, frames: NDArray[np.float32], times: Sequence[float], *, limiter: bool
 ) -> NDArray[np.floating[Any]]:
-    """Bring decoded frames to the units of the images, within the range of both.
+    """Convert decoded frames to the units of the images, and limit them to the range of both.
 
-    Limited states stay within the images. The residual of the decoder and a change
-    of brightness can still leave their range.
+    Limited states stay within the range of the images, but the residual of the decoder
+    and a change of brightness can leave it.
 
     Parameters
     ----------
-    pair : ImagePair
+    pair : Observations
         The images.
     frames : ndarray of float32, shape (T, C, H, W)
         Normalised intensities.
     times : sequence of float
         Times of the frames.
     limiter : bool
-        Keep each channel within its least and largest value in both images; otherwise
-        within what single precision can hold, in which frames are written.
+        Limit each channel to its range in both images; otherwise to the range of float32.
 
     Raises
     ------
     FitError
-        If a frame holds values that are no numbers: the networks do not work.
+        If a frame is not finite.
     """
     if not np.isfinite(frames).all():
         raise FitError(
@@ -114,7 +101,6 @@ def in_units(
         result = pair.denormalise(frames, times)
     least, most = -_LARGEST, _LARGEST
     if limiter:
-        ends = (pair.first, pair.last)
-        least = np.minimum(*(image.min(axis=(1, 2), keepdims=True) for image in ends))
-        most = np.maximum(*(image.max(axis=(1, 2), keepdims=True) for image in ends))
+        least = pair.images.min(axis=(0, 2, 3))[:, None, None]
+        most = pair.images.max(axis=(0, 2, 3))[:, None, None]
     return np.asarray(np.clip(result, least, most))

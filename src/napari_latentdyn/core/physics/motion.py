@@ -1,8 +1,8 @@
 """From a velocity half way to characteristics and to one advection field per stage.
 
-What two images determine is one displacement at each place. How a point travels
-along it is physics: in a steady flow it feels the acceleration ``(u . grad) u``,
-so that a rotation bends its way; a body that keeps its momentum goes straight on.
+Two images determine one displacement at each pixel. The motion determines how a
+point moves along it: in a steady flow it has the acceleration ``(u . grad) u``, so
+that a rotation bends its path; a body that keeps its momentum moves straight on.
 """
 
 from __future__ import annotations
@@ -15,31 +15,30 @@ from torch import Tensor
 from napari_latentdyn.core.physics.operators import gradient, smooth
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
-__all__ = ["Motion", "acceleration", "ends", "pixel_ends", "stage_fields"]
+__all__ = ["Motion", "acceleration", "path_ends", "pixel_ends", "stage_fields"]
 
 Motion = Literal["steady", "inertial", "local"]
 
 #: Change of the velocity's gradient, in pixels per interval and pixel squared, above which a
-#: place counts as the edge of a moving body and not as part of a smooth flow.
+#: pixel counts as the edge of a moving body and not as part of a smooth flow.
 _EDGE = 0.1
 
 
 def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
-    """Return the acceleration of a point that moves with the flow.
+    """Return the acceleration of points that move with the flow, in pixels per interval squared.
 
     Parameters
     ----------
     velocity : Tensor, shape (B, 2, H, W)
         Velocity half way in pixels per interval.
     motion : {"steady", "inertial", "local"}
-        Steady: ``(u . grad) u``. Inertial: none. Local: as steady where the
-        field is smooth, none at its edges (a crack, a coast, the outline of a
-        cell), because bodies do not feel each other's velocity.
+        Steady: ``(u . grad) u``. Inertial: none. Local: as steady where the field is
+        smooth, none at its edges (a crack, a coast, the outline of a cell), because
+        bodies on both sides move independently.
 
     Returns
     -------
     Tensor, shape (B, 2, H, W)
-        Pixels per interval squared.
     """
     if motion == "inertial":
         return torch.zeros_like(velocity)
@@ -51,32 +50,26 @@ def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
     return steady * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
 
 
-def ends(velocity: Tensor, change: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
-    """Return where points that are at `grid` half way come from and go to.
+def path_ends(velocity: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the positions in both images of the points that are at the pixels half way.
 
-    The way is a parabola, the solution of ``dx/dt = u`` to second order.
-
-    Parameters
-    ----------
-    velocity, change : Tensor, shape (B, 2, H, W)
-        Velocity half way, and its change along the path (acceleration).
-    grid : Tensor, shape (B, 2, H, W)
-        Where the points are.
+    The paths are parabolas, the solution of ``dx/dt = u`` to second order. `velocity` half
+    way and `change`, its `acceleration`, are (B, 2, H, W), as are both results.
     """
+    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
     return grid - velocity / 2 + change / 8, grid + velocity / 2 + change / 8
 
 
 def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
-    """Return where what is at the pixels half way comes from and goes to; as `ends`."""
-    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
-    return ends(velocity, acceleration(velocity, motion), grid)
+    """Return `path_ends` with the acceleration of a motion."""
+    return path_ends(velocity, acceleration(velocity, motion))
 
 
 def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:
     """Return the advection field of each stage from the velocity half way.
 
-    The field moves along with the points that have it: ``dv/dt + v . grad v =
-    a``, of which the steady flow is the case ``dv/dt = 0``.
+    The field is advected with the points: ``dv/dt + v . grad v = a``. In a steady flow
+    ``dv/dt = 0``.
 
     Parameters
     ----------
@@ -99,7 +92,7 @@ def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:
     grid = grid.expand(len(velocity), -1, -1, -1)
     times = [(k + 0.5) / stages - 0.5 for k in range(stages)]
     fields: list[Tensor | None] = [None] * stages
-    # Outwards from half way: the neighbouring stage is a good guess of where points were then.
+    # The positions of a stage are the initial guess for the next one, away from half way.
     for direction in (1, -1):
         places = grid
         chosen = [k for k in range(stages) if (times[k] >= 0) == (direction > 0)]

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
 __all__ = [
+    "Array",
+    "add_second_differences_adjoint",
     "area_ratio",
     "gradient",
+    "halve",
+    "local_contrast",
     "patch_bounds",
     "resize",
     "second_differences",
-    "second_differences_adjoint",
     "separable",
     "smooth",
 ]
+
+#: Deviation below which texture counts as noise, in normalised intensity.
+_NOISE = 0.03
+
+#: Tensors of any device, or NumPy arrays.
+Array = TypeVar("Array", Tensor, NDArray[np.float32])
 
 
 def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
@@ -24,7 +37,7 @@ def gradient(values: Tensor) -> tuple[Tensor, Tensor]:
     rows = (padded[..., 2:, 1:-1] - padded[..., :-2, 1:-1]) / 2
     columns = (padded[..., 1:-1, 2:] - padded[..., 1:-1, :-2]) / 2
     for edge in (0, -1):
-        # The repeated border halves them.
+        # At the repeated border the differences are half as large.
         rows[..., edge, :] *= 2
         columns[..., :, edge] *= 2
     return rows, columns
@@ -39,9 +52,9 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
 
 
 def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:
-    """Filter rows and columns with one kernel of odd length; the border is repeated.
+    """Filter rows and columns with a kernel of odd length; the border is repeated.
 
-    The result has `rim` pixels more on each side, which the border is repeated into.
+    The result has `rim` more pixels on each side.
     """
     pad = len(kernel) // 2 + rim
     batch, channels, height, width = values.shape
@@ -53,7 +66,7 @@ def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:
 
 
 def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Bring images to another size, without aliasing."""
+    """Resize images without aliasing."""
     if values.shape[-2:] == shape:
         return values
     return functional.interpolate(
@@ -61,37 +74,57 @@ def resize(values: Tensor, shape: tuple[int, int]) -> Tensor:
     )
 
 
+def halve(values: Tensor) -> Tensor:
+    """Halve images (B, C, H, W) by means over 2 x 2 pixels; odd sides are rounded up."""
+    return functional.avg_pool2d(values, 2, ceil_mode=True, count_include_pad=False)
+
+
+def local_contrast(images: Tensor, sigma: float) -> Tensor:
+    """Return images (B, C, H, W) minus their local mean, divided by their local deviation.
+
+    The result does not depend on local brightness and contrast. `sigma` is the standard
+    deviation of the neighbourhood in pixels.
+    """
+    detail = images - smooth(images, sigma)
+    return detail / torch.sqrt(smooth(detail**2, sigma) + _NOISE**2)
+
+
 def area_ratio(positions: Tensor) -> Tensor:
-    """Area that a pixel has where a map (B, 2, H, W) takes it; negative where the map folds."""
+    """Return the Jacobian determinant of a map (B, 2, H, W); negative where the map folds."""
     rows, columns = gradient(positions)
     return rows[:, :1] * columns[:, 1:] - rows[:, 1:] * columns[:, :1]
 
 
-def second_differences(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+def second_differences(u: Array) -> tuple[Array, Array, Array]:
     """Second differences down, across and mixed; zero for every affine field."""
+    rows = u[..., 1:, :] - u[..., :-1, :]
+    columns = u[..., :, 1:] - u[..., :, :-1]
     return (
-        u[..., 2:, :] - 2 * u[..., 1:-1, :] + u[..., :-2, :],
-        u[..., :, 2:] - 2 * u[..., :, 1:-1] + u[..., :, :-2],
-        u[..., 1:, 1:] - u[..., 1:, :-1] - u[..., :-1, 1:] + u[..., :-1, :-1],
+        rows[..., 1:, :] - rows[..., :-1, :],
+        columns[..., :, 1:] - columns[..., :, :-1],
+        rows[..., :, 1:] - rows[..., :, :-1],
     )
 
 
-def second_differences_adjoint(
-    rows: Tensor, columns: Tensor, mixed: Tensor, like: Tensor
-) -> Tensor:
-    """Adjoint of `second_differences`."""
-    out = torch.zeros_like(like)
+def add_second_differences_adjoint(
+    out: Array, rows: Array, columns: Array, mixed: Array, *, squared: bool = False
+) -> None:
+    """Add the adjoint of `second_differences` to `out`.
+
+    With `squared`, all coefficients are squared: applied to weights, this gives the
+    diagonal of the weighted normal matrix.
+    """
+    middle, corner = (4, mixed) if squared else (-2, -mixed)
     out[..., 2:, :] += rows
-    out[..., 1:-1, :] -= 2 * rows
     out[..., :-2, :] += rows
+    out[..., 1:-1, :] += middle * rows
     out[..., :, 2:] += columns
-    out[..., :, 1:-1] -= 2 * columns
     out[..., :, :-2] += columns
+    out[..., :, 1:-1] += middle * columns
     out[..., 1:, 1:] += mixed
-    out[..., 1:, :-1] -= mixed
-    out[..., :-1, 1:] -= mixed
     out[..., :-1, :-1] += mixed
-    return out
+    out[..., 1:, :-1] += corner
+    out[..., :-1, 1:] += corner
 
 
 def patch_bounds(first: Tensor, last: Tensor) -> tuple[Tensor, Tensor]:

@@ -1,4 +1,4 @@
-"""Values between the pixels, and the positions of pixels.
+"""Interpolation between the pixels, and positions of pixels.
 
 Positions are in pixels, rows before columns.
 """
@@ -14,7 +14,9 @@ from torch.nn import functional
 from napari_latentdyn.core.physics.limiter import limited
 from napari_latentdyn.core.physics.spline import spline_sample
 
-__all__ = ["inside", "pixel_grid", "sample"]
+__all__ = ["Interpolation", "inside", "pixel_grid", "sample"]
+
+Interpolation = Literal["bilinear", "bicubic", "spline", "nearest"]
 
 
 def pixel_grid(
@@ -29,48 +31,47 @@ def pixel_grid(
 def sample(
     values: Tensor,
     positions: Tensor,
-    interpolation: Literal["bilinear", "bicubic", "spline", "nearest"] = "bilinear",
+    interpolation: Interpolation = "bilinear",
     origin: tuple[int, int] = (0, 0),
     *,
     limiter: bool = False,
 ) -> Tensor:
-    """Read values between the pixels.
+    """Interpolate values between the pixels.
 
-    Outside the image the nearest border value is returned: what flows in from
-    outside is taken to be what is seen at the border.
+    Outside the image the nearest border value is returned: inflow is assumed to equal
+    the border.
 
     Parameters
     ----------
-    values : Tensor, shape (B, C, H, W)
+    values : Tensor, shape (B or 1, C, H, W)
         Values at the pixels.
-    positions : Tensor, shape (B, 2, h, w)
-        Where to read, in pixels.
+    positions : Tensor, shape (B or 1, 2, h, w)
+        Where to interpolate, in pixels.
     interpolation : {"bilinear", "bicubic", "spline", "nearest"}
         Kernel; bicubic is the cubic convolution with a = -0.75, spline the
         cubic B-spline (see `spline_sample`).
     origin : (int, int)
-        Position of the first pixel of `values`, where these are a window.
+        Position of the first pixel of `values`, if they are a window of the image.
     limiter : bool
-        Keep what is read within the values of the four pixels around its place,
-        see `limited`. The kernels "bilinear" and "nearest" do so anyway.
+        Limit "spline" and "bicubic" to the range of the surrounding pixels; see `limited`.
 
     Returns
     -------
     Tensor, shape (B, C, h, w)
     """
-    if limiter and interpolation in ("spline", "bicubic"):
-        values = values.expand(positions.shape[0], -1, -1, -1)
-        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
-        return limited(sample(values, moved, interpolation), values, moved)
-    height, width = values.shape[-2:]
+    batch = max(len(values), len(positions))
+    values, positions = (each.expand(batch, -1, -1, -1) for each in (values, positions))
+    if interpolation in ("spline", "bicubic") and limiter:
+        positions = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
+        return limited(sample(values, positions, interpolation), values, positions)
     if interpolation == "spline":
-        moved = positions - positions.new_tensor(origin).view(1, 2, 1, 1)
-        return spline_sample(values.expand(positions.shape[0], -1, -1, -1), moved)
+        return spline_sample(values, positions - positions.new_tensor(origin).view(1, 2, 1, 1))
+    height, width = values.shape[-2:]
     rows = (positions[:, 0] - origin[0]) * (2.0 / max(height - 1, 1)) - 1.0
     columns = (positions[:, 1] - origin[1]) * (2.0 / max(width - 1, 1)) - 1.0
     return functional.grid_sample(
-        values.expand(positions.shape[0], -1, -1, -1),
-        # Plane by plane: interleaving them would take as long as reading.
+        values,
+        # Stacking planes and moving the axis is faster than interleaving them.
         torch.stack([columns, rows], dim=1).movedim(1, -1).to(values.dtype),
         mode=interpolation,
         padding_mode="border",

@@ -15,25 +15,18 @@ from napari_latentdyn.core.physics.operators import separable
 
 __all__ = ["MARGIN", "coefficients", "spline_sample"]
 
-#: Pixels around a value that its interpolation needs; beyond, the pole's powers are below 1e-4.
+#: Distance in pixels beyond which values change an interpolated one by less than 1e-4.
 MARGIN = 8
 _POLE = math.sqrt(3.0) - 2.0
 _TAPS = 12
-#: Coefficients kept beyond the border, so that positions on it find all four neighbours.
+#: Width of the rim of coefficients, so that positions at the border have four neighbours.
 _RIM = 2
 
 
 def coefficients(values: Tensor) -> Tensor:
-    """Return the spline's coefficients with a rim of 2 pixels.
+    """Return the spline's coefficients with a rim of 2 pixels, (B, C, H + 4, W + 4).
 
-    Parameters
-    ----------
-    values : Tensor, shape (B, C, H, W)
-        Values at the pixels; beyond the border the nearest one is repeated.
-
-    Returns
-    -------
-    Tensor, shape (B, C, H + 4, W + 4)
+    The border of the values, (B, C, H, W), is repeated.
     """
     steps = torch.arange(-_TAPS, _TAPS + 1, device=values.device)
     kernel = (math.sqrt(3.0) * _POLE ** steps.abs().double()).to(values.dtype)
@@ -41,9 +34,9 @@ def coefficients(values: Tensor) -> Tensor:
 
 
 def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
-    """Read values between the pixels by a cubic B-spline.
+    """Interpolate values between the pixels by a cubic B-spline.
 
-    Four bilinear readings at shifted places stand for the sixteen neighbours
+    Four bilinear interpolations at shifted positions replace the sixteen neighbours
     (C. Sigg, M. Hadwiger, *Fast third-order texture filtering*, 2005).
 
     Parameters
@@ -51,7 +44,7 @@ def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
     values : Tensor, shape (B, C, H, W)
         Values at the pixels.
     positions : Tensor, shape (B, 2, h, w)
-        Where to read, in pixels, rows first; outside, the nearest border value is returned.
+        In pixels, rows first; outside, the nearest border value is returned.
 
     Returns
     -------
@@ -81,7 +74,7 @@ def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
 
 
 def _taps(position: Tensor) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """Places and shares of the two bilinear readings that stand for four neighbours."""
+    """Return positions and weights of the two linear interpolations along one axis."""
     corner = position.detach().floor()
     f = position - corner
     w0 = (1 - f) ** 3 / 6

@@ -1,4 +1,4 @@
-"""One state out of those that several members carry from both ends."""
+"""Fusion of the states that several members carry from both observations."""
 
 from __future__ import annotations
 
@@ -13,30 +13,30 @@ from napari_latentdyn.equations import Equation
 
 __all__ = ["Carried", "agreement", "border_weight", "fuse", "is_seen", "visibility"]
 
-#: Share of an end that is not seen at a place; keeps weights positive where neither is seen.
+#: Weight of an observation that does not contain a place: weights have to be positive.
 UNSEEN = 1e-3
 #: Standard deviation in pixels of the neighbourhood over which scatter is averaged.
 _REACH = 3.0
-#: Scatter of the normalised intensity at which a confidence is one half.
+#: Standard deviation of the normalised intensity at which the confidence is one half.
 _DOUBT = 0.05
 
-#: Widest strip in pixels over which one end takes over from both, where the other one's image
-#: ends: images of two days differ in brightness, and a sharp change would be seen as a line.
+#: Largest width in pixels of the transition between one observation and both, at the border of an
+#: image: their brightness differs, and a sharp transition would be a visible line.
 _TAPER = 24.0
 
 
 @dataclass
 class Carried:
-    """What one member carries from one end to a time.
+    """The state that one member carries from one observation to a time.
 
     Attributes
     ----------
     state : Tensor, shape (1, c, h, w)
         Latent state.
     seen : Tensor, shape (1, 1, h, w)
-        How well the end shows the place, from 0 to 1.
+        Visibility of the place in the observation, from 0 to 1.
     share : float
-        Weight of the end at this time.
+        Weight of the observation at this time.
     """
 
     state: Tensor
@@ -50,51 +50,33 @@ class Carried:
 
     @property
     def known(self) -> Tensor:
-        """How much the end can say of the place, from 0 to 1, shape (1, 1, h, w).
+        """Coverage of the place by the observation, from 0 to 1, shape (1, 1, h, w).
 
-        More is known than counts: also what lies at the border of the image, and
-        is given little weight to make no seam, is known.
+        Places near the border are covered, although their weight is low to avoid seams.
         """
         return (2.0 * self.seen).clamp(0.0, 1.0)
 
 
 def visibility(places: Tensor) -> Tensor:
-    """How much of a pixel's area there is where its value comes from, from 0 to 1.
+    """Return the area of a pixel at the beginning of its path, at most 1, (1, 1, h, w).
 
-    A place that was squeezed to nothing, like the water in a crack before it
-    opened, cannot be seen there.
-
-    Parameters
-    ----------
-    places : Tensor, shape (1, 2, h, w)
-        Where values come from, in pixels.
+    `places` are the beginnings of the paths in pixels, (1, 2, h, w). The water in a crack,
+    for example, has no area before the crack opens.
     """
     return smooth(area_ratio(places).clamp(0.0, 1.0), 1.0)
 
 
 def border_weight(places: Tensor, grid: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Return a weight that falls off where places near the border of the image.
+    """Return a weight from 0 to 1, (1, 1, h, w), that decreases near the border of the image.
 
-    Parameters
-    ----------
-    places : Tensor, shape (1, 2, h, w)
-        Where values come from, in pixels.
-    grid : Tensor, shape (1, 2, h, w)
-        Where they are carried to.
-    shape : (int, int)
-        Height and width of the image.
-
-    Returns
-    -------
-    Tensor, shape (1, 1, h, w)
-        From 0 to 1.
+    `places` and `grid` are the beginnings and ends of the paths in pixels, (1, 2, h, w).
     """
     height, width = shape
     limits = places.new_tensor([height - 1, width - 1]).view(1, 2, 1, 1)
     depth = torch.minimum(places, limits - places).amin(dim=1, keepdim=True)
     way = places - grid
     moved = torch.hypot(way[:, :1], way[:, 1:])
-    # The strip that one end alone shows is as wide as things moved, and so is the passage.
+    # The transition is as wide as the strip that only one observation contains.
     weight: Tensor = (depth + 0.5) / moved.clamp(1.0, _TAPER)
     return weight.clamp(0.0, 1.0)
 
@@ -102,16 +84,16 @@ def border_weight(places: Tensor, grid: Tensor, shape: tuple[int, int]) -> Tenso
 def fuse(
     members: list[list[Carried]], shares: Sequence[float | Tensor], equation: Equation
 ) -> Tensor:
-    """Mean over the members of what each makes of its ends, shape (1, c, h, w).
+    """Return the weighted mean of the members, (1, c, h, w).
 
     Parameters
     ----------
     members : list of list of Carried
-        What each member carries from each end.
+        States of each member from each observation.
     shares : sequence of float, or of Tensor of shape (1, 1, h, w)
-        How much each member counts; not zero for all.
+        Weights of the members; not all zero.
     equation : Equation
-        Says how the ends of one member are blended.
+        Blends the states of one member.
     """
     total: Tensor | None = None
     every = sum(shares)
@@ -126,7 +108,7 @@ def fuse(
 
 
 def is_seen(ends: list[Carried]) -> Tensor:
-    """Return where any end shows a place at all, as ones in (1, 1, h, w)."""
+    """Return one where at least one observation contains the place, (1, 1, h, w)."""
     most = torch.stack([end.seen for end in ends]).amax(dim=0)
     return (most > 0).to(most.dtype)
 
@@ -134,20 +116,17 @@ def is_seen(ends: list[Carried]) -> Tensor:
 def agreement(
     members: list[list[Carried]], shares: Sequence[float | Tensor], channels: int
 ) -> Tensor:
-    """Confidence from the scatter of all members and ends, shape (1, 1, h, w), from 0 to 1.
+    """Return the confidence from the variance of all states, (1, 1, h, w), from 0 to 1.
 
-    Members and ends count as they do in the state itself: close to an end, the
-    other one has no say. What one end alone shows cannot be compared, and is
-    trusted the less the more the other one would have had to say.
+    States have the same weights as in `fuse`. A place that only one observation contains
+    has no variance; the weight that the other one would have lowers the confidence.
 
     Parameters
     ----------
-    members : list of list of Carried
-        What each member carries from each end.
-    shares : sequence of float, or of Tensor of shape (1, 1, h, w)
-        How much each member counts; not zero for all.
+    members, shares
+        As in `fuse`.
     channels : int
-        Leading channels of the state that are compared.
+        Number of leading channels of the state that are compared.
     """
     states = torch.stack([end.state[:, :channels] for ends in members for end in ends])
     weights = torch.stack(

@@ -1,4 +1,4 @@
-"""The fields of one member around a window."""
+"""The fields of one ensemble member around a window."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ __all__ = ["MemberFields"]
 
 @dataclass
 class MemberFields:
-    """Stage fields of a member around a window, and how much it counts.
+    """Stage fields of a member around a window, and its weight.
 
     Attributes
     ----------
@@ -22,7 +22,7 @@ class MemberFields:
     share : float
         Weight of the member.
     moves : bool
-        False for the member in which nothing moves.
+        False for the member without motion.
     """
 
     velocity: Tensor

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.motion import stage_fields
@@ -36,36 +36,34 @@ __all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
 Wanted = Literal["frames", "latents", "confidence"]
-#: Share of the mixture by time below which it is not worth its time.
+#: Weight of no motion below which it is left out.
 _NEGLIGIBLE = 1e-3
 
 
 class Renderer:
     """Computes fields, frames and latent states of a whole image.
 
-    Networks work on overlapping windows whose results are blended. The states
-    that a window needs are computed just where its values come from, so that
-    memory grows with the window and with the distance things move, and not
-    with the image.
+    Networks work on overlapping windows whose results are blended. States are encoded
+    around the beginnings of the paths of a window, so that memory depends on the size of
+    the window and on the displacements, and not on the size of the image.
 
     Parameters
     ----------
     model : LatentDynamics
-        The networks; they stay on the device they are on.
-    pair : ImagePair
+        The networks, on the device of the computation.
+    pair : Observations
         The images.
     ensemble : Ensemble, optional
-        Initial velocities half way of the members. Each member's fields are its
-        own initial ones and what was learned for their centre, where that fits
-        this member, too.
+        Initial velocities half way of the members. The fields of each member are its
+        initial ones plus the trained change of the consensus, where that fits.
     should_stop : callable, optional
-        Asked between two windows; true raises `Stopped`.
+        Called between two windows; true raises `Stopped`.
     """
 
     def __init__(
         self,
         model: LatentDynamics,
-        pair: ImagePair,
+        pair: Observations,
         *,
         ensemble: Ensemble | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -77,13 +75,12 @@ class Renderer:
         output = model.settings.output
         self.windows = tiles(pair.shape, output.window, output.overlap)
         self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
-        self._zeros = tuple(torch.from_numpy(zero).to(self.device) for zero in pair.zeros)
+        self._zeros = tuple(torch.from_numpy(zero)[None].to(self.device) for zero in pair.zeros)
         self._valid = tuple(
-            torch.from_numpy(valid)[None, None].to(self.device)
-            for valid in (pair.valid_first, pair.valid_last)
+            torch.from_numpy(valid)[None, None].to(self.device) for valid in pair.valid
         )
         several = ensemble is not None and len(ensemble.velocities) > 1
-        # Stage by stage, the state would be blurred again for every member.
+        # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
         self._ensemble = ensemble if several else None
         self._per_patch = model.settings.images.normalisation == "patch"
@@ -99,7 +96,7 @@ class Renderer:
         start : ndarray of float32, shape (n, 2, H, W)
             Initial fields in pixels per stage.
         on_progress : callable, optional
-            Called with the windows done and all of them.
+            Called with the number of finished windows and that of all windows.
         """
         height, width = self.pair.shape
         total = np.zeros((self.model.stages, 2, height, width), np.float32)
@@ -129,10 +126,9 @@ class Renderer:
         times: Sequence[float],
         on_progress: OnProgress | None = None,
     ) -> NDArray[np.float32]:
-        """Return frames at any times, shape (T, C, H, W), in the input's units.
+        """Return frames at any times, shape (T, C, H, W), in the units of the images.
 
-        Places that neither image shows at a time are NaN where images have
-        missing pixels.
+        If images have missing pixels, places that neither image contains are NaN.
 
         Parameters
         ----------
@@ -141,7 +137,7 @@ class Renderer:
         times : sequence of float
             Fractions of the interval in [0, 1].
         on_progress : callable, optional
-            Called with the pieces of work done and all of them.
+            Called with the number of finished steps and that of all steps.
         """
         return self._blend("frames", fields, times, on_progress)
 
@@ -160,7 +156,7 @@ class Renderer:
         times: Sequence[float],
         on_progress: OnProgress | None = None,
     ) -> NDArray[np.float32]:
-        """Return how far members and ends agree, shape (T, 1, H, W); arguments as in `frames`."""
+        """Return the confidence at any times, shape (T, 1, H, W); arguments as in `frames`."""
         return self._blend("confidence", fields, times, on_progress)
 
     @torch.no_grad()
@@ -172,28 +168,30 @@ class Renderer:
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
         height, width = self.pair.shape
-        channels = {
-            "frames": self.pair.channels,
-            "latents": self.model.latent_channels,
-            "confidence": 1,
-        }[wanted]
+        # Confidence compares the images alone where the state keeps them.
+        learned = not (
+            self.model.is_image_alone
+            or (wanted == "confidence" and self.model.settings.model.image_in_latent)
+        )
+        latent = self.model.latent_channels if learned else self.pair.channels
+        channels = {"frames": self.pair.channels, "latents": latent, "confidence": 1}[wanted]
         total = np.zeros((len(times), channels, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
         velocity = torch.from_numpy(fields)[None].to(self.device)
-        # Once, and not for each window: it looks at the fields of the whole image.
+        # Computed once: it depends on the fields of the whole image.
         reach = self._reach(velocity)
         done = 0
         for window in self.windows:
             share = blend_weights(window, self.pair.shape)
             low, span = self._bounds(window)
-            states = WindowStates(self.model, self._images, window, low, span)
+            states = WindowStates(self.model, self._images, window, low, span, learned)
             members = self._members(window, velocity, reach)
             for i, time in enumerate(times):
                 self._check()
                 carried, seen = self._carry(window, members, time, states)
-                # A still member would fill in a hole in both images; members that move meet
-                # holes alike, and beyond the border the mean of all guesses is the best one.
+                # The member without motion must not fill holes of both images; outside the
+                # border the mean of all other members is the best estimate.
                 shares = [
                     m.share if m.moves else m.share * is_seen(ends)
                     for m, ends in zip(members, carried, strict=True)
@@ -222,19 +220,19 @@ class Renderer:
         return result
 
     def _reach(self, velocity: Tensor) -> int:
-        """Distance in pixels around a window within which all that its members need lies."""
+        """Return the distance in pixels around a window that its members need."""
         if self._ensemble is None:
             return 0
         longest = max(
             float(np.abs(self._ensemble.velocities).max()),
             float(velocity.abs().max()) * self.model.stages,
         )
-        # Nothing comes from further away than the longest way, and half of it once more, because
-        # a member's fields are found from its velocity half way.
+        # Paths are at most as long as the largest velocity; stage fields are computed from a
+        # velocity up to half of that length away.
         return math.ceil(1.5 * longest) + MARGIN
 
     def _members(self, window: Window, velocity: Tensor, reach: int) -> list[MemberFields]:
-        """Fields of each member around a window, as far as its values come from."""
+        """Return the fields of each member on the window and a margin of `reach`."""
         if self._ensemble is None:
             return [MemberFields(velocity, (0, 0))]
         box = window.grown(reach, self.pair.shape)
@@ -265,9 +263,9 @@ class Renderer:
         time: float,
         states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
-        """Return what each member carries to a time, and which pixels are not missing in both.
+        """Return the states of each member at a time, and where at least one image is valid.
 
-        What lies beyond the border is not missing: the border stands for it.
+        Places outside the border have the value of the border and are valid.
         """
         transport, settings = self.model.transport, self.model.settings.physics
         at = transport.equation.shares(time)
@@ -290,7 +288,7 @@ class Renderer:
                     state = self._carried(end, window, fields.velocity, time, here, places)
                 there = self.model.seen(self._valid[end], places)
                 if fields.moves:
-                    # What stands still in both images is no sign that one of them shows a place.
+                    # The member without motion does not count: see `_blend`.
                     shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
                 sure = there.float()
                 if settings.border == "exclude":
@@ -303,7 +301,7 @@ class Renderer:
 
     @property
     def _compared(self) -> int:
-        """Leading channels of the state in which ends are compared."""
+        """Number of leading channels of the state that are compared."""
         model = self.model
         return model.channels if model.settings.model.image_in_latent else model.latent_channels
 
@@ -316,7 +314,7 @@ class Renderer:
         here: States,
         places: Tensor,
     ) -> Tensor:
-        """Return the latent state of an end, carried to a time in a window."""
+        """Return the latent state of an observation, carried to a time in a window."""
         low, span = self._bounds(window)
         zero = self._zero(low, span)[end]
         if self.model.settings.physics.transport == "characteristics":
@@ -334,7 +332,7 @@ class Renderer:
         return zero, zero + 1
 
     def _zero(self, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the values of zero intensity in both images as the networks see them."""
+        """Return the normalised values of zero intensity in both images."""
         first, last = self._zeros
         return (first - low) / span, (last - low) / span
 

@@ -1,4 +1,4 @@
-"""Latent states of both ends, just where the values of a window come from."""
+"""Latent states of both observations around the beginnings of the paths of a window."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class States:
     state : Tensor, shape (1, c, h, w)
         The states.
     origin : (int, int)
-        Where the part begins, in pixels of the image.
+        Position of the first pixel of the part in the image.
     """
 
     state: Tensor
@@ -48,7 +48,7 @@ class States:
 
 
 class WindowStates:
-    """Encodes both images around one window, and again only when places leave what is there.
+    """Encodes both images around one window, and again only where paths leave the encoded part.
 
     Parameters
     ----------
@@ -57,9 +57,9 @@ class WindowStates:
     images : sequence of two Tensors, shape (1, C, H, W)
         The whole images.
     window : Window
-        Where values are wanted.
+        Window of the image.
     low, span : Tensor, shape (1, C or 1, 1, 1)
-        Subtracted from an image before it is encoded, and then divided by.
+        Minimum and range with which images are normalised.
     """
 
     def __init__(
@@ -69,8 +69,10 @@ class WindowStates:
         window: Window,
         low: Tensor,
         span: Tensor,
+        learned: bool = True,
     ) -> None:
         self._model = model
+        self._learned = learned
         self._images = images
         self._shape = (images[0].shape[-2], images[0].shape[-1])
         self._window = window
@@ -79,29 +81,26 @@ class WindowStates:
         self._held: dict[int, States] = {}
 
     def near(self, end: int, places: Tensor) -> States:
-        """Return the states of an end around places.
+        """Return the states of the first image (0) or the last one (1) around places.
 
-        Parameters
-        ----------
-        end : int
-            0 for the first image, 1 for the last.
-        places : Tensor, shape (1, 2, h, w)
-            In pixels of the image; those outside of it need nothing.
+        `places` (1, 2, h, w) are in pixels of the image.
         """
         box = self._box(places)
         held = self._held.get(end)
         if held is not None and held.contains(box):
             return held
-        wide = box.grown(self._model.reach, self._shape)
+        wide = box.grown(self._model.reach if self._learned else 0, self._shape)
         image = self._images[end][(..., *wide.slices)].to(self._low.device)
-        state = self._model.encode((image - self._low) / self._span)
+        state = (image - self._low) / self._span
+        if self._learned:
+            state = self._model.encode(state)
         top, left = box.y - wide.y, box.x - wide.x
         state = state[..., top : top + box.height, left : left + box.width]
         self._held[end] = States(state, (box.y, box.x))
         return self._held[end]
 
     def _box(self, places: Tensor) -> Window:
-        """Return the window grown to the places that its values come from, within the image."""
+        """Return the smallest part of the image that contains the window and the places."""
         window = self._window
         bounds = []
         for axis, (start, size, length) in enumerate(
@@ -110,7 +109,7 @@ class WindowStates:
                 (window.x, window.width, self._shape[1]),
             )
         ):
-            # Room for the kernel, and for other times, so that states are seldom encoded twice.
+            # The margin is for the kernel, and for other times: encoding twice is slow.
             low = min(float(places[:, axis].min()), start) - MARGIN
             high = max(float(places[:, axis].max()), start + size - 1) + MARGIN
             first = max(0, math.floor(low))

@@ -1,4 +1,4 @@
-"""Whether motion was found at all, and what training did: figures, and sentences on them.
+"""Evidence of motion and the gain by training: figures, and sentences for the user.
 
 Window and command line say the same sentences. Needs no PyTorch.
 """
@@ -6,30 +6,31 @@ Window and command line say the same sentences. Needs no PyTorch.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-__all__ = ["MotionEvidence", "agreement_note", "agreement_sentence", "motion_sentence"]
+from napari_latentdyn.core.runfolder.schema import EvidenceReport, RunReport
 
-#: Error with motion over the error without it, up to which hidden blocks speak for motion where
-#: many places tell something, and how much lower it has to be for few of them: chosen on generated
-#: scenes and on noise (see the page on the method).
+__all__ = [
+    "MotionEvidence",
+    "agreement_note",
+    "agreement_sentence",
+    "motion_sentence",
+    "weakest",
+]
+
+#: Largest ratio of the errors with and without motion that confirms motion for many places, and
+#: the reduction of this limit for few: chosen on generated scenes and on noise (see the page on
+#: the method).
 _LARGEST_RATIO, _FEW = 0.92, 1.2
 
 
 @dataclass(frozen=True)
 class MotionEvidence:
-    """How well blocks of the images are predicted that were hidden from the matching.
+    """Prediction of image blocks that were hidden from the matching.
 
-    Attributes
-    ----------
-    with_motion : float
-        Root mean square error of the best member, as a part of the intensity range.
-    without_motion : float
-        The same if nothing moves.
-    places : float
-        Number of places from which they come.
+    `with_motion` and `without_motion` are root mean square errors as a part of the intensity
+    range, of the best member and of no motion; `places` is the number of places compared.
     """
 
     with_motion: float
@@ -38,7 +39,7 @@ class MotionEvidence:
 
     @property
     def ratio(self) -> float | None:
-        """Error with motion over that without; None where the blocks tell nothing."""
+        """Error with motion over that without; None where nothing can be compared."""
         known = math.isfinite(self.with_motion) and math.isfinite(self.without_motion)
         if not known or self.without_motion <= 0 or self.places <= 0:
             return None
@@ -51,76 +52,59 @@ class MotionEvidence:
             return False
         return self.ratio < _LARGEST_RATIO - _FEW / math.sqrt(self.places)
 
-    def to_report(self) -> dict[str, Any]:
+    def to_report(self) -> EvidenceReport:
         """Return the figures for a report."""
-        return {
-            "with_motion": self.with_motion,
-            "without_motion": self.without_motion,
-            "ratio": self.ratio,
-            "places": self.places,
-            "found": self.is_found,
-        }
+        known = {"with_motion": self.with_motion, "without_motion": self.without_motion}
+        return EvidenceReport(
+            **{name: value if math.isfinite(value) else None for name, value in known.items()},
+            ratio=self.ratio,
+            places=self.places,
+            found=self.is_found,
+        )
 
 
-def motion_sentence(report: Mapping[str, Any]) -> str:
-    """Say in one sentence that no motion was found, where that is so.
+def weakest(found: Sequence[MotionEvidence | None]) -> MotionEvidence | None:
+    """Return the evidence of the interval where motion is least clear; None if there is none."""
+    known = [evidence for evidence in found if evidence is not None]
+    return max(known, key=lambda one: one.ratio or 0.0, default=None)
 
-    Parameters
-    ----------
-    report : mapping
-        Report of a run; its ``motion_evidence`` is used.
 
-    Returns
-    -------
-    str
-        ``""`` where motion was found, or was not looked for.
-    """
-    told = report.get("motion_evidence")
-    if not told or told.get("found", True):
+def motion_sentence(report: RunReport) -> str:
+    """Say that no motion was found; ``""`` where it was found, or not looked for."""
+    evidence = report.motion_evidence
+    if evidence is None or evidence.found:
         return ""
-    if told.get("ratio") is None:
+    if evidence.ratio is None or evidence.with_motion is None or evidence.without_motion is None:
         return (
             "No motion could be confirmed: the images have too few places to compare. Do not trust "
             "the arrows."
         )
     return (
         "No motion could be confirmed: hidden blocks of the images are predicted hardly better "
-        f"with motion (error {_percent(told['with_motion'])} of the intensity range) than "
-        f"without ({_percent(told['without_motion'])}). Do not trust the arrows."
+        f"with motion (error {_percent(evidence.with_motion)} of the intensity range) than "
+        f"without ({_percent(evidence.without_motion)}). Do not trust the arrows."
     )
 
 
 def agreement_note(before: float | None, now: float | None) -> str:
-    """Say in a few words what a training that goes on did, ``""`` where nothing was measured."""
+    """Describe the gain by a training that still runs, ``""`` where nothing was measured."""
     if before is None or now is None:
         return ""
     return f"motion explains {_percent(now)} ({_percent(before)} before training)"
 
 
-def agreement_sentence(report: Mapping[str, Any]) -> str:
-    """Say in one sentence what training did.
-
-    Parameters
-    ----------
-    report : mapping
-        Report of a run; its ``agreement`` is used.
-
-    Returns
-    -------
-    str
-        ``""`` where nothing was trained, or nothing could be measured.
-    """
-    told = report.get("agreement") or {}
-    before, after = told.get("before"), told.get("after")
-    if before is None or after is None:
+def agreement_sentence(report: RunReport) -> str:
+    """Describe the gain by training; ``""`` where nothing was trained or measured."""
+    agreement = report.agreement
+    if agreement is None or agreement.before is None or agreement.after is None:
         return ""
-    where = "blocks hidden from training" if told.get("hidden") else "blocks of the image"
+    where = "blocks hidden from training" if agreement.hidden else "blocks of the image"
     return (
-        f"In {where}, motion explains {_percent(after)} of the difference between the images; "
-        f"before training it was {_percent(before)}."
+        f"In {where}, motion explains {_percent(agreement.after)} of the difference between the "
+        f"images; before training it was {_percent(agreement.before)}."
     )
 
 
 def _percent(part: float) -> str:
-    # Worse than no motion at all is told as nothing.
+    # A motion worse than none explains nothing.
     return f"{100 * max(part, 0.0):.1f} %"

@@ -1,9 +1,9 @@
-"""The files of a run folder: what each one has to hold, and how it is read."""
+"""The files of a run folder: the arrays of each, and how to read them."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.runfolder.report import FIELDS, FRAMES, damaged
+from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError, UserError
 from napari_latentdyn.files.archive import ArrayType, read_arrays
 from napari_latentdyn.files.paths import exists
@@ -34,15 +35,20 @@ __all__ = [
 
 MODEL, INPUTS = "model.safetensors", "inputs.npz"
 LATENTS, CONFIDENCE, SETTINGS = "latents.npz", "confidence.npz", "settings.json"
-#: Arrays of each file. T frames, n stages, c latent channels, C channels, H rows, W columns.
+#: Arrays of each file. K images, T frames, N stages of all intervals, c latent channels,
+#: C channels, H rows, W columns.
 _ARRAYS = {
     FIELDS: {
-        "velocity": ArrayType("real", ("n", 2, "H", "W")),
-        "times": ArrayType("real", ("n",)),
+        "velocity": ArrayType("real", ("...", 2, "H", "W")),
+        "times": ArrayType("real", ("N",)),
     },
     LATENTS: {"latents": ArrayType("real", ("T", "c", "H", "W"))},
     CONFIDENCE: {"confidence": ArrayType("real", ("T", "H", "W"))},
     INPUTS: {
+        "times": ArrayType("real", ("K",)),
+        "images": ArrayType("real", ("K", "C", "H", "W")),
+        "valid": ArrayType("bool", ("K", "H", "W")),
+        # Of two images, as version 1 of the format has them.
         "first": ArrayType("real", ("...", "H", "W")),
         "last": ArrayType("real", ("...", "H", "W")),
         "valid_first": ArrayType("bool", ("H", "W")),
@@ -50,18 +56,18 @@ _ARRAYS = {
         "low": ArrayType("real", ("C",)),
         "high": ArrayType("real", ("C",)),
         "multichannel": ArrayType("bool", ()),
-        "brightness": ArrayType("real", ("C", 2)),
+        "brightness": ArrayType("real", ("...", "C", 2)),
     },
 }
 
 
 @contextmanager
 def reading(path: Path, name: str) -> Iterator[None]:
-    """Turn whatever goes wrong in reading a file of a run folder into one sentence."""
+    """Turn every error in reading a file of a run folder into one sentence."""
     try:
-        # A pipe among the files would be waited for.
+        # Opening a pipe would block.
         if exists(path / name) and not (path / name).is_file():
-            raise RunFolderError(damaged(path, name, "is no file"))
+            raise RunFolderError(damaged(path, name, "is not a file"))
         yield
     except UserError:
         raise
@@ -75,10 +81,10 @@ def reading(path: Path, name: str) -> Iterator[None]:
         raise RunFolderError(damaged(path, name, f"cannot be read ({reason})")) from None
 
 
-def read_frames(path: Path, report: Mapping[str, Any]) -> NDArray[np.floating[Any]]:
+def read_frames(path: Path, report: RunReport) -> NDArray[np.floating[Any]]:
     """Read the frames of a run folder with a report."""
     with reading(path, FRAMES):
-        frames = read_pixels(path / FRAMES, report.get("frames_shape"))
+        frames = read_pixels(path / FRAMES, report.frames_shape)
         if frames.dtype.kind != "f":
             raise ValueError(f"the frames are of type {frames.dtype}, not of real numbers")
         # Values on a large offset are written in double precision.
@@ -86,19 +92,9 @@ def read_frames(path: Path, report: Mapping[str, Any]) -> NDArray[np.floating[An
 
 
 def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
-    """Read an image of a folder, after its type and length are checked.
+    """Read an uncompressed TIFF image of a folder, after checks of its type, length and shape.
 
-    Parameters
-    ----------
-    file : Path
-        A TIFF file without compression, as `ometiff.write_ome_tiff` writes it.
-    shape : sequence of int, optional
-        What a report says of it; else that of the file.
-
-    Raises
-    ------
-    Exception
-        Of whatever kind the library raises, and ValueError if it is another image.
+    Errors are those of the libraries, and ValueError for another image.
     """
     check_pages(file)
     with tifffile.TiffFile(file) as tiff:
@@ -117,20 +113,20 @@ def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
 
 
 def load_arrays(
-    path: Path, name: str, frames_shape: tuple[int, ...], needed: tuple[str, ...] = ()
+    path: Path, name: str, report: RunReport, needed: tuple[str, ...] = ()
 ) -> dict[str, NDArray[Any]]:
-    """Read the arrays in a file of a run folder whose frames have a shape."""
-    known = {}
-    if frames_shape:
-        known = {"T": frames_shape[0], "H": frames_shape[-2], "W": frames_shape[-1]}
+    """Read the arrays in a file of a run folder with a report."""
+    known = {"K": len(report.observation_times)}
+    if report.frames_shape:
+        shape = report.frames_shape
+        known |= {"T": shape[0], "H": shape[-2], "W": shape[-1]}
     with reading(path, name):
         return read_arrays(path / name, _ARRAYS[name], known, needed)
 
 
-def read_optional(
-    path: Path, report: Mapping[str, Any], name: str, key: str, frames_shape: tuple[int, ...]
-) -> NDArray[np.float32] | None:
-    """Read an array that is there only if it was asked for."""
-    if name not in (report.get("files") or {}):
+def read_optional(path: Path, report: RunReport, name: str) -> NDArray[np.float32] | None:
+    """Read the array of an optional file, None where the folder has none."""
+    if name not in (report.files or {}):
         return None
-    return np.asarray(load_arrays(path, name, frames_shape, (key,))[key], np.float32)
+    key = name.removesuffix(".npz")
+    return np.asarray(load_arrays(path, name, report, (key,))[key], np.float32)

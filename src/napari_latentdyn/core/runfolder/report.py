@@ -1,18 +1,22 @@
-"""The report of a run folder: what is in the folder, and whether it is whole."""
+"""The report of a run folder: reading it, and checking that the folder is complete."""
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from napari_latentdyn.core.runfolder.schema import LayersReport, Report, RunReport, problem
+from napari_latentdyn.core.runfolder.schema import (
+    FORMAT_VERSION,
+    LayersReport,
+    Report,
+    RunReport,
+    problem,
+)
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.paths import exists, input_folder, named
 from napari_latentdyn.settings.text import read_json, shown
@@ -26,54 +30,24 @@ __all__ = [
     "check_version",
     "contents_of",
     "damaged",
-    "describe_input",
     "is_run_folder",
     "plain_json",
-    "read_described",
+    "read_layers_report",
     "read_report",
 ]
 
-FORMAT_VERSION = 1
+R = TypeVar("R", bound=Report)
 REPORT = "report.json"
 FRAMES, FIELDS = "frames.ome.tif", "fields.npz"
-# What a folder with a report holds: a whole run, or only layers saved from a viewer.
+# Contents of a folder with a report: a whole run, or only layers saved from a viewer.
 RUN, LAYERS = "run", "layers"
 
 
-def describe_input(name: str, array: NDArray[Any], *, rgb: bool = False) -> dict[str, Any]:
-    """Describe an input image for the report.
-
-    Parameters
-    ----------
-    name : str
-        Name of the file or layer.
-    array : ndarray
-        The image as it was given.
-    rgb : bool
-        Whether its last axis holds the colours red, green and blue.
-
-    Returns
-    -------
-    dict
-        ``name``, ``sha256`` (of the shape, the type and the values), ``shape``,
-        ``dtype`` and ``rgb``.
-    """
-    digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
-    digest.update(np.ascontiguousarray(array).data)
-    return {
-        "name": name,
-        "sha256": digest.hexdigest(),
-        "shape": list(array.shape),
-        "dtype": array.dtype.name,
-        "rgb": rgb,
-    }
-
-
 def contents_of(folder: str | Path) -> str | None:
-    """Return what a folder holds, judged by its report: ``run``, ``layers`` or None.
+    """Return the contents of a folder by its report: ``run``, ``layers`` or None.
 
-    A folder whose report is damaged counts as a run if it has other files of
-    one, so that opening it tells what is wrong with it.
+    A folder whose report is damaged counts as a run if it has other files of one, so that
+    opening the folder explains the damage.
     """
     path = Path(folder)
     try:
@@ -86,17 +60,14 @@ def contents_of(folder: str | Path) -> str | None:
 
 
 def is_run_folder(folder: str | Path) -> bool:
-    """Return whether the folder holds a run, whole or damaged, of any version."""
+    """Return whether the folder holds a run, complete or damaged, of any version."""
     return contents_of(folder) == RUN
 
 
 def check_free(folder: Path, *, overwrite: bool = False) -> None:
-    """Check that a folder can be written without taking anything from the user.
+    """Raise RunFolderError if writing to a folder could replace files of the user.
 
-    Raises
-    ------
-    RunFolderError
-        If there is something in it; a run may be there with `overwrite`.
+    A run is only replaced with `overwrite`.
     """
     if not exists(folder):
         return
@@ -116,36 +87,23 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         )
 
 
-def read_report(folder: str | Path, *, contents: str = RUN) -> dict[str, Any]:
-    """Read the report of a run folder, and check that the folder is whole.
-
-    Parameters
-    ----------
-    folder : str or Path
-        The folder.
-    contents : str
-        What it has to hold, ``run`` or ``layers``.
+def read_report(folder: str | Path) -> RunReport:
+    """Read the report of a run folder, and check that the folder is complete.
 
     Raises
     ------
     RunFolderError
-        If it is no run folder, is incomplete, or was written by a newer version.
+        If it is not a run folder, is incomplete, or was written by a newer version.
     """
-    return _read(folder, contents)[1]
+    return _read(folder, RUN, RunReport)
 
 
-def read_described(folder: str | Path, *, contents: str = RUN) -> Report:
-    """Read a report as `read_report` does, and return what is known of it.
-
-    Returns
-    -------
-    RunReport or LayersReport
-        As `contents` says.
-    """
-    return _read(folder, contents)[0]
+def read_layers_report(folder: str | Path) -> LayersReport:
+    """Read the report of a folder of layers; see `read_report`."""
+    return _read(folder, LAYERS, LayersReport)
 
 
-def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
+def _read(folder: str | Path, contents: str, schema: type[R]) -> R:
     path = input_folder(folder, RunFolderError, what="the folder of a run")
     try:
         data = read_json(path / REPORT)
@@ -166,7 +124,7 @@ def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
             "again from its images."
         )
     try:
-        report = (RunReport if contents == RUN else LayersReport).model_validate(data)
+        report = schema.model_validate(data)
     except ValidationError as error:
         raise RunFolderError(damaged(path, REPORT, f"cannot be used ({problem(error)})")) from None
     for name, size in (report.files or {}).items():
@@ -177,7 +135,7 @@ def _read(folder: str | Path, contents: str) -> tuple[Report, dict[str, Any]]:
         # Text may be edited by hand; a binary file of another length is damaged.
         if found != size and not name.endswith(".json"):
             raise RunFolderError(damaged(path, name, f"has {found} bytes instead of {size}"))
-    return report, data
+    return report
 
 
 def plain_json(value: Any) -> Any:
@@ -198,13 +156,7 @@ def plain_json(value: Any) -> Any:
 
 
 def check_version(path: Path, name: str, found: Any) -> None:
-    """Check that a file of a run folder is of a version that can be read.
-
-    Raises
-    ------
-    RunFolderError
-        If it is newer, or says nothing of its version.
-    """
+    """Raise RunFolderError if a file has no version, or a newer one than can be read."""
     try:
         version = int(found)
     except (TypeError, ValueError, OverflowError):
@@ -218,7 +170,7 @@ def check_version(path: Path, name: str, found: Any) -> None:
 
 
 def damaged(path: Path, name: str, what: str) -> str:
-    """Return the sentence for a run folder of which a file cannot be used."""
+    """Return the sentence for a run folder with an unusable file."""
     return (
         f"the run folder {path} is damaged: {name} {what}; run again, or take the folder from a "
         "backup."

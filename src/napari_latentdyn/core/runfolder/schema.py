@@ -1,12 +1,14 @@
-"""What the report of a folder may say: one description for all who read it."""
+"""The schema of reports, of run folders and of folders of layers."""
 
 from __future__ import annotations
 
+import itertools
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import (
     AfterValidator,
+    BeforeValidator,
     ConfigDict,
     Field,
     NonNegativeFloat,
@@ -15,10 +17,15 @@ from pydantic import (
     model_validator,
 )
 
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.base import FrozenModel
 from napari_latentdyn.settings.text import shorten, shown
 
-__all__ = ["LayerEntry", "LayersReport", "RunReport", "problem"]
+__all__ = ["FORMAT_VERSION", "InputReport", "LayerEntry", "LayersReport", "RunReport", "problem"]
+
+#: Version 1 held two images, named first and last.
+FORMAT_VERSION = 2
 
 
 def _file_name(name: str) -> str:
@@ -37,13 +44,20 @@ def _pixel_type(name: str) -> str:
     return name
 
 
-def _increasing(limits: list[float]) -> list[float]:
-    if not limits[0] < limits[1]:
-        raise ValueError("must be a smaller and a larger number")
-    return limits
+def _increasing(times: list[float]) -> list[float]:
+    if not all(a < b for a, b in itertools.pairwise(times)):
+        raise ValueError("must be increasing numbers")
+    return times
 
 
-#: No file, image or training comes near the end of this range, which all integers of NumPy hold.
+def _inputs_in_order(inputs: Any) -> Any:
+    """Return the inputs as a list; version 1 of the format names both."""
+    if not isinstance(inputs, dict):
+        return [] if inputs is None else inputs
+    return [inputs.get(end) or {} for end in ("first", "last")]
+
+
+#: Far above every file, image and training, and within the range of NumPy's integers.
 Count = Annotated[int, Field(ge=0, le=2**53)]
 Length = Annotated[int, Field(ge=1, le=2**53)]
 FileName = Annotated[str, AfterValidator(_file_name)]
@@ -52,17 +66,21 @@ Text = Annotated[str, Field(max_length=100_000)]
 Unit = Annotated[str, Field(min_length=1, max_length=100)]
 Pair = Annotated[list[float], Field(min_length=2, max_length=2)]
 Limits = Annotated[Pair, AfterValidator(_increasing)]
+Times = Annotated[list[float], Field(min_length=2), AfterValidator(_increasing)]
 Matrix2 = Annotated[list[Pair], Field(min_length=2, max_length=2)]
 Row3 = Annotated[list[float], Field(min_length=3, max_length=3)]
 Matrix3 = Annotated[list[Row3], Field(min_length=3, max_length=3)]
 Shape = Annotated[list[Length], Field(max_length=8)]
+Blending = Literal[
+    "additive", "minimum", "multiplicative", "opaque", "translucent", "translucent_no_depth"
+]
 
 
 class Described(FrozenModel):
     """Base of all parts of a report.
 
-    Values have to be of the type that is written, and nothing is converted.
-    Unknown keys are let through: later versions and other programs may add some.
+    Values must have the type that is written; nothing is converted. Unknown keys are
+    accepted, because later versions and other programs may add some.
     """
 
     model_config = ConfigDict(extra="ignore", strict=True)
@@ -74,7 +92,7 @@ class Described(FrozenModel):
 
 
 class InputReport(Described):
-    """What an input image was."""
+    """Description of an input image."""
 
     name: Text | None = None
     sha256: Text | None = None
@@ -86,11 +104,7 @@ class InputReport(Described):
     geo: dict[str, Any] | None = None
 
 
-class InputsReport(Described):
-    """Both input images."""
-
-    first: InputReport | None = None
-    last: InputReport | None = None
+Inputs = Annotated[list[InputReport], BeforeValidator(_inputs_in_order)]
 
 
 class IntervalReport(Described):
@@ -101,7 +115,7 @@ class IntervalReport(Described):
 
 
 class PlacementReport(Described):
-    """Where the images lie, as `placement.Placement` writes it."""
+    """Place of the images, as any version of `Geometry.to_report` wrote it."""
 
     scale: Pair | None = None
     translate: Pair | None = None
@@ -111,24 +125,43 @@ class PlacementReport(Described):
     units: Annotated[list[Unit], Field(min_length=2, max_length=2)] | None = None
     axis_labels: Annotated[list[Text], Field(min_length=2, max_length=2)] | None = None
 
+    @property
+    def geometry(self) -> Geometry:
+        """The place as a geometry."""
+        return Geometry.from_report(self.model_dump(exclude_none=True))
+
     @model_validator(mode="after")
     def _has_a_size(self) -> Self:
-        inner = np.diag(self.scale or (1.0, 1.0))
-        for part in (self.shear, self.rotate):
-            inner = np.asarray(part or np.eye(2), dtype=np.float64) @ inner
-        whole = np.asarray(self.affine or np.eye(3), dtype=np.float64)
-        with np.errstate(all="ignore"):
-            linear = whole[:2, :2] @ inner
-            sizes = np.linalg.norm(linear, axis=0)
-            if not np.all(np.isfinite(sizes) & (sizes > 0)) or np.linalg.det(linear) == 0:
-                raise ValueError("the pixels have no size")
+        try:
+            with np.errstate(all="ignore"):
+                _ = self.geometry
+        except GeometryError:
+            raise ValueError("the pixels have no size") from None
         return self
 
 
-class Report(Described):
-    """What every report says, of a run or of layers."""
+class AgreementReport(Described):
+    """Gain by training: the part of the difference between the images that motion explains."""
 
-    format_version: Any
+    before: float | None = None
+    after: float | None = None
+    hidden: bool = False
+
+
+class EvidenceReport(Described):
+    """Whether motion was found; see `evidence.MotionEvidence`."""
+
+    with_motion: float | None = None
+    without_motion: float | None = None
+    ratio: float | None = None
+    places: float | None = None
+    found: bool = True
+
+
+class Report(Described):
+    """Entries of every report, of a run or of layers."""
+
+    format_version: Any = FORMAT_VERSION
     complete: bool = False
     contents: str = "run"
     files: dict[FileName, Count] | None = None
@@ -145,15 +178,19 @@ class RunReport(Report):
     steps: Count | None = None
     steps_planned: Count | None = None
     seconds: NonNegativeFloat | None = None
-    stopped_early: bool | None = None
-    frames_complete: bool | None = None
+    stopped_early: bool = False
+    converged: bool = False
+    frames_complete: bool = True
     losses: dict[str, Any] | None = None
     loss_history: list[dict[str, float | None]] | None = None
+    agreement: AgreementReport | None = None
+    motion_evidence: EvidenceReport | None = None
     metrics: dict[str, Any] | None = None
-    inputs: InputsReport | None = None
+    inputs: Inputs = Field(default_factory=list)
     interval: IntervalReport | None = None
     placement: PlacementReport | None = None
-    times: list[Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=list)
+    observation_times: Times = Field(default_factory=lambda: [0.0, 1.0])
+    times: list[float] = Field(default_factory=list)
     frames_shape: Annotated[list[Length], Field(min_length=3, max_length=4)] | None = None
 
     @model_validator(mode="after")
@@ -162,28 +199,21 @@ class RunReport(Report):
             raise ValueError(
                 f"there are {len(self.times)} times for {shown(self.frames_shape[0])} frames"
             )
+        first, last = self.observation_times[0], self.observation_times[-1]
+        if not all(first <= time <= last for time in self.times):
+            raise ValueError(f"times must lie between {first:g} and {last:g}")
         return self
 
 
 class LookReport(Described):
-    """How a layer looks; numbers may stand there as text."""
+    """Appearance of a layer; numbers may be text."""
 
     model_config = ConfigDict(strict=False)
 
     name: Text | None = None
     visible: bool | None = None
     opacity: Annotated[float, Field(ge=0, le=1)] | None = None
-    blending: (
-        Literal[
-            "additive",
-            "minimum",
-            "multiplicative",
-            "opaque",
-            "translucent",
-            "translucent_no_depth",
-        ]
-        | None
-    ) = None
+    blending: Blending | None = None
     contrast_limits: Limits | None = None
     gamma: PositiveFloat | None = None
     rgb: bool | None = None
@@ -196,7 +226,7 @@ class LookReport(Described):
 
 
 class TransformReport(Described):
-    """Where a layer lies, along all its axes."""
+    """Place of a layer, along all its axes."""
 
     scale: list[float]
     translate: list[float]
@@ -255,13 +285,13 @@ class LayerEntry(Described):
 
 
 class LayersReport(Report):
-    """Report of a folder of layers, as `io.layerfolder` writes it."""
+    """Report of a folder of layers, as `viewer.layerfolder` writes it."""
 
     layers: list[LayerEntry] = Field(default_factory=list)
 
 
 def problem(error: ValidationError) -> str:
-    """Say where a report is wrong and in which way, in a part of a sentence."""
+    """Describe the first error of a report in a part of a sentence."""
     first = error.errors(include_url=False)[0]
     where = shorten(".".join(map(str, first["loc"])))
     if first["type"] == "value_error":

@@ -1,1 +1,1 @@
-"""From two images to a result."""
+"""From observations to a result."""

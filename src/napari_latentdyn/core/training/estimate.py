@@ -1,4 +1,4 @@
-"""What a run will take, told before it starts; without PyTorch."""
+"""Estimate of the time and memory of a run before it starts; without PyTorch."""
 
 from __future__ import annotations
 
@@ -24,39 +24,27 @@ _GPU_RATE = 2e12
 #: A step runs the networks once forward and costs about twice that backward.
 _FORWARD_AND_BACKWARD = 3.0
 _BASE_MEMORY = 400e6
-#: Seconds of matching: per pixel and member, and per member, however small the image: its calls
-#: cost more than its numbers.
-_CPU_MATCHING, _CPU_MEMBER = 2.7e-5, 0.4
-_GPU_MATCHING, _GPU_MEMBER = 5e-6, 3.0
-#: Part of it that is left where the networks give a velocity to start from.
-_STARTED = 0.35
-#: What predicting hidden blocks adds.
+#: Seconds of matching: per pixel and member, and per member for images of any size.
+_CPU_MATCHING, _GPU_MATCHING = (2.7e-5, 0.4), (5e-6, 3.0)
+#: Part of the time that short matching takes.
+_SHORT = 0.35
+#: Factor for the prediction of hidden blocks.
 _HOLD_OUT = 1.25
 #: Seconds per pixel, member and end in which a state is carried to a time.
 _CPU_CARRYING, _GPU_CARRYING = 4e-7, 1e-8
-#: Factors by which a time may be missed: one that is only guessed, one that was measured with
-#: other settings or another size, and one that was measured with the same.
+#: Uncertainty factors of a time: guessed, measured with other settings or another size, and
+#: measured with the same.
 _GUESSED, _ALIKE, _SAME = 2.5, 2.0, 1.25
-#: Seconds that a run takes besides its phases.
+#: Seconds of a run outside of its phases.
 _BESIDES = 1.0
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What a run will take.
+    """Estimate of the time and memory of a run, with warnings for the user.
 
-    Attributes
-    ----------
-    patches : int
-        Number of pairs of patches.
-    memory_bytes : int
-        Memory of the training.
-    seconds : (float, float)
-        Least and longest time until the frames are there.
-    measured : bool
-        Whether the time comes from runs on this computer, and is not guessed.
-    warnings : tuple of str
-        What is likely to go wrong, a sentence each.
+    `patches` is the number of pairs of patches, 0 without training; `seconds` are the least
+    and the longest time; `measured` tells whether the time comes from earlier runs.
     """
 
     patches: int
@@ -68,7 +56,7 @@ class Estimate:
 
 @dataclass
 class Pace:
-    """How long each phase took in earlier runs, compared with what was expected."""
+    """Durations of each phase in earlier runs, relative to the expected ones."""
 
     _phases: dict[tuple[Phase, str], tuple[Any, Seconds]] = field(default_factory=dict)
 
@@ -80,15 +68,10 @@ class Pace:
         device: str,
         measured: Mapping[Phase, Seconds | float | None],
     ) -> None:
-        """Remember how long the phases of a run took.
+        """Remember the durations of the phases of a run.
 
-        Parameters
-        ----------
-        shape, channels, settings, device
-            Those of the run, as `estimate` takes them.
-        measured : mapping
-            Seconds of "matching", of one "step" and of "rendering", a number or
-            the least and the longest; None where a phase was not measured.
+        `measured` has the seconds of "matching", of one "step" and of "rendering": a number, or
+        the least and the longest; None where a phase was not measured.
         """
         expected = expected_seconds(shape, channels, settings, device)
         for phase, seconds in measured.items():
@@ -109,7 +92,7 @@ class Pace:
         known, (least, longest) = self._phases[phase, place]
         doubt = _ALIKE
         if known == kind:
-            # The steps of a run say themselves how far they differ.
+            # The range of a step already covers the differences between steps.
             doubt = 1.0 if phase == "step" else _SAME
         return guess * least / doubt, guess * longest * doubt, True
 
@@ -122,31 +105,19 @@ def estimate(
     device: str = "cpu",
     steps_done: int | None = None,
 ) -> Estimate:
-    """Estimate what a run will take.
+    """Estimate the time and memory of a run on images (H, W) = `shape`.
 
-    Parameters
-    ----------
-    shape : (int, int)
-        Height and width of the images.
-    channels : int
-        Their number of channels.
-    settings : Settings
-        All settings.
-    pace : Pace, optional
-        What is known of earlier runs.
-    device : str
-        "cpu", or a GPU, which is far faster.
-    steps_done : int, optional
-        Steps of the training that this one continues: they and the matching
-        are not done again.
+    `pace` holds the durations of earlier runs. A training that continues after
+    `steps_done` steps repeats neither these nor the matching.
     """
     windows = scan(shape, settings.patches.size, settings.patches.stride)
-    batch = min(settings.training.batch_size, len(windows))
+    trains = settings.training.steps > 0
+    batch = min(settings.training.batch_size, len(windows)) if trains else 0
     pixels = batch * windows[0].height * windows[0].width
     _, values, _ = _per_pixel(channels, settings)
     images = 4 * shape[0] * shape[1] * (4 * channels + 2 * settings.model.stages)
     warnings = []
-    if windows[0].height < min(settings.patches.size[0], shape[0]) or any(
+    if trains and any(
         side > length for side, length in zip(settings.patches.size, shape, strict=True)
     ):
         warnings.append(
@@ -168,12 +139,12 @@ def estimate(
         low, high, known = (pace or Pace()).seconds(phase, expected[phase], kind, place)
         longest += count * high
         if phase == "step":
-            # Training ends before its last step where it no longer improves anything.
+            # Training ends before its last step where the agreement no longer improves.
             count = min(count, patience(settings) or count)
         least += count * low
         measured &= known
     return Estimate(
-        patches=len(windows),
+        patches=len(windows) if trains else 0,
         memory_bytes=int(_BASE_MEMORY + images + 4 * values * pixels),
         seconds=(least, longest + _BESIDES),
         measured=measured,
@@ -182,26 +153,26 @@ def estimate(
 
 
 def _place(settings: Settings, device: str) -> str:
-    """Return where a run computes: times of one place say nothing of another."""
+    """Return where a run computes: times are only compared within one place."""
     return f"{device} {settings.training.threads}" if device == "cpu" else device
 
 
 def _kind(phase: Phase, shape: tuple[int, int], channels: int, settings: Settings) -> Any:
-    """Return what has to be the same for a phase to take the same time again."""
+    """Return what has to be equal for a phase to take the same time again."""
     training = settings.training
     same = [shape, channels, settings.images, settings.model, settings.physics]
     if phase == "matching":
         return [*same, training.start_from != "scratch"]
     if phase == "rendering":
         return [*same, settings.output, training.keep_better]
-    # How many steps there are, and how fast they learn, changes nothing for each.
+    # The number of steps and the learning rate do not change the time of a step.
     return [*same, settings.patches, training.batch_size, settings.output.preview]
 
 
 def expected_seconds(
     shape: tuple[int, int], channels: int, settings: Settings, device: str
 ) -> dict[Phase, float]:
-    """Return the seconds that each phase, and each step, takes on an ordinary computer."""
+    """Return the seconds of each phase, and of one step, on an ordinary computer."""
     threads = settings.training.threads or max(1, (os.cpu_count() or 2) - 1)
     rate = _CPU_RATE * threads if device == "cpu" else _GPU_RATE
     windows = scan(shape, settings.patches.size, settings.patches.stride)
@@ -211,26 +182,24 @@ def expected_seconds(
     return {
         "matching": _matching(shape, settings, device),
         "step": _FORWARD_AND_BACKWARD * 2 * work * pixels / rate,
-        "rendering": _rendering(shape, settings, device, 2 * decoding / rate),
+        "rendering": _rendering(
+            shape, settings, device, 2 * decoding * settings.uses_decoder / rate
+        ),
     }
 
 
 def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
-    """Seconds of matching before the first step."""
+    """Return the seconds of matching before the first step."""
     if settings.model.initial_fields != "matched":
         return 0.0
     pixels = shape[0] * shape[1]
-    if device == "cpu":
-        seconds = _CPU_MATCHING * pixels + _CPU_MEMBER
-    else:
-        seconds = _GPU_MATCHING * pixels + _GPU_MEMBER
-    if settings.training.start_from != "scratch" and settings.model.refinement == "short":
-        seconds *= _STARTED
-    return settings.model.members * seconds * _HOLD_OUT
+    matching, member = _CPU_MATCHING if device == "cpu" else _GPU_MATCHING
+    part = _SHORT if settings.model.refinement == "short" else 1.0
+    return settings.model.members * (matching * pixels + member) * part * _HOLD_OUT
 
 
 def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding: float) -> float:
-    """Seconds of drawing all frames; `decoding` are those of one pixel of one frame."""
+    """Return the seconds of computing all frames, from those of decoding a pixel of one frame."""
     output, model = settings.output, settings.model
     frames = model.stages + 1 if output.frames is None else output.frames + 2
     if output.times is not None:
@@ -244,9 +213,9 @@ def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding
 
 
 def _per_pixel(channels: int, settings: Settings) -> tuple[float, float, float]:
-    """Multiplications, and values kept for the way back, per pixel of a patch and step.
+    """Return multiplications and values kept for the gradient, per pixel of a patch and step.
 
-    The third number are the multiplications of decoding all channels of one frame.
+    The third number is that of multiplications for decoding all channels of one frame.
     """
     model = settings.model
     area = model.encoder_kernel**2

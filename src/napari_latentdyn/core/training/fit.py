@@ -1,10 +1,11 @@
-"""Fit the model to two images: one generator for the window, the command line and tests."""
+"""Fit the model to observations: one generator for the window, the command line and tests."""
 
 from __future__ import annotations
 
 import gc
 import time
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -12,22 +13,25 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
-from napari_latentdyn.core.dynamics.reporting import make_report
+from napari_latentdyn.core.dynamics.fitted import Fitted
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, resolve, use_threads
+from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
 from napari_latentdyn.core.networks.losses import loss_terms, total_loss
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import batch_indices, scan
 from napari_latentdyn.core.rendering.renderer import Renderer
+from napari_latentdyn.core.runfolder.evidence import weakest
 from napari_latentdyn.core.training.agreement import Agreement, Plateau
-from napari_latentdyn.core.training.initial import initial_velocities, start_fields
+from napari_latentdyn.core.training.initial import match_intervals, start_fields
 from napari_latentdyn.core.training.preview import Preview
 from napari_latentdyn.core.training.prior import load_weights
 from napari_latentdyn.core.training.progress import Progress
+from napari_latentdyn.core.training.reporting import make_report
 from napari_latentdyn.core.training.sampler import PatchSampler
-from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped
+from napari_latentdyn.errors import FitError, Stopped
+from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Progress", "fit"]
@@ -39,26 +43,26 @@ _SHOW_EVERY = 0.1
 
 
 def fit(
-    pair: ImagePair,
+    observations: Observations,
     settings: Settings | None = None,
     *,
     should_stop: Callable[[], bool] | None = None,
     resume: Checkpoint | None = None,
 ) -> Generator[Progress, None, Dynamics]:
-    """Learn the dynamics between two images (HLG section 3).
+    """Learn the dynamics between neighbouring observations (HLG section 3).
 
     Parameters
     ----------
-    pair : ImagePair
-        The images.
+    observations : Observations
+        K images; the networks are trained on all K - 1 intervals together.
     settings : Settings, optional
         The default is the preset "standard".
     should_stop : callable, optional
-        Asked between two steps. Once it is true the training ends, and what
-        was learned is returned; before that, there is nothing to return.
+        Called between two steps. Once it returns true the training ends, and the
+        result so far is returned.
     resume : Checkpoint, optional
-        Go on from here. The pair and the networks have to be the same; other
-        settings may differ.
+        State from which the training continues. The observations and the networks
+        have to be the same; other settings may differ.
 
     Yields
     ------
@@ -68,14 +72,14 @@ def fit(
     Returns
     -------
     Dynamics
-        The result, with a checkpoint to go on from.
+        The result, with a checkpoint from which training can continue.
 
     Raises
     ------
     Stopped
         If `should_stop` became true before the initial fields were found.
     SettingsError
-        If the networks cannot start from where the settings say.
+        If the networks cannot start from `training.start_from`.
     OutOfMemoryError
         If memory runs out, also with half of the batch.
     DeviceError
@@ -87,22 +91,22 @@ def fit(
 
     Examples
     --------
-    >>> fitting = fit(pair, Settings.preset("quick"))  # doctest: +SKIP
+    >>> fitting = fit(observations, Settings.preset("quick"))  # doctest: +SKIP
     >>> for progress in fitting:  # doctest: +SKIP
     ...     print(progress.step, progress.losses)
     """
-    return _Fit(pair, settings or Settings.preset("standard"), should_stop, resume).run()
+    return _Fit(observations, settings or Settings.preset("standard"), should_stop, resume).run()
 
 
 class _Fit:
     def __init__(
         self,
-        pair: ImagePair,
+        observations: Observations,
         settings: Settings,
         should_stop: Callable[[], bool] | None,
         resume: Checkpoint | None,
     ) -> None:
-        self.pair = pair
+        self.observations = observations
         self.settings = settings
         self.should_stop = should_stop or (lambda: False)
         self.resume = resume
@@ -111,6 +115,7 @@ class _Fit:
         self.batch_size = settings.training.batch_size
         self.agreement: tuple[float | None, float | None] = (None, None)
         self.converged = False
+        self._latest: Progress | None = None
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -119,20 +124,20 @@ class _Fit:
             return (yield from self._run())
         except RuntimeError as error:
             if is_out_of_memory(error):
-                message = "the memory is too small: choose a smaller patch size or batch size."
+                message = str(no_memory(self.device))
             else:
                 message = f"the training failed: {_first_line(error)}"
-        # Not within the handler: the error's traceback would keep tensors alive.
+        # Outside of the handler, because the traceback of its error keeps tensors alive.
         raise FitError(message)
 
     def _run(self) -> Generator[Progress, None, Dynamics]:
         use_threads(self.settings.training.threads)
         self.device = resolve(self.settings.training.device)
         model = self._model()
-        ensemble = yield from self._prepare(model)
-        start = start_fields(ensemble, self.settings)
+        ensembles = yield from self._prepare(model)
+        start = np.stack([start_fields(ensemble, self.settings) for ensemble in ensembles])
         optimiser = None
-        # Making the first one of a process takes a second.
+        # The first optimiser of a process takes a second.
         if self.resume is not None or self.settings.training.steps > 0:
             optimiser = torch.optim.Adam(
                 model.parameters(), lr=self.settings.training.learning_rate, betas=_BETAS
@@ -144,17 +149,18 @@ class _Fit:
             model,
             optimiser,
             self.step,
-            ensemble,
+            ensembles,
             self.history,
             self._seconds(),
-            self.pair.brightness,
+            self.observations.brightness,
         )
-        # What the networks extract is in the matched velocities already, unless they learned more.
+        # Without training, the initial fields already contain those of the networks.
         done = self.step == 0 and self.settings.model.initial_fields in ("extracted", "matched")
         fields = start if done else (yield from self._render(model, start))
         del optimiser
         model.to("cpu")
         report = make_report(
+            self.observations,
             self.settings,
             device=self.device.type,
             steps=self.step,
@@ -163,52 +169,48 @@ class _Fit:
             batch_size=self.batch_size,
             agreement=self.agreement,
             converged=self.converged,
-            evidence=ensemble.evidence,
+            evidence=weakest([ensemble.evidence for ensemble in ensembles]),
         )
         if self.device.type == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
-        return Dynamics(self.pair, self.settings, model, fields, report, ensemble, checkpoint)
-
-    def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, Ensemble]:
-        if self.resume is not None:
-            self.pair = self.pair.with_brightness(self.resume.brightness)
-            return self.resume.start
-        working = initial_velocities(
-            self.pair, self.settings, self.device, model if self.has_learned else None
+        return Dynamics(
+            self.settings,
+            fields.reshape(-1, *fields.shape[2:]),
+            report,
+            observations=self.observations,
+            fitted=Fitted(model, ensembles, checkpoint),
         )
-        shown, total, message = -1.0, 0, ""
-        while True:
-            try:
-                done, total, message = next(working)
-            except StopIteration as end:
-                result: Ensemble
-                self.pair, result = end.value
-                if total:
-                    # Who takes the time of each phase has to know when this one ends.
-                    yield Progress(
-                        "prepare",
-                        100 * total,
-                        100 * total,
-                        seconds=self._seconds(),
-                        message=message,
-                    )
-                return result
-            if self.should_stop():
-                # Fields of zero would make a cross-dissolve that looks like a result.
-                raise Stopped("stopped before anything was learned.")
-            if self._seconds() - shown >= _SHOW_EVERY:
-                shown = self._seconds()
-                # In hundredths, because one piece of the matching takes many seconds.
-                yield Progress(
-                    "prepare", round(100 * done), 100 * total, seconds=shown, message=message
-                )
+
+    def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, tuple[Ensemble, ...]]:
+        if self.resume is not None:
+            self.observations = self.observations.with_brightness(self.resume.brightness)
+            return self.resume.ensembles
+        working = match_intervals(
+            self.observations, self.settings, self.device, model if self.has_learned else None
+        )
+        self.observations, ensembles = yield from mapped(working, self._prepared, pause=_SHOW_EVERY)
+        if self._latest is not None:
+            # Marks the end of this phase for a stopwatch.
+            yield replace(self._latest, step=self._latest.total, seconds=self._seconds())
+        return ensembles
+
+    def _prepared(self, step: tuple[float, int, str]) -> Progress:
+        if self.should_stop():
+            # Zero fields would give a cross-dissolve that looks like a result.
+            raise Stopped("stopped before anything was learned.")
+        done, total, message = step
+        # In hundredths, because one member of the matching takes many seconds.
+        self._latest = Progress(
+            "prepare", round(100 * done), 100 * total, seconds=self._seconds(), message=message
+        )
+        return self._latest
 
     def _model(self) -> LatentDynamics:
-        # Random numbers of the caller stay as they are.
+        # Keeps the random numbers of the caller.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.settings.training.seed)
-            model = LatentDynamics(self.pair.channels, self.settings)
+            model = LatentDynamics(self.observations.channels, self.settings)
         # A training that goes on has its own weights.
         self.has_learned = self.resume is None and load_weights(model, self.settings)
         return model.to(self.device)
@@ -217,12 +219,17 @@ class _Fit:
         self, model: LatentDynamics, optimiser: torch.optim.Optimizer, start: NDArray[np.float32]
     ) -> Iterator[Progress]:
         training = self.settings.training
-        windows = scan(self.pair.shape, self.settings.patches.size, self.settings.patches.stride)
-        judge = Agreement(model, self.pair, windows, start, self.settings, self.device)
-        sampler = PatchSampler(self.pair, windows, start, self.settings, self.device, judge.hidden)
+        known, size = self.observations, self.settings.patches
+        windows = scan(known.shape, size.size, size.stride)
+        patches = [(k, window) for k in range(len(known) - 1) for window in windows]
+        judge = Agreement(model, known, patches, start, self.settings, self.device)
+        sampler = PatchSampler(known, patches, start, self.settings, self.device, judge.hidden)
         self.agreement = judge.measured(model, self.step)
         plateau = Plateau(self.settings, self.agreement[1], self.step)
-        preview = Preview(self.pair, model, start) if self.settings.output.preview else None
+        preview = None
+        if self.settings.output.preview:
+            middle = (len(known) - 1) // 2
+            preview = Preview(known.interval(middle), model, start[middle])
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
@@ -230,16 +237,16 @@ class _Fit:
         while self.step < training.steps and not self.converged and not self.should_stop():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
-            chosen = batch_indices(self.step, len(windows), self.batch_size, training.seed)
+            chosen = batch_indices(self.step, len(patches), self.batch_size, training.seed)
             try:
                 losses = self._one_step(model, optimiser, sampler, chosen)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
                 if halved or self.batch_size == 1:
-                    raise _no_memory(self.device) from None
+                    raise no_memory(self.device) from None
                 halved = True
-                self.batch_size = max(1, min(self.batch_size, len(windows)) // 2)
+                self.batch_size = max(1, min(self.batch_size, len(patches)) // 2)
                 optimiser.zero_grad(set_to_none=True)
                 if self.device.type == "cuda":
                     torch.cuda.empty_cache()
@@ -261,7 +268,7 @@ class _Fit:
             )
         self.agreement = judge.measured(model, self.step)
         if self.step > first_step:
-            with torch.no_grad():  # No step follows that would notice what the last one made.
+            with torch.no_grad():  # Checks that the loss after the last step is finite.
                 self._loss(model, sampler, chosen)
 
     def _one_step(
@@ -298,35 +305,24 @@ class _Fit:
     def _render(
         self, model: LatentDynamics, start: NDArray[np.float32]
     ) -> Generator[Progress, None, NDArray[np.float32]]:
-        renderer = Renderer(model, self.pair)
-        yield Progress(
-            "render",
-            0,
-            len(renderer.windows),
-            seconds=self._seconds(),
-            message="Advection fields of the whole image",
-        )
+        renderers = [Renderer(model, interval) for interval in self.observations.intervals()]
+        total = len(renderers) * len(renderers[0].windows)
+        message = "Advection fields of the whole image"
+        yield Progress("render", 0, total, seconds=self._seconds(), message=message)
         try:
-            return renderer.fields(start, self._ask)
+            pairs = zip(renderers, start, strict=True)
+            return np.stack([renderer.fields(own, self._ask) for renderer, own in pairs])
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise _no_memory(self.device) from None
+                raise no_memory(self.device) from None
             raise
 
     def _ask(self, *_: int) -> None:
-        # Without fields there is no result: asked only so that the caller takes notice.
+        # Fields are always completed; the call only lets the caller update.
         self.should_stop()
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
-
-
-def _no_memory(device: torch.device) -> OutOfMemoryError:
-    return OutOfMemoryError(
-        f"the memory of the {'GPU' if device.type != 'cpu' else 'computer'} is too small for this "
-        "training: choose a smaller patch size, batch size or U-net width"
-        + (", or the device cpu." if device.type != "cpu" else ".")
-    )
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,10 +9,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.geometry.calibration import Calibration
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.arrays import plain_array
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import Progress, fit
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
@@ -42,7 +42,7 @@ def fit_pair(
     Parameters
     ----------
     first, last, channel_axis, channel_axis_last, mask_first, mask_last
-        The images, as `ImagePair.from_arrays` takes them.
+        The images, as `Observations.from_arrays` takes them.
     preset : str
         "quick", "standard", "accurate" or "paper".
     pixel_size : float or (float, float), optional
@@ -52,12 +52,12 @@ def fit_pair(
     units : str or (str, str), optional
         Unit of the pixel size, such as "meter".
     offset : (float, float)
-        Where the first pixel lies (y, x), in `units`.
+        Position of the first pixel (y, x), in `units`.
     progress : callable, optional
         Called with each `Progress`.
     should_stop : callable, optional
-        Asked between two steps. Once it is true the training ends, and what was
-        learned is returned.
+        Called between two steps. Once it returns true the training ends, and the
+        result so far is returned.
     **settings
         Settings that differ from the preset, by their dotted name, with two
         underscores in place of the dot, or by the last part of it where only one
@@ -73,9 +73,9 @@ def fit_pair(
     Raises
     ------
     SettingsError
-        If a setting has a name that there is not, or a value that it cannot have.
-    CalibrationError
-        If pixel size and units do not belong together.
+        If a setting has an unknown name or a value out of its range.
+    GeometryError
+        If pixel size and units do not fit together.
     PairError
         If the images do not fit together or there is nothing to learn.
     Stopped
@@ -95,37 +95,27 @@ def fit_pair(
     check_grids(*known)
     for oddity in place_oddities(*known):
         warnings.warn(oddity[0].upper() + oddity[1:], stacklevel=2)
-    if pixel_size is None and units is None:
-        pixel_size, units = known[0].pixel_size, known[0].units
-    calibration = Calibration.of(
-        pixel_size,
-        units,
-        offset,
-        interval=chosen.images.interval,
-        interval_unit=chosen.images.interval_unit,
-    )
-    pair = ImagePair.from_arrays(
+    if pixel_size is None and units is None and known[0].geometry is not None:
+        pixel_size, units = known[0].geometry.pixel_size, known[0].geometry.units
+    geometry = Geometry.from_pixel_size(pixel_size, units, offset)
+    last_axis = channel_axis if channel_axis_last is None else channel_axis_last
+    pair = Observations.from_arrays(
         first,
         last,
-        chosen.images,
-        channel_axis=channel_axis,
-        channel_axis_last=channel_axis_last,
-        mask_first=mask_first,
-        mask_last=mask_last,
-    )
-    # Nobody looks at a preview here; the result keeps the settings as they were asked for.
+        settings=chosen.images,
+        channel_axis=[channel_axis, last_axis],
+        masks=[mask_first, mask_last],
+    ).described(geometry, ())
+    # No preview is shown here; the result keeps the settings of the caller.
     fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
     dynamics = drain(fitting, progress)
     dynamics.settings = chosen
-    dynamics.placement = calibration.to_placement()
     return dynamics
 
 
 def _described(image: Any, name: str) -> Described:
-    """Return what the coordinates of an image tell; only DataArrays have some."""
+    """Return the geometry in the coordinates of an image; only DataArrays have some."""
     if not hasattr(image, "coords"):
         return Described(f"the {name}")
     known = plain_array(image, name)
-    size, unit = known.pixel_size, known.unit
-    units = None if size is None or unit is None else (unit, unit)
-    return Described(f"the {name}", size if units else None, units, grid=known.grid)
+    return Described(f"the {name}", known.geometry, known.coordinates)

@@ -1,4 +1,4 @@
-"""Initial fields: none, those that networks extract, or matched ones."""
+"""Initial fields: zero, extracted by networks, or matched."""
 
 from __future__ import annotations
 
@@ -10,79 +10,52 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
-from napari_latentdyn.core.matching import match_members
 from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.training.prior import prior_velocity
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
-__all__ = ["common_drift", "initial_velocities", "start_fields"]
+__all__ = ["common_drift", "initial_velocities", "match_intervals", "start_fields"]
 
-Field = NDArray[np.float32]
-
-#: Part of the difference of the images that a common drift has to leave at most, and the standard
-#: deviation in pixels of the neighbourhood in which that is asked.
+#: Largest part of the difference of the images that a common drift may leave, and the standard
+#: deviation in pixels of the neighbourhood in which the differences are compared.
 _CLEARLY_BETTER = 0.95
 _AROUND = 4.0
 
 
 def initial_velocities(
-    pair: ImagePair,
+    pair: Observations,
     settings: Settings,
     device: torch.device,
     model: LatentDynamics | None = None,
-) -> Generator[tuple[float, int, str], None, tuple[ImagePair, Ensemble]]:
+) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
     """Find the velocities from which training starts.
 
-    Parameters
-    ----------
-    pair : ImagePair
-        The images.
-    settings : Settings
-        `model.initial_fields` says how far to go, `model.members` how many
-        matched velocities there are, `model.weighting` how much each counts,
-        `physics.motion` how points travel, `images.brightness` whether a change
-        of brightness is looked for.
-    device : torch.device
-        Where matching computes.
-    model : LatentDynamics, optional
-        Networks that have learned before: matching starts from what they
-        extract, and adds its detail, instead of from nothing.
-
-    Yields
-    ------
-    (float, int, str)
-        Pieces of work done, all of them, and what is done now.
-
-    Returns
-    -------
-    pair : ImagePair
-        The same, with what changed of its brightness as a whole.
-    ensemble : Ensemble
-        Of one member unless matched.
+    Matching starts from the fields of a `model` that has learned before, if one is given,
+    and else from zero. Yields the work done, all of it, and a message; returns the pair,
+    with its change of brightness if one is followed, and the ensemble, of one member unless
+    matched.
     """
     method = settings.model.initial_fields
     if method == "zero":
         return pair, Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
     if method == "extracted":
         yield 0, 1, "Extracting the fields"
-        still = np.zeros(2, np.float32)
-        velocity = (
-            np.zeros((2, *pair.shape), np.float32)
-            if model is None
-            else prior_velocity(model, pair, still)
-        )
+        velocity = np.zeros((2, *pair.shape), np.float32)
+        if model is not None:
+            velocity = prior_velocity(model, pair, np.zeros(2, np.float32))
         return pair, Ensemble.equal(velocity[None])
     return (yield from _matched(pair, settings, device, model))
 
 
 def _matched(
-    pair: ImagePair, settings: Settings, device: torch.device, model: LatentDynamics | None
-) -> Generator[tuple[float, int, str], None, tuple[ImagePair, Ensemble]]:
+    pair: Observations, settings: Settings, device: torch.device, model: LatentDynamics | None
+) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
     members, motion = settings.model.members, settings.physics.motion
     total = 1 + members
     yield 0, total, "Looking for a common drift"
@@ -100,7 +73,7 @@ def _matched(
     first, last = (image.mean(axis=0) for image in pair.normalised())
     matching = match_members(
         (first, last),
-        (pair.valid_first, pair.valid_last),
+        (pair.valid[0], pair.valid[1]),
         drift,
         members,
         motion,
@@ -110,45 +83,49 @@ def _matched(
         short=settings.model.refinement == "short",
     )
 
-    def say(told: tuple[int, float]) -> tuple[float, int, str]:
-        done, part = told
+    def tell(step: tuple[int, float]) -> tuple[float, int, str]:
+        done, part = step
         return 1 + done + part, total, f"Matching the images ({done + 1} of {members})…"
 
-    return pair, (yield from mapped(matching, say))
+    return pair, (yield from mapped(matching, tell))
 
 
-def start_fields(ensemble: Ensemble, settings: Settings) -> Field:
-    """Return the stage fields of the centre of the members.
+def match_intervals(
+    observations: Observations,
+    settings: Settings,
+    device: torch.device,
+    model: LatentDynamics | None = None,
+) -> Generator[tuple[float, int, str], None, tuple[Observations, tuple[Ensemble, ...]]]:
+    """Find the ensemble of each of the K - 1 intervals; see `initial_velocities`."""
+    count = len(observations) - 1
+    ensembles: list[Ensemble] = []
 
-    Parameters
-    ----------
-    ensemble : Ensemble
-        Velocities half way.
-    settings : Settings
-        `model.stages` and `physics.motion`.
+    def tell(step: tuple[float, int, str]) -> tuple[float, int, str]:
+        done, total, message = step
+        return done + len(ensembles) * total, total * count, message
 
-    Returns
-    -------
-    ndarray of float32, shape (n, 2, H, W)
-        Pixels per stage.
-    """
+    for index in range(count):
+        working = initial_velocities(observations.interval(index), settings, device, model)
+        interval, found = yield from mapped(working, tell)
+        ensembles.append(found)
+        if interval.brightness is not None:
+            observations = observations.with_brightness_of(index + 1, interval.brightness[1])
+    return observations, tuple(ensembles)
+
+
+def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:
+    """Return the stage fields (n, 2, H, W) of the centre of the members, in pixels per stage."""
     centre = torch.from_numpy(ensemble.centre)[None]
-    fields: Field = stage_fields(centre, settings.model.stages, settings.physics.motion)[0].numpy()
-    return fields
+    fields = stage_fields(centre, settings.model.stages, settings.physics.motion)
+    return np.asarray(fields[0])
 
 
 def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Displacement of the scene as a whole, (dy, dx) in pixels, or zero.
+    """Displacement of the scene as a whole between two images of zero mean, (dy, dx) in pixels.
 
-    The peak of the phase correlation is believed only if moving the image by it
-    explains the other image better than not moving it, as a whole and in more
-    than half of the area: one bright body that moves over static ground, or a
-    rotation, is no common drift.
-
-    Parameters
-    ----------
-    first, last : ndarray of float32, shape (H, W)
-        Images of about zero mean.
+    The peak of the phase correlation counts only if moving the image by it explains the
+    other image better than not moving it, as a whole and in more than half of the area: one
+    bright body that moves over static ground, or a rotation, is no common drift and gives 0.
     """
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
     shift, _, _ = phase_cross_correlation(
@@ -167,12 +144,10 @@ def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArr
     return shift if better and share > 0.5 else np.zeros(2, np.float32)
 
 
-def _comparable(pair: ImagePair) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """One grey image per end, of zero mean and unit deviation: brightness may have changed."""
-    grey = [image.mean(axis=0) for image in pair.normalised()]
-    valid = [pair.valid_first, pair.valid_last]
+def _comparable(pair: Observations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return one grey image per end, of zero mean and unit deviation."""
     out = []
-    for image, mask in zip(grey, valid, strict=True):
+    for image, mask in zip(pair.normalised().mean(axis=1), pair.valid, strict=True):
         values = image[mask]
         out.append(((image - values.mean()) / max(float(values.std()), 1e-6)).astype(np.float32))
     return out[0], out[1]

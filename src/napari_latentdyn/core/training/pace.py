@@ -1,29 +1,26 @@
-"""How long the phases of a run take, measured while it runs; without PyTorch."""
+"""Durations of the phases of a run, measured while it runs; without PyTorch."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-if TYPE_CHECKING:
-    from napari_latentdyn.core.training.fit import Progress
-    from napari_latentdyn.settings import Settings
+from napari_latentdyn.core.training.progress import Progress
+from napari_latentdyn.settings import Settings
 
 __all__ = ["Stopwatch", "patience"]
 
-#: Steps without improvement after which training stops at the earliest: from fields that carry
-#: the images onto each other already, and from nothing.
+#: Least number of steps without improvement after which training stops: from initial fields that
+#: already match the images, and from zero.
 _PATIENCE, _PATIENCE_FROM_NOTHING = 20, 200
 
-#: Shares of the steps that were faster and slower than the pace that is told.
+#: Quantiles of the seconds of a step that are reported.
 _FAST, _SLOW = 0.1, 0.9
 
 
 def patience(settings: Settings) -> int | None:
-    """Return after how many steps without improvement training stops; None if it does not.
+    """Return the number of steps without improvement after which training stops, or None.
 
-    It never does where a decoder has to be learned first.
+    Training never stops early where a decoder has to be learned first.
     """
     training, model = settings.training, settings.model
     if not (training.stop_early and model.image_in_latent):
@@ -35,10 +32,9 @@ def patience(settings: Settings) -> int | None:
 class Stopwatch:
     """Takes the time of each phase of a fit from its progress.
 
-    A fit has costs that do not grow with its steps: matching, the first step,
-    in which libraries set themselves up, and the fields of the whole image. The
-    pace of a step is therefore the time between two steps, never the time of
-    the run over the number of steps.
+    A fit has costs that do not grow with its steps: matching, the first step, in which
+    libraries initialise, and the fields of the whole image. The time of a step is therefore
+    that between two steps, never the time of the run over the number of steps.
     """
 
     def __init__(self) -> None:
@@ -49,7 +45,7 @@ class Stopwatch:
         self._last: float | None = None
 
     def see(self, progress: Progress) -> None:
-        """Take note of a progress."""
+        """Record a progress."""
         if progress.phase == "prepare":
             self._prepared.append(progress.seconds)
             self._is_prepared = progress.step >= progress.total > 0
@@ -60,19 +56,19 @@ class Stopwatch:
 
     @property
     def matching(self) -> float | None:
-        """Seconds of the preparation; None where there was none, or where it was not ended."""
+        """Seconds of the preparation; None where there was none, or it did not end."""
         if not self._is_prepared:
             return None
         return self._prepared[-1] - self._prepared[0]
 
     @property
     def step(self) -> tuple[float, float] | None:
-        """Seconds of a fast and of a slow step; None where no two steps were made."""
+        """Seconds of a fast and of a slow step; None for fewer than two steps."""
         if len(self._steps) < 2:
             return None
         each = np.diff(self._seconds) / np.maximum(np.diff(self._steps), 1)
         fast, slow = np.quantile(each, (_FAST, _SLOW))
-        # Of a few steps nobody knows how far others differ.
+        # A few steps do not show how much others differ.
         doubt = 1.1 + 0.4 / len(each)
         return float(fast) / doubt, float(slow) * doubt
 

@@ -1,4 +1,4 @@
-"""The frame half way while training goes on, one window at a time; and which one is better."""
+"""The frame half way during training, updated one window at a time."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
-from napari_latentdyn.core.observations.patches import Window, blend_weights, scan
-from napari_latentdyn.core.physics.sampling import inside
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.patches import blend_weights, scan
 from napari_latentdyn.core.rendering.fusion import UNSEEN
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.agreement import Agreement
@@ -24,28 +23,20 @@ __all__ = ["Preview", "agreement_of"]
 
 
 class Preview:
-    """Keeps a picture of the frame half way and renews it bit by bit.
+    """The frame half way through a pair, updated one window at a time.
 
-    Each renewal computes one window and blends it in, so that neither a large
-    image nor a wish to stop has to wait for a whole picture. It starts as both
-    images, carried half way along the initial fields.
-
-    Parameters
-    ----------
-    pair : ImagePair
-        The images.
-    model : LatentDynamics
-        The model in training.
-    start : ndarray of float32, shape (n, 2, H, W)
-        Initial fields in pixels per stage.
+    So neither a large image nor a request to stop waits for a whole frame. The first
+    picture shows both images, carried half way along the initial fields `start` (n, 2, H, W).
     """
 
-    #: Least time in seconds between two renewals.
+    #: Least time in seconds between two updates.
     INTERVAL = 1.0
-    #: Part of the time that renewals may take.
+    #: Part of the time that updates may take.
     SHARE = 0.08
 
-    def __init__(self, pair: ImagePair, model: LatentDynamics, start: NDArray[np.float32]) -> None:
+    def __init__(
+        self, pair: Observations, model: LatentDynamics, start: NDArray[np.float32]
+    ) -> None:
         self._pair = pair
         self._model = model
         self._start = start
@@ -55,7 +46,7 @@ class Preview:
         self._picture: NDArray[np.floating[Any]] | None = None
 
     def updated(self, should_stop: Callable[[], bool]) -> NDArray[np.float32] | None:
-        """Return the renewed picture, (H, W) or (C, H, W), or None when it is too early."""
+        """Return the updated picture, (H, W) or (C, H, W), or None when it is too early."""
         begin = time.perf_counter()
         if begin < self._due:
             return None
@@ -86,44 +77,34 @@ class Preview:
         weight = np.zeros(self._pair.shape, np.float32)
         for window in self._windows:
             if should_stop():
-                raise Stopped("stopped while a preview was drawn.")
+                raise Stopped("stopped during a preview.")
+            area = self._pair.crop(window)
+            fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
+            first, last = (torch.from_numpy(image)[None] for image in area.normalised())
+            zero_first, zero_last = (torch.from_numpy(value)[None] for value in area.zeros)
+            carried = self._model.transport.half_way(
+                (first, last), fields, "bilinear", (zero_first, zero_last)
+            )
+            # Where the path leaves one image, the other image counts.
+            a, b = carried.seen_first.float() + UNSEEN, carried.seen_last.float() + UNSEEN
+            mean = (carried.first * a + carried.last * b) / (a + b)
             share = blend_weights(window, self._pair.shape)
-            total[(slice(None), *window.slices)] += share * self._carried_in(window)
+            total[(slice(None), *window.slices)] += share * mean[0].numpy()
             weight[window.slices] += share
-        frames = self._pair.denormalise((total / weight)[None], [0.5])
-        carried: NDArray[np.floating[Any]] = frames[0]
-        return carried
-
-    def _carried_in(self, window: Window) -> NDArray[np.float32]:
-        area = self._pair.crop(window)
-        fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
-        first, last = (torch.from_numpy(image)[None] for image in area.normalised())
-        zero = tuple(torch.from_numpy(value) for value in area.zeros)
-        carried, places = self._model.transport.half_way(
-            (first, last), fields, "bilinear", (zero[0], zero[1])
-        )
-        # What comes from beyond the border is taken from the other image.
-        shape = (window.height, window.width)
-        seen = [inside(where, shape).float() + UNSEEN for where in places]
-        mean = (carried[0] * seen[0] + carried[1] * seen[1]) / (seen[0] + seen[1])
-        return mean[0].numpy()
+        return np.asarray(self._pair.denormalise((total / weight)[None], [0.5])[0])
 
 
-def agreement_of(pair: ImagePair, fields: NDArray[np.float32], settings: Settings) -> float | None:
-    """Return how well both images agree half way along fields, as `Progress.agreement` tells.
+def agreement_of(
+    pair: Observations, fields: NDArray[np.float32], settings: Settings
+) -> float | None:
+    """Return the agreement of both images half way along fields (n, 2, H, W), of any n.
 
-    Parameters
-    ----------
-    pair : ImagePair
-        The images.
-    fields : ndarray of float32, shape (n, 2, H, W)
-        Pixels per stage, of any number of stages.
-    settings : Settings
-        Those of the training with which the fields are compared.
+    The value compares with `Progress.agreement` of a training with these settings.
     """
     windows = scan(pair.shape, settings.patches.size, settings.patches.stride)
+    patches = [(0, window) for window in windows]
     with torch.random.fork_rng(devices=[]):
         model = LatentDynamics(pair.channels, settings)
-    start = np.ascontiguousarray(fields, np.float32)
-    judge = Agreement(model, pair, windows, start, settings, torch.device("cpu"))
+    start = np.ascontiguousarray(fields, np.float32)[None]
+    judge = Agreement(model, pair, patches, start, settings, torch.device("cpu"))
     return judge.measured(model, 0)[0]

@@ -1,4 +1,4 @@
-"""Where the networks start from: a prior learned beforehand, a saved run, or chance."""
+"""Initial weights of the networks: the prior, a saved run, or random ones."""
 
 from __future__ import annotations
 
@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from napari_latentdyn.core.dynamics.restore import model_weights
+from napari_latentdyn.core.dynamics.checkpoint import model_weights
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import blend_weights, tiles
-from napari_latentdyn.core.runfolder import folder as runfolder
+from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import ModelSettings, Settings
 
@@ -39,76 +40,46 @@ _SHAPES = (
     "image_in_latent",
     "timing",
 )
-#: Side in pixels of the windows in which the fields of a large image are extracted, so that they
-#: fit into the memory; what moves from one to the next is found in their overlap.
+#: Side in pixels of the windows in which the fields of a large image are extracted, to bound the
+#: memory; motion across their borders is found in the overlap.
 _WINDOW, _OVERLAP = 1024, 0.25
 
 
 def check_start(settings: Settings) -> None:
-    """Check that the networks can start from where the settings say.
-
-    Raises
-    ------
-    SettingsError
-        If there is no such run, or its networks have another shape.
-    """
+    """Raise SettingsError if the networks cannot start from `training.start_from`."""
     _weights(settings)
 
 
 def load_weights(model: LatentDynamics, settings: Settings) -> bool:
-    """Give networks the weights that they start from.
-
-    Parameters
-    ----------
-    model : LatentDynamics
-        With random weights.
-    settings : Settings
-        `training.start_from`.
-
-    Returns
-    -------
-    bool
-        Whether there were any; otherwise the random ones stay.
-
-    Raises
-    ------
-    SettingsError
-        As `check_start`.
-    """
+    """Load the weights of `training.start_from`; return False where the random ones stay."""
     weights = _weights(settings)
     if weights is None:
         return False
     try:
         model.load_state_dict(weights)
     except RuntimeError:
-        raise SettingsError(_unfit(settings.training.start_from)) from None
+        raise SettingsError(
+            f"the networks of {_named(settings.training.start_from)} do not fit those of the "
+            "settings: they come from another version, or from images with another number of "
+            "channels; set training.start_from to scratch."
+        ) from None
+    if not settings.uses_decoder:
+        model.decoder.start_at_zero()
     return True
 
 
 def prior_card() -> dict[str, Any]:
-    """Return how the prior came about: plan, steps, seconds, commit, figures, curves."""
+    """Return how the prior was trained: plan, steps, seconds, commit, figures, curves."""
     return dict(_read_prior()[1])
 
 
 @torch.no_grad()
 def prior_velocity(
-    model: LatentDynamics, pair: ImagePair, start: NDArray[np.float32]
+    model: LatentDynamics, pair: Observations, start: NDArray[np.float32]
 ) -> NDArray[np.float32]:
-    """Extract the velocity half way with the networks as they are.
+    """Extract the velocity half way, (2, H, W) in pixels per interval, without training.
 
-    Parameters
-    ----------
-    model : LatentDynamics
-        The networks, on the device where to compute.
-    pair : ImagePair
-        The images.
-    start : ndarray of float32, shape (2,)
-        Motion of the scene as a whole from which to start, in pixels.
-
-    Returns
-    -------
-    ndarray of float32, shape (2, H, W)
-        Pixels per interval.
+    `start` (2,) is the motion of the scene as a whole from which to start, in pixels.
     """
     device = next(model.parameters()).device
     model.eval()
@@ -116,17 +87,15 @@ def prior_velocity(
     total = np.zeros((2, *pair.shape), np.float32)
     weight = np.zeros(pair.shape, np.float32)
     stages = model.settings.model.stages
+    drift = torch.from_numpy(start).to(device).view(1, 1, 2, 1, 1) / stages
     for window in tiles(pair.shape, _WINDOW, _OVERLAP):
         first, last = (image[(..., *window.slices)].to(device) for image in images)
-        shape = (window.height, window.width)
-        drift = torch.from_numpy(start).to(device).view(1, 1, 2, 1, 1) / stages
-        steady = drift.expand(1, stages, 2, *shape)
+        steady = drift.expand(1, stages, 2, window.height, window.width)
         found = model.extract(first, last, steady)
         share = blend_weights(window, pair.shape)
         total[(..., *window.slices)] += found[0].sum(dim=0).cpu().numpy() * share
         weight[window.slices] += share
-    velocity: NDArray[np.float32] = total / weight
-    return velocity
+    return np.asarray(total / weight)
 
 
 def _weights(settings: Settings) -> dict[str, Tensor] | None:
@@ -138,14 +107,14 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         _check_shapes(settings.model, card["settings"], source)
         return weights
     try:
-        run = runfolder.read_run(source)
-        tensors, _ = runfolder.read_model(source)
+        learned = Dynamics.load(source)
+        tensors, _ = read_model(Path(source))
     except RunFolderError as error:
         raise SettingsError(
             f"{str(error).rstrip('.')}; training.start_from takes prior, scratch, or the folder of "
             "a run."
         ) from None
-    _check_shapes(settings.model, run.settings.model.model_dump(), source)
+    _check_shapes(settings.model, learned.settings.model.model_dump(), source)
     return model_weights(tensors)
 
 
@@ -164,14 +133,6 @@ def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str)
 
 def _named(source: str) -> str:
     return "the prior" if source == "prior" else f"the run {source}"
-
-
-def _unfit(source: str) -> str:
-    return (
-        f"the networks of {_named(source)} do not fit those of the settings: it comes from another "
-        "version, or was learned on images with another number of channels; set "
-        "training.start_from to scratch."
-    )
 
 
 @lru_cache(maxsize=1)

@@ -1,4 +1,4 @@
-"""Where a fit stands, for the window, the command line and tests."""
+"""Progress of a fit, for the window, the command line and tests."""
 
 from __future__ import annotations
 
@@ -13,22 +13,21 @@ __all__ = ["Progress"]
 
 @dataclass(frozen=True)
 class Progress:
-    """Where a fit stands.
+    """Progress of a fit.
 
     Attributes
     ----------
     phase : {"prepare", "train", "render"}
         Initial fields, training, or the fields of the whole image.
     step, total : int
-        Pieces of work of this phase that are done, and all of them; in the
-        phase "train" these are optimiser steps.
+        Finished and total work of this phase; optimiser steps in the phase "train".
     losses : dict of str to float
         "total" and each term of equation 9 before weighting; empty outside of
         the phase "train".
     seconds : float
         Time since the start, that of an earlier part included.
     preview : ndarray of float32, shape (H, W) or (C, H, W), or None
-        The frame half way as it is now, every few seconds.
+        The current frame half way, every few seconds.
     message : str
         One line for the user.
     agreement_before, agreement : float or None

@@ -10,56 +10,49 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.networks.model import Batch
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import patch_bounds
 from napari_latentdyn.settings import Settings
 
-__all__ = ["PatchSampler"]
+__all__ = ["Patch", "PatchSampler"]
+
+#: An interval between two neighbouring observations, and a window of it.
+Patch = tuple[int, Window]
 
 
 class PatchSampler:
-    """Cuts pairs of patches out of a pair of images.
+    """Cuts pairs of patches of one size out of K neighbouring observations.
 
-    Parameters
-    ----------
-    pair : ImagePair
-        The images; they stay in the main memory.
-    windows : sequence of Window
-        The patches, all of one size.
-    start : ndarray of float32, shape (n, 2, H, W)
-        Initial fields in pixels per stage.
-    settings : Settings
-        `images.normalisation` "patch" brings each pair of patches to [0, 1].
-    device : torch.device
-        Where batches go.
-    hidden : ndarray of bool, shape (H, W), optional
-        Pixels of the first image that count as missing.
+    `start` (K - 1, n, 2, H, W) are the initial fields in pixels per stage. Pixels in
+    `hidden` (H, W) count as missing in the first image of each interval. The images stay in
+    the main memory; batches go to the device.
     """
 
     def __init__(
         self,
-        pair: ImagePair,
-        windows: Sequence[Window],
+        observations: Observations,
+        patches: Sequence[Patch],
         start: NDArray[np.float32],
         settings: Settings,
         device: torch.device,
         hidden: NDArray[np.bool_] | None = None,
     ) -> None:
-        self._windows = windows
+        self._patches = patches
         self._device = device
         self._per_patch = settings.images.normalisation == "patch"
-        self._first, self._last = (torch.from_numpy(image) for image in pair.normalised())
-        valid_first = pair.valid_first if hidden is None else pair.valid_first & ~hidden
-        self._valid_first = torch.from_numpy(valid_first)[None]
-        self._valid_last = torch.from_numpy(pair.valid_last)[None]
+        self._images = torch.from_numpy(observations.normalised())
+        self._valid = torch.from_numpy(observations.valid)[:, None]
+        shown = observations.valid if hidden is None else observations.valid & ~hidden
+        self._shown = torch.from_numpy(shown)[:, None]
         self._start = torch.from_numpy(start)
-        self._zeros = tuple(torch.from_numpy(zero).to(device) for zero in pair.zeros)
+        self._zeros = torch.from_numpy(observations.zeros).to(device)
 
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
         """Return the patches of these numbers."""
-        first, last = self._cut(self._first, chosen), self._cut(self._last, chosen)
-        zero_first, zero_last = self._zeros
+        first, last = self._cut(self._images, chosen), self._cut(self._images, chosen, 1)
+        intervals = torch.tensor([self._patches[i][0] for i in chosen], device=self._device)
+        zero_first, zero_last = self._zeros[intervals], self._zeros[intervals + 1]
         if self._per_patch:
             low, span = patch_bounds(first, last)
             first, last = (first - low) / span, (last - low) / span
@@ -67,13 +60,14 @@ class PatchSampler:
         return Batch(
             first=first,
             last=last,
-            valid_first=self._cut(self._valid_first, chosen),
-            valid_last=self._cut(self._valid_last, chosen),
+            valid_first=self._cut(self._shown, chosen),
+            valid_last=self._cut(self._valid, chosen, 1),
             start=self._cut(self._start, chosen),
             zero_first=zero_first,
             zero_last=zero_last,
         )
 
-    def _cut(self, values: Tensor, chosen: NDArray[np.int64]) -> Tensor:
-        patches = [values[(..., *self._windows[i].slices)] for i in chosen]
-        return torch.stack(patches).to(self._device)
+    def _cut(self, values: Tensor, chosen: NDArray[np.int64], later: int = 0) -> Tensor:
+        patches = [self._patches[number] for number in chosen]
+        cut = [values[(interval + later, ..., *window.slices)] for interval, window in patches]
+        return torch.stack(cut).to(self._device)

@@ -10,55 +10,43 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
-from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation, deformation
+from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.dynamics.streamlines import streamlines
+from napari_latentdyn.errors import GeometryError
+from napari_latentdyn.viewer.context import LayerContext, LayerTuple, arrow_layer
 from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
-from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import contrast_limits
-from napari_latentdyn.viewer.reference import LayerTuple, Reference, arrow_layer
+from napari_latentdyn.viewer.timeline import timeline_of
 
 __all__ = [
     "arrows",
     "axes_layer",
-    "deformation_of",
     "latent_layers",
     "map_layer",
-    "reference_of",
+    "pixel_per_stage",
     "streamline_layer",
 ]
 
-#: Maps in which zero lies in the middle: both signs are told apart by colour.
+#: Maps with a diverging colour map centred at zero.
 _SIGNED = ("divergence", "vorticity")
-#: Crosses across the longer side.
+#: Number of crosses along the longer side.
 _CROSSES = 24
 _RATES = ("divergence", "vorticity", "normal_strain", "shear_strain")
-#: Part of the values of a map that lie within its colours.
+#: Percentile of the absolute values at which colours saturate.
 _WITHIN = 99.0
 
 
-def reference_of(subject: Subject) -> Reference:
-    """Return what all layers of a subject share."""
-    return Reference.of(
-        times=subject.times,
-        stages=len(subject.velocity),
-        settings=subject.settings,
-        report=subject.report,
-        placement=subject.placement,
-        run_id=subject.run_id,
-        name=subject.name,
-    )
-
-
 def arrows(
-    subject: Subject,
+    dynamics: Dynamics,
     options: ArrowOptions,
     confidence: NDArray[np.floating] | None = None,
 ) -> LayerTuple:
-    """Return the arrows of all stages, without those of little confidence, (n, H, W)."""
+    """Return the arrows of all stages; `confidence` is (n, H, W)."""
     return arrow_layer(
-        reference_of(subject),
-        subject.velocity,
+        LayerContext.of(dynamics),
+        dynamics.fields,
         spacing=options.spacing,
         length=options.length,
         colour=options.colour,
@@ -66,46 +54,34 @@ def arrows(
     )
 
 
-def deformation_of(subject: Subject, smooth: float = 0.0) -> Deformation:
-    """Return the rates of deformation of a subject in its own units.
+def pixel_per_stage(dynamics: Dynamics) -> tuple[float, str]:
+    """Return one pixel per stage in physical units, and the name of the unit.
 
-    Raises
-    ------
-    CalibrationError
-        If its image is sheared, or has different units down and to the right.
+    The unit stays pixel per stage if pixels are not square or axes not at right angles: the
+    length of a pixel then depends on the direction.
     """
-    scale = subject.calibration
-    scale.check_angles()
-    return deformation(
-        subject.velocity,
-        pixel_size=scale.pixel_size,
-        duration=scale.stage_duration(len(subject.velocity)),
-        length_unit=scale.length_unit,
-        time_unit=scale.time_unit,
-        smooth=smooth,
-    )
+    place, time = dynamics.geometry, dynamics.timescale
+    try:
+        place.check_angles()
+        unit = f"{place.length_unit}/{time.unit}"
+    except GeometryError:
+        return 1.0, "pixel/stage"
+    height, width = place.pixel_size
+    if not np.isclose(height, width, rtol=1e-6):
+        return 1.0, "pixel/stage"
+    return width / time.stage_duration(len(dynamics.fields)), unit
 
 
-def map_layer(subject: Subject, found: Deformation, options: MapOptions) -> LayerTuple:
-    """Return a map for every stage.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is explored.
-    found : Deformation
-        Its rates of deformation.
-    options : MapOptions
-        `kind` is used, and is not "none".
-    """
+def map_layer(dynamics: Dynamics, found: Deformation, options: MapOptions) -> LayerTuple:
+    """Return a map of the quantity `options.kind`, which must not be "none", for every stage."""
     values = found.quantity(options.kind).astype(np.float32, copy=False)
     signed = options.kind in _SIGNED
     finite = np.abs(values[np.isfinite(values)])
     most = float(np.percentile(finite, _WITHIN)) if finite.size else 0.0
     most = most if most > 0 else 1.0
     unit = found.unit(options.kind)
-    return reference_of(subject).layer(
-        _as_shown(values, subject),
+    return LayerContext.of(dynamics).layer(
+        _as_shown(values, dynamics),
         "image",
         "map",
         f"{QUANTITIES[options.kind].lower()} ({unit})",
@@ -119,20 +95,20 @@ def map_layer(subject: Subject, found: Deformation, options: MapOptions) -> Laye
     )
 
 
-def axes_layer(subject: Subject, found: Deformation) -> LayerTuple:
-    """Return crosses along the directions of most and least stretching of every stage.
+def axes_layer(dynamics: Dynamics, found: Deformation) -> LayerTuple:
+    """Return crosses along the principal strain axes of every stage.
 
-    The longest cross is about as long as two of them are apart; colours tell
-    stretching (positive) from squeezing.
+    The longest cross is about as long as the grid spacing. Colours show the rate: stretching is
+    positive, squeezing negative.
     """
-    height, width = subject.shape
-    line = subject.timeline
-    chosen = np.arange(len(subject.velocity)) if line.shown is None else line.shown
+    height, width = dynamics.shape
+    line = timeline_of(dynamics)
+    chosen = np.arange(len(dynamics.fields)) if line.shown is None else line.shown
     step = max(1, math.ceil(max(height, width) / _CROSSES))
     while 2 * len(chosen) * (height // step + 1) * (width // step + 1) > MAX_ARROWS:
         step += 1
     rows, columns = (evenly_spaced(size, step) for size in (height, width))
-    thin = np.ix_(np.arange(len(subject.velocity)), rows, columns)
+    thin = np.ix_(np.arange(len(dynamics.fields)), rows, columns)
     few = replace(found, **{name: getattr(found, name)[thin] for name in ("speed", *_RATES)})
     angle = few.principal_angle
     rates = np.stack([few.principal_first, few.principal_second])
@@ -152,7 +128,7 @@ def axes_layer(subject: Subject, found: Deformation) -> LayerTuple:
             signs.append(rate.ravel())
     crosses, rate = np.concatenate(data), np.concatenate(signs)
     known = np.isfinite(crosses).all(axis=(1, 2)) & np.isfinite(rate)
-    return reference_of(subject).layer(
+    return LayerContext.of(dynamics).layer(
         crosses[known],
         "vectors",
         "strain_axes",
@@ -169,17 +145,17 @@ def axes_layer(subject: Subject, found: Deformation) -> LayerTuple:
     )
 
 
-def streamline_layer(subject: Subject, options: StreamlineOptions) -> LayerTuple:
-    """Return the streamlines of every stage, as short pieces that tell the speed by colour."""
-    line = subject.timeline
-    chosen = np.arange(len(subject.velocity)) if line.shown is None else line.shown
-    step = max(2.0, max(subject.shape) / 128)
+def streamline_layer(dynamics: Dynamics, options: StreamlineOptions) -> LayerTuple:
+    """Return the streamlines of every stage as short segments, coloured by speed."""
+    line = timeline_of(dynamics)
+    chosen = np.arange(len(dynamics.fields)) if line.shown is None else line.shown
+    step = max(2.0, max(dynamics.shape) / 128)
     found: dict[int, list[NDArray[np.float64]]] = {}
     while True:
         earlier: int | None = None
         for stage in np.unique(chosen).tolist():
-            field = subject.velocity[stage]
-            if earlier is not None and np.array_equal(field, subject.velocity[earlier]):
+            field = dynamics.fields[stage]
+            if earlier is not None and np.array_equal(field, dynamics.fields[earlier]):
                 found[stage] = found[earlier]
             else:
                 found[stage] = streamlines(field, density=options.density, step=step)
@@ -197,13 +173,13 @@ def streamline_layer(subject: Subject, options: StreamlineOptions) -> LayerTuple
     empty = np.zeros((0, 3))
     data = np.stack([np.concatenate([empty, *starts]), np.concatenate([empty, *ways])], axis=1)
     rows, columns = (np.rint(data[:, 0, axis]).astype(int) for axis in (1, 2))
-    height, width = subject.shape
+    height, width = dynamics.shape
     at = (chosen[data[:, 0, 0].astype(int)], np.clip(rows, 0, height - 1))
-    moved = np.moveaxis(subject.velocity, 1, -1)[(*at, np.clip(columns, 0, width - 1))]
+    moved = np.moveaxis(dynamics.fields, 1, -1)[(*at, np.clip(columns, 0, width - 1))]
     speed = np.hypot(moved[:, 0], moved[:, 1])
     fastest = float(speed.max(initial=0.0))
     looks: dict[str, Any] = {"edge_color": "speed"} if len(data) else {"ndim": 3}
-    return reference_of(subject).layer(
+    return LayerContext.of(dynamics).layer(
         data.astype(np.float32),
         "vectors",
         "streamlines",
@@ -213,24 +189,16 @@ def streamline_layer(subject: Subject, options: StreamlineOptions) -> LayerTuple
         features={"speed": speed},
         edge_colormap="turbo",
         edge_contrast_limits=(0.0, fastest if fastest > 0 else 1.0),
-        edge_width=max(0.4, max(subject.shape) / 400),
+        edge_width=max(0.4, max(dynamics.shape) / 400),
         vector_style="line",
         length=1.0,
         **looks,
     )
 
 
-def latent_layers(subject: Subject, latents: NDArray[np.float32]) -> list[LayerTuple]:
-    """Return one layer for each channel of the latent state, to lie side by side in a grid.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is explored.
-    latents : ndarray of float32, shape (T, c, H, W)
-        Latent states at its times.
-    """
-    reference = reference_of(subject)
+def latent_layers(dynamics: Dynamics, latents: NDArray[np.float32]) -> list[LayerTuple]:
+    """Return one layer for each channel of the latent states, (T, c, H, W)."""
+    reference = LayerContext.of(dynamics)
     return [
         reference.layer(
             latents[:, channel],
@@ -244,6 +212,6 @@ def latent_layers(subject: Subject, latents: NDArray[np.float32]) -> list[LayerT
     ]
 
 
-def _as_shown(values: NDArray[np.float32], subject: Subject) -> NDArray[np.float32]:
-    shown = subject.timeline.shown
+def _as_shown(values: NDArray[np.float32], dynamics: Dynamics) -> NDArray[np.float32]:
+    shown = timeline_of(dynamics).shown
     return values if shown is None else values[shown]

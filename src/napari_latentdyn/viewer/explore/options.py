@@ -1,4 +1,4 @@
-"""How a result is shown: described once, for the form and for scripts."""
+"""Options of the layers of *Explore dynamics*."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class ArrowOptions(FrozenModel):
         ge=1,
         le=10_000,
         title="Spacing",
-        description="Distance between two arrows; auto is about 24 arrows across the image.",
+        description="Distance between two arrows; auto gives about 24 arrows across the image.",
         json_schema_extra={"unit": "pixels"},
     )
     length: float | None = Field(
@@ -53,8 +53,8 @@ class ArrowOptions(FrozenModel):
     hide_doubtful: bool = Field(
         True,
         title="Hide doubtful",
-        description="Leave out arrows where the frames show no texture that could tell motion "
-        "from rest, and where the confidence, if there is a layer of it, is low.",
+        description="Leave out arrows where the frames have no texture, so that motion is "
+        "invisible, and where the layer of confidence, if any, is low.",
     )
     colour: Literal["speed", "direction"] = Field(
         "speed",
@@ -64,14 +64,14 @@ class ArrowOptions(FrozenModel):
 
 
 class MapOptions(FrozenModel):
-    """Maps of what is derived from the fields."""
+    """Maps of quantities derived from the fields."""
 
     kind: Literal["none", "speed", "divergence", "vorticity", "shear", "total"] = Field(
         "none",
         title="Map",
-        description="Speed, or a rate of deformation: divergence (positive where things part), "
-        "vorticity (positive where things turn clockwise on the screen), maximum shear, or total "
-        "deformation; per unit of time where the interval is known.",
+        description="Speed, or a rate of deformation: divergence (positive where material "
+        "spreads), vorticity (positive for clockwise rotation on the screen), maximum shear, or "
+        "total deformation; per unit of time if the interval is known.",
     )
     smooth: float = Field(
         0.0,
@@ -79,14 +79,14 @@ class MapOptions(FrozenModel):
         le=100,
         title="Smoothing",
         description="Standard deviation of the Gaussian that smooths the velocity before rates of "
-        "deformation are taken of it.",
+        "deformation are computed.",
         json_schema_extra={"unit": "pixels"},
     )
     axes: bool = Field(
         False,
         title="Strain axes",
-        description="Crosses along the directions in which things are stretched most and least: "
-        "the colour tells stretching from squeezing, the length how much.",
+        description="Crosses along the directions of largest and smallest stretching: the colour "
+        "distinguishes stretching from squeezing, the length is the rate.",
     )
 
 
@@ -103,32 +103,33 @@ class StreamlineOptions(FrozenModel):
         gt=0,
         le=5,
         title="Density",
-        description="How densely lines lie: 1 keeps them a thirtieth of the longer side apart, 2 "
+        description="Density of the lines: 1 keeps them a thirtieth of the longer side apart, 2 "
         "half of that.",
     )
 
 
 class TracerOptions(FrozenModel):
-    """Points that are carried along the fields."""
+    """Points that follow the fields."""
 
     spacing: int | None = Field(
         None,
         ge=1,
         le=10_000,
         title="Spacing",
-        description="Distance between the points of a grid; auto is about 16 across the image.",
+        description="Distance between the points of a grid; auto gives about 16 points across the "
+        "image.",
         json_schema_extra={"unit": "pixels"},
     )
     start: Literal["slider", "first", "last"] = Field(
         "slider",
         title="Placed at",
-        description="Time at which the points are where you put them: where the time slider "
-        "stands, or at the first or the last image. They are followed back and forth from there.",
+        description="Time at which the points are at the positions chosen: the time of the "
+        "slider, or of the first or last image. Paths extend in both directions of time.",
     )
 
 
 class ExploreOptions(FrozenModel):
-    """All of them."""
+    """All options."""
 
     frames: FrameOptions = Field(FrameOptions(), title="Frames")
     arrows: ArrowOptions = Field(ArrowOptions(), title="Arrows")

@@ -1,4 +1,4 @@
-"""Points that are placed and carried along the motion, as napari layers."""
+"""Tracers and their paths as napari layers."""
 
 from __future__ import annotations
 
@@ -9,18 +9,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.grids import grid_points
-from napari_latentdyn.core.dynamics.trajectories import trajectories
-from napari_latentdyn.viewer.explore.layers import reference_of
-from napari_latentdyn.viewer.explore.subject import Subject
-from napari_latentdyn.viewer.reference import METADATA_KEY, LayerTuple
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.viewer.context import METADATA_KEY, LayerContext, LayerTuple
 
 __all__ = ["head_layer", "points_layer", "start_points", "tracer_layer"]
 
-#: Colours of tracks, from yellow to red, which are told from grey images, dark or bright.
+#: Colours of tracks, from yellow to red: visible on dark and bright grey images.
 _TRACKS = ((1.0, 0.85, 0.0), (1.0, 0.5, 0.0), (0.9, 0.1, 0.1))
-#: Points across the longer side.
+#: Number of points along the longer side.
 _POINTS = 16
-#: Yellow with a black border is told from dark and from bright images.
+#: Yellow with a black border is visible on dark and bright images.
 _POINT_LOOKS: dict[str, Any] = {
     "face_color": "#ffd400",
     "border_color": "black",
@@ -34,14 +32,14 @@ def start_points(shape: tuple[int, int], spacing: int | None = None) -> NDArray[
     return grid_points(shape, spacing or max(1, math.ceil(max(shape) / _POINTS)))
 
 
-def points_layer(subject: Subject, points: ArrayLike) -> LayerTuple:
-    """Return points to be carried, which the user may move, add to and take away."""
+def points_layer(dynamics: Dynamics, points: ArrayLike) -> LayerTuple:
+    """Return an editable layer of tracers."""
     places = np.asarray(points, dtype=np.float64).reshape(-1, 2)
-    transform = subject.placement.layer_kwargs()
-    metadata = {METADATA_KEY: {"run_id": subject.run_id, "role": "tracer_points"}}
+    transform = dynamics.placement.layer_kwargs()
+    metadata = {METADATA_KEY: {"run_id": dynamics.run_id, "role": "tracer_points"}}
     looks = {
-        "name": f"{subject.name} tracer points",
-        "size": _point_size(subject),
+        "name": f"{dynamics.name} tracer points",
+        "size": _point_size(dynamics),
         **_POINT_LOOKS,
         "ndim": 2,
     }
@@ -49,29 +47,16 @@ def points_layer(subject: Subject, points: ArrayLike) -> LayerTuple:
 
 
 def tracer_layer(
-    subject: Subject, points: ArrayLike, start_time: float = 0.0
+    dynamics: Dynamics, points: ArrayLike, start_time: float = 0.0
 ) -> tuple[LayerTuple | None, int]:
-    """Return the ways of points over the frames, and how many of them leave the image.
+    """Return the paths of points, (P, 2) in pixels, and the number of points that leave the image.
 
-    Parameters
-    ----------
-    subject : Subject
-        What is explored.
-    points : array_like, shape (P, 2)
-        Where they are at `start_time`, (y, x) in pixels.
-    start_time : float
-        As a fraction of the interval.
-
-    Returns
-    -------
-    layer : LayerTuple or None
-        Tracks; None if no point has a way, as where all lie outside.
-    lost : int
-        How many points are outside of the image at some time.
+    `start_time` is the fraction of the interval at which the points are given. The layer is None
+    if no point has a path, for example if all points are outside the image.
     """
     from napari.utils import Colormap
 
-    paths = trajectories(subject.velocity, points, subject.times, start_time)
+    paths = dynamics.trajectories(points, start_time=start_time)
     known = np.isfinite(paths[..., 0])
     number, frame = np.nonzero(known)
     if not len(number):
@@ -80,13 +65,13 @@ def tracer_layer(
     gone = np.zeros_like(paths[..., 0])
     step = np.hypot(*np.moveaxis(np.diff(paths, axis=1), -1, 0))
     gone[:, 1:] = np.cumsum(np.nan_to_num(step), axis=1)
-    scale = subject.calibration
+    scale = dynamics.geometry
     looks: dict[str, Any] = {}
     if scale.units[0] == scale.units[1] and scale.pixel_size[0] == scale.pixel_size[1]:
         looks["features"] = {"distance": gone[number, frame] * scale.pixel_size[0]}
     else:
         looks["features"] = {"distance": gone[number, frame]}
-    layer = reference_of(subject).layer(
+    layer = LayerContext.of(dynamics).layer(
         data,
         "tracks",
         "tracers",
@@ -94,34 +79,26 @@ def tracer_layer(
         features=looks["features"],
         color_by="distance",
         colormaps_dict={"distance": Colormap(_TRACKS, name="distance")},
-        tail_length=len(subject.times),
+        tail_length=len(dynamics.times()),
         head_length=0,
         tail_width=5,
-        # Added to bright images, lines would vanish.
+        # Additive blending hides lines on bright images.
         blending="translucent_no_depth",
     )
     return layer, int((~known.all(axis=1)).sum())
 
 
-def head_layer(subject: Subject, tracks: LayerTuple) -> LayerTuple:
-    """Return where carried tracers are at each time, to be seen where their tracks are short.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is explored.
-    tracks : LayerTuple
-        As `tracer_layer` returns it.
-    """
-    return reference_of(subject).layer(
+def head_layer(dynamics: Dynamics, tracks: LayerTuple) -> LayerTuple:
+    """Return the positions of tracers at each time, from the layer that `tracer_layer` returns."""
+    return LayerContext.of(dynamics).layer(
         tracks[0][:, 1:],
         "points",
         "tracer_heads",
         "tracer positions",
-        size=_point_size(subject),
+        size=_point_size(dynamics),
         **_POINT_LOOKS,
     )
 
 
-def _point_size(subject: Subject) -> float:
-    return max(1.5, max(subject.shape) / 60)
+def _point_size(dynamics: Dynamics) -> float:
+    return max(1.5, max(dynamics.shape) / 60)

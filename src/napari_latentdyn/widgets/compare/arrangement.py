@@ -1,4 +1,4 @@
-"""Layers of comparisons: which there are, which are old, and how they stand side by side."""
+"""Layers of comparisons: current and earlier layers, and their grid."""
 
 from __future__ import annotations
 
@@ -6,31 +6,25 @@ import weakref
 from collections.abc import Collection, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, update_or_add
+from napari_latentdyn.viewer.layers import find_layer, mark_of, update_or_add
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.viewer.reference import LayerTuple
+    from napari_latentdyn.viewer.context import LayerTuple
 
 __all__ = ["ROLE", "Arrangement"]
 
 #: Start of the role of every layer of a comparison; the name of the method follows.
 ROLE = "compare_"
-#: What the name of a layer gets that another comparison left behind.
+#: Suffix of the names of layers from earlier comparisons.
 _OLD = " (earlier)"
-#: Size of the names in the grid: several stand side by side on a small screen.
+#: Font size of names in the grid, for several columns on a small screen.
 _NAME_SIZE = 8
 
 
 class Arrangement:
-    """Knows the layers of comparisons in a viewer.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where they are.
-    """
+    """Manages the layers of comparisons in a viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
@@ -38,12 +32,12 @@ class Arrangement:
         self._visible: weakref.WeakKeyDictionary[Any, bool] = weakref.WeakKeyDictionary()
 
     def any(self, other_than: str | None = None) -> bool:
-        """Return whether there is a layer of a comparison, of another run if one is given."""
+        """Return whether a layer of a comparison exists, except those of a given run."""
         marks = [mark for layer in self._viewer.layers if (mark := _mark(layer)) is not None]
         return any(other_than is None or mark.get("run_id") != other_than for mark in marks)
 
     def show(self, layers: Iterable[LayerTuple]) -> None:
-        """Add or renew the frames of a method, and the map of its errors."""
+        """Add or update the frames of a method and its error map."""
         made = update_or_add(self._viewer, layers)
         for layer in made:
             if layer.name.endswith(_OLD):
@@ -51,24 +45,24 @@ class Arrangement:
                 layer.visible = layer is made[0]
 
     def frames(self, run_id: str, methods: Iterable[str]) -> dict[str, Any]:
-        """Return the layers of frames that there are, by method."""
+        """Return the existing layers of frames by method."""
         found = {name: find_layer(self._viewer, run_id, f"{ROLE}{name}") for name in methods}
         return {name: layer for name, layer in found.items() if layer is not None}
 
     def mark_old(self, run_id: str, methods: Collection[str]) -> None:
-        """Hide layers of other runs and methods, and say in their names that they are old."""
+        """Hide layers of other runs and methods, and mark their names as earlier."""
         for layer in self._viewer.layers:
             mark = _mark(layer)
             if mark is None:
                 continue
             name = str(mark.get("role")).removeprefix(ROLE).removesuffix("_error")
-            told = mark.get("run_id") == run_id and name in methods
-            if not told and not layer.name.endswith(_OLD):
+            current = mark.get("run_id") == run_id and name in methods
+            if not current and not layer.name.endswith(_OLD):
                 layer.name += _OLD
                 layer.visible = False
 
     def side_by_side(self, run_id: str, methods: Iterable[str]) -> None:
-        """Show the frames of methods alone, in a grid and with one contrast."""
+        """Show only the frames of methods, in a grid with linked contrast."""
         layers = list(self.frames(run_id, methods).values())
         if not layers:
             return
@@ -89,7 +83,7 @@ class Arrangement:
         self._viewer.reset_view()
 
     def end_grid(self) -> None:
-        """End the grid, if it was begun here, and show what was shown before beside the methods."""
+        """End the grid if `side_by_side` began it, and show the earlier layers again."""
         if not self.gridded:
             return
         self.gridded = self._viewer.canvas.grid.enabled = False
@@ -97,19 +91,11 @@ class Arrangement:
             if _mark(layer) is None:
                 layer.visible = layer.visible or self._visible.get(layer, False)
             else:
-                # One above the other, all names would lie in one corner.
+                # Without a grid, all names overlap in one corner.
                 layer.name_overlay.visible = False
 
     def one_contrast(self, run_id: str, largest: Mapping[str, float]) -> None:
-        """Give all maps of errors the contrast of the largest errors.
-
-        Parameters
-        ----------
-        run_id : str
-            Whose maps.
-        largest : mapping of str to float
-            By method, the error that nearly all of its pixels stay below.
-        """
+        """Give all error maps the contrast of the largest error, by method."""
         for name in largest:
             layer = find_layer(self._viewer, run_id, f"{ROLE}{name}_error")
             if layer is not None:
@@ -117,7 +103,6 @@ class Arrangement:
 
 
 def _mark(layer: Any) -> Mapping[str, Any] | None:
-    """Return what a layer of a comparison says of itself, None of another layer."""
-    mark = layer.metadata.get(METADATA_KEY)
-    ours = isinstance(mark, Mapping) and str(mark.get("role")).startswith(ROLE)
-    return mark if ours else None
+    """Return the metadata of a layer of a comparison, None for other layers."""
+    mark = mark_of(layer)
+    return mark if str(mark.get("role")).startswith(ROLE) else None

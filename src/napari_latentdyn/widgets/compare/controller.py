@@ -1,4 +1,4 @@
-"""The one owner of tasks and results of "Compare methods", between view and viewer."""
+"""The controller of "Compare methods", between view and viewer."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from napari_latentdyn.errors import PairError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import frame_axes
 from napari_latentdyn.viewer.snapshot import is_image
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.choices import LayerChoices
 from napari_latentdyn.widgets.compare.arrangement import Arrangement
 from napari_latentdyn.widgets.compare.offers import Offers, true_stack
 from napari_latentdyn.widgets.compare.request import TRUTH, Outcome, Request, true_frames
 from napari_latentdyn.widgets.compare.rows import MEASURES, curves_of, rows_of
-from napari_latentdyn.widgets.compare.times import interval_between, parse_times
+from napari_latentdyn.widgets.compare.times import parse_times
 from napari_latentdyn.widgets.compare.view import CompareView
-from napari_latentdyn.widgets.facts import role_of
+from napari_latentdyn.widgets.facts import interval_between, role_of
+from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder
+from napari_latentdyn.widgets.messages import fail
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
-from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
@@ -31,24 +33,16 @@ if TYPE_CHECKING:
 
 __all__ = ["CompareController"]
 
-#: What is checked at first: quick to run, and telling.
+#: Methods that are checked at first, as they take little time.
 _FIRST = ("dissolve", "flow", "quick")
 
 
 class CompareController(QObject):
-    """Runs methods one after the other and shows what they make.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where layers are taken from and go to.
-    view : CompareView
-        What the user sees.
-    """
+    """Runs methods one after the other and shows their frames and scores."""
 
     def __init__(self, viewer: Viewer, view: CompareView) -> None:
         super().__init__(view)
-        # Plugins are handed a proxy, whose layers are never identical to themselves.
+        # Plugins get a proxy, whose layers are never identical to themselves.
         self._viewer: Viewer = getattr(viewer, "__wrapped__", viewer)
         self._view = view
         self._open = False
@@ -56,13 +50,13 @@ class CompareController(QObject):
         self._cancelled = False
         self._layers = Arrangement(self._viewer)
         self._offers = Offers(self._viewer)
-        #: The pair of layers for which the user chose true frames, or none.
+        #: The pair of layers for which the user chose true frames, or chose "none".
         self._truth_of: tuple[str, ...] | None = None
         self.outcomes: dict[str, Outcome] = {}
         self._failed: list[str] = []
-        self._tasks = Tasks(self)
-        self._tasks.changed.connect(self._on_progress)
-        self._tasks.failed.connect(self._on_failed)
+        self._queue = JobQueue(self)
+        self._queue.changed.connect(self._on_progress)
+        self._queue.failed.connect(self._on_failed)
         self._choices = LayerChoices(self._viewer, (view.first_end, view.last_end), self._on_images)
         self._notes = PairNotes(view.pair_notes)
         view.compareRequested.connect(self.compare)
@@ -78,7 +72,7 @@ class CompareController(QObject):
     # ------------------------------------------------------------ life cycle
 
     def open(self) -> None:
-        """Begin to follow the viewer; does nothing if it does already."""
+        """Connect to the viewer, unless connected."""
         if self._open:
             return
         self._open = True
@@ -87,11 +81,11 @@ class CompareController(QObject):
         self._on_theme()
 
     def close(self) -> None:
-        """Stop everything and let go of the viewer."""
+        """Cancel all jobs and disconnect from the viewer."""
         if not self._open:
             return
         self._open = False
-        self._tasks.close()
+        self._queue.close()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
         self.outcomes.clear()
@@ -100,7 +94,7 @@ class CompareController(QObject):
     # --------------------------------------------------------------- actions
 
     def compare(self) -> None:
-        """Let every method that is checked make frames."""
+        """Run all checked methods."""
         try:
             infos = [self._offers.describe(name) for name in self._view.chosen_methods()]
             if not infos:
@@ -119,16 +113,16 @@ class CompareController(QObject):
             self._layers.show([truth])
         for info in infos:
             compute, take = partial(request.compute, info), partial(self._take, request)
-            self._tasks.run(Task(info.name, info.title, compute, take))
+            self._queue.run(info.name, info.title, compute, take)
 
     def cancel(self) -> None:
-        """Stop the method at work and do without the rest; what is done stays."""
+        """Cancel the running method and the rest; finished methods stay."""
         self._cancelled = True
-        self._tasks.cancel()
+        self._queue.cancel()
         self._view.show_status("Stopping.")
 
     def _keep_what_agrees(self, request: Request) -> None:
-        """Keep lines of the table that can stand beside new ones, and mark layers without one."""
+        """Drop results that cannot be compared with a request, and mark their layers."""
         if not request.agrees_with(self._request):
             self.outcomes = {}
         self._request = request
@@ -136,7 +130,7 @@ class CompareController(QObject):
         self._layers.mark_old(request.run_id, self._shown(request))
 
     def _shown(self, request: Request) -> list[str]:
-        """Return whose layers are up to date: the true frames, if there are any, and methods."""
+        """Return the names of the current layers: true frames, if any, and methods."""
         return [*([] if request.truth is None else [TRUTH]), *self.outcomes]
 
     def _asked(self) -> Request:
@@ -162,12 +156,12 @@ class CompareController(QObject):
         return known.get(str(key))
 
     def _open_truth(self) -> None:
-        path = self._view.ask_file()
+        path = ask_file(self._view, "True frames", "Images (*.tif *.tiff *.nc *.png *.jpg)")
         if not path:
             return
         from napari_latentdyn.viewer.image_reader import get_image_reader
 
-        # Read as the command line does, where the plugin has a reader for the file.
+        # Use the reader of the command line if it knows the file.
         plugin = "napari" if get_image_reader(path) is None else "napari-latentdyn"
         try:
             added = self._viewer.open(path, plugin=plugin)
@@ -178,7 +172,7 @@ class CompareController(QObject):
             self._view.truth.setValue(str(added[0].unique_id))
 
     def _add_result(self) -> None:
-        folder = self._view.ask_folder()
+        folder = ask_folder(self._view, "Add a run folder")
         if not folder:
             return
         try:
@@ -191,8 +185,8 @@ class CompareController(QObject):
 
     # --------------------------------------------------------------- showing
 
-    def _take(self, request: Request, outcome: Outcome | None) -> None:
-        if outcome is None or request is not self._request or not self._open:
+    def _take(self, request: Request, outcome: Outcome) -> None:
+        if request is not self._request or not self._open:
             return
         run_id = request.run_id
         self._notes.find(request.choice, outcome.oddities)
@@ -203,17 +197,17 @@ class CompareController(QObject):
                 among_others=self._layers.any(other_than=run_id),
             )
         )
-        # Only now: a layer that is replaced is away for a moment, and its line would go with it.
+        # After the layers: replacing a layer removes it for a moment, and with it its result.
         self.outcomes[outcome.info.name] = outcome
         largest = {name: request.largest_error(o) for name, o in self.outcomes.items()}
         self._layers.one_contrast(run_id, largest)
         self._show_table()
         self._plot()
-        if not self._tasks.busy:
+        if not self._queue.busy:
             self._settle(request)
 
     def _settle(self, request: Request) -> None:
-        """Show what there is of all methods, and say what it is."""
+        """Arrange the layers of all methods, and show a summary."""
         self._drop_lost()
         self._arrange()
         if self._viewer.dims.ndim > 2:
@@ -239,7 +233,7 @@ class CompareController(QObject):
         self._view.show_status(text)
 
     def _arrange(self) -> None:
-        """Show the methods beside each other, or end that."""
+        """Show the methods side by side, or end the grid."""
         if not self._view.grid.value():
             if self._layers.gridded:
                 self._layers.end_grid()
@@ -248,7 +242,7 @@ class CompareController(QObject):
             self._layers.side_by_side(self._request.run_id, self._shown(self._request))
 
     def _drop_lost(self) -> None:
-        """Do without lines whose layer the user deleted."""
+        """Drop results whose layer the user deleted."""
         if self._request is None:
             return
         there = self._layers.frames(self._request.run_id, self.outcomes)
@@ -258,7 +252,7 @@ class CompareController(QObject):
             self._show_table()
             self._plot()
             self._layers.mark_old(self._request.run_id, self._shown(self._request))
-            if not self._tasks.busy:
+            if not self._queue.busy:
                 self._say_done()
 
     def _show_table(self) -> None:
@@ -289,12 +283,12 @@ class CompareController(QObject):
     def _on_images(self, event: Any = None) -> None:
         first, last = self._choices.layers
         if not self._layers.any():
-            # What comes next would stand beside the images instead of on them.
+            # In a grid, new layers would appear beside the images.
             self._layers.end_grid()
         others = [
             layer
             for layer in self._viewer.layers
-            # The frames between two frames of one stack are true frames.
+            # Frames between two frames of one stack are true frames.
             if is_image(layer) and (layer not in (first, last) or frame_axes(layer))
         ]
         items = [(str(layer.unique_id), layer.name) for layer in others]
@@ -309,7 +303,7 @@ class CompareController(QObject):
         self._offer_methods()
         problem = self._choices.problem(Settings())
         self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        if not self._tasks.busy:
+        if not self._queue.busy:
             self._drop_lost()
             self._view.compare.setEnabled(not problem)
             if problem:
@@ -332,18 +326,14 @@ class CompareController(QObject):
 
     def _on_failed(self, text: str) -> None:
         self._failed.append(sentence(text))
-        if not self._tasks.waiting and self._request is not None:
+        if not self._queue.waiting and self._request is not None:
             self._settle(self._request)
 
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))
 
     def _fail(self, text: str) -> None:
-        from napari.utils.notifications import show_error
-
-        text = sentence(text)
-        self._view.show_status(text, error=True)
-        show_error(text)
+        fail(self._view, text)
 
 
 def _ids(layers: Iterable[Any]) -> tuple[str, ...]:

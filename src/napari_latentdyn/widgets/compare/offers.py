@@ -1,4 +1,4 @@
-"""What a comparison offers: methods, results that are there already, and true frames."""
+"""Methods and results that can be compared, and layers with true frames."""
 
 from __future__ import annotations
 
@@ -21,38 +21,26 @@ if TYPE_CHECKING:
 
 __all__ = ["Offers", "true_stack"]
 
-#: Start of the name of a result among those of methods; its run follows.
+#: Prefix of the names of results; the run id follows.
 _RESULT = "result "
-#: Part of the range by which values of equal images may differ, as after a change of their type.
+#: Relative tolerance for equal images, which may differ by rounding.
 _ROUNDING = 1e-6
 
 
 class Offers:
-    """Methods that can be compared: baselines, presets, and results of this viewer.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Whose layers of results are offered.
-    """
+    """Methods to compare: baselines, presets, and results of a viewer."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._runs = ExplorableRuns(viewer)
 
     def methods(self) -> list[MethodInfo]:
-        """Return all methods, results first: they take the least time."""
+        """Return all methods, results first, as they take the least time."""
         from napari_latentdyn.core.baselines import list_methods
 
         return [*self._results(), *list_methods()]
 
     def describe(self, name: str) -> MethodInfo:
-        """Return the method of a name that `methods` has.
-
-        Raises
-        ------
-        SettingsError
-            If there is none.
-        """
+        """Return a method by name; an unknown name raises `SettingsError`."""
         from napari_latentdyn.core.baselines import describe_method
 
         for info in self._results():
@@ -61,13 +49,7 @@ class Offers:
         return describe_method(name)
 
     def add(self, folder: str | Path) -> str:
-        """Offer a run folder; return the name of its method.
-
-        Raises
-        ------
-        RunFolderError
-            If it cannot be read.
-        """
+        """Add a run folder; return the name of its method."""
         return f"{_RESULT}{self._runs.open(folder)}"
 
     def _results(self) -> list[MethodInfo]:
@@ -83,18 +65,14 @@ class Offers:
         ]
 
     def _load(self, run_id: str, name: str) -> Dynamics:
-        subject = self._runs.subject(run_id)
-        if subject is None:
-            raise PairError(f"the result “{name}” is gone; add its run folder.")
-        return subject.dynamics()
+        dynamics = self._runs.dynamics(run_id)
+        if dynamics is None:
+            raise PairError(f"the result “{name}” was deleted; add its run folder.")
+        return dynamics
 
 
 def true_stack(layers: list[Image], first: Image | None, last: Image | None) -> Image | None:
-    """Return the stack that begins with the first image and ends with the last, if there is one.
-
-    Samples and many users have such a stack beside the two images that were taken from it. Only
-    arrays in memory are looked at.
-    """
+    """Return a stack in memory that begins with the first image and ends with the last, or None."""
     if first is None or last is None:
         return None
     ends = (first.data, last.data)

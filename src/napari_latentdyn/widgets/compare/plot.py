@@ -9,15 +9,17 @@ import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QSize, Qt
-from qtpy.QtWidgets import QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_latentdyn.widgets.labels import WrappingLabel
+from napari_latentdyn.widgets.layouts import column
 from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.themed_plot import ThemedPlot
 
 __all__ = ["TimePlot"]
 
-#: Colours of Okabe and Ito, which people tell apart who confuse red and green, and two more; dark
-#: enough and light enough for both themes.
+#: Colours of Okabe and Ito and two more: distinguishable with colour blindness, visible in both
+#: themes.
 _COLOURS = (
     *("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"),
     *("#a6761d", "#7570b3", "#999999", "#e7298a"),
@@ -27,31 +29,19 @@ _COLOURS = (
 class TimePlot(QWidget):
     """Curves with points, and a legend below."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.plot = pg.PlotWidget()
-        self.plot.setMenuEnabled(False)
-        self.plot.setMouseEnabled(x=False, y=False)
-        self.plot.hideButtons()
-        item = self.plot.getPlotItem()
-        item.setContentsMargins(0, 4, 8, 0)
-        item.getAxis("left").setWidth(60)
-        for axis in ("left", "bottom"):
-            item.getAxis(axis).enableAutoSIPrefix(False)
+    def __init__(self) -> None:
+        super().__init__()
+        self.plot = ThemedPlot(axis_width=60)
         self.legend = WrappingLabel()
         self.legend.setObjectName("plot_legend")
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.plot, 1)
-        layout.addWidget(self.legend)
-        self._palette = DARK
+        self.legend.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        column((self.plot, self.legend), self).setStretch(0, 1)
         self.curves: dict[str, tuple[NDArray[np.floating], NDArray[np.floating]]] = {}
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.set_palette(DARK)
 
     def sizeHint(self) -> QSize:
-        """Be tall enough for a curve with its axes and the legend."""
+        """Return a height for a curve with axes and legend."""
         return QSize(280, 220)
 
     def show_curves(
@@ -60,9 +50,9 @@ class TimePlot(QWidget):
         measure: str,
         unit: str = "",
     ) -> None:
-        """Show values over times, by the title of the method.
+        """Show times and values by the title of the method.
 
-        The times are in a unit, or fractions of the interval without one.
+        Without a unit, times are fractions of the interval.
         """
         self.curves = dict(curves)
         self.plot.clear()
@@ -81,19 +71,11 @@ class TimePlot(QWidget):
             title = html.escape(title).replace(" ", "&nbsp;")
             names.append(f'<span style="color:{colour}">■</span>&nbsp;{title}')
         self.legend.setText(" &nbsp;".join(names))
-        self.legend.setAlignment(Qt.AlignmentFlag.AlignCenter)
-        axis = self.plot.getPlotItem().getAxis
-        unit = unit or "fraction of the interval"
-        axis("bottom").setLabel(f"time ({unit})", color=self._palette.text)
-        axis("left").setLabel(measure, color=self._palette.text)
+        self.plot.set_label("bottom", f"time ({unit or 'fraction of the interval'})")
+        self.plot.set_label("left", measure)
         self.plot.enableAutoRange()
         self.setVisible(bool(self.curves))
 
     def set_palette(self, palette: Palette) -> None:
-        """Take other colours."""
-        self._palette = palette
-        self.plot.setBackground(palette.background)
-        for name in ("left", "bottom"):
-            axis = self.plot.getPlotItem().getAxis(name)
-            axis.setPen(palette.dim)
-            axis.setTextPen(palette.text)
+        """Use the colours of another theme."""
+        self.plot.set_palette(palette)

@@ -1,10 +1,9 @@
-"""What is compared: two planes, true frames, times; and what a method makes of them."""
+"""One comparison: images, true frames and times, and the outcome of each method."""
 
 from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.checks import value_oddities
+from napari_latentdyn.core.runfolder.schema import InputReport
 from napari_latentdyn.errors import PairError
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.context import LayerContext, LayerTuple
 from napari_latentdyn.viewer.layers import image_data
 from napari_latentdyn.viewer.reading import notes_of_snapshots
-from napari_latentdyn.viewer.reference import LayerTuple, Reference
 from napari_latentdyn.viewer.snapshot import is_rgb, read_values, with_nan
+from napari_latentdyn.viewer.timeline import Timeline
 from napari_latentdyn.widgets.compare.times import Interval
 from napari_latentdyn.widgets.texts import scene_name, titles
 
@@ -26,18 +27,18 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.core.baselines import Assessment, Interpolation, MethodInfo, Truth
     from napari_latentdyn.viewer.snapshot import Snapshot
-    from napari_latentdyn.widgets.tasks import Task
+    from napari_latentdyn.widgets.background import BackgroundJob
 
 __all__ = ["TRUTH", "Outcome", "Request", "true_frames"]
 
-#: Stands for the true frames among the names of methods.
+#: Name of the true frames among those of methods.
 TRUTH = "truth"
 _RUNS = uuid.UUID("0f4b7a0e-7d43-4f53-9c0b-6a2c0a1d9e55")
 
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """What a method made, how long it took, how good it is, and what is odd about the images."""
+    """Frames of a method, computing time, scores, and warnings about the images."""
 
     info: MethodInfo
     seconds: float
@@ -48,20 +49,9 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Request:
-    """One comparison.
+    """One comparison: two images, times of frames, and true frames at some of these times.
 
-    Attributes
-    ----------
-    first, last : Snapshot
-        The images.
-    times : ndarray, shape (T,)
-        Of the frames, both ends included, as fractions of the interval.
-    truth : Truth or None
-        True frames; all of their times are among `times`.
-    choice : Any
-        Names what was chosen.
-    interval : (float, str) or None
-        Time between the images and its unit.
+    Times are fractions of the interval and include both ends. `choice` is the key of the images.
     """
 
     first: Snapshot
@@ -73,11 +63,11 @@ class Request:
 
     @property
     def run_id(self) -> str:
-        """The same for all comparisons of the same two images."""
+        """Id of all comparisons of the same two images."""
         return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
 
     def agrees_with(self, other: Request | None) -> bool:
-        """Return whether results of both can stand in one table."""
+        """Return whether results of both requests can be compared."""
         if other is None or self.run_id != other.run_id:
             return False
         mine, theirs = self.measured_on(), other.measured_on()
@@ -91,38 +81,28 @@ class Request:
         truth = [] if self.truth is None else [self.truth.frames]
         return [self.first.known, self.last.known, self.times, *truth]
 
-    def run(
-        self,
-        info: MethodInfo,
-        should_stop: Callable[[], bool],
-        on_progress: Callable[[Any], None],
-    ) -> Outcome:
-        """Let one method make the frames, and measure them.
-
-        Raises
-        ------
-        Stopped
-            If `should_stop` became true.
-        UserError
-            If the images are no pair, or the method cannot do it.
-        """
-        # Imported before the clock starts: the seconds that takes are no method's.
+    def compute(self, info: MethodInfo, job: BackgroundJob) -> Outcome:
+        """Run a method in a background job and assess its frames."""
+        # Imports do not count as computing time.
         import napari_latentdyn.core.training.fit  # noqa: F401
         from napari_latentdyn.core.baselines import assess
-        from napari_latentdyn.core.observations.pair import ImagePair
+        from napari_latentdyn.core.observations.observations import Observations
 
         info.require()
-        pair = ImagePair.from_arrays(
+        pair = Observations.from_arrays(
             self.first.array,
             self.last.array,
-            Settings().images,
-            channel_axis=self.first.channel_axis,
-            channel_axis_last=self.last.channel_axis,
-            mask_first=self.first.missing,
-            mask_last=self.last.missing,
+            settings=Settings().images,
+            channel_axis=[self.first.channel_axis, self.last.channel_axis],
+            masks=[self.first.missing, self.last.missing],
         )
         began = time.perf_counter()
-        made = info.method(pair, self.times, should_stop=should_stop, on_progress=on_progress)
+        made = info.method(
+            pair,
+            self.times,
+            should_stop=job.cancelled.is_set,
+            on_progress=lambda event: job.report(int(event.step), int(event.total)),
+        )
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
         odd = value_oddities(
@@ -131,25 +111,17 @@ class Request:
         odd += notes_of_snapshots(self.first, self.last)
         return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
 
-    def compute(self, info: MethodInfo, task: Task) -> Outcome:
-        """Do the same as `run` for a task in the background."""
-
-        def progress(event: Any) -> None:
-            task.report(int(event.step), int(event.total))
-
-        return self.run(info, task.stop.is_set, progress)
-
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
     ) -> list[LayerTuple]:
-        """Return the frames of a method, and the maps of its errors if there are any.
+        """Return the frames of a method, and its error maps if there are true frames.
 
-        Their names say which images they come from if they are `among_others`.
+        `among_others` adds the name of the images to the names of layers.
         """
         name, frames = outcome.info.name, outcome.made.frames
         made = [self._frames(name, outcome.info.title, frames, among_others=among_others)]
         if errors and len(outcome.assessment.errors):
-            # On the times of the frames: both ends have no true frame, and no error.
+            # Both ends have no true frame and no error.
             maps = np.full((len(self.times), *frames.shape[-2:]), np.nan, np.float32)
             maps[1:-1] = outcome.assessment.errors.mean(axis=1)
             made.append(
@@ -167,23 +139,19 @@ class Request:
         return made
 
     def true_layer(self, *, among_others: bool = False) -> LayerTuple | None:
-        """Return the true frames on the times of the methods, None if there are none.
-
-        Both ends are the images themselves.
-        """
+        """Return the true frames between the images as a layer, or None."""
         if self.truth is None:
             return None
-        ends = (_channels_first(image.known)[None] for image in (self.first, self.last))
-        first, last = ends
+        first, last = (_channels_first(image.known)[None] for image in (self.first, self.last))
         frames = np.concatenate([first, self.truth.frames, last])
         return self._frames(TRUTH, "True frames", frames, among_others=among_others)
 
     def _frames(
         self, name: str, title: str, frames: NDArray[Any], *, among_others: bool
     ) -> LayerTuple:
-        """Return frames (T, C, H, W) as a layer that looks like the images."""
+        """Return frames (T, C, H, W) as a layer with the appearance of the images."""
         frames = frames if frames.shape[1] > 1 else frames[:, 0]
-        image, rgb = image_data(frames, {"inputs": self._inputs()}, None)
+        image, rgb = image_data(frames, self._source(), None)
         looks: dict[str, Any] = {"rgb": rgb}
         if not rgb:
             ends = np.concatenate([self.first.known.ravel(), self.last.known.ravel()])
@@ -196,57 +164,33 @@ class Request:
     def _title(self, title: str, among_others: bool) -> str:
         return f"{scene_name(self.first, self.last)}: {title}" if among_others else title
 
-    def _inputs(self) -> dict[str, Any]:
-        return {
-            "first": {
-                "dtype": str(self.first.array.dtype),
-                "shape": list(self.first.array.shape),
-                "rgb": self.first.channel_axis is not None,
-            }
-        }
+    def _source(self) -> InputReport:
+        return InputReport(
+            dtype=self.first.array.dtype.name,
+            shape=list(self.first.array.shape),
+            rgb=self.first.channel_axis is not None,
+        )
 
     @staticmethod
     def largest_error(outcome: Outcome) -> float:
-        """Return the error that nearly all pixels of a method stay below; 1 if it has none."""
+        """Return the 99th percentile of the errors of a method, 1 without errors."""
         errors = outcome.assessment.errors
         finite = errors[np.isfinite(errors)]
         most = float(np.percentile(finite, 99)) if finite.size else 0.0
         return most if most > 0 else 1.0
 
-    def _reference(self, title: str) -> Reference:
-        report: dict[str, Any] = {"inputs": self._inputs()}
-        if self.interval is not None:
-            report["interval"] = dict(zip(("value", "unit"), self.interval, strict=True))
-        return Reference.of(
-            times=self.times,
-            stages=max(1, len(self.times) - 1),
-            settings=Settings(),
-            report=report,
-            placement=self.first.placement,
-            run_id=self.run_id,
-            name=title,
-        )
+    def _reference(self, title: str) -> LayerContext:
+        line = Timeline(self.times, max(1, len(self.times) - 1), self.interval)
+        return LayerContext.on(line, self.first.placement, title, {"run_id": self.run_id})
 
 
 def true_frames(
     layer: Image, first: Snapshot, last: Snapshot, times: NDArray[np.float64] | None
 ) -> Truth:
-    """Return the true frames of a layer and their times, without those at both ends.
+    """Return the true frames of a layer, without both ends, and their times.
 
-    Parameters
-    ----------
-    layer : napari.layers.Image
-        A stack (T, Y, X), RGB or not, or one frame.
-    first, last : Snapshot
-        The images.
-    times : ndarray, shape (K,), or None
-        Times of the frames, or of all but those at both ends; None if they are
-        evenly spaced.
-
-    Raises
-    ------
-    PairError
-        If the frames do not fit the images, or another number of times is given.
+    The layer is a stack (T, Y, X), RGB or not, or one frame. `times` are those of the frames, or of
+    all frames except both ends; None means evenly spaced.
     """
     from napari_latentdyn.core.baselines import place_truth
 
@@ -265,7 +209,7 @@ def true_frames(
 
 
 def _frames_of(layer: Image, first: Snapshot, last: Snapshot) -> NDArray[np.float32]:
-    """Return the frames of a layer; those between the images, if both are frames of it."""
+    """Return the frames of a layer; only those between the images if both belong to the layer."""
     data = layer.data[0] if layer.multiscale else layer.data
     backwards = False
     moved = [n for n, (a, b) in enumerate(zip(first.index, last.index, strict=False)) if a != b]
@@ -277,9 +221,9 @@ def _frames_of(layer: Image, first: Snapshot, last: Snapshot) -> NDArray[np.floa
     rgb = is_rgb(layer)
     frames = with_nan(*read_values(data, -1 if rgb else None)).astype(np.float32)
     if backwards:
-        # Not every lazy array can be read backwards.
+        # Not all lazy arrays support negative steps.
         frames = frames[::-1]
-    # An image with transparency was copied without it.
+    # The images were copied without alpha.
     return frames[..., : first.array.shape[-1]] if rgb else frames
 
 

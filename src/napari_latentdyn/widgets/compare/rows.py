@@ -1,4 +1,4 @@
-"""The table of a comparison: headings in words, and a text for each number."""
+"""The table of a comparison: headings and texts of numbers."""
 
 from __future__ import annotations
 
@@ -13,21 +13,20 @@ if TYPE_CHECKING:
 
 __all__ = ["COLUMNS", "MEASURES", "curves_of", "rows_of"]
 
-#: Headings of the columns and what they say.
+#: Headings of the columns and their tooltips.
 COLUMNS = {
     "method": "The method that computed the frames.",
     "PSNR\n(dB)": "Peak signal-to-noise ratio at the true frames, in decibels: more is better.",
     "SSIM": "Structural similarity to the true frames: 1 is equal.",
     "edge\nerror": "Edge error: root mean square error of the size of the gradient, as a part of "
     "the range per pixel; blurred and doubled edges raise it. Less is better.",
-    "end\nerror\n(%)": "End error: difference that is left when an image is carried along the "
+    "end\nerror\n(%)": "End error: difference that remains when an image is carried along the "
     "field to the other, in percent of the range. Methods without a field have none.",
     "half-\nway\nerror\n(%)": "Half-way error: difference of both images carried half way, in "
     "percent of the range. Methods without a field have none.",
     "inten-\nsity off\n(%)": "Intensity off: how far the total intensity leaves the straight line "
     "between both ends, at most, in percent of its mean.",
-    "time\n(s)": "Computing time in seconds; for a result that is already there, that of its "
-    "frames alone.",
+    "time\n(s)": "Computing time in seconds; for an existing result, only that of its frames.",
 }
 MEASURES = {
     "psnr": "PSNR (dB)",
@@ -58,17 +57,7 @@ def rows_of(outcomes: Mapping[str, Outcome]) -> list[tuple[str, list[str]]]:
 def curves_of(
     outcomes: Mapping[str, Outcome], measure: str | None, length: float
 ) -> dict[str, tuple[NDArray[np.float64], NDArray[np.float64]]]:
-    """Return times and values of a measure by the title of the method.
-
-    Parameters
-    ----------
-    outcomes : mapping of str to Outcome
-        By the name of the method.
-    measure : str or None
-        One of `MEASURES`.
-    length : float
-        The interval in the unit of the times.
-    """
+    """Return times, in the unit of the interval `length`, and values of a measure by title."""
     curves = {}
     for outcome in outcomes.values():
         found = outcome.assessment

@@ -1,52 +1,22 @@
-"""Times of a comparison: as the user reads and writes them, and as fractions of the interval."""
+"""Times of a comparison: text of the user, and fractions of the interval."""
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import SettingsError, UserError
-from napari_latentdyn.settings import ImageSettings
-from napari_latentdyn.viewer.samples import INTERVAL_KEY
+from napari_latentdyn.errors import SettingsError
 
-if TYPE_CHECKING:
-    from napari.layers import Image
-
-__all__ = ["Interval", "interval_between", "parse_times"]
+__all__ = ["Interval", "parse_times"]
 
 #: Time between two images and its unit.
 Interval = tuple[float, str]
 
 
-def interval_between(*layers: Image | None) -> Interval | None:
-    """Return the time between two images that the metadata of one of them tells, or None."""
-    for layer in layers:
-        mark = {} if layer is None else layer.metadata.get(INTERVAL_KEY)
-        try:
-            images = ImageSettings.parse({"interval": mark["value"], "interval_unit": mark["unit"]})
-        except (KeyError, TypeError, UserError):
-            continue
-        if images.interval:
-            return images.interval, images.interval_unit
-    return None
-
-
 def parse_times(text: str, interval: Interval | None = None) -> NDArray[np.float64] | None:
-    """Return times that a user wrote as fractions of the interval, None for an empty text.
+    """Return numbers between commas as fractions of the interval, None for an empty text.
 
-    Parameters
-    ----------
-    text : str
-        Numbers with commas between them.
-    interval : (float, str), optional
-        Time between the images and its unit: the numbers are times in this unit.
-
-    Raises
-    ------
-    SettingsError
-        If they are no different times within the interval.
+    With an interval, the numbers are times in its unit.
     """
     if not text.strip():
         return None

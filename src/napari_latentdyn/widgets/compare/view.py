@@ -1,17 +1,14 @@
-"""The view of "Compare methods": it shows, it emits signals, and it knows no viewer."""
+"""The view of "Compare methods": controls and signals, without a viewer."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtGui import QFontMetrics
 from qtpy.QtWidgets import (
     QAbstractItemView,
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -19,11 +16,8 @@ from qtpy.QtWidgets import (
     QListWidgetItem,
     QProgressBar,
     QPushButton,
-    QScrollArea,
-    QSizePolicy,
     QTableWidget,
     QTableWidgetItem,
-    QVBoxLayout,
     QWidget,
 )
 
@@ -31,9 +25,15 @@ from napari_latentdyn.widgets.compare.plot import TimePlot
 from napari_latentdyn.widgets.compare.rows import COLUMNS, MEASURES
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, IntBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
-from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.labels import StatusLine
+from napari_latentdyn.widgets.layouts import (
+    fill_view,
+    form_layout,
+    name_children,
+    row,
+    show_job,
+)
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 
@@ -43,12 +43,12 @@ if TYPE_CHECKING:
 
 __all__ = ["CompareView"]
 
-#: Beside the text of a cell, left and right together.
+#: Pixels left and right of the text of a cell.
 _MARGINS = 8
 
 
 class CompareView(QWidget):
-    """Choice of images, truth and methods; a table, a plot over time, and a status line."""
+    """Choice of images, true frames and methods; a table, a plot and a status line."""
 
     compareRequested = Signal()
     cancelRequested = Signal()
@@ -88,10 +88,7 @@ class CompareView(QWidget):
     # ------------------------------------------------------------------ show
 
     def show_methods(self, infos: Sequence[MethodInfo], chosen: Sequence[str]) -> None:
-        """Offer methods; those that lack a library say what to install.
-
-        Nothing happens where the same methods are offered already.
-        """
+        """Offer methods; the tooltip of a method that lacks a library says what to install."""
         offered = [(info.name, info.title) for info in infos]
         if offered == self._offered:
             return
@@ -107,12 +104,12 @@ class CompareView(QWidget):
             on = info.name in chosen and not missing
             item.setCheckState(Qt.CheckState.Checked if on else Qt.CheckState.Unchecked)
             self.methods.addItem(item)
-        row = self.methods.sizeHintForRow(0) if len(infos) else 20
-        self.methods.setFixedHeight(row * len(infos) + 8)
+        height = self.methods.sizeHintForRow(0) if len(infos) else 20
+        self.methods.setFixedHeight(height * len(infos) + 8)
 
     def chosen_methods(self) -> list[str]:
-        """Return the names of the methods that are checked."""
-        items = [self.methods.item(row) for row in range(self.methods.count())]
+        """Return the names of the checked methods."""
+        items = [self.methods.item(number) for number in range(self.methods.count())]
         return [
             str(item.data(Qt.ItemDataRole.UserRole))
             for item in items
@@ -120,14 +117,14 @@ class CompareView(QWidget):
         ]
 
     def choose_method(self, name: str, chosen: bool = True) -> None:
-        """Check a method or not, as the user would."""
-        for row in range(self.methods.count()):
-            item = self.methods.item(row)
+        """Check or uncheck a method."""
+        for number in range(self.methods.count()):
+            item = self.methods.item(number)
             if item is not None and item.data(Qt.ItemDataRole.UserRole) == name:
                 item.setCheckState(Qt.CheckState.Checked if chosen else Qt.CheckState.Unchecked)
 
     def show_rows(self, rows: Sequence[tuple[str, Sequence[str]]]) -> None:
-        """Show what was measured: of each method its title, and a text for each column."""
+        """Show the title of each method, and a text for each column of the table."""
         self.table.setRowCount(len(rows))
         best = _best([texts for _, texts in rows])
         for number, (title, texts) in enumerate(rows):
@@ -148,7 +145,7 @@ class CompareView(QWidget):
         self._fit_table([texts for _, texts in rows])
 
     def _fit_table(self, rows: Sequence[Sequence[str]]) -> None:
-        """Give numbers what they need, names the rest, and every row its lines."""
+        """Fit columns and rows of the table to their texts; the names take the free width."""
         font = self.table.font()
         font.setBold(True)
         metrics = QFontMetrics(font)
@@ -164,7 +161,7 @@ class CompareView(QWidget):
         self.table.setFixedHeight(header.sizeHint().height() + side.length() + 6)
 
     def show_unit(self, interval: Interval | None) -> None:
-        """Let the times of true frames be told in the unit of the interval, if it is known."""
+        """Ask for the times of true frames in the unit of the interval, if known."""
         length, unit = interval or (1.0, "")
         self.truth_times_label.setText(f"Times ({unit})" if unit else "Times")
         some = ", ".join(f"{part * length:g}" for part in (0.25, 0.5))
@@ -172,55 +169,43 @@ class CompareView(QWidget):
         self.truth_times.setToolTip(tooltip(f"Times of the true frames {what}, such as {some}."))
 
     def propose_truth(self, key: str | None) -> None:
-        """Choose true frames for the user, which does not count as the user's choice."""
-        blocked = self.truth.blockSignals(True)
-        self.truth.setValue(key)
-        self.truth.blockSignals(blocked)
+        """Select true frames without emitting a signal."""
+        with QSignalBlocker(self.truth):
+            self.truth.setValue(key)
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
-        self.status.say(text, error=error)
+        self.status.say(text, "error" if error else "info")
 
     def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
         """Show that a method runs, ``""`` for none."""
-        self.progress.setVisible(bool(what))
+        show_job(self.progress, what, done, total)
         self.cancel.setEnabled(bool(what))
         self.compare.setEnabled(not what)
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress.setFormat(f"{what} %p %")
 
     def set_palette(self, palette: Palette) -> None:
-        """Take the colours of another theme."""
+        """Use the colours of another theme."""
         self.plot.set_palette(palette)
         self.status.set_palette(palette)
         self.pair_notes.set_palette(palette)
-
-    def ask_file(self) -> str:
-        """Ask for a file of true frames; ``""`` if the user gave up."""
-        return ask_file(self, "True frames", "Images (*.tif *.tiff *.nc *.png *.jpg)")
-
-    def ask_folder(self) -> str:
-        """Ask for a run folder; ``""`` if the user gave up."""
-        return ask_folder(self, "Add a run folder")
 
     def minimumSizeHint(self) -> QSize:
         """Fit beside the canvas of a small screen."""
         return QSize(320, 320)
 
     def sizeHint(self) -> QSize:
-        """Take what the table needs."""
+        """Return a size for the table."""
         return QSize(390, 640)
 
     # ----------------------------------------------------------------- build
 
     def _dress(self) -> None:
-        for name in (
+        name_children(
+            self,
             *("truth", "truth_file", "truth_times", "frames"),
             *("methods", "errors", "grid", "compare", "cancel", "table", "measure", "plot"),
             *("add_result", "progress", "status"),
-        ):
-            getattr(self, name).setObjectName(name)
+        )
         self.truth.setToolTip(
             tooltip(
                 "Layer with true frames between the images: a stack, with both ends or not. A "
@@ -268,64 +253,28 @@ class CompareView(QWidget):
         self.measure.set_texts(MEASURES)
         self.measure.hide()
         self.plot.hide()
-        self.truth_file.clicked.connect(lambda: self.truthFileRequested.emit())
+        self.truth_file.clicked.connect(self.truthFileRequested)
         self.truth.edited.connect(self.truthChosen)
-        self.add_result.clicked.connect(lambda: self.resultRequested.emit())
-        self.compare.clicked.connect(lambda: self.compareRequested.emit())
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.add_result.clicked.connect(self.resultRequested)
+        self.compare.clicked.connect(self.compareRequested)
+        self.cancel.clicked.connect(self.cancelRequested)
         self.measure.edited.connect(self.measureChosen)
-        self.grid.toggled.connect(lambda _: self.arrangeRequested.emit())
+        self.grid.toggled.connect(self.arrangeRequested)
 
     def _lay_out(self) -> None:
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        form = form_layout()
         form.addRow("First image", self.first_end)
         form.addRow("Last image", self.last_end)
-        form.addRow("True frames", _row(self.truth, self.truth_file))
+        form.addRow("True frames", row(self.truth, self.truth_file))
         form.addRow(self.truth_times_label, self.truth_times)
         form.addRow("Frames", self.frames)
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addLayout(form)
-        column.addWidget(self.methods)
-        column.addWidget(self.add_result)
-        column.addLayout(_row(self.grid, self.errors))
-        column.addWidget(self.table)
-        column.addWidget(self.measure)
-        column.addWidget(self.plot)
-        column.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        below.addWidget(self.pair_notes)
-        below.addWidget(self.progress)
-        below.addWidget(self.status)
-        below.addLayout(_row(self.compare, self.cancel))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-
-
-def _row(first: QWidget, second: QWidget) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    row.addWidget(first, 1)
-    row.addWidget(second)
-    return row
+        options = row(self.grid, self.errors)
+        results = (self.table, self.measure, self.plot)
+        self.scroll = fill_view(
+            self,
+            (form, self.methods, self.add_result, options, *results),
+            (self.pair_notes, self.progress, self.status, row(self.compare, self.cancel)),
+        )
 
 
 def _best(rows: Sequence[Sequence[str]]) -> set[tuple[int, int]]:

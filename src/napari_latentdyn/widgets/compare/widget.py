@@ -22,11 +22,6 @@ class CompareMethodsWidget(Docked):
     the list ``methods``, ``frames``, ``grid``, ``errors``, the buttons
     ``truth_file``, ``add_result``, ``compare`` and ``cancel``, the ``table``, the
     ``measure`` of the ``plot``, and the ``status``.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer whose layers are used.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:

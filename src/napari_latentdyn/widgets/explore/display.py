@@ -1,4 +1,4 @@
-"""Arrows, maps and streamlines of a result as layers that follow what the user chooses."""
+"""Arrows, maps and streamlines of a result as layers that follow the options."""
 
 from __future__ import annotations
 
@@ -8,91 +8,75 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.viewer.context import arrow_confidence
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore.options import ExploreOptions
-from napari_latentdyn.viewer.explore.subject import Subject
-from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, update_or_add
-from napari_latentdyn.viewer.reference import arrow_confidence
+from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, mark_of, update_or_add
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
-from napari_latentdyn.widgets.tasks import Task
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
     from napari_latentdyn.core.dynamics.deformation import Deformation
-    from napari_latentdyn.viewer.reference import LayerTuple
+    from napari_latentdyn.viewer.context import LayerTuple
 
 __all__ = ["Display"]
 
-#: Mode of a layer in which the user draws nothing.
+#: Mode of a layer without a drawing tool.
 _IDLE = "pan_zoom"
-#: Layers that have colours to explain, by role.
+#: Roles of layers with an entry in the legend.
 _COLOURED = ("fields", "map", "strain_axes", "streamlines")
 
 
 class Display:
-    """Adds and renews layers, and keeps the legend true.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where layers go to.
-    view : ExploreView
-        Where the legend is.
-    run : callable
-        Computes a task, as `ExploreController` does.
-    forget : callable
-        Does without tasks of a kind.
-    changed : callable
-        Called when other values are shown.
-    """
+    """Adds and updates layers and the legend; calls `changed` when other values are shown."""
 
     def __init__(
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
-        forget: Callable[[str], None],
+        queue: JobQueue,
         changed: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
-        self._forget = forget
+        self._queue = queue
         self._changed = changed
         self._deformation: tuple[float, Deformation] | None = None
-        self._subject: Subject | None = None
+        self._dynamics: Dynamics | None = None
         self._followed: Any = None
 
     @property
-    def subject(self) -> Subject | None:
-        """What is explored."""
-        return self._subject
+    def dynamics(self) -> Dynamics | None:
+        """The result that is explored."""
+        return self._dynamics
 
-    @subject.setter
-    def subject(self, subject: Subject | None) -> None:
-        before, self._subject = self._subject, subject
-        if subject is None or before is None or subject.velocity is not before.velocity:
+    @dynamics.setter
+    def dynamics(self, dynamics: Dynamics | None) -> None:
+        before, self._dynamics = self._dynamics, dynamics
+        if dynamics is None or before is None or dynamics.fields is not before.fields:
             self._deformation = None
 
     def renew(self, group: str, options: ExploreOptions) -> None:
-        """Show "arrows", "maps" or "streamlines" as the options say."""
-        subject = self._subject
-        if subject is None:
+        """Update "arrows", "maps" or "streamlines" to the options."""
+        dynamics = self._dynamics
+        if dynamics is None:
             return
         if group == "arrows":
-            self._renew_arrows(subject, options)
+            self._renew_arrows(dynamics, options)
         elif group == "maps":
-            self._renew_maps(subject, options)
+            self._renew_maps(dynamics, options)
         elif group == "streamlines":
-            self._renew_streamlines(subject, options)
+            self._renew_streamlines(dynamics, options)
 
-    def _renew_arrows(self, subject: Subject, options: ExploreOptions) -> None:
+    def _renew_arrows(self, dynamics: Dynamics, options: ExploreOptions) -> None:
         shown = find_layer(self._viewer, self._run_id, "frames")
         if shown is None or not options.arrows.hide_doubtful:
-            self._forget("arrows")
-            self.show([making.arrows(subject, options.arrows)])
+            self._queue.forget("arrows")
+            self.show([making.arrows(dynamics, options.arrows)])
             return
         frames = np.asarray(shown.data)
         if shown.rgb:
@@ -101,60 +85,58 @@ class Display:
             frames = np.moveaxis(frames, 0, 1)
         sure = find_layer(self._viewer, self._run_id, "confidence")
         known = None if sure is None or len(sure.data) != len(frames) else np.asarray(sure.data)
-        times = np.asarray(shown.metadata[METADATA_KEY]["times"], np.float64)
 
-        def place(_: Task) -> list[LayerTuple]:
-            trust = arrow_confidence(frames, times, len(subject.velocity), known)
-            return [making.arrows(subject, options.arrows, trust)]
+        def place(_: BackgroundJob) -> list[LayerTuple]:
+            trust = arrow_confidence(frames, dynamics, known)
+            return [making.arrows(dynamics, options.arrows, trust)]
 
-        self._run("arrows", "Placing the arrows", place, self.show)
+        self._queue.run("arrows", "Placing the arrows", place, self.show)
 
-    def _renew_maps(self, subject: Subject, options: ExploreOptions) -> None:
+    def _renew_maps(self, dynamics: Dynamics, options: ExploreOptions) -> None:
         chosen = options.maps
         if chosen.kind == "none":
             self._remove("map")
         if not chosen.axes:
             self._remove("strain_axes")
         if chosen.kind == "none" and not chosen.axes:
-            self._forget("maps")
+            self._queue.forget("maps")
             return
         known = self._deformation
 
-        def derive(_: Task) -> Any:
+        def derive(_: BackgroundJob) -> Any:
             found = known[1] if known is not None and known[0] == chosen.smooth else None
-            found = found or making.deformation_of(subject, chosen.smooth)
+            found = found or dynamics.deformation(chosen.smooth)
             made = []
             if chosen.kind != "none":
-                made.append(making.map_layer(subject, found, chosen))
+                made.append(making.map_layer(dynamics, found, chosen))
             if chosen.axes:
-                made.append(making.axes_layer(subject, found))
+                made.append(making.axes_layer(dynamics, found))
             return found, made
 
         def show(outcome: Any) -> None:
-            if outcome is not None:
-                found, made = outcome
-                self._deformation = (chosen.smooth, found)
-                self.show(made)
+            found, made = outcome
+            self._deformation = (chosen.smooth, found)
+            self.show(made)
 
-        self._run("maps", "Deriving the map", derive, show)
+        self._queue.run("maps", "Deriving the map", derive, show)
 
-    def _renew_streamlines(self, subject: Subject, options: ExploreOptions) -> None:
+    def _renew_streamlines(self, dynamics: Dynamics, options: ExploreOptions) -> None:
         if not options.streamlines.shown:
-            self._forget("streamlines")
+            self._queue.forget("streamlines")
             self._remove("streamlines")
             return
-        self._run(
+        self._queue.run(
             "streamlines",
             "Computing streamlines",
-            lambda _: [making.streamline_layer(subject, options.streamlines)],
+            lambda _: [making.streamline_layer(dynamics, options.streamlines)],
             self.show,
         )
 
     # --------------------------------------------------------------- layers
 
-    def show(self, layers: list[LayerTuple] | None) -> None:
-        """Add layers, or renew those that there are, with what their colours mean."""
-        if layers is None or self._subject is None:
+    def show(self, layers: list[LayerTuple]) -> None:
+        """Add or update layers, and update the legend."""
+        if self._dynamics is None:
             return
         for data, meta, kind in layers:
             role = meta["metadata"][METADATA_KEY].get("role")
@@ -163,7 +145,7 @@ class Display:
             mode = str(getattr(drawn_in, "mode", _IDLE))
             (layer,) = update_or_add(self._viewer, [(data, meta, kind)])
             if new and drawn_in in self._viewer.layers and mode != _IDLE:
-                # napari makes a new layer the active one, and takes the user's tool away.
+                # napari activates a new layer, which ends the tool of the user.
                 self._viewer.layers.selection.active = drawn_in
                 drawn_in.mode = mode
             layer.name = meta["name"]
@@ -171,7 +153,7 @@ class Display:
                 if look in meta and len(data):
                     setattr(layer, look, meta[look])
             if "edge_color" in meta and len(data):
-                # napari colours again when the feature changes, not when its limits do.
+                # napari updates colours if features change, but not if limits change.
                 layer.refresh_colors(update_color_mapping=False)
             if role == "map":
                 layer.contrast_limits = meta["contrast_limits"]
@@ -181,13 +163,13 @@ class Display:
         self._changed()
 
     def has(self, role: str) -> bool:
-        """Return whether there is a layer of a role."""
+        """Return whether a layer with a role exists."""
         return find_layer(self._viewer, self._run_id, role) is not None
 
     def map_kind(self) -> str | None:
-        """Return the quantity of the map that there is."""
+        """Return the quantity of the map, None without a map."""
         layer = find_layer(self._viewer, self._run_id, "map")
-        return None if layer is None else str(layer.metadata[METADATA_KEY].get("quantity"))
+        return None if layer is None else str(mark_of(layer).get("quantity"))
 
     def _below_arrows(self, layer: Any) -> None:
         arrows = find_layer(self._viewer, self._run_id, "fields")
@@ -203,14 +185,14 @@ class Display:
         self.explain()
 
     def explain(self) -> None:
-        """Tell in the legend what the colours of the layers mean."""
+        """Update the legend of all coloured layers."""
         scales = []
         self._follow(find_layer(self._viewer, self._run_id, "fields"))
         for role in _COLOURED:
             layer = find_layer(self._viewer, self._run_id, role)
             if layer is None:
                 continue
-            info = layer.metadata[METADATA_KEY]
+            info = mark_of(layer)
             is_map = role == "map"
             colours = layer.colormap if is_map else layer.edge_colormap
             limits = layer.contrast_limits if is_map else layer.edge_contrast_limits
@@ -225,11 +207,11 @@ class Display:
         self._view.legend.show_scales(scales)
 
     def close(self) -> None:
-        """Let go of the layers."""
+        """Disconnect from the layers."""
         self._follow(None)
 
     def _follow(self, layer: Any) -> None:
-        """Keep the legend true while the user changes the length of a layer of arrows."""
+        """Update the legend when the user changes the length of arrows."""
         if layer is self._followed:
             return
         for known, connect in ((self._followed, False), (layer, True)):
@@ -243,10 +225,10 @@ class Display:
 
     @property
     def _run_id(self) -> str | None:
-        return None if self._subject is None else self._subject.run_id
+        return None if self._dynamics is None else self._dynamics.run_id
 
     def _meaning(self, role: str, info: Any, limits: Any) -> tuple[str, str, float]:
-        """Return what the colours of a layer tell, the unit, and what one of its values is."""
+        """Return title, unit and factor of the values of the colours of a layer."""
         if role == "map":
             return str(info.get("quantity", "")).capitalize(), str(info.get("unit", "")), 1.0
         if role == "strain_axes":
@@ -254,5 +236,7 @@ class Display:
         if tuple(limits) == (-180.0, 180.0):
             return "direction, 90 is up", "degrees", 1.0
         title = "speed" if role == "fields" else "Streamlines: speed"
-        factor, unit = (1.0, "") if self._subject is None else self._subject.pixel_per_stage
+        factor, unit = (1.0, "")
+        if self._dynamics is not None:
+            factor, unit = making.pixel_per_stage(self._dynamics)
         return title, unit, factor

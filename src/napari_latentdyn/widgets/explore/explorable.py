@@ -1,15 +1,13 @@
-"""Which results can be explored: those of this process, and run folders."""
+"""Results that can be explored: those of this process, and run folders."""
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari_latentdyn.viewer import cache
-from napari_latentdyn.viewer.explore.subject import Subject
-from napari_latentdyn.viewer.layers import METADATA_KEY
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.viewer.cache import RESULTS
+from napari_latentdyn.viewer.layers import mark_of
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
@@ -18,59 +16,48 @@ __all__ = ["ExplorableRuns"]
 
 
 class ExplorableRuns:
-    """Results of a viewer by their run: of its layers, and of folders that were opened here."""
+    """Results by run id: those of the layers of a viewer, and opened run folders."""
 
     def __init__(self, viewer: Viewer) -> None:
         self._viewer = viewer
-        self._opened: dict[str, Subject] = {}
+        self._opened: dict[str, Dynamics] = {}
         self._names: dict[str, str] = {}
 
     def items(self) -> list[tuple[str, str]]:
-        """Return runs and names, the latest last."""
-        found = {run_id: subject.name for run_id, subject in self._opened.items()}
+        """Return run ids and names, the latest last."""
+        found = {run_id: dynamics.name for run_id, dynamics in self._opened.items()}
         for run_id, (info, name) in self._layers().items():
-            if cache.take(run_id) is not None or info.get("folder"):
+            if run_id in RESULTS or info.get("folder"):
                 found[run_id] = name
         return list(found.items())
 
-    def subject(self, run_id: str) -> Subject | None:
-        """Return what a run has to be explored, None if it is gone.
-
-        Raises
-        ------
-        RunFolderError
-            If its folder cannot be read any more.
-        """
+    def dynamics(self, run_id: str) -> Dynamics | None:
+        """Return the result of a run, or None if it was deleted."""
         if run_id in self._opened:
             return self._opened[run_id]
         info, name = self._layers().get(run_id, ({}, ""))
-        dynamics = cache.take(run_id)
+        dynamics = RESULTS.get(run_id)
         if dynamics is not None and info:
-            return Subject.from_dynamics(dynamics, info, name)
+            return dynamics.at(info["times"], name=name)
         if info.get("folder"):
-            self._opened[run_id] = Subject.from_run(info["folder"], run_id)
+            self._opened[run_id] = Dynamics.load(info["folder"])
+            self._opened[run_id].run_id = run_id
             return self._opened[run_id]
         return None
 
     def open(self, folder: str | Path) -> str:
-        """Read a run folder; return its run.
+        """Load a run folder; return its run id."""
+        dynamics = Dynamics.load(folder)
+        self._opened[dynamics.run_id] = dynamics
+        return dynamics.run_id
 
-        Raises
-        ------
-        RunFolderError
-            If it cannot be read.
-        """
-        subject = Subject.from_run(folder, uuid.uuid4().hex)
-        self._opened[subject.run_id] = subject
-        return subject.run_id
-
-    def _layers(self) -> dict[str, tuple[Mapping[str, Any], str]]:
-        """Return what layers say of their runs, and names; frames before others."""
-        found: dict[str, tuple[Mapping[str, Any], str]] = {}
-        others: dict[str, Mapping[str, Any]] = {}
+    def _layers(self) -> dict[str, tuple[dict[str, Any], str]]:
+        """Return metadata and name of each run from its layers, preferably its frames."""
+        found: dict[str, tuple[dict[str, Any], str]] = {}
+        others: dict[str, dict[str, Any]] = {}
         for layer in self._viewer.layers:
-            info = layer.metadata.get(METADATA_KEY)
-            if not isinstance(info, Mapping) or not info.get("run_id") or "times" not in info:
+            info = mark_of(layer)
+            if not info.get("run_id") or "times" not in info:
                 continue
             run_id = str(info["run_id"])
             if info.get("role") == "frames":
@@ -78,7 +65,7 @@ class ExplorableRuns:
                 found[run_id] = (info, self._names[run_id])
             else:
                 others[run_id] = info
-        # A result whose frames were deleted can be drawn again.
+        # Deleted frames of a result can be computed again.
         for run_id, info in others.items():
             if run_id not in found and run_id in self._names:
                 found[run_id] = (info, self._names[run_id])

@@ -1,21 +1,23 @@
-"""The channels of the latent state side by side, and the way back."""
+"""The channels of the latent state in a grid."""
 
 from __future__ import annotations
 
 import weakref
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.viewer.explore import layers as making
-from napari_latentdyn.viewer.explore.subject import Subject
-from napari_latentdyn.viewer.layers import METADATA_KEY
+from napari_latentdyn.viewer.layers import METADATA_KEY, mark_of
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.viewer.reference import LayerTuple
-    from napari_latentdyn.widgets.tasks import Task
+    from napari_latentdyn.viewer.context import LayerTuple
+    from napari_latentdyn.widgets.background import BackgroundJob
 
 __all__ = ["Latents"]
 
@@ -23,52 +25,40 @@ _BACK = "Back to the frames"
 
 
 class Latents:
-    """Shows the channels in a grid, and puts the viewer back as it was.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where they are shown.
-    view : ExploreView
-        Where the button is.
-    run : callable
-        Computes a task, as `ExploreController` does.
-    show : callable
-        Shows layers.
-    """
+    """Shows the latent channels in a grid, and restores the viewer afterwards."""
 
     def __init__(
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
+        queue: JobQueue,
         show: Callable[..., None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
+        self._queue = queue
         self._show = show
         self._button = view.buttons["show_latents"]
         self._text = self._button.text()
         self._grid: tuple[bool, int, tuple[int, int]] = (False, 1, (-1, -1))
         self._visible: weakref.WeakKeyDictionary[Any, bool] | None = None
-        self.subject: Subject | None = None
+        self.dynamics: Dynamics | None = None
 
     def toggle(self) -> None:
-        """Show the channels, or all that was shown before them."""
-        subject = self.subject
+        """Show the channels, or return to the earlier layers."""
+        dynamics = self.dynamics
         if self._visible is not None:
             self.leave()
-        elif subject is not None:
-            self._run(
+        elif dynamics is not None:
+            self._queue.run(
                 "latents",
                 "Computing latent states",
-                lambda task: _draw(subject, task),
+                partial(_draw, dynamics),
                 self._enter,
             )
 
     def leave(self) -> None:
-        """Show what was shown before; nothing if the channels are not shown."""
+        """Return to the earlier layers, if the channels are shown."""
         if self._visible is None:
             return
         before, self._visible = self._visible, None
@@ -81,27 +71,25 @@ class Latents:
         self._view.show_status("Your layers are visible again.")
 
     def drop(self) -> None:
-        """Remove the channels, which are of other times than the frames that come."""
+        """Remove the channels, whose times differ from those of the next frames."""
         self.leave()
-        run_id = None if self.subject is None else self.subject.run_id
+        run_id = None if self.dynamics is None else self.dynamics.run_id
         for layer in [layer for layer in self._viewer.layers if _is_channel(layer)]:
-            if layer.metadata[METADATA_KEY].get("run_id") == run_id:
+            if mark_of(layer).get("run_id") == run_id:
                 self._viewer.layers.remove(layer)
 
     def follow(self) -> None:
-        """Go back if the user deleted the channels."""
+        """Return to the earlier layers if the user deleted the channels."""
         if self._visible is not None and not any(map(_is_channel, self._viewer.layers)):
             self.leave()
 
-    def _enter(self, layers: list[LayerTuple] | None) -> None:
-        if layers is None:
-            return
+    def _enter(self, layers: list[LayerTuple]) -> None:
         there = [(layer, layer.visible) for layer in self._viewer.layers if not _is_channel(layer)]
         self._show(layers)
         roles = {meta["metadata"][METADATA_KEY]["role"] for _, meta, _ in layers}
         run_id = layers[0][1]["metadata"][METADATA_KEY]["run_id"]
         for layer in self._viewer.layers:
-            mark = layer.metadata.get(METADATA_KEY) or {}
+            mark = mark_of(layer)
             layer.visible = mark.get("run_id") == run_id and mark.get("role") in roles
         self._visible = weakref.WeakKeyDictionary(there)
         self._button.setText(_BACK)
@@ -112,10 +100,9 @@ class Latents:
         self._view.show_status(f'{len(layers)} channels side by side. Press "{_BACK}" to return.')
 
 
-def _draw(subject: Subject, task: Task) -> list[LayerTuple]:
-    return making.latent_layers(subject, subject.latents(task.stop.is_set))
+def _draw(dynamics: Dynamics, job: BackgroundJob) -> list[LayerTuple]:
+    return making.latent_layers(dynamics, dynamics.latents(should_stop=job.cancelled.is_set))
 
 
 def _is_channel(layer: Any) -> bool:
-    mark = layer.metadata.get(METADATA_KEY)
-    return isinstance(mark, Mapping) and str(mark.get("role")).startswith("latent_")
+    return str(mark_of(layer).get("role")).startswith("latent_")

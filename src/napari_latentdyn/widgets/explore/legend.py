@@ -1,4 +1,4 @@
-"""What colours mean: a bar with its limits and unit for each coloured layer."""
+"""Legend: a colour bar with limits and unit for each coloured layer."""
 
 from __future__ import annotations
 
@@ -18,17 +18,7 @@ _STOPS = 24
 
 @dataclass(frozen=True)
 class Scale:
-    """Colours of one layer.
-
-    Attributes
-    ----------
-    title, unit : str
-        What the colours tell.
-    low, high : float
-        Limits.
-    colours : ndarray of float, shape (n, 3) or (n, 4)
-        From low to high, in [0, 1].
-    """
+    """Quantity, unit and limits of the colours of a layer, (n, 3) or (n, 4) in [0, 1]."""
 
     title: str
     unit: str
@@ -40,15 +30,15 @@ class Scale:
 class Legend(QWidget):
     """One line for each scale: title, and a bar between its limits."""
 
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self) -> None:
+        super().__init__()
         self.scales: tuple[Scale, ...] = ()
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self.setAccessibleName("Legend")
         self.hide()
 
     def show_scales(self, scales: Sequence[Scale]) -> None:
-        """Show other scales; none hides the legend."""
+        """Show scales; without scales the legend is hidden."""
         self.scales = tuple(scales)
         self.setVisible(bool(scales))
         self.setToolTip(
@@ -60,11 +50,11 @@ class Legend(QWidget):
         self.update()
 
     def sizeHint(self) -> QSize:
-        """Give each scale two lines."""
+        """Return a height of two lines for each scale."""
         return QSize(240, len(self.scales) * self._row())
 
     def minimumSizeHint(self) -> QSize:
-        """Never be cut off."""
+        """Return the full height."""
         return QSize(120, self.sizeHint().height())
 
     def paintEvent(self, event: QPaintEvent | None) -> None:

@@ -1,4 +1,4 @@
-"""Points that the user places, and their paths along the motion."""
+"""Tracers that the user places, and their paths along the motion."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.viewer.explore import tracers as making
-from napari_latentdyn.viewer.explore.subject import Subject
 from napari_latentdyn.viewer.layers import find_layer
+from napari_latentdyn.viewer.timeline import timeline_of
+from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
@@ -19,36 +21,24 @@ __all__ = ["Tracers"]
 
 
 class Tracers:
-    """Keeps a layer of points, and carries them.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where the points are placed.
-    view : ExploreView
-        What the user chose.
-    run : callable
-        Computes a task, as `ExploreController` does.
-    show : callable
-        Shows layers.
-    """
+    """Manages the layer of tracers and their paths."""
 
     def __init__(
         self,
         viewer: Viewer,
         view: ExploreView,
-        run: Callable[..., None],
+        queue: JobQueue,
         show: Callable[..., None],
     ) -> None:
         self._viewer = viewer
         self._view = view
-        self._run = run
+        self._queue = queue
         self._show = show
-        self.subject: Subject | None = None
+        self.dynamics: Dynamics | None = None
 
     def place(self) -> Any:
-        """Let the user place points by clicks; return their layer."""
-        if self.subject is None:
+        """Add a layer in which the user places tracers, and return the layer."""
+        if self.dynamics is None:
             return None
         layer = self._layer()
         if layer is None:
@@ -60,10 +50,10 @@ class Tracers:
         return layer
 
     def place_grid(self) -> None:
-        """Place points on a grid in the place of those that are there."""
-        if self.subject is None:
+        """Replace the tracers by a grid."""
+        if self.dynamics is None:
             return
-        points = making.start_points(self.subject.shape, self._view.options().tracers.spacing)
+        points = making.start_points(self.dynamics.shape, self._view.options().tracers.spacing)
         layer = self._layer()
         if layer is None:
             layer = self._add(points)
@@ -74,9 +64,9 @@ class Tracers:
         self._view.show_status(f"{len(points)} tracers placed; press Carry.")
 
     def carry(self) -> None:
-        """Follow the points, and show their ways."""
-        subject, layer = self.subject, self._layer()
-        if subject is None:
+        """Compute and show the paths of the tracers."""
+        dynamics, layer = self.dynamics, self._layer()
+        if dynamics is None:
             return
         if layer is None or not len(layer.data):
             self._view.show_status(
@@ -89,18 +79,16 @@ class Tracers:
         start = self._start()
 
         def show(outcome: Any) -> None:
-            if outcome is None:
-                return
             made, lost = outcome
             if made is None:
                 self._view.show_status(
-                    "All tracers lie outside of the image: place them on it.", error=True
+                    "All tracers are outside the image: place them inside.", error=True
                 )
                 return
             layer.mode = "select"
-            # They stay where they were placed, while the tracks go on.
+            # The points do not move with the tracks.
             layer.visible = False
-            self._show([made, making.head_layer(subject, made)])
+            self._show([made, making.head_layer(dynamics, made)])
             carried = len(np.unique(made[0][:, 0]))
             outside = len(points) - carried
             lost -= outside
@@ -110,40 +98,40 @@ class Tracers:
                 text += " the image."
             if outside:
                 has = "has" if outside == 1 else "have"
-                text += f" {outside} outside of the image {has} no path."
+                text += f" {outside} outside the image {has} no path."
             self._view.show_status(f"{text} Move the time slider to play them.")
 
-        self._run(
+        self._queue.run(
             "tracers",
             "Carrying the tracers",
-            lambda _: making.tracer_layer(subject, points, start),
+            lambda _: making.tracer_layer(dynamics, points, start),
             show,
         )
 
     def renew(self) -> None:
-        """Carry again what was carried, as the times or the options have changed."""
-        shown = self.subject is not None and find_layer(
-            self._viewer, self.subject.run_id, "tracers"
+        """Update the paths, if shown, after a change of times or options."""
+        shown = self.dynamics is not None and find_layer(
+            self._viewer, self.dynamics.run_id, "tracers"
         )
         if shown:
             self.carry()
 
     def _layer(self) -> Any:
-        if self.subject is None:
+        if self.dynamics is None:
             return None
-        return find_layer(self._viewer, self.subject.run_id, "tracer_points")
+        return find_layer(self._viewer, self.dynamics.run_id, "tracer_points")
 
     def _add(self, points: Any) -> Any:
         from napari.layers import Layer
 
-        assert self.subject is not None
-        layer = Layer.create(*making.points_layer(self.subject, points))
+        assert self.dynamics is not None
+        layer = Layer.create(*making.points_layer(self.dynamics, points))
         self._viewer.add_layer(layer)
         return layer
 
     def _start(self) -> float:
-        assert self.subject is not None
+        assert self.dynamics is not None
         chosen = self._view.options().tracers.start
         if chosen != "slider":
             return 0.0 if chosen == "first" else 1.0
-        return self.subject.time_at(self._viewer.dims.point)
+        return timeline_of(self.dynamics).time_at(self._viewer.dims.point)

@@ -1,31 +1,27 @@
-"""The view of "Explore dynamics": it shows, it emits signals, and it knows no viewer."""
+"""The view of "Explore dynamics": controls and signals, without a viewer."""
 
 from __future__ import annotations
 
 import html
 from typing import Any
 
-from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtWidgets import (
-    QFormLayout,
-    QFrame,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QScrollArea,
-    QSizePolicy,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtCore import QSize, Signal
+from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
-from napari_latentdyn.widgets.file_dialogs import ask_folder
 from napari_latentdyn.widgets.form import make_editor, tooltip
 from napari_latentdyn.widgets.labels import StatusLine, WrappingLabel
+from napari_latentdyn.widgets.layouts import (
+    column,
+    fill_view,
+    form_layout,
+    name_children,
+    row,
+    show_job,
+)
 from napari_latentdyn.widgets.palette import DARK, Palette
 
 __all__ = ["ExploreView"]
@@ -55,16 +51,9 @@ _BUTTONS = {
 
 
 class ExploreView(QWidget):
-    """Choice of a result, one section for each way to look at it, and a status line.
+    """Choice of a result, a section for each group of `ExploreOptions`, and a status line.
 
-    Signals
-    -------
-    resultChosen, openRequested, cancelRequested, profileChanged
-        What the names say.
-    optionsChosen : (str,)
-        Group of `ExploreOptions` that changed.
-    pressed : (str,)
-        Object name of a button.
+    `optionsChosen` has the group that changed, `pressed` the object name of a button.
     """
 
     resultChosen = Signal()
@@ -83,17 +72,13 @@ class ExploreView(QWidget):
             button.setToolTip(tooltip(_BUTTONS[name][1]))
             button.clicked.connect(lambda _=False, name=name: self.pressed.emit(name))
         self.result = ChoiceBox()
-        self.result.setObjectName("result")
         self.result.setToolTip(tooltip("Result to explore: of this window, or a run folder."))
         self.result.edited.connect(self.resultChosen)
         self.open_run = QPushButton("Open…")
-        self.open_run.setObjectName("open_run")
         self.open_run.setToolTip(tooltip("Open a run folder that was saved."))
-        self.open_run.clicked.connect(lambda: self.openRequested.emit())
+        self.open_run.clicked.connect(self.openRequested)
         self.about = WrappingLabel()
-        self.about.setObjectName("about")
         self.legend = Legend()
-        self.legend.setObjectName("legend")
         self.cursor = CheckBox("Values under the cursor")
         self.cursor.setObjectName("profile.cursor")
         self.cursor.setToolTip(
@@ -101,15 +86,17 @@ class ExploreView(QWidget):
         )
         self.cursor.edited.connect(self.profileChanged)
         self.profile = ProfilePlot()
-        self.profile.setObjectName("profile")
         self.progress = QProgressBar()
-        self.progress.setObjectName("progress")
         self.cancel = QPushButton("Cancel")
-        self.cancel.setObjectName("cancel")
         self.cancel.setToolTip(tooltip("Stop the computation; nothing changes."))
-        self.cancel.clicked.connect(lambda: self.cancelRequested.emit())
+        self.cancel.clicked.connect(self.cancelRequested)
         self.status = StatusLine()
-        self.status.setObjectName("status")
+        self.sections = QWidget()
+        name_children(
+            self,
+            *("result", "open_run", "about", "legend", "profile", "progress", "cancel", "status"),
+            "sections",
+        )
         self._lay_out()
         self.set_busy("")
         self.set_usable(False)
@@ -118,7 +105,7 @@ class ExploreView(QWidget):
     # ------------------------------------------------------------------ show
 
     def options(self) -> ExploreOptions:
-        """Return what the user chose."""
+        """Return the options chosen."""
         data: dict[str, dict[str, Any]] = {}
         for name, editor in self._editors.items():
             group, _, field = name.partition(".")
@@ -126,40 +113,33 @@ class ExploreView(QWidget):
         return ExploreOptions.parse(data)
 
     def set_option(self, name: str, value: Any) -> None:
-        """Choose a value, as the user would."""
+        """Set an option."""
         self._editors[name].setValue(value)
 
     def show_about(self, text: str) -> None:
-        """Say what the result is."""
+        """Describe the result."""
         self.about.setText(html.escape(text))
         self.about.setVisible(bool(text))
 
     def show_status(self, text: str, *, error: bool = False) -> None:
         """Show one line."""
-        self.status.say(text, error=error)
+        self.status.say(text, "error" if error else "info")
 
     def set_busy(self, what: str, done: int = 0, total: int = 0) -> None:
-        """Show that something is being computed, ``""`` for nothing."""
-        self.progress.setVisible(bool(what))
+        """Show the progress of a computation, ``""`` if there is none."""
+        show_job(self.progress, what, done, total)
         self.cancel.setEnabled(bool(what))
-        self.progress.setRange(0, total)
-        self.progress.setValue(done)
-        self.progress.setFormat(f"{what} %p %")
 
     def set_usable(self, usable: bool) -> None:
-        """Offer all that needs a result, or not."""
+        """Enable the controls that need a result."""
         self.sections.setEnabled(usable)
         self.buttons["export"].setEnabled(usable)
 
     def set_palette(self, palette: Palette) -> None:
-        """Take the colours of another theme."""
+        """Use the colours of another theme."""
         self.about.setStyleSheet(f"color: {palette.dim};")
         self.profile.set_palette(palette)
         self.status.set_palette(palette)
-
-    def ask_folder(self) -> str:
-        """Ask for a run folder; ``""`` if the user gave up."""
-        return ask_folder(self, "Open a run folder")
 
     # ----------------------------------------------------------------- build
 
@@ -168,96 +148,53 @@ class ExploreView(QWidget):
         return QSize(300, 320)
 
     def sizeHint(self) -> QSize:
-        """Take what the sections need to stand in one line each."""
+        """Return a size at which options do not wrap."""
         return QSize(330, 640)
 
     def _lay_out(self) -> None:
-        chooser = QHBoxLayout()
-        chooser.setSpacing(4)
         label = QLabel("Result")
         label.setBuddy(self.result)
-        chooser.addWidget(label)
-        chooser.addWidget(self.result, 1)
-        chooser.addWidget(self.open_run)
-        chooser.addWidget(self.buttons["export"])
-
-        self.sections = QWidget()
-        self.sections.setObjectName("sections")
-        inner = QVBoxLayout(self.sections)
-        inner.setContentsMargins(0, 0, 0, 0)
-        inner.setSpacing(6)
+        chooser = row(self.result, self.open_run, self.buttons["export"])
+        chooser.insertWidget(0, label)
+        inner = column((), self.sections, spacing=6)
         for group in ExploreOptions.model_fields:
             self._add_section(inner, group)
         inner.addWidget(_heading("Profile"))
-        inner.addLayout(_row(self.cursor, self.buttons["draw_line"]))
+        inner.addLayout(row(self.cursor, self.buttons["draw_line"]))
         inner.addWidget(self.profile)
         inner.addWidget(_heading("Latent state"))
         inner.addWidget(self.buttons["show_latents"])
-        inner.addStretch(1)
+        self.scroll = fill_view(
+            self,
+            (chooser, self.about, self.sections),
+            (self.legend, self.progress, row(self.status, self.cancel)),
+        )
 
-        inside = QWidget()
-        column = QVBoxLayout(inside)
-        column.setContentsMargins(6, 4, 6, 4)
-        column.setSpacing(6)
-        column.addLayout(chooser)
-        column.addWidget(self.about)
-        column.addWidget(self.sections, 1)
-        self.scroll = QScrollArea()
-        self.scroll.setObjectName("scroll")
-        self.scroll.setWidget(inside)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        below = QVBoxLayout()
-        below.setContentsMargins(6, 2, 6, 4)
-        below.setSpacing(4)
-        below.addWidget(self.legend)
-        below.addWidget(self.progress)
-        below.addLayout(_row(self.status, self.cancel, stretch=0))
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(0)
-        layout.addWidget(self.scroll, 1)
-        layout.addLayout(below)
-        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-
-    def _add_section(self, column: QVBoxLayout, group: str) -> None:
+    def _add_section(self, inner: QVBoxLayout, group: str) -> None:
         field = ExploreOptions.model_fields[group]
-        column.addWidget(_heading(field.title or group))
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.setLabelAlignment(Qt.AlignmentFlag.AlignLeft)
+        inner.addWidget(_heading(field.title or group))
+        form = form_layout()
         model: Any = field.annotation
-        for name, inner in model.model_fields.items():
+        for name, option in model.model_fields.items():
             dotted = f"{group}.{name}"
-            editor: Any = make_editor(dotted, inner)
-            editor.setValue(inner.default)
+            editor: Any = make_editor(dotted, option)
+            editor.setValue(option.default)
             self._editors[dotted] = editor
             editor.edited.connect(lambda group=group: self.optionsChosen.emit(group))
             if isinstance(editor, CheckBox):
                 form.addRow(editor)
                 continue
-            label = QLabel(inner.title or name)
+            label = QLabel(option.title or name)
             label.setToolTip(editor.toolTip())
             label.setBuddy(editor)
             beside = {"frames.count": "draw_frames", "tracers.spacing": "place_grid"}.get(dotted)
-            form.addRow(label, _row(editor, self.buttons[beside]) if beside else editor)
-        column.addLayout(form)
+            form.addRow(label, row(editor, self.buttons[beside]) if beside else editor)
+        inner.addLayout(form)
         if group == "tracers":
-            column.addLayout(_row(self.buttons["place_points"], self.buttons["carry"]))
+            inner.addLayout(row(self.buttons["place_points"], self.buttons["carry"]))
 
 
 def _heading(text: str) -> QLabel:
     label = QLabel(f"<b>{html.escape(text)}</b>")
     label.setContentsMargins(0, 4, 0, 0)
     return label
-
-
-def _row(first: QWidget, second: QWidget, *, stretch: int = 0) -> QHBoxLayout:
-    row = QHBoxLayout()
-    row.setSpacing(4)
-    row.addWidget(first, 1)
-    row.addWidget(second, stretch)
-    return row

@@ -24,11 +24,6 @@ class ExploreDynamicsWidget(Docked):
     dialog of exports are ``export.format``, ``export.path``, ``export.browse``,
     ``export.write``, ``export.cancel`` and ``export.close``; options of a format are
     ``export.<name>``.
-
-    Parameters
-    ----------
-    napari_viewer : napari.viewer.Viewer
-        The viewer in which results are shown.
     """
 
     def __init__(self, napari_viewer: Viewer) -> None:

@@ -1,4 +1,4 @@
-"""Movies of the canvas: pictures are taken in the window's thread, and encoded in a worker's."""
+"""Movies of the canvas: screenshots in the window's thread, encoding in a worker."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer
 
 from napari_latentdyn.errors import ExportError, Stopped
-from napari_latentdyn.export.format import Format, Option
+from napari_latentdyn.export import Format, Option
+from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.viewer.timelabel import tells_time
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-__all__ = ["CANVAS_FORMATS", "CanvasCamera", "check_zoom", "is_of_canvas"]
+__all__ = ["CANVAS_FORMATS", "CanvasCamera", "check_zoom"]
 
-#: Beyond, graphics give no picture, or nothing can be seen in it.
+#: Zooms at which graphics cards give useful screenshots.
 _SMALLEST_ZOOM, _LARGEST_ZOOM = 0.25, 4.0
 
 _OPTIONS = (
     Option("fps", float, 10.0, "Frames per second."),
-    Option("zoom", float, 1.0, "Pixels of the movie for each of the canvas, 0.25 to 4."),
+    Option("zoom", float, 1.0, "Pixels of the movie per pixel of the canvas, 0.25 to 4."),
     Option("label", bool, True, "Show the time of each frame."),
     Option("scale_bar", bool, True, "Show a scale bar."),
 )
@@ -34,13 +35,13 @@ _ABOUT = (
     "do not touch the window until the movie is saved."
 )
 
-#: Movies of what the window shows; they are written by `CanvasCamera` and `movie.write_movie`.
+#: Movies of the canvas, from `CanvasCamera` and `write_movie`.
 CANVAS_FORMATS = tuple(
     Format(
         f"canvas-{end}",
         f"Movie of the canvas ({end.upper()})",
         (f".{end}",),
-        "movie:write_movie",
+        write_movie,
         about=_ABOUT,
         extra="export",
         modules=("av",),
@@ -51,38 +52,17 @@ CANVAS_FORMATS = tuple(
 
 
 def check_zoom(zoom: float) -> None:
-    """Raise `ExportError` if pictures cannot be taken at a zoom."""
+    """Raise `ExportError` for a zoom outside the limits."""
     if not _SMALLEST_ZOOM <= zoom <= _LARGEST_ZOOM:
         raise ExportError(
             f"the zoom of a movie must be {_SMALLEST_ZOOM:g} to {_LARGEST_ZOOM:g}; got {zoom:g}."
         )
 
 
-def is_of_canvas(form: Format) -> bool:
-    """Return whether a format is a movie of the canvas."""
-    return form in CANVAS_FORMATS
-
-
 class CanvasCamera(QObject):
-    """Moves the time slider and takes a picture of the canvas at every position.
+    """Takes a screenshot of the canvas with a text at each of some world times."""
 
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Whose canvas to take.
-    points : sequence of float
-        World times, one for each picture.
-    texts : sequence of str
-        What to write on each picture; may be empty.
-    scale_bar : bool
-        Show napari's scale bar meanwhile.
-    zoom : float
-        Pixels of a picture for each pixel of the canvas.
-    parent : QObject, optional
-        Its owner.
-    """
-
-    #: Pictures that may wait for the encoder.
+    #: Largest number of pictures that wait for the encoder.
     AHEAD = 2
 
     def __init__(
@@ -109,7 +89,7 @@ class CanvasCamera(QObject):
         self._timer.timeout.connect(self._take)
 
     def start(self) -> None:
-        """Begin; called in the window's thread."""
+        """Start, in the window's thread."""
         overlays = self._viewer.canvas.overlays
         if self._texts:
             self._set(overlays.text, position="top_left", font_size=14, visible=True, text="")
@@ -121,24 +101,15 @@ class CanvasCamera(QObject):
         self._timer.start()
 
     def finish(self) -> None:
-        """Leave the window as it was before; called in its thread, once or more."""
+        """Restore the window, in its thread; may be called again."""
         self._timer.stop()
         while self._restore:
             self._restore.pop()()
 
     def pictures(self, should_stop: Callable[[], bool]) -> Iterator[NDArray[np.uint8]]:
-        """Yield the pictures as they are taken; called by a worker.
+        """Yield the pictures, (H, W, 4), in a worker.
 
-        Yields
-        ------
-        ndarray of uint8, shape (H, W, 4)
-
-        Raises
-        ------
-        ExportError
-            If a picture cannot be taken, or the canvas changes its size.
-        Stopped
-            If `should_stop` became true.
+        A failed screenshot, or a canvas of another size, raises `ExportError`.
         """
         shape: tuple[int, ...] | None = None
         for _ in self._points:
@@ -151,17 +122,17 @@ class CanvasCamera(QObject):
                 except queue.Empty:
                     continue
             if isinstance(picture, Exception):
-                raise ExportError(f"the canvas gives no picture: {picture}.") from picture
+                raise ExportError(f"the screenshot of the canvas failed: {picture}.") from picture
             shape = shape or picture.shape
             if picture.shape != shape:
                 raise ExportError(
-                    "the canvas changed its size while it was filmed; leave the window as it is "
-                    "until the movie is written."
+                    "the size of the canvas changed during the movie; do not touch the window "
+                    "until the movie is saved."
                 )
             yield picture
 
     def _go_back(self, point: Sequence[float]) -> None:
-        # Layers may have gone meanwhile, and their axes with them.
+        # The user may have deleted layers, and their axes with them.
         if self._viewer.dims.ndim == len(point):
             self._viewer.dims.set_point(range(len(point)), point)
 
@@ -183,7 +154,7 @@ class CanvasCamera(QObject):
                 viewer.canvas.overlays.text.text = self._texts[self._taken]
             picture = viewer.screenshot(canvas_only=True, flash=False, scale=self._zoom)
         except (RuntimeError, ValueError) as error:
-            # The window may be closed meanwhile, or too large for the graphics.
+            # The window was closed, or is too large for the graphics card.
             self._pictures.put_nowait(error)
             self.finish()
             return

@@ -1,4 +1,4 @@
-"""Writes a result in the formats of other programs, between dialog and viewer."""
+"""Exports a result, between dialog and viewer."""
 
 from __future__ import annotations
 
@@ -10,145 +10,146 @@ import numpy as np
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QWidget
 
+from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.errors import ExportError, UserError
-from napari_latentdyn.export.format import Format
-from napari_latentdyn.export.look import moment_text
+from napari_latentdyn.export import Format
+from napari_latentdyn.export.look import moment_texts
 from napari_latentdyn.export.movie import write_movie
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.viewer.layers import find_layer, saved_folder
-from napari_latentdyn.widgets.export.canvas import CanvasCamera, check_zoom, is_of_canvas
+from napari_latentdyn.viewer.timeline import timeline_of
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
+from napari_latentdyn.widgets.export.canvas import CANVAS_FORMATS, CanvasCamera, check_zoom
 from napari_latentdyn.widgets.export.dialog import ExportDialog
 from napari_latentdyn.widgets.file_dialogs import last_folder, remember_folder
 from napari_latentdyn.widgets.palette import palette_of
-from napari_latentdyn.widgets.tasks import Task, Tasks
 from napari_latentdyn.widgets.texts import sentence
 
 if TYPE_CHECKING:
     from napari.viewer import Viewer
 
-    from napari_latentdyn.export import Source
-    from napari_latentdyn.viewer.explore.subject import Subject
+    from napari_latentdyn.core.dynamics.result import Dynamics
+
 
 __all__ = ["Exporter"]
 
 
 class Exporter(QObject):
-    """Shows the dialog, and writes in the background.
-
-    Parameters
-    ----------
-    viewer : napari.Viewer
-        Where frames and tracks are looked for, and whose canvas is filmed.
-    parent : QWidget
-        What the dialog belongs to.
-    """
+    """Shows the dialog, and exports in the background."""
 
     def __init__(self, viewer: Viewer, parent: QWidget) -> None:
         super().__init__(parent)
+        self._parent = parent
         self._viewer = viewer
-        self._subject: Subject | None = None
+        self._dynamics: Dynamics | None = None
         self._camera: CanvasCamera | None = None
-        self._tasks = Tasks(self)
+        self._queue = JobQueue(self)
         self.dialog = ExportDialog(parent)
-        self._tasks.changed.connect(self._on_progress)
-        self._tasks.failed.connect(self._fail)
+        self._queue.changed.connect(self._on_progress)
+        self._queue.failed.connect(self._fail)
+        self._queue.stopped.connect(self._on_stopped)
         self.dialog.exportRequested.connect(self._export)
         self.dialog.cancelRequested.connect(self._cancel)
 
-    def show(self, subject: Subject) -> None:
-        """Open the dialog for a result, or bring it to the front."""
+    def show(self, dynamics: Dynamics) -> None:
+        """Show the dialog for a result."""
         self.dialog.set_palette(palette_of(self._viewer))
-        self._offer(subject)
+        self._offer(dynamics)
         self.dialog.show()
         self.dialog.raise_()
         self.dialog.activateWindow()
 
-    def take(self, subject: Subject | None) -> None:
-        """Go on with another result, or with none."""
+    def take(self, dynamics: Dynamics | None) -> None:
+        """Change the result of the dialog, or close the dialog."""
         if not self.dialog.isVisible():
-            self._subject = None
-        elif subject is None:
+            self._dynamics = None
+        elif dynamics is None:
             self.dialog.close()
-            self._subject = None
+            self._dynamics = None
         else:
-            self._offer(subject)
+            self._offer(dynamics)
 
     def close(self) -> None:
-        """Stop what is written, and close the dialog."""
-        self._tasks.close()
+        """Cancel the export, and close the dialog."""
+        self._queue.close()
         self._end_film()
         self.dialog.close()
 
-    def _offer(self, subject: Subject) -> None:
-        if self._subject is None or self._subject.run_id != subject.run_id:
+    def _offer(self, dynamics: Dynamics) -> None:
+        if self._dynamics is None or self._dynamics.run_id != dynamics.run_id:
             self._cancel()
-            self.dialog.offer(subject.name, last_folder() / _file_name(subject))
-        self._subject = subject
+            self.dialog.offer(dynamics.name, last_folder() / _file_name(dynamics))
+        self._dynamics = dynamics
 
     def _export(self) -> None:
-        subject, dialog = self._subject, self.dialog
-        if self._tasks.busy:
+        dynamics, dialog = self._dynamics, self.dialog
+        if self._queue.busy:
             return
-        if subject is None:
-            self._fail("The result is there no more: choose another one in Explore dynamics.")
+        if dynamics is None:
+            self._fail("The result was deleted: choose another result in Explore dynamics.")
             return
         form, path = dialog.form, None
         problem = form.problem()
         options: dict[str, Any] = {}
         try:
             path = dialog.target()
-            options = dialog.box.options()
+            options = dialog.options()
         except UserError as error:
             problem = str(error)
         except ValueError:
             problem = "An option takes numbers with commas between them, such as 0, 0.5, 1."
         if path is None and problem is None:
-            problem = "Say where to write: a file, or a folder for formats of several files."
+            problem = "Choose a path: a file, or a folder for OME-Zarr."
         if problem is not None or path is None:
             self._fail(problem or "")
             return
         dialog.path.setText(str(path))
         replace = exists(path)
         if replace and not dialog.ask_replace(path):
-            dialog.show_status(f"{path} was left as it is.")
+            dialog.show_status(f"{path} was not changed.")
             return
         remember_folder(path)
         dialog.show_status(f"Writing {path}.")
-        if is_of_canvas(form):
-            self._film(subject, form, path, replace, options)
+        if form in CANVAS_FORMATS:
+            self._film(dynamics, form, path, replace, options)
         else:
-            self._write(subject, form, path, replace, options)
+            self._write(dynamics, form, path, replace, options)
 
     def _write(
-        self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
+        self, dynamics: Dynamics, form: Format, path: Path, replace: bool, options: dict[str, Any]
     ) -> None:
-        frames, tracks = self._frames(subject), self._tracks(subject)
-        # It may have been saved since it was chosen.
-        folder = subject.folder or saved_folder(self._viewer, subject.run_id)
+        tracers = self._tracers(dynamics)
+        # The result may have been saved since it was chosen.
+        dynamics.folder = dynamics.folder or saved_folder(self._viewer, dynamics.run_id)
 
-        def write(task: Task) -> tuple[Path, str | None]:
-            source = _source(subject, frames, tracks, folder, task)
+        def write(job: BackgroundJob) -> tuple[Path, str | None]:
+            data = dynamics.to_xarray(
+                tracers=tracers, should_stop=job.cancelled.is_set, on_frame=job.report
+            )
             written = form.write(
-                source,
+                data,
                 path,
                 overwrite=replace,
-                on_progress=task.report,
-                should_stop=task.stop.is_set,
+                on_progress=job.report,
+                should_stop=job.cancelled.is_set,
                 **options,
             )
-            return written, form.note(source)
+            return written, form.note(data)
 
-        self._tasks.run(Task("export", f"Writing {form.title}", write, self._say))
+        self._queue.run("export", f"Writing {form.title}", write, self._say)
 
     def _film(
-        self, subject: Subject, form: Format, path: Path, replace: bool, options: dict[str, Any]
+        self, dynamics: Dynamics, form: Format, path: Path, replace: bool, options: dict[str, Any]
     ) -> None:
-        if self._viewer.dims.ndim < 3 or find_layer(self._viewer, subject.run_id, "frames") is None:
-            self._fail("The canvas has no frames to play: press Draw to bring them back.")
+        if (
+            self._viewer.dims.ndim < 3
+            or find_layer(self._viewer, dynamics.run_id, "frames") is None
+        ):
+            self._fail("The canvas has no frames to play: press Compute to add them again.")
             return
         if self._viewer.dims.ndim - 3 in self._viewer.dims.displayed:
             self._fail(
-                "In 3-D the canvas shows all times at once: switch to 2-D to film them (button "
+                "In 3-D the canvas shows all times at once: switch to 2-D for a movie (button "
                 "below the list of layers)."
             )
             return
@@ -158,39 +159,39 @@ class Exporter(QObject):
         except ExportError as error:
             self._fail(str(error))
             return
-        scale, start = subject.timeline.of_frames
-        texts = [moment_text(time, subject.times, subject.interval) for time in subject.times]
+        scale, start = timeline_of(dynamics).of_frames
+        duration, unit = dynamics.interval or (1.0, None)
+        texts = moment_texts(dynamics.times() * duration, unit and unit_symbol(unit))
         camera = self._camera = CanvasCamera(
             self._viewer,
-            [start + scale * step for step in range(len(subject.times))],
+            [start + scale * step for step in range(len(dynamics.times()))],
             texts if chosen["label"] else (),
             scale_bar=chosen["scale_bar"],
             zoom=chosen["zoom"],
             parent=self,
         )
 
-        def write(task: Task) -> tuple[Path, str | None]:
+        def write(job: BackgroundJob) -> tuple[Path, str | None]:
             written = write_movie(
-                camera.pictures(task.stop.is_set),
+                camera.pictures(job.cancelled.is_set),
                 path,
                 fps=chosen["fps"],
-                total=len(subject.times),
+                total=len(dynamics.times()),
                 overwrite=replace,
-                on_progress=task.report,
-                should_stop=task.stop.is_set,
+                on_progress=job.report,
+                should_stop=job.cancelled.is_set,
             )
             return written, None
 
         camera.start()
-        self._tasks.run(Task("export", "Filming the canvas", write, self._say))
+        self._queue.run("export", "Filming the canvas", write, self._say)
 
     def _fail(self, text: str) -> None:
         self.dialog.show_status(sentence(text), error=True)
 
-    def _say(self, outcome: tuple[Path, str | None] | None) -> None:
-        if outcome is not None:
-            written, note = outcome
-            self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
+    def _say(self, outcome: tuple[Path, str | None]) -> None:
+        written, note = outcome
+        self.dialog.show_status(f"Exported to {written}. {note or ''}".rstrip())
 
     def _on_progress(self, what: str, done: int, total: int) -> None:
         self.dialog.set_busy(what, done, total)
@@ -198,52 +199,30 @@ class Exporter(QObject):
             self._end_film()
 
     def _cancel(self) -> None:
-        if self._tasks.busy:
-            self._tasks.cancel()
+        if self._queue.busy:
+            self._queue.cancel()
             self.dialog.show_status("Stopped; nothing was written.")
 
-    def _end_film(self) -> None:
+    def _on_stopped(self, job: BackgroundJob) -> None:
+        if job.from_outside and not self._parent.window().isVisible():
+            # The window was closed, and its canvas may be deleted.
+            self._end_film(restore=False)
+
+    def _end_film(self, *, restore: bool = True) -> None:
         if self._camera is not None:
-            self._camera.finish()
+            if restore:
+                self._camera.finish()
             self._camera.deleteLater()
             self._camera = None
 
-    def _frames(self, subject: Subject) -> Any:
-        layer = find_layer(self._viewer, subject.run_id, "frames")
-        if layer is None or layer.rgb or layer.ndim not in (3, 4):
-            return None
-        data = np.asarray(layer.data)
-        data = np.moveaxis(data, 0, 1) if data.ndim == 4 else data
-        return data if len(data) == len(subject.times) else None
-
-    def _tracks(self, subject: Subject) -> Any:
-        layer = find_layer(self._viewer, subject.run_id, "tracers")
+    def _tracers(self, dynamics: Dynamics) -> Any:
+        layer = find_layer(self._viewer, dynamics.run_id, "tracers")
         if layer is None:
             return None
-        data = np.array(layer.data, dtype=np.float64)
-        data[:, 1] = subject.times[np.clip(data[:, 1].astype(int), 0, len(subject.times) - 1)]
+        data, times = np.array(layer.data, dtype=np.float64), dynamics.times()
+        data[:, 1] = times[np.clip(data[:, 1].astype(int), 0, len(times) - 1)]
         return data
 
 
-def _file_name(subject: Subject) -> str:
-    return re.sub(r"[^\w.-]+", "_", subject.name).strip("_.") or "result"
-
-
-def _source(subject: Subject, frames: Any, tracks: Any, folder: Path | None, task: Task) -> Source:
-    from napari_latentdyn.export import Source
-
-    if frames is None:
-        # Colours of a layer are cut to what can be shown.
-        frames = subject.frames(task.stop.is_set, task.report)
-    return Source(
-        frames=frames,
-        times=subject.times,
-        velocity=subject.velocity,
-        settings=subject.settings,
-        report=subject.report,
-        placement=subject.placement,
-        interval=subject.interval,
-        name=subject.name,
-        tracks=tracks,
-        folder=folder,
-    )
+def _file_name(dynamics: Dynamics) -> str:
+    return re.sub(r"[^\w.-]+", "_", dynamics.name).strip("_.") or "result"

@@ -14,13 +14,13 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as npst
 
 from napari_latentdyn.core.observations.images.arrays import mask_of_bands, plain_array
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import PairError
 
 RANDOM = np.random.default_rng(5)
 FIRST, LAST = RANDOM.random((2, 20, 24))
 GAP = RANDOM.random((20, 24)) < 0.2
-WITH_NAN = ImagePair.from_arrays(np.where(GAP, np.nan, FIRST), LAST)
+WITH_NAN = Observations.from_arrays(np.where(GAP, np.nan, FIRST), LAST)
 
 
 @pytest.mark.parametrize("kind", ["numpy", "dask", "xarray", "xarray of dask"])
@@ -35,7 +35,7 @@ def test_masked_values_are_missing(kind):
             dims=("y", "x"),
         ),
     }[kind]()
-    assert ImagePair.from_arrays(image, LAST).same_as(WITH_NAN)
+    assert Observations.from_arrays(image, LAST).same_as(WITH_NAN)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16, torch.uint8])
@@ -58,7 +58,7 @@ def test_tensors_of_other_layouts():
     masked = torch.masked.masked_tensor(
         torch.from_numpy(np.where(GAP, -9, FIRST)), ~torch.tensor(GAP)
     )
-    assert ImagePair.from_arrays(masked, LAST).same_as(WITH_NAN)
+    assert Observations.from_arrays(masked, LAST).same_as(WITH_NAN)
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -81,8 +81,8 @@ def test_tables_with_what_is_not_available(kind):
 
 def test_tables_of_text_are_refused():
     frame = pd.DataFrame(FIRST.astype(str))
-    with pytest.raises(PairError, match="no intensities"):
-        ImagePair.from_arrays(frame, frame)
+    with pytest.raises(PairError, match="must hold integers or real numbers"):
+        Observations.from_arrays(frame, frame)
 
 
 @pytest.mark.parametrize("kind", ["U", "O"])
@@ -90,7 +90,7 @@ def test_coordinates_of_text_have_no_size(kind):
     names = np.array([f"c{i}" for i in range(24)], dtype=kind)
     found = plain_array(xarray.DataArray(FIRST, {"x": names}, ("y", "x")))
     np.testing.assert_array_equal(found.values, FIRST)
-    assert found.pixel_size is None
+    assert found.geometry is None
 
 
 def test_fill_value_scale_and_offset_of_attributes():
@@ -106,8 +106,8 @@ def test_coordinates_give_the_size_of_pixels():
     coords = {"y": ("y", 3.0 * np.arange(20), {"units": "km"})}
     coords["x"] = ("x", 2.0 * np.arange(24), {"units": "km"})
     found = plain_array(xarray.DataArray(FIRST, coords, ("y", "x")))
-    assert found.pixel_size == pytest.approx((3, 2))
-    assert found.unit == "km"
+    assert found.geometry.pixel_size == pytest.approx((3, 2))
+    assert found.geometry.length_unit == "km"
 
 
 def test_axes_have_names():
@@ -124,7 +124,7 @@ def test_axes_have_names():
 @pytest.mark.parametrize("image", [[[1, 2], [3]], [["a", "b"]], object(), [[1j, 2j]]])
 def test_what_is_no_image(image):
     with pytest.raises(PairError):
-        ImagePair.from_arrays(image, image)
+        Observations.from_arrays(image, image)
 
 
 @given(npst.arrays(bool, npst.array_shapes(min_dims=3, max_dims=3, max_side=4)), st.booleans())
@@ -149,7 +149,7 @@ def test_values_keep_their_digits_on_any_offset(relief, offset):
     first = relief + np.asarray(offset, relief.dtype)
     if np.ptp(first) < 2:
         return
-    pair = ImagePair.from_arrays(first, first[::-1] + np.asarray(1, first.dtype))
+    pair = Observations.from_arrays(first, first[::-1] + np.asarray(1, first.dtype))
     span = float(np.ptp(first.astype(np.float64))) + 1
     frames = pair.denormalise(pair.normalised()[0][None], [0.0])[0, 0]
     assert np.abs(frames - first.astype(np.float64)).max() <= 1e-3 * span

@@ -11,6 +11,7 @@ import xarray
 
 from napari_latentdyn import fit_pair
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import parse_source, read_image
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.images.files import load, variables_of
@@ -144,8 +145,8 @@ def test_variables_in_a_group(tmp_path):
 
 def test_each_side_of_a_pixel_has_its_own_unit(tmp_path):
     image = read_image(written(tmp_path / "a.nc", cf(BASE, units=("km", "m"))))
-    assert image.pixel_size == pytest.approx((10.0, 0.01))
-    assert image.unit == "km"
+    assert image.geometry.pixel_size == pytest.approx((10_000.0, 10.0))
+    assert image.geometry.length_unit == "m"
 
 
 def test_the_place_of_a_grid_in_kilometres_is_that_of_its_reference_system(tmp_path):
@@ -155,14 +156,14 @@ def test_the_place_of_a_grid_in_kilometres_is_that_of_its_reference_system(tmp_p
     data["crs"] = 0
     data["crs"].attrs.update(CRS(3413).to_cf())
     data.to_netcdf(tmp_path / "a.nc")
-    geo = read_image(str(tmp_path / "a.nc")).geo
-    assert geo["transform"] == pytest.approx([1e4, 0, -5e3, 0, -1e4, 2005e3])
-    assert geo["units"] == "metre"
+    geo = read_image(str(tmp_path / "a.nc")).coordinates
+    assert geo.map_transform == pytest.approx([1e4, 0, -5e3, 0, -1e4, 2005e3])
+    assert geo.units == ("metre", "metre")
 
 
 def described(name, array):
     """Return what is known of the grid of an image."""
-    return Described(name, grid=plain_array(array).grid)
+    return Described(name, coordinates=plain_array(array).coordinates)
 
 
 @pytest.mark.parametrize(
@@ -183,7 +184,7 @@ def test_grids_that_make_no_pair(last, says):
 def test_degrees_of_different_size():
     a, b = (described(n, cf(BASE, k * DOWN, k * RIGHT, DEGREES)) for n, k in (("a", 1), ("b", 2)))
     # In a viewer both have pixels of size one.
-    for pixels in ({}, {"pixel_size": (1.0, 1.0), "units": ("pixel", "pixel")}):
+    for pixels in ({}, {"geometry": Geometry()}):
         with pytest.raises(PairError, match="measure 10 x 10 degree and those of b 20 x 20 degree"):
             check_grids(replace(a, **pixels), replace(b, **pixels))
 
@@ -213,8 +214,8 @@ def test_places_of_coordinates(first, last, same):
 def test_coordinates_that_are_no_numbers():
     names = [f"c{k}" for k in range(50)]
     found = plain_array(xarray.DataArray(BASE, {"x": names}, ("y", "x")))
-    assert found.grid is None
-    assert found.pixel_size is None
+    assert found.coordinates is None
+    assert found.geometry is None
 
 
 @pytest.mark.parametrize("version", [2, 3])
@@ -252,6 +253,6 @@ def test_ome_zarr(tmp_path, version):
     )
     found = read_image(f"{tmp_path}/a.zarr:t=1")
     np.testing.assert_array_equal(found.array, BASE + 1)
-    assert found.pixel_size == pytest.approx((0.5, 0.25))
-    assert found.unit == "µm"
+    assert found.geometry.pixel_size == pytest.approx((0.5, 0.25))
+    assert found.geometry.length_unit == "µm"
     np.testing.assert_array_equal(load(parse_source(f"{tmp_path}/a.zarr")).times, [0, 2])

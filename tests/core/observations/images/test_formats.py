@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from PIL import Image
 from rasterio.enums import ColorInterp, Resampling
 
+from napari_latentdyn.core.geometry.units import length, metres
 from napari_latentdyn.core.observations.images import parse_source, read_image, read_stack
-from napari_latentdyn.core.observations.images.units import length, metres
 from napari_latentdyn.errors import ImageFileError
 
 BASE = np.random.default_rng(0).integers(30, 200, (40, 50)).astype(np.uint8)
@@ -109,8 +109,8 @@ def test_a_geotiff_that_counts_from_white(tmp_path):
 def test_degrees_are_no_length(tmp_path):
     place = {"crs": "EPSG:4326", "transform": rasterio.Affine(0.1, 0, 10, 0, -0.1, 50)}
     image = read_image(raster(tmp_path / "a.tif", BASE, **place))
-    assert image.pixel_size is None
-    assert image.geo["units"] == "degree"
+    assert image.geometry is None
+    assert image.coordinates.units == ("degree", "degree")
 
 
 @pytest.mark.parametrize("code", range(1, 9))
@@ -221,8 +221,8 @@ def test_cf(tmp_path, kind):
     image = read_image(f"{path}:ice,-1")
     np.testing.assert_array_equal(np.isnan(image.array), LOW)
     np.testing.assert_allclose(image.array[~LOW], BASE[~LOW] / 10)
-    assert image.pixel_size == pytest.approx((0.1, 0.1))
-    assert image.unit == "km"
+    assert image.geometry.pixel_size == pytest.approx((0.1, 0.1))
+    assert image.geometry.length_unit == "km"
     with pytest.raises(ImageFileError, match="variables ice, n: choose one"):
         read_image(str(path))
     with pytest.raises(ImageFileError, match="no variable 'snow'"):

@@ -58,11 +58,11 @@ def test_orientation_turns_the_place_with_the_image(tmp_path, code):
     image = read_image(name)
     places = []
     for one in (still, image):
-        a, b, c, d, e, f = one.geo["transform"]
+        a, b, c, d, e, f = one.coordinates.map_transform
         y, x = (np.argwhere(one.array == BASE.min()) + 0.5).T
         places.append(sorted(zip(a * x + b * y + c, d * x + e * y + f, strict=True)))
     np.testing.assert_allclose(places[0], places[1])
-    assert image.geo["transform"] != still.geo["transform"]
+    assert image.coordinates != still.coordinates
 
 
 def test_axes_and_pixel_size_of_imagej_beside_nodata(tmp_path):
@@ -72,7 +72,7 @@ def test_axes_and_pixel_size_of_imagej_beside_nodata(tmp_path):
     tifffile.imwrite(tmp_path / "a.tif", stack, **options)
     image = read_image(f"{tmp_path / 'a.tif'}:t=0")
     np.testing.assert_array_equal(image.missing, HOLE)
-    assert (image.pixel_size, image.unit) == ((0.5, 0.5), "µm")
+    assert (image.geometry.pixel_size, image.geometry.length_unit) == ((0.5, 0.5), "µm")
 
 
 def test_axes_and_pixel_size_of_ome_beside_nodata(tmp_path):
@@ -81,7 +81,7 @@ def test_axes_and_pixel_size_of_ome_beside_nodata(tmp_path):
     tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata=about, extratags=[NODATA])
     image = read_image(f"{tmp_path / 'a.ome.tif'}:t=-1")
     np.testing.assert_array_equal(image.missing, HOLE)
-    assert (image.pixel_size, image.unit) == ((0.25, 0.5), "µm")
+    assert (image.geometry.pixel_size, image.geometry.length_unit) == ((0.25, 0.5), "µm")
 
 
 @pytest.mark.parametrize("place", [PLACE, {}])
@@ -166,12 +166,12 @@ def test_large_whole_numbers_differ_by_one():
 def test_a_local_system_in_millimetres(tmp_path):
     place = {**PLACE, "crs": 'LOCAL_CS["x",UNIT["millimetre",0.001]]'}
     image = read_image(raster(tmp_path / "a.tif", BASE, **place))
-    assert image.pixel_size == pytest.approx((0.01, 0.01))
+    assert image.geometry.pixel_size == pytest.approx((0.01, 0.01))
 
 
 def test_kilometres_print_nothing(tmp_path, capfd):
     place = {**PLACE, "crs": "+proj=laea +lat_0=90 +units=km"}
     name = raster(tmp_path / "a.tif", BASE, **place)
     capfd.readouterr()
-    assert read_image(name).pixel_size == pytest.approx((1e4, 1e4))
+    assert read_image(name).geometry.pixel_size == pytest.approx((1e4, 1e4))
     assert capfd.readouterr().err == ""

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import length, metres, ome_length
 from napari_latentdyn.core.observations.images import Selection, load, read_image
-from napari_latentdyn.core.observations.images.units import length, metres
-from napari_latentdyn.files.ometiff import length_unit
 
 BASE = np.random.default_rng(0).integers(30, 200, (40, 50)).astype(np.uint16)
 OTHER = BASE[::-1].copy()
@@ -55,10 +55,10 @@ def test_each_position_has_its_pixel_size(tmp_path):
     for place, (data, size) in enumerate(((OTHER, 1.0), (BASE, 0.25))):
         image = read_image(f"{tmp_path / 'a.ome.tif'}:p={place},t=0")
         np.testing.assert_array_equal(image.array, data)
-        assert image.pixel_size == (size, size)
+        assert image.geometry.pixel_size == (size, size)
         assert image.notes == ()
     whole = load(Selection(tmp_path / "a.ome.tif"))
-    assert whole.pixel_size is None
+    assert whole.geometry is None
     assert "different sizes" in whole.notes[0]
 
 
@@ -72,7 +72,7 @@ def test_a_file_of_a_set_of_positions_is_that_position(tmp_path, together):
         (tmp_path / names[0]).unlink()
     image = read_image(str(tmp_path / names[1]))
     np.testing.assert_array_equal(image.array, BASE)
-    assert image.pixel_size == (2.0, 2.0)
+    assert image.geometry.pixel_size == (2.0, 2.0)
 
 
 def test_several_planes_of_a_set_named_at_once(tmp_path):
@@ -82,7 +82,7 @@ def test_several_planes_of_a_set_named_at_once(tmp_path):
         write(tmp_path / name, np.stack([OTHER, BASE]), ome(pixels(data, SizeC=2, SizeT=2)))
     image = read_image(str(tmp_path / names[1]))
     np.testing.assert_array_equal(image.array, [OTHER, BASE])
-    assert (image.channel_axis, image.pixel_size) == (0, (0.65, 0.65))
+    assert (image.channel_axis, image.geometry.pixel_size) == (0, (0.65, 0.65))
 
 
 def test_times_and_depths_of_one_file_of_a_set(tmp_path):
@@ -103,7 +103,7 @@ def test_metadata_in_a_file_beside(tmp_path, there):
         (tmp_path / "c.companion.ome").write_text(ome(pixels(data, SizeT=2)))
     image = read_image(str(tmp_path / "T0.ome.tif"))
     np.testing.assert_array_equal(image.array, BASE)
-    assert image.pixel_size == ((0.65, 0.65) if there else None)
+    assert image.geometry == (Geometry.from_pixel_size(0.65, "µm") if there else None)
     assert ("c.companion.ome" in "".join(image.notes)) == (not there)
 
 
@@ -116,14 +116,15 @@ def test_units_as_ome_means_them(tmp_path, unit, metre):
     about |= {"PhysicalSizeXUnit": unit, "PhysicalSizeYUnit": unit}
     tifffile.imwrite(tmp_path / "a.ome.tif", BASE, metadata=about)
     image = read_image(str(tmp_path / "a.ome.tif"))
-    assert image.pixel_size[0] * metres(image.unit) == pytest.approx(0.5 * metre, rel=1e-9)
+    size = image.geometry.pixel_size[0] * metres(image.geometry.length_unit)
+    assert size == pytest.approx(0.5 * metre, rel=1e-9)
 
 
 @pytest.mark.parametrize("spelled", ["inch", "Angstrom", "dm", "feet", "mile", "pm", "microns"])
 def test_a_unit_that_is_read_can_be_written(spelled):
     found = length(spelled)
     assert found is not None
-    assert length_unit(found[1]) == found[1]
+    assert ome_length(found[1]) == found[1]
 
 
 def test_imagej_names_another_unit_for_rows(tmp_path):
@@ -131,7 +132,8 @@ def test_imagej_names_another_unit_for_rows(tmp_path):
     options = {"metadata": None, "resolution": (2.0, 4.0)}
     tifffile.imwrite(tmp_path / "a.tif", BASE, description=about, **options)
     image = read_image(str(tmp_path / "a.tif"))
-    assert np.array(image.pixel_size) * metres(image.unit) == pytest.approx((0.25e-6, 0.5e-3))
+    size = np.array(image.geometry.pixel_size) * metres(image.geometry.length_unit)
+    assert size == pytest.approx((0.25e-6, 0.5e-3))
 
 
 @pytest.mark.parametrize("code", [1, 3, 6, 8])
@@ -141,4 +143,4 @@ def test_a_turned_image_has_turned_pixels(tmp_path, code):
     tag = [(274, 3, 1, code, True)]
     tifffile.imwrite(tmp_path / "a.tif", BASE, description=about, extratags=tag, **options)
     image = read_image(str(tmp_path / "a.tif"))
-    assert image.pixel_size == ((0.5, 0.25) if code >= 5 else (0.25, 0.5))
+    assert image.geometry.pixel_size == ((0.5, 0.25) if code >= 5 else (0.25, 0.5))

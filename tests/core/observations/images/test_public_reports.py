@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from napari_latentdyn.core.observations.images import read_image
-from napari_latentdyn.core.observations.pair import ImagePair
+from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import ImageFileError, PairError
 
 CASES = Path(__file__).parents[5] / "shared" / "cases" / "in"
@@ -66,8 +66,8 @@ def test_values_and_missing_pixels(name, missing, low, high):
 )
 def test_pixel_sizes(name, size, unit):
     read = image(name)
-    assert read.pixel_size == pytest.approx((size, size), rel=1e-6)
-    assert read.unit == unit
+    assert read.geometry.pixel_size == pytest.approx((size, size), rel=1e-6)
+    assert read.geometry.length_unit == unit
 
 
 @pytest.mark.parametrize(
@@ -108,13 +108,13 @@ def test_an_index_does_not_run_over_positions():
 def test_complex_values_are_refused():
     read = image("c30/a.tif")
     with pytest.raises(PairError, match="complex"):
-        ImagePair.from_arrays(read.array, read.array[::-1])
+        Observations.from_arrays(read.array, read.array[::-1])
 
 
 def test_heights_in_millimetres_keep_their_digits():
     first, last = image("c17/a_mm.tif").array, image("c17/b_mm.tif").array
-    pair = ImagePair.from_arrays(first, last)
-    assert len(np.unique(pair.first)) == len(np.unique(first))
+    pair = Observations.from_arrays(first, last)
+    assert len(np.unique(pair.images[0])) == len(np.unique(first))
     frames = pair.denormalise(pair.normalised()[0][None], [0.0])
     assert np.abs(frames[0, 0] - first).max() < 0.01
 
@@ -122,7 +122,7 @@ def test_heights_in_millimetres_keep_their_digits():
 def test_masked_arrays_equal_arrays_with_nan():
     arrays = np.load(CASES / "c01" / "pair.npz")
     images = [np.ma.MaskedArray(arrays[end], arrays[f"mask_{end}"]) for end in ("first", "last")]
-    pair = ImagePair.from_arrays(*images)
-    other = ImagePair.from_arrays(*(one.astype(float).filled(np.nan) for one in images))
+    pair = Observations.from_arrays(*images)
+    other = Observations.from_arrays(*(one.astype(float).filled(np.nan) for one in images))
     assert pair.same_as(other)
-    assert not pair.valid_first.all()
+    assert not pair.valid[0].all()

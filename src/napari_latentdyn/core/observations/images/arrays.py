@@ -9,55 +9,33 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.cf import stack_of
-from napari_latentdyn.core.observations.images.grid import Grid
 from napari_latentdyn.errors import ImageFileError, PairError
 
-__all__ = ["PlainArray", "mask_of_bands", "plain_array"]
+__all__ = ["PlainArray", "mask_of_bands", "plain_array", "single_keeps_digits"]
 
 
 @dataclass(frozen=True)
 class PlainArray:
-    """An image as a NumPy array.
+    """An image as a NumPy array, (H, W) or 3-D with a channel axis.
 
-    Attributes
-    ----------
-    values : ndarray
-        (H, W), or 3-D with a channel axis.
-    masked : ndarray of bool or None
-        The shape of `values`; True where a value is missing.
-    channel_axis : int or None
-        Axis of the channels, where the array names its axes.
-    pixel_size, unit
-        Height and width of a pixel and their unit, where the array has
-        coordinates with units.
-    grid : Grid or None
-        The coordinates of rows and columns, where the array has them.
+    `masked`, of the same shape, is True where a value is missing; `geometry` has the pixel size and
+    `coordinates` the place of rows and columns, where the array has coordinates.
     """
 
     values: NDArray[Any]
     masked: NDArray[np.bool_] | None = None
     channel_axis: int | None = None
-    pixel_size: tuple[float, float] | None = None
-    unit: str | None = None
-    grid: Grid | None = None
+    geometry: Geometry | None = None
+    coordinates: Geometry | None = None
 
 
 def plain_array(image: Any, name: str = "image") -> PlainArray:
     """Return an array of NumPy, dask, xarray, pandas or PyTorch with its mask and coordinates.
 
-    Parameters
-    ----------
-    image : array_like
-        The image. Masked arrays keep their mask; of an ``xarray.DataArray`` the
-        fill value, scale and offset of its attributes count.
-    name : str
-        What the image is called in messages.
-
-    Raises
-    ------
-    PairError
-        If it is no array of numbers.
+    Of an ``xarray.DataArray``, fill value, scale and offset in the attributes are applied. `name`
+    names the image in a `PairError`.
     """
     xarray = sys.modules.get("xarray")
     if xarray is not None and isinstance(image, xarray.DataArray):
@@ -81,24 +59,27 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
 def mask_of_bands(masked: NDArray[np.bool_], axis: int | None, real: bool) -> NDArray[np.bool_]:
     """Return where a pixel of an image with channels is missing, shape (H, W).
 
-    Parameters
-    ----------
-    masked : ndarray of bool
-        Where values are missing.
-    axis : int or None
-        Axis of the channels.
-    real : bool
-        Whether the values are real numbers. Of integers a pixel is missing where
-        all bands are: in colours a value such as 0 marks it, which one band alone
-        can have. Of real numbers one band that is missing leaves nothing to follow.
+    Of integers, all bands must be missing: in colours a value such as 0 marks missing pixels, and
+    one band alone can have that value. Of real numbers one missing band suffices.
     """
     if axis is None:
         return masked
     return np.asarray(masked.any(axis=axis) if real else masked.all(axis=axis))
 
 
+def single_keeps_digits(values: NDArray[np.floating[Any]]) -> bool:
+    """Return whether single precision resolves a ten thousandth of the range of finite values."""
+    finite = values[np.isfinite(values)]
+    if not finite.size:
+        return True
+    low, high = float(finite.min()), float(finite.max())
+    top, span = max(-low, high), 2 * (high / 2 - low / 2)
+    fine = span == 0 or top * 2.0**-24 <= 1e-4 * span
+    return fine and top < float(np.finfo(np.float32).max) / 4
+
+
 def _tensor(tensor: Any, name: str) -> PlainArray:
-    """Return a tensor of PyTorch, of whatever layout, precision and device."""
+    """Return a tensor of PyTorch of any layout, precision and device."""
     known = None
     try:
         if hasattr(tensor, "get_mask"):  # a MaskedTensor, whose mask is True where it has values
@@ -132,7 +113,7 @@ def _tensor(tensor: Any, name: str) -> PlainArray:
 
 
 def _table(frame: Any) -> PlainArray:
-    """Return a table of pandas; what is not available in columns that know it is missing."""
+    """Return a table of pandas; values that are not available are missing."""
     plain = [getattr(kind, "numpy_dtype", kind) for kind in frame.dtypes]
     if not plain or any(getattr(kind, "kind", "O") not in "biuf" for kind in plain):
         return PlainArray(np.asarray(frame))
@@ -154,7 +135,7 @@ def _labelled(array: Any, name: str) -> PlainArray:
     if {"_FillValue", "missing_value", "scale_factor", "add_offset"} & set(array.attrs):
         label = str(array.name or "image")
         array = xarray.decode_cf(array.to_dataset(name=label), decode_times=False)[label]
-    # Coordinates that are names, such as those of stations, say nothing of the place of a pixel.
+    # Coordinates that are names, such as those of stations, do not locate a pixel.
     array = array.drop_vars([label for label, one in array.coords.items() if _is_text(one)])
     try:
         stack = stack_of(array, f"the {name}").squeezed()
@@ -171,7 +152,7 @@ def _labelled(array: Any, name: str) -> PlainArray:
         marked = xarray.DataArray(masked, dims=array.dims)
         masked = np.asarray(stack_of(marked, f"the {name}").squeezed().data, dtype=bool)
     axis = stack.axes.index("C") if "C" in stack.axes else None
-    return PlainArray(stack.data, masked, axis, stack.pixel_size, stack.unit, stack.grid)
+    return PlainArray(stack.data, masked, axis, stack.geometry, stack.coordinates)
 
 
 def _is_text(values: Any) -> bool:

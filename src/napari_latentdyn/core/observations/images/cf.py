@@ -13,8 +13,7 @@ import numpy as np
 
 from napari_latentdyn.core.observations.images.cf_axes import (
     AXES,
-    grid_of,
-    place,
+    coordinates,
     rows_and_columns,
     spacing,
     times,
@@ -29,15 +28,7 @@ __all__ = ["image_variables", "read_cf", "stack_of"]
 
 
 def read_cf(path: Path, variable: str | None = None) -> Stack:
-    """Read one variable of a NetCDF or Zarr data set.
-
-    Missing values, scale and offset are applied as CF says.
-
-    Raises
-    ------
-    ImageFileError
-        If there are several variables to choose from, or none with rows and columns.
-    """
+    """Read one variable of a NetCDF or Zarr data set, in physical values."""
     plain = array_of_zarr(path) if path.is_dir() and variable is None else None
     if plain is not None:
         return stack_of(plain, str(path))
@@ -53,7 +44,7 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
                 f"{path} holds the variables {', '.join(found[:12])}: choose one, such as "
                 f"{path}:{found[0]}."
                 if found
-                else _nothing(path)
+                else _no_image(path)
             )
         name = variable or found[0]
         check_claim(path, int(data[name].nbytes))
@@ -66,7 +57,7 @@ def read_cf(path: Path, variable: str | None = None) -> Stack:
                 notes = (f"The value {fill} counts as missing: netCDF fills with it.",)
         array = data[name].load()
         stack = stack_of(array, str(path))
-        return replace(stack, geo=place(data, array), notes=(*stack.notes, *notes))
+        return replace(stack, coordinates=coordinates(array, data), notes=(*stack.notes, *notes))
 
 
 def image_variables(path: Path) -> list[str]:
@@ -82,7 +73,7 @@ def _opened(path: Path) -> Iterator[Any]:
     engine: Any = "zarr" if path.is_dir() else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # As it is stored: what is missing must be known before it is decoded.
+        # Stored values: fill values must be known before decoding.
         with xarray.open_dataset(path, engine=engine, decode_cf=False) as data:
             # A Zarr store lists its members in any order, a file in the order of writing.
             yield data[sorted(data.variables, key=str)] if path.is_dir() else data
@@ -94,12 +85,15 @@ def _decoded(data: Any) -> Any:
     try:
         return xarray.decode_cf(data, decode_timedelta=False)
     except (ValueError, OverflowError):
-        # Times that no calendar can tell, such as months since a day, stay numbers.
+        # Times without a calendar, such as months since a day, stay numbers.
         return xarray.decode_cf(data, decode_times=False, decode_timedelta=False)
 
 
-def _nothing(path: Path) -> str:
-    groups = _groups(path)
+def _no_image(path: Path) -> str:
+    import xarray
+
+    with xarray.open_datatree(path, engine="zarr" if path.is_dir() else None) as tree:
+        groups = [name.strip("/") for name in tree.groups if name != "/"]
     if not groups:
         return f"{path} holds no variable with rows and columns."
     return (
@@ -108,15 +102,8 @@ def _nothing(path: Path) -> str:
     )
 
 
-def _groups(path: Path) -> list[str]:
-    import xarray
-
-    with xarray.open_datatree(path, engine="zarr" if path.is_dir() else None) as tree:
-        return [name.strip("/") for name in tree.groups if name != "/"]
-
-
 def _images(data: Any) -> list[str]:
-    # Edges of cells describe the coordinates; they are no images.
+    # Edges of cells belong to the coordinates.
     edges = {
         str(values.attrs.get(key))
         for values in data.variables.values()
@@ -136,13 +123,7 @@ def _is_image(values: Any) -> bool:
 
 
 def stack_of(array: Any, name: str) -> Stack:
-    """Return an xarray.DataArray as images, with its coordinates.
-
-    Raises
-    ------
-    ImageFileError
-        If it has fewer than two dimensions.
-    """
+    """Return an xarray.DataArray of 2 or more dimensions as images, with its coordinates."""
     dims = [str(dim) for dim in array.dims]
     if len(dims) < 2:
         raise ImageFileError(f"{name} has {len(dims)} dimensions; an image has at least 2.")
@@ -154,15 +135,14 @@ def stack_of(array: Any, name: str) -> Stack:
         front, names = [*front[:k], *front[k + 1 :], front[k]], [*names[:k], *names[k + 1 :], "C"]
     array = array.transpose(*front, y, x)
     array = within_valid_range(array)
-    size, unit, note = spacing(array, y, x)
+    size, note = spacing(array, y, x)
     moments, time_unit = times(array, front[names.index("T")]) if "T" in names else (None, None)
     return Stack(
         np.asarray(array.values),
         (*names, "Y", "X"),
-        pixel_size=size,
-        unit=unit,
+        geometry=size,
         times=moments,
         time_unit=time_unit,
         notes=(note,) if note else (),
-        grid=grid_of(array, y, x),
+        coordinates=coordinates(array),
     )

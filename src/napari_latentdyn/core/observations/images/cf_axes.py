@@ -1,15 +1,16 @@
-"""Axes of CF data: rows and columns, size of a pixel, coordinates, place and times."""
+"""Axes of CF data: rows and columns, pixel size, coordinates, place and times."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
-from napari_latentdyn.core.observations.images.grid import Grid
-from napari_latentdyn.core.observations.images.units import metres, square_size
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import metres, plane_size
 
-__all__ = ["AXES", "grid_of", "place", "rows_and_columns", "spacing", "times"]
+__all__ = ["AXES", "coordinates", "rows_and_columns", "spacing", "times"]
 
 _Y = (
     *("y", "lat", "latitude", "rlat", "row", "rows", "line", "lines", "northing"),
@@ -56,13 +57,13 @@ def _is_axis(array: Any, dim: str, axis: str) -> bool:
 
 
 def _coordinates(array: Any, dim: str) -> Any:
-    """Return the numbers along a dimension, or None if it has none that are evenly spaced."""
+    """Return the coordinates along a dimension, or None unless they are evenly spaced numbers."""
     if dim not in array.coords or array[dim].dtype.kind not in "iuf" or array[dim].size < 2:
         return None
     values = np.asarray(array[dim].values, dtype=np.float64)
     step = np.diff(values)
     even = np.isfinite(step).all() and np.allclose(step, step.mean(), rtol=1e-2, atol=0)
-    # Coordinates in single precision far from 0 have uneven steps, in their last digit alone.
+    # Coordinates in single precision far from 0 have steps that differ in the last digit.
     even = even or (
         array[dim].dtype == np.float32
         and np.isfinite(step).all()
@@ -76,72 +77,63 @@ def _unit(array: Any, dim: str) -> str:
     return "degree" if unit.lower().startswith("degree") else unit
 
 
-def spacing(
-    array: Any, y: str, x: str
-) -> tuple[tuple[float, float] | None, str | None, str | None]:
-    """Return height and width of a pixel, their unit, and a note on what was assumed."""
+def spacing(array: Any, y: str, x: str) -> tuple[Geometry | None, str | None]:
+    """Return the pixel size, and a note on assumptions."""
     known = [_coordinates(array, dim) for dim in (y, x)]
     steps = [None if v is None else abs(float(np.diff(v).mean())) for v in known]
     units = [_unit(array, dim) for dim in (y, x)]
-    if all(units) and units[0] != units[1]:
-        sizes = metres(units[0]), metres(units[1])
-        if sizes[0] is None or sizes[1] is None:
-            return None, None, None
-        # Each side in its own unit: both in that of the height.
-        steps[1] = None if steps[1] is None else steps[1] * sizes[1] / sizes[0]
-    return square_size(steps[0], steps[1], units[0] or units[1] or None)
+    # A dimension without a unit takes the unit of the other dimension.
+    return plane_size(steps[0], steps[1], (units[0] or units[1], units[1] or units[0]))
 
 
-def grid_of(array: Any, y: str, x: str) -> Grid | None:
-    """Return where rows and columns begin and how they run, if both have even coordinates."""
-    down, right = _coordinates(array, y), _coordinates(array, x)
+def coordinates(array: Any, data: Any = None) -> Geometry | None:
+    """Return the place of an image by the coordinates of its rows and columns, if they are even.
+
+    The data set `data` may hold the grid mapping of the image.
+    """
+    dims = rows_and_columns(array)
+    down, right = (_coordinates(array, dim) for dim in dims)
     if down is None or right is None:
         return None
-    error = tuple(
+    error = [
         float(np.spacing(np.asarray(np.abs(v).max(), array[dim].dtype)))
         if array[dim].dtype.kind == "f"
         else 0.0
-        for v, dim in ((down, y), (right, x))
+        for v, dim in zip((down, right), dims, strict=True)
+    ]
+    (y, dy), (x, dx) = ((float(v[0]), float(np.diff(v).mean())) for v in (down, right))
+    plain = Geometry(
+        ((dy, 0.0, y), (0.0, dx, x), (0.0, 0.0, 1.0)),
+        (_unit(array, dims[0]), _unit(array, dims[1])),
+        error=(error[0], error[1]),
     )
-    return Grid(
-        (float(down[0]), float(right[0])),
-        (float(np.diff(down).mean()), float(np.diff(right).mean())),
-        (_unit(array, y), _unit(array, x)),
-        (error[0], error[1]),
-    )
-
-
-def place(data: Any, array: Any) -> dict[str, Any] | None:
-    """Return where an image lies on the Earth, from its grid mapping, as `raster.place_of`."""
     mapping = array.encoding.get("grid_mapping") or array.attrs.get("grid_mapping")
-    grid = grid_of(array, *rows_and_columns(array))
-    if mapping is None or mapping not in data.variables or grid is None:
-        return None
+    known = data is not None and mapping is not None and mapping in data.variables
+    return _on_map(plain, data[mapping].attrs) if known else plain
+
+
+def _on_map(plain: Geometry, mapping: Any) -> Geometry:
+    """Return coordinates in the unit of their reference system, if that can be understood."""
     from pyproj import CRS
     from pyproj.exceptions import ProjError
 
     try:
-        crs = CRS.from_cf(dict(data[mapping].attrs))
+        crs = CRS.from_cf(dict(mapping))
     except (ProjError, KeyError, TypeError, ValueError):
-        return None
-    unit = crs.axis_info[0].unit_name if crs.axis_info else "metre"
-    factor = [1.0, 1.0]
-    if not crs.is_geographic:
-        # The coordinates may be in km where the reference system counts in metres.
-        base = crs.axis_info[0].unit_conversion_factor if crs.axis_info else 1.0
-        lengths = [metres(name) if name else base for name in grid.units]
-        if not base or None in lengths:
-            return None
-        factor = [length / base for length in lengths if length is not None]
-    (y, x), (dy, dx) = (
-        [value * by for value, by in zip(values, factor, strict=True)]
-        for values in (grid.start, grid.step)
-    )
-    return {
-        "crs_wkt": crs.to_wkt(),
-        "transform": [dx, 0.0, x - dx / 2, 0.0, dy, y - dy / 2],
-        "units": "degree" if crs.is_geographic else unit,
-    }
+        return plain
+    if crs.is_geographic:
+        return replace(plain, crs=crs.to_wkt(), units=("degree", "degree"))
+    # The coordinates may be in km where the reference system counts in metres.
+    unit, base = "metre", 1.0
+    if crs.axis_info:
+        unit, base = crs.axis_info[0].unit_name, crs.axis_info[0].unit_conversion_factor
+    lengths = [metres(name) if name else base for name in plain.units]
+    if not base or None in lengths:
+        return plain
+    factor = np.array([length / base for length in lengths if length is not None])
+    affine: Any = np.diag([*factor, 1.0]) @ plain.matrix
+    error = (plain.error[0] * factor[0], plain.error[1] * factor[1])
+    return replace(plain, affine=affine, crs=crs.to_wkt(), units=(unit, unit), error=error)
 
 
 def times(array: Any, dim: str) -> tuple[Any, str | None]:

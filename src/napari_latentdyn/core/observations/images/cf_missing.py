@@ -1,4 +1,4 @@
-"""Values of CF data that are missing without being the fill value that a file names."""
+"""Missing values of CF data beside the fill value that a file names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 __all__ = ["default_fill", "within_valid_range"]
 
-#: What netCDF writes where nothing was written (NC_FILL_*). Bytes have no such value.
+#: Values of netCDF where nothing was written (NC_FILL_*). Bytes have no such value.
 _FILLS: dict[str, float | int] = {
     "f4": 9.969209968386869e36,
     "f8": 9.969209968386869e36,
@@ -22,13 +22,7 @@ _FILLS: dict[str, float | int] = {
 
 
 def default_fill(array: Any) -> Any:
-    """Return the fill value of netCDF if a variable that names none holds it, or None.
-
-    Parameters
-    ----------
-    array : xarray.DataArray
-        A variable as it is stored.
-    """
+    """Return the fill value of netCDF if a stored variable holds it and names none, or None."""
     named = {"_FillValue", "missing_value"} & (set(array.attrs) | set(array.encoding))
     fill = _FILLS.get(f"{array.dtype.kind}{array.dtype.itemsize}")
     if named or fill is None:
@@ -38,13 +32,7 @@ def default_fill(array: Any) -> Any:
 
 
 def within_valid_range(array: Any) -> Any:
-    """Return a variable with NaN where valid_range, valid_min and valid_max exclude a value.
-
-    Parameters
-    ----------
-    array : xarray.DataArray
-        A variable with fill value, scale and offset applied.
-    """
+    """Return decoded values with NaN outside of valid_range, valid_min and valid_max."""
     low, high = _limits(array)
     valid = np.ones(array.shape, dtype=bool)
     with np.errstate(invalid="ignore"):
@@ -52,13 +40,7 @@ def within_valid_range(array: Any) -> Any:
             valid &= ~(array.values < low)
         if high is not None:
             valid &= ~(array.values > high)
-    return array if valid.all() else array.where(_like(array, valid))
-
-
-def _like(array: Any, values: Any) -> Any:
-    import xarray
-
-    return xarray.DataArray(values, dims=array.dims)
+    return array if valid.all() else array.where(array.copy(data=valid))
 
 
 def _limits(array: Any) -> list[Any]:
@@ -76,7 +58,7 @@ def _limits(array: Any) -> list[Any]:
     )
     packed = "scale_factor" in packing or "add_offset" in packing
     known = [limit for limit in limits if limit is not None]
-    # In the units of the stored values, as CF says, unless a limit has a wider type than they.
+    # Limits are stored values, by CF, unless a limit has a wider type than these.
     if packed and not (stored.kind in "iu" and any(limit.dtype.kind == "f" for limit in known)):
         if str(packing.get("_Unsigned", "")).lower() == "true":
             size = 2.0 ** (8 * stored.itemsize)

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.gdal import turned
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack
 from napari_latentdyn.errors import ImageFileError
@@ -17,7 +18,7 @@ __all__ = ["deep_jpeg", "deep_png"]
 
 _ORIENTATION = 274
 _EXIF = b"Exif\0\0"
-#: Markers of JPEG: starts of frames (those between that are none left out), and of the pixels.
+#: Markers of JPEG: starts of frames, and others.
 _FRAMES = set(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _EXIF_SEGMENT, _SCAN, _END = 0xE1, 0xDA, 0xD9
 
@@ -35,17 +36,15 @@ def deep_png(path: Path) -> Stack:
             )
         code = picture.getexif().get(_ORIENTATION, 1)
     data = np.asarray(imagecodecs.png_decode(path.read_bytes()))
-    missing = None
-    data = _upright(data, code)
+    data, missing = _upright(data, code), None
     if data.shape[-1] in (2, 4):
-        clear = data[..., -1] == 0
-        missing = clear if clear.any() else None
+        missing = data[..., -1] == 0
         data = data[..., :-1]
     return Stack(data, ("Y", "X", "C"), missing, rgb=data.shape[-1] == 3)
 
 
 def deep_jpeg(path: Path) -> Stack | None:
-    """Read a JPEG file of more than eight bits; None if the file is no such."""
+    """Read a JPEG file of more than eight bits; None for other files."""
     import imagecodecs
 
     content = path.read_bytes()
@@ -90,16 +89,4 @@ def _about(content: bytes) -> tuple[int, int, int]:
 
 def _upright(data: NDArray[Any], code: Any) -> NDArray[Any]:
     """Turn and mirror an image as its EXIF orientation says."""
-    from PIL import Image, ImageOps
-
-    if code not in range(2, 9):
-        return data
-    # Pillow turns images of indices, and so any others.
-    places = Image.fromarray(
-        np.arange(data.shape[0] * data.shape[1], dtype=np.int32).reshape(data.shape[:2])
-    )
-    places.getexif()[_ORIENTATION] = code
-    upright: NDArray[Any] = data.reshape(-1, *data.shape[2:])[
-        np.asarray(ImageOps.exif_transpose(places))
-    ]
-    return upright
+    return turned(data, 0, 1, code if code in range(1, 9) else 1)

@@ -1,4 +1,4 @@
-"""The one way in for image files: window, command line and Python read through it."""
+"""Reading of image files, for the window, the command line and Python."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.observations.images.arrays import single_keeps_digits
 from napari_latentdyn.core.observations.images.cf import image_variables, read_cf
 from napari_latentdyn.core.observations.images.model import ImageFile, Stack
 from napari_latentdyn.core.observations.images.picture import read_picture
@@ -56,14 +57,12 @@ def read_image(source: str) -> ImageFile:
         array=image.data,
         channel_axis=axis,
         rgb=image.rgb and axis is not None,
-        missing=image.missing if image.missing is not None and image.missing.any() else None,
-        pixel_size=image.pixel_size,
-        unit=image.unit,
+        missing=image.missing,
+        geometry=image.geometry,
         name=chosen.path.name + label,
         path=str(chosen.path.expanduser().absolute()) + label,
-        geo=image.geo,
         notes=tuple(f"{chosen.path.name}: {note}" for note in image.notes),
-        grid=image.grid,
+        coordinates=image.coordinates,
     )
 
 
@@ -107,34 +106,18 @@ def read_stack(source: str, *, grey: bool = False) -> NDArray[np.floating[Any]]:
         raise ImageFileError(f"{chosen.path} holds complex values; save their amplitude.")
     data = stack.data
     if "C" in stack.axes:
-        axis = stack.axes.index("C")
-        data = np.moveaxis(data, axis, len(stack.leading))
+        data = np.moveaxis(data, stack.axes.index("C"), len(stack.leading))
     if not stack.leading:
         data = data[None]
     images: NDArray[np.floating[Any]] = np.asarray(data, dtype=np.float64)
     if stack.missing is not None:
         missing = stack.missing if stack.leading else stack.missing[None]
         images = np.where(missing[:, None] if images.ndim == 4 else missing, np.nan, images)
-    return images.astype(np.float32) if _fits(images) else images
-
-
-def _fits(images: NDArray[np.floating[Any]]) -> bool:
-    """Whether single precision keeps the digits of values."""
-    finite = images[np.isfinite(images)]
-    if finite.size == 0:
-        return True
-    top = max(abs(float(finite.min())), abs(float(finite.max())))
-    return bool(top < 3e38 and top * 2.0**-24 <= 1e-4 * float(np.ptp(finite)))
+    return images.astype(np.float32) if single_keeps_digits(images) else images
 
 
 def load(chosen: Selection) -> Stack:
-    """Read all images of a file.
-
-    Raises
-    ------
-    ImageFileError
-        If the file cannot be read.
-    """
+    """Read all images of a file, or raise `ImageFileError`."""
     path = input_file(chosen.path, ImageFileError, folder=True)
     if path.is_dir():
         if is_zarr(path):
@@ -149,18 +132,12 @@ def load(chosen: Selection) -> Stack:
 
 
 def variables_of(path: Path) -> list[str]:
-    """Return the names of the variables of a NetCDF or Zarr data set that are images.
-
-    Raises
-    ------
-    ImageFileError
-        If it cannot be read.
-    """
+    """Return the names of the variables of a NetCDF or Zarr data set that are images."""
     return _guarded(path, lambda: image_variables(path))
 
 
 def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
-    """Read a file, and answer what its decoder cannot do in one sentence."""
+    """Read a file, and turn every error of its decoder into one sentence."""
     try:
         found = read()
         if isinstance(found, Stack) and found.data.size == 0:
@@ -174,7 +151,7 @@ def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
         raise ImageFileError(
             f"{named(path)} needs the library {error.name}, which is missing: install it with pip."
         ) from None
-    # Decoders raise errors of their own kinds for damaged files.
+    # Decoders raise many kinds of errors for damaged files.
     except Exception as error:  # noqa: BLE001
         reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
         raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None

@@ -1,4 +1,4 @@
-"""What the tags of GDAL and of TIFF say of values, whichever library reads them."""
+"""Tags of GDAL and of TIFF about values, for either reader."""
 
 from __future__ import annotations
 
@@ -20,20 +20,10 @@ _METADATA, _NODATA, _ORIENTATION = 42112, 42113, 274
 
 @dataclass(frozen=True)
 class TiffTags:
-    """What the tags of a page say of its values.
+    """Tags of a page about its values.
 
-    Attributes
-    ----------
-    inverted : bool
-        Whether values count from white.
-    bits : int
-        How many bits a value has.
-    orientation : int
-        1 to 8, as in EXIF.
-    nodata : Nodata or None
-        Value of missing pixels.
-    scales, offsets : dict of int to float
-        By channel, counted from 0.
+    `inverted` values count from white, with `bits` bits; `orientation` is 1 to 8, as in EXIF;
+    `scales` and `offsets` are by channel, counted from 0.
     """
 
     inverted: bool = False
@@ -104,24 +94,15 @@ def missing_in(
         return None, ()
     missing, near = nodata.missing(data), nodata.nearly(data)
     if near is None:
-        return (missing if missing.any() else None), ()
+        return missing, ()
     return missing | near, (NEARLY,)
 
 
 def scaled(stack: Stack, tags: TiffTags, unknown: NDArray[np.bool_] | None) -> Stack:
     """Mark missing pixels of a stack of stored values, and apply scale and offset.
 
-    A pixel is missing where all its channels are; where some of real channels
-    are, these are no numbers.
-
-    Parameters
-    ----------
-    stack : Stack
-        Values as they are stored; what is marked as missing stays so.
-    tags : TiffTags
-        How they are stored.
-    unknown : ndarray of bool or None
-        Where values are missing, of the shape of the stack.
+    `unknown`, of the shape of the stack, is True where a value is missing. A pixel is missing where
+    all its channels are; where some of real channels are, these become NaN.
     """
     data, missing = stack.data, stack.missing
     axis = stack.axes.index("C") if "C" in stack.axes else None
@@ -141,12 +122,12 @@ def scaled(stack: Stack, tags: TiffTags, unknown: NDArray[np.bool_] | None) -> S
             shape[axis] = count
         data = data.astype(np.float64) * scales.reshape(shape) + offsets.reshape(shape)
     if unknown is not None and whole is not None and axis is not None and data.dtype.kind == "f":
-        # A real channel without a value has none that could be followed.
+        # A real channel without a value cannot be followed.
         part = unknown & ~np.expand_dims(whole, axis)
         data = np.where(part, np.asarray(np.nan, data.dtype), data)
     return replace(
         stack,
         data=data,
-        missing=missing if missing is not None and missing.any() else None,
+        missing=missing,
         planes=stack.planes if data is stack.data and unknown is None else None,
     )

@@ -1,4 +1,4 @@
-"""Sizes that files claim, checked before memory is taken for them."""
+"""Sizes that files claim, checked before memory is allocated."""
 
 from __future__ import annotations
 
@@ -10,25 +10,12 @@ __all__ = ["check_claim"]
 
 #: No compression of real images gets near this ratio; DEFLATE ends at 1032.
 _RATIO = 2000
-#: Sparse files and blank images of up to this many bytes are read all the same.
+#: Sparse files and blank images of up to this many bytes are read.
 _SMALL = 2**28
 
 
 def check_claim(path: Path, claimed: int) -> None:
-    """Refuse an image that is far larger than its file can hold.
-
-    Parameters
-    ----------
-    path : Path
-        The file, or a folder with all its files.
-    claimed : int
-        Bytes of the image in memory.
-
-    Raises
-    ------
-    ImageFileError
-        If the file is too short for it.
-    """
+    """Raise `ImageFileError` if an image of `claimed` bytes is far larger than its file."""
     if claimed <= _SMALL:
         return
     files = path.rglob("*") if path.is_dir() else [path]

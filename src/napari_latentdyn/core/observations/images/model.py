@@ -1,17 +1,20 @@
-"""What an image file holds: named axes, missing pixels, pixel size and place."""
+"""Contents of an image file: named axes, missing pixels, pixel size and place."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.grid import Grid
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.errors import ImageFileError
+from napari_latentdyn.files.paths import named
 
-__all__ = ["ImageFile", "Stack"]
+__all__ = ["ImageFile", "Stack", "check_same_size", "joined"]
 
 
 @dataclass(frozen=True)
@@ -29,33 +32,28 @@ class ImageFile:
         Whether the channels are red, green and blue.
     missing : ndarray of bool or None
         (H, W) True where the file says that a pixel is missing.
-    pixel_size : (float, float) or None
-        Height and width of a pixel.
-    unit : str or None
-        Unit of the pixel size.
+    geometry : Geometry or None
+        Size of the pixels, where the file gives a length.
     name : str
         Name of the file, with the index of the image if one was chosen.
     path : str
         The same with its folders.
-    geo : dict or None
-        Reference system and transform, as `georeference.read_geo` returns them.
     notes : tuple of str
         Sentences about how the file was read, for the user.
-    grid : Grid or None
-        Coordinates of rows and columns, where the file gives them.
+    coordinates : Geometry or None
+        Coordinates of rows and columns, where the file gives them, with the reference system
+        of an image on the Earth.
     """
 
     array: NDArray[Any]
     channel_axis: int | None
     rgb: bool
     missing: NDArray[np.bool_] | None
-    pixel_size: tuple[float, float] | None
-    unit: str | None
+    geometry: Geometry | None
     name: str
     path: str = ""
-    geo: dict[str, Any] | None = None
     notes: tuple[str, ...] = ()
-    grid: Grid | None = None
+    coordinates: Geometry | None = None
 
 
 @dataclass(frozen=True)
@@ -64,26 +62,18 @@ class Stack:
 
     Attributes
     ----------
-    data : ndarray
-        Axes as in `axes`; rows and columns are Y and X, channels C.
     axes : tuple of str
-        Name of each axis: ``T`` time, ``Z`` depth, ``P`` position, ``I`` images
-        of unknown order, ``C`` channel, ``Y``, ``X``, or the name a file gives.
-        ``C`` stands directly before Y or after X.
+        Name of each axis of `data`: ``T`` time, ``Z`` depth, ``P`` position, ``I`` images of
+        unknown order, ``C`` channel, ``Y``, ``X``, or a name of the file. ``C`` stands directly
+        before Y or after X.
     missing : ndarray of bool or None
         Axes as in `axes` without ``C``; True where a pixel is missing.
-    rgb : bool
-        Whether the channels are red, green and blue.
     planes : ndarray or None
-        All planes of an image, transparency among them, where the planes may be
-        a stack.
-    pixel_size, unit, geo, notes, grid
-        As in `ImageFile`.
+        All planes of an image, with transparency, where the planes may be a stack.
     times : ndarray of float64 or None
-        Times along T, with their unit in `time_unit`.
+        Times along T, in `time_unit`.
     positions : tuple of mapping
-        What of these attributes each position along P has of its own; none
-        where all have the same.
+        Attributes in which each position along P differs; empty where all are the same.
     """
 
     data: NDArray[Any]
@@ -91,14 +81,16 @@ class Stack:
     missing: NDArray[np.bool_] | None = None
     rgb: bool = False
     planes: NDArray[Any] | None = None
-    pixel_size: tuple[float, float] | None = None
-    unit: str | None = None
-    geo: dict[str, Any] | None = None
+    geometry: Geometry | None = None
     times: NDArray[np.float64] | None = None
     time_unit: str | None = None
-    notes: tuple[str, ...] = field(default=())
-    grid: Grid | None = None
+    notes: tuple[str, ...] = ()
+    coordinates: Geometry | None = None
     positions: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        if self.missing is not None and not self.missing.any():
+            object.__setattr__(self, "missing", None)
 
     @property
     def leading(self) -> tuple[str, ...]:
@@ -130,21 +122,38 @@ class Stack:
     def squeezed(self) -> Stack:
         """Return the stack without leading axes and channels of length one."""
         stack = self.select({name: 0 for name, size in self.sizes.items() if size == 1})
-        if "C" in stack.axes and stack.data.shape[stack.axes.index("C")] == 1:
-            axis = stack.axes.index("C")
-            axes = stack.axes[:axis] + stack.axes[axis + 1 :]
-            stack = replace(
-                stack, data=np.take(stack.data, 0, axis=axis), axes=axes, rgb=False, planes=None
-            )
-        return stack
+        one_channel = "C" in stack.axes and stack.data.shape[stack.axes.index("C")] == 1
+        return stack.select({"C": 0}) if one_channel else stack
 
     def unstacked(self) -> Stack:
-        """Return the planes of a single image as images, where they may be a stack.
+        """Return the planes of a single image as images, where the planes may be a stack.
 
-        Some programs write three or four grey images without saying what they
-        are, and then they look like the planes of one colour image.
+        Some programs write three or four grey images without a description; such images look like
+        the planes of one colour image.
         """
         if self.planes is None or self.leading:
             return self
         axes = ("I", "Y", "X")
         return replace(self, data=self.planes, axes=axes, rgb=False, planes=None, missing=None)
+
+
+def check_same_size(path: Path, kinds: Iterable[object]) -> None:
+    """Refuse a file whose images differ in size or axes."""
+    if len(set(kinds)) > 1:
+        raise ImageFileError(
+            f"{named(path)} holds images of different sizes; save the image to use as a file of "
+            "its own."
+        )
+
+
+def joined(path: Path, stacks: Sequence[Stack], name: str) -> Stack:
+    """Return stacks of equal size as one, along a new first axis."""
+    check_same_size(path, [(stack.data.shape, stack.axes) for stack in stacks])
+    base = stacks[0]
+    missing = None
+    if any(stack.missing is not None for stack in stacks):
+        sizes = zip(base.axes, base.data.shape, strict=True)
+        blank = np.zeros([size for axis, size in sizes if axis != "C"], bool)
+        missing = np.stack([blank if s.missing is None else s.missing for s in stacks])
+    data = np.stack([stack.data for stack in stacks])
+    return replace(base, data=data, axes=(name, *base.axes), missing=missing)

@@ -9,28 +9,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["NEARLY", "Nodata", "real_nodata", "spelled_nodata"]
+__all__ = ["NEARLY", "Nodata", "spelled_nodata"]
 
 NEARLY = "Values that differ from the nodata value in their last digits count as missing."
 _NUMBER = re.compile(r"[+-]?(?:\d+[.,]?\d*|[.,]\d+)(?:[eE][+-]?\d+)?")
-#: How programs spell what is not a number, and infinity, for their lower case.
+#: Spellings of NaN and infinity, in lower case.
 _NAN = re.compile(r"[+-]?(?:nan|1\.#(?:qnan|snan|ind))")
 _INFINITE = re.compile(r"[+-]?(?:inf(?:inity)?|1\.#inf)")
-#: Whole numbers up to this one are real numbers of double precision.
+#: Double precision holds all whole numbers up to the first.
 _EXACT, _LARGEST = 2**53, 2.0**64
 
 
 @dataclass(frozen=True)
 class Nodata:
-    """The value of missing pixels.
+    """The value of missing pixels, as the file says it.
 
-    Attributes
-    ----------
-    value : int or float
-        As the file says it.
-    rounded : int
-        By how much a large whole number may differ, because it was written with
-        the digits of a real number.
+    A large whole number may differ by `rounded`, because it was written with the digits of a real
+    number.
     """
 
     value: int | float
@@ -64,11 +59,10 @@ class Nodata:
         return (values >= low) & (values <= high) if low <= high else nowhere
 
     def nearly(self, values: NDArray[Any]) -> NDArray[np.bool_] | None:
-        """Return where real values are the value of missing pixels with other last digits.
+        """Return where real values differ from the nodata value in the last digits only.
 
-        Programs write the value of pixels in single and that of the tag in double
-        precision, or print it with a few digits. Only values far from all others
-        are taken for it.
+        Programs write pixels in single and the tag in double precision, or print the tag with a
+        few digits. Only nodata values far from all other values are compared.
         """
         if values.dtype.kind != "f" or not np.isfinite(self.value) or abs(self.value) < 1e30:
             return None
@@ -97,11 +91,6 @@ def spelled_nodata(text: object) -> Nodata | None:
     if np.isfinite(value) and value == int(value) and _EXACT <= abs(value) <= _LARGEST:
         digits = len(re.sub(r"[eE].*|\D", "", number).lstrip("0")) or 1
         last = 10 ** max(0, len(str(abs(int(value)))) - digits)
-        # Half of the last digit, or what a real number of double precision leaves out.
+        # Half of the last digit, or the rounding of double precision.
         return Nodata(int(value), max(last // 2, int(np.spacing(abs(value)) // 2)))
     return Nodata(value)
-
-
-def real_nodata(value: float | None) -> Nodata | None:
-    """Return the value of missing pixels that a library has read."""
-    return None if value is None else Nodata(value)

@@ -1,4 +1,4 @@
-"""What OME-XML says of sizes, times and the files that belong together."""
+"""Pixel sizes, times and companion files in OME-XML."""
 
 from __future__ import annotations
 
@@ -11,11 +11,12 @@ from xml.etree import ElementTree as ET
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.units import plane_size
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import plane_size
 
 __all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
 
-#: Units of OME that have another meaning elsewhere: the line is no link, the point no pint.
+#: Units of OME whose symbols mean other units elsewhere: line (not link), point (not pint).
 _LENGTHS = {"li": ("in", 1 / 12), "pt": ("in", 1 / 72), "ua": ("m", 149_597_870_700.0)}
 _LARGEST = 2**26  # bytes of a file of metadata
 
@@ -24,19 +25,11 @@ _LARGEST = 2**26  # bytes of a file of metadata
 class OmeImage:
     """One image of OME metadata.
 
-    Attributes
-    ----------
-    pixel_size, unit, note
-        Height and width of a pixel, their unit, and a sentence for the user.
-    step, step_unit
-        Time between frames and its unit, where they are given.
-    planes : tuple of (str, int, int, int)
-        File, time, channel and depth of each plane that a file is named for, in
-        the order of the pages of each file.
+    `note` is a sentence for the user on the pixel size. `planes` has file, time, channel and depth
+    of each plane that a file is named for, in the order of the pages of each file.
     """
 
-    pixel_size: tuple[float, float] | None
-    unit: str | None
+    geometry: Geometry | None
     note: str | None
     step: float | None
     step_unit: str | None
@@ -61,10 +54,9 @@ def planes_in(images: Sequence[OmeImage], name: str) -> list[tuple[int, int, int
 
 
 def companion(xml: str | None, path: Path) -> tuple[str | None, str | None]:
-    """Return the metadata of an image file, and a sentence where they are missing.
+    """Return the metadata of an image file, and a sentence where the metadata are missing.
 
-    Some programs write them into one file of many, or into one that holds
-    nothing else, and name it in the others.
+    Some programs write the metadata of many files into one file, and name that file in the others.
     """
     root = _parsed(xml)
     names = [] if root is None else [n for n in root.iter() if _local(n.tag) == "BinaryOnly"]
@@ -117,15 +109,15 @@ def _image(pixels: ET.Element) -> OmeImage:
     sides, units = [], []
     for letter in "YX":
         side = _number(values.get(f"PhysicalSize{letter}"))
-        # Micrometres and seconds are what the format means where it names no unit.
+        # The default units of OME are micrometres and seconds.
         unit = values.get(f"PhysicalSize{letter}Unit", "µm")
         unit, factor = _LENGTHS.get(unit.strip(), (unit, 1.0))
         sides.append(None if side is None else side * factor)
         units.append(unit)
-    size, unit_of, note = plane_size(sides[0], sides[1], (units[0], units[1]))
+    size, note = plane_size(sides[0], sides[1], units)
     step = _number(values.get("TimeIncrement"))
     planes = tuple(_planes(pixels, values))
-    return OmeImage(size, unit_of, note, step, values.get("TimeIncrementUnit", "s"), planes)
+    return OmeImage(size, note, step, values.get("TimeIncrementUnit", "s"), planes)
 
 
 def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, int, int, int]]:
@@ -165,7 +157,7 @@ def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, i
 def grid_of(planes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], ...] | None:
     """Return which numbers of planes vary, slowest first, and over how many values.
 
-    None if the planes are no full grid.
+    None if the planes do not fill a grid.
     """
     spans = [sorted({plane[k] for plane in planes}) for k in range(len(planes[0]))]
     varying = [k for k, span in enumerate(spans) if len(span) > 1]

@@ -10,9 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.observations.images.deep import deep_jpeg, deep_png
-from napari_latentdyn.core.observations.images.model import Stack
-from napari_latentdyn.errors import ImageFileError
-from napari_latentdyn.files.paths import named
+from napari_latentdyn.core.observations.images.model import Stack, joined
 
 __all__ = ["read_picture"]
 
@@ -24,8 +22,8 @@ _PLAIN = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "RGB")
 def read_picture(path: Path) -> Stack:
     """Read a picture, turned as its EXIF orientation says, with colours as red, green, blue.
 
-    Transparent pixels are missing. The frames of an animation are images; the
-    previews that cameras store beside a photograph are none.
+    Transparent pixels are missing. The frames of an animation are images; the previews that cameras
+    store beside a photograph are left out.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -46,7 +44,14 @@ def read_picture(path: Path) -> Stack:
             if stack is None:
                 raise
             return stack
-    return _stacked(path, [frame[0] for frame in frames], [frame[1] for frame in frames])
+    # A frame of an animation whose colours are all grey may come as grey values.
+    colour = any(array.ndim == 3 for array, _ in frames)
+    axes = ("Y", "X", "C") if colour else ("Y", "X")
+    stacks = [
+        Stack(np.repeat(a[..., None], 3, -1) if a.ndim < len(axes) else a, axes, mask, rgb=colour)
+        for a, mask in frames
+    ]
+    return joined(path, stacks, "I")
 
 
 def _images(picture: Any) -> Any:
@@ -59,26 +64,6 @@ def _images(picture: Any) -> Any:
             yield frame
 
 
-def _stacked(
-    path: Path, arrays: list[NDArray[Any]], masks: list[NDArray[np.bool_] | None]
-) -> Stack:
-    if any(array.shape[:2] != arrays[0].shape[:2] for array in arrays):
-        raise ImageFileError(
-            f"{named(path)} holds images of different sizes; save the image to use as a file of "
-            "its own."
-        )
-    colour = any(array.ndim == 3 for array in arrays)
-    if colour:
-        # A frame of an animation whose colours are all grey may come as grey values.
-        arrays = [a if a.ndim == 3 else np.repeat(a[..., None], 3, axis=-1) for a in arrays]
-    data = np.stack(arrays)
-    missing = None
-    if any(mask is not None for mask in masks):
-        blank = np.zeros(data.shape[1:3], bool)
-        missing = np.stack([blank if mask is None else mask for mask in masks])
-    return Stack(data, ("I", "Y", "X", "C") if colour else ("I", "Y", "X"), missing, rgb=colour)
-
-
 def _frame(frame: Any, bits: int) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
     from PIL import ImageOps
 
@@ -86,20 +71,16 @@ def _frame(frame: Any, bits: int) -> tuple[NDArray[Any], NDArray[np.bool_] | Non
     clear = frame.info.get("transparency")
     if frame.mode in ("LA", "La"):
         both = np.asarray(frame.convert("LA"))
-        return both[..., 0], _marked(both[..., 1] == 0)
+        return both[..., 0], both[..., 1] == 0
     if frame.mode in ("RGBA", "RGBa", "PA") or (clear is not None and frame.mode == "P"):
         four = np.asarray(frame.convert("RGBA"))
-        return four[..., :3], _marked(four[..., 3] == 0)
+        return four[..., :3], four[..., 3] == 0
     array = np.asarray(frame if frame.mode in _PLAIN else frame.convert("RGB"))
     if clear is None or not isinstance(clear, int | tuple):
         return array, None
     clear = np.asarray(clear) & ((1 << bits) - 1)
     if frame.mode == "L" and bits < 8:
-        # Pillow stretches grey values of a few bits to eight, but not the one that is clear.
+        # Pillow stretches grey values of a few bits to eight, but not the transparent value.
         clear = clear * (255 // ((1 << bits) - 1))
     same = array == clear
-    return array, _marked(same.all(-1) if array.ndim == 3 else same)
-
-
-def _marked(mask: NDArray[np.bool_]) -> NDArray[np.bool_] | None:
-    return mask if mask.any() else None
+    return array, same.all(-1) if array.ndim == 3 else same

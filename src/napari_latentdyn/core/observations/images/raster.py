@@ -16,16 +16,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.gdal import TiffTags, missing_in, scaled, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
-from napari_latentdyn.core.observations.images.model import Stack
-from napari_latentdyn.core.observations.images.nodata import real_nodata
-from napari_latentdyn.errors import ImageFileError
+from napari_latentdyn.core.observations.images.model import Stack, joined
+from napari_latentdyn.core.observations.images.nodata import Nodata
+from napari_latentdyn.errors import GeometryError
 
 __all__ = ["DRIVERS", "missing_of", "opened", "place_of", "read_place", "read_raster"]
 
-#: Formats of local files by suffix; all others are taken for GeoTIFF. Virtual
-#: formats are left out, because they can name files and addresses elsewhere.
+#: Formats of local files by suffix; all other files are read as GeoTIFF. Virtual formats are
+#: left out, because they can name other files and addresses.
 DRIVERS = {
     ".asc": "AAIGrid",
     ".bil": "EHdr",
@@ -38,7 +39,7 @@ logging.getLogger("rasterio").addHandler(logging.NullHandler())
 
 @contextmanager
 def opened(path: str | Path) -> Iterator[Any]:
-    """Open a raster, without what GDAL and rasterio would print."""
+    """Open a raster, and suppress what GDAL and rasterio print."""
     import rasterio
     from rasterio.errors import NotGeoreferencedWarning
 
@@ -50,10 +51,10 @@ def opened(path: str | Path) -> Iterator[Any]:
 
 @contextmanager
 def _proj_found() -> Iterator[None]:
-    """Show PROJ the data base that comes with rasterio.
+    """Tell PROJ where the data base of rasterio is.
 
-    GDAL knows it, but what reads the keys of GeoTIFF in GDAL looks into the
-    environment alone, and prints that there is none.
+    GDAL knows the place, but its reader of GeoTIFF keys searches the environment alone, and prints
+    an error otherwise.
     """
     import rasterio
 
@@ -70,9 +71,9 @@ def _proj_found() -> Iterator[None]:
 
 @contextmanager
 def _undecoded() -> Iterator[None]:
-    """Keep quiet about messages of GDAL that quote bytes of a file and are no UTF-8.
+    """Suppress errors about messages of GDAL that quote bytes of a file and are not UTF-8.
 
-    rasterio decodes them in a callback, from which Python can only print the error.
+    rasterio decodes the messages in a callback, where Python can only print the error.
     """
     hooks = sys.excepthook, sys.unraisablehook
 
@@ -80,9 +81,9 @@ def _undecoded() -> Iterator[None]:
         if not isinstance(value, UnicodeDecodeError):
             hooks[0](kind, value, trace)
 
-    def unraisablehook(told: Any) -> None:
-        if not isinstance(told.exc_value, UnicodeDecodeError):
-            hooks[1](told)
+    def unraisablehook(error: Any) -> None:
+        if not isinstance(error.exc_value, UnicodeDecodeError):
+            hooks[1](error)
 
     sys.excepthook, sys.unraisablehook = excepthook, unraisablehook
     try:
@@ -94,17 +95,7 @@ def _undecoded() -> Iterator[None]:
 def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> Stack:
     """Read all images of a raster.
 
-    Parameters
-    ----------
-    path : Path
-        A GeoTIFF, or another raster that GDAL reads.
-    tags : callable, optional
-        Returns what the tags of a page of a TIFF file say that GDAL passes over.
-
-    Raises
-    ------
-    ImageFileError
-        If its images differ in size.
+    For a TIFF file, `tags` returns the tags of a page that GDAL does not apply.
     """
     with opened(path) as file:
         parts = list(file.subdatasets)
@@ -117,25 +108,7 @@ def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> St
             page = re.match(r"GTIFF_DIR:(\d+):", part)
             index = int(page[1]) - 1 if page else 0
             stacks.append(_read(path, file, tags(index) if tags else TiffTags()))
-    if any(stack.data.shape != stacks[0].data.shape for stack in stacks):
-        raise ImageFileError(
-            f"{path} holds images of different sizes; save the image to use as a file of its own."
-        )
-    missing = None
-    if any(stack.missing is not None for stack in stacks):
-        blank = np.zeros(stacks[0].data.shape[-2:], bool)
-        missing = np.stack([blank if s.missing is None else s.missing for s in stacks])
-    base = stacks[0]
-    return Stack(
-        np.stack([stack.data for stack in stacks]),
-        ("I", *base.axes),
-        missing,
-        rgb=base.rgb,
-        pixel_size=base.pixel_size,
-        unit=base.unit,
-        geo=base.geo,
-        notes=base.notes,
-    )
+    return joined(path, stacks, "I")
 
 
 def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
@@ -147,7 +120,7 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
     unknown, notes = _without_value(data, file, bands, tags)
     kinds = [colours[band - 1] for band in bands]
     painted = kinds == [ColorInterp.palette]
-    # Scale and offset are not meant for the numbers of colours.
+    # Scale and offset do not apply to indices of colours.
     used = [] if painted else list(enumerate(bands))
     tags = replace(
         tags,
@@ -165,19 +138,19 @@ def _read(path: Path, file: Any, tags: TiffTags) -> Stack:
     if painted:
         table = _table(file.colormap(bands[0]), data.dtype)
         colour = table[stack.data[0].astype(np.int64)]
-        clear = colour[..., 3] == 0
-        missing = clear if stack.missing is None else clear | stack.missing
+        missing = colour[..., 3] == 0
+        missing = missing if stack.missing is None else missing | stack.missing
         colour = np.moveaxis(colour[..., :3], -1, 0)
-        stack = replace(stack, data=colour, rgb=True, missing=missing if missing.any() else None)
+        stack = replace(stack, data=colour, rgb=True, missing=missing)
     code = tags.orientation
     missing = None if stack.missing is None else turned(stack.missing, 0, 1, code)
-    size, unit, geo = place_of(file, code)
-    stack = replace(stack, data=turned(stack.data, 1, 2, code), missing=missing)
-    return replace(stack, pixel_size=size, unit=unit, geo=geo)
+    size, place = place_of(file, code)
+    data = turned(stack.data, 1, 2, code)
+    return replace(stack, data=data, missing=missing, geometry=size, coordinates=place)
 
 
 def _opaque_bands(file: Any) -> list[int]:
-    """Return the numbers of the bands that are no transparency."""
+    """Return the numbers of all bands except transparency."""
     from rasterio.enums import ColorInterp
 
     kinds = zip(file.indexes, file.colorinterp, strict=True)
@@ -187,15 +160,16 @@ def _opaque_bands(file: Any) -> list[int]:
 def _without_value(
     data: NDArray[Any], file: Any, bands: list[int], tags: TiffTags
 ) -> tuple[NDArray[np.bool_], tuple[str, ...]]:
-    """Return where bands have the value of missing pixels, and sentences on it."""
+    """Return where bands have the nodata value, and sentences about the values."""
     unknown = np.zeros(data.shape, bool)
     notes: list[str] = []
     for k, band in enumerate(bands):
         # GDAL reads some spellings of the value wrongly, such as -4.6e18 as -4.
-        nodata = tags.nodata or real_nodata(file.nodatavals[band - 1])
-        found, told = missing_in(data[k], nodata)
+        value = file.nodatavals[band - 1]
+        nodata = tags.nodata or (None if value is None else Nodata(value))
+        found, sentences = missing_in(data[k], nodata)
         unknown[k] = False if found is None else found
-        notes += told
+        notes += sentences
     return unknown, tuple(dict.fromkeys(notes))
 
 
@@ -203,16 +177,15 @@ def missing_of(file: Any, tags: TiffTags) -> NDArray[np.bool_]:
     """Return where all bands of an open raster are missing, in its order of rows and columns."""
     bands = _opaque_bands(file)
     unknown, _notes = _without_value(file.read(bands), file, bands, tags)
-    masked, missing = _masked(file, bands), unknown.all(axis=0)
-    return np.asarray(missing if masked is None else missing | masked)
+    return np.asarray(unknown.all(axis=0) | _masked(file, bands))
 
 
-def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
-    """Return where transparency or a mask hides pixels, apart from the value of missing ones."""
+def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_]:
+    """Return where transparency or a mask hides pixels, apart from the nodata value."""
     from rasterio.enums import ColorInterp, MaskFlags
 
     missing = np.zeros(file.shape, bool)
-    # GDAL gives one mask alone: beside a value of missing pixels it passes over transparency.
+    # GDAL returns one mask only: beside a nodata value it ignores transparency.
     for band, kind in zip(file.indexes, file.colorinterp, strict=True):
         if kind == ColorInterp.alpha and band not in bands:
             missing |= file.read(band) == 0
@@ -223,24 +196,20 @@ def _masked(file: Any, bands: list[int]) -> NDArray[np.bool_] | None:
     ]
     if len(hidden) == len(bands):
         missing |= np.logical_and.reduce(hidden)
-    return missing if missing.any() else None
+    return missing
 
 
 def read_place(path: Path, stack: Stack, tags: TiffTags) -> Stack:
     """Add the place and the mask of a raster to a stack of its images."""
     with opened(path) as file:
-        size, unit, geo = place_of(file, tags.orientation)
-        masked = _masked(file, _opaque_bands(file))
-    missing = stack.missing
-    if masked is not None:
-        masked = turned(masked, 0, 1, tags.orientation)
-        blank = np.zeros(
-            [stack.data.shape[stack.axes.index(n)] for n in (*stack.leading, "Y", "X")]
-        )
-        missing = (blank > 0 if missing is None else missing) | masked
-    if size is not None:
-        stack = replace(stack, pixel_size=size, unit=unit)
-    return replace(stack, missing=missing, geo=geo)
+        size, place = place_of(file, tags.orientation)
+        missing = turned(_masked(file, _opaque_bands(file)), 0, 1, tags.orientation)
+    # The mask of the file counts for all its images.
+    missing = np.broadcast_to(missing, (*stack.sizes.values(), *missing.shape))
+    if stack.missing is not None:
+        missing = missing | stack.missing
+    geometry = stack.geometry if size is None else size
+    return replace(stack, missing=missing, geometry=geometry, coordinates=place)
 
 
 def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArray[np.uint8]:
@@ -252,43 +221,26 @@ def _table(colormap: dict[int, tuple[int, ...]], dtype: np.dtype[Any]) -> NDArra
     return table
 
 
-def place_of(
-    file: Any, orientation: int = 1
-) -> tuple[tuple[float, float] | None, str | None, dict[str, Any] | None]:
-    """Return pixel size, unit, and where an open raster lies on the Earth.
+def place_of(file: Any, orientation: int = 1) -> tuple[Geometry | None, Geometry | None]:
+    """Return the pixel size in metres and the place of an open raster on the Earth.
 
-    Parameters
-    ----------
-    file : rasterio.DatasetReader
-        The raster.
-    orientation : int
-        How its image is turned after reading, 1 to 8.
-
-    Returns
-    -------
-    tuple
-        Height and width of a pixel, in metres where the reference system
-        measures lengths; the unit; and ``crs_wkt``, ``transform`` (six
-        numbers) and ``units``, or None.
+    The size is None where the reference system does not measure lengths; `orientation`, 1 to 8, is
+    how the image is turned after reading.
     """
     crs, transform = file.crs, file.transform
-    if transform.is_identity:
-        return None, None, None
+    if crs is None or transform.is_identity:
+        return None, None
     transform = np.reshape(transform, (3, 3)) @ _turn(file.height, file.width, orientation)
-    a, b, c, d, e, f = (float(value) for value in transform[:2].ravel())
-    size, unit = None, None
-    if crs is not None and not crs.is_geographic:
-        factor = _metres_of(crs)
-        if factor and np.isfinite(factor) and factor > 0:
-            size, unit = (float(np.hypot(b, e)) * factor, float(np.hypot(a, d)) * factor), "m"
-    if crs is None:
-        return size, unit, None
-    geo = {
-        "crs_wkt": crs.to_wkt(),
-        "transform": [a, b, c, d, e, f],
-        "units": "degree" if crs.is_geographic else str(crs.linear_units),
-    }
-    return size, unit, geo
+    length = "degree" if crs.is_geographic else str(crs.linear_units)
+    try:
+        place = Geometry.from_map(transform[:2].ravel().tolist(), crs.to_wkt(), length)
+    except GeometryError:
+        return None, None
+    factor = None if crs.is_geographic else _metres_of(crs)
+    if factor is None or not (np.isfinite(factor) and factor > 0):
+        return None, place
+    height, width = place.pixel_size
+    return Geometry.from_pixel_size((height * factor, width * factor), "m"), place
 
 
 def _turn(height: int, width: int, orientation: int) -> NDArray[np.float64]:

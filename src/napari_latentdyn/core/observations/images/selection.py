@@ -1,4 +1,4 @@
-"""Which image of a file is meant: ``FILE``, ``FILE:3``, ``FILE:t=3,z=0``."""
+"""The image of a file that a name chooses: ``FILE``, ``FILE:3``, ``FILE:t=3,z=0``."""
 
 from __future__ import annotations
 
@@ -20,18 +20,9 @@ _NUMBERED = ("T", "I")
 
 @dataclass(frozen=True)
 class Selection:
-    """A file, and what of it was chosen.
+    """A file and a choice of its images.
 
-    Attributes
-    ----------
-    path : Path
-        The file.
-    index : int or None
-        Index without a name.
-    named : dict of str to int
-        Indices by the name of their axis, in lower case.
-    variable : str or None
-        Variable of a file that holds several.
+    `index` has no axis; `named` has indices by axis in lower case; `variable` is one of a data set.
     """
 
     path: Path
@@ -41,13 +32,7 @@ class Selection:
 
 
 def parse_source(source: str) -> Selection:
-    """Split the name of a file from what of it was chosen.
-
-    Raises
-    ------
-    ImageFileError
-        If the name cannot be the name of a file.
-    """
+    """Split a name into the file and the choice of its images."""
     absolute(source, ImageFileError)
     picked = _PICKED.match(source)
     # A file may have such a name, and a drive of Windows ends in a colon.
@@ -75,22 +60,7 @@ def axis_words(stack: Stack) -> str:
 
 
 def select(stack: Stack, chosen: Selection, *, all_times: bool = False) -> tuple[Stack, str]:
-    """Return the chosen part of a stack, and how to name it.
-
-    Parameters
-    ----------
-    stack : Stack
-        All images of the file.
-    chosen : Selection
-        What was chosen.
-    all_times : bool
-        Whether one leading axis may stay, as of a stack of frames.
-
-    Raises
-    ------
-    ImageFileError
-        If there is no such image, or several are left.
-    """
+    """Return the chosen part of a stack and its label; `all_times` lets one leading axis stay."""
     numbered = bool(stack.leading)
     stack = stack.squeezed()
     path, sizes = chosen.path, stack.sizes

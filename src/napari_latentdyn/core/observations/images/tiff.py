@@ -11,9 +11,11 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import plane_size
 from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
-from napari_latentdyn.core.observations.images.model import Stack
+from napari_latentdyn.core.observations.images.model import Stack, check_same_size, joined
 from napari_latentdyn.core.observations.images.ome import (
     OmeImage,
     companion,
@@ -22,7 +24,6 @@ from napari_latentdyn.core.observations.images.ome import (
     planes_in,
 )
 from napari_latentdyn.core.observations.images.raster import read_place, read_raster
-from napari_latentdyn.core.observations.images.units import plane_size
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
 
@@ -30,10 +31,10 @@ __all__ = ["read_tiff"]
 
 _ALPHA = (tifffile.EXTRASAMPLE.ASSOCALPHA, tifffile.EXTRASAMPLE.UNASSALPHA)
 _PHOTOMETRIC = tifffile.PHOTOMETRIC
-#: Tags that say where a GeoTIFF lies.
+#: Tags of the place of a GeoTIFF.
 _PLACE_TAGS = (33550, 33922, 34264, 34735)
 _REDUCED, _MASK = 1, 4
-#: What tifffile calls axes, as it stands in this package; others keep their letter.
+#: Letters of axes in tifffile that differ from those of this package.
 _AXES = {"Q": "I", "R": "P", "S": "C"}
 #: Names for axes beside one of the same name.
 _SPARE = "IJKLMNOUVWABDEFGH"
@@ -41,13 +42,7 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
 def read_tiff(path: Path) -> Stack:
-    """Read all images of a TIFF file.
-
-    Raises
-    ------
-    ImageFileError
-        If the file holds images of different sizes, or axes in which no image is found.
-    """
+    """Read all images of a TIFF file."""
     check_pages(path)
     with tifffile.TiffFile(path) as tif:
         page = tif.pages.first
@@ -100,30 +95,14 @@ def _part_of_set(path: Path, planes: list[tuple[int, int, int, int]]) -> Stack:
 
 
 def _stacked(path: Path, series: list[Any], *, ome: bool) -> Stack:
-    if any(one.shape != series[0].shape or one.axes != series[0].axes for one in series):
-        raise ImageFileError(
-            f"{path} holds images of different sizes; save the image to use as a file of its own."
-        )
+    # Before reading: all images of a file can be large.
+    check_same_size(path, [(one.shape, one.axes) for one in series])
     stacks = [_one(path, one) for one in series]
     if len(stacks) == 1:
         return stacks[0]
-    missing = None
-    if any(stack.missing is not None for stack in stacks):
-        blank = np.zeros(
-            [n for n, a in zip(stacks[0].data.shape, stacks[0].axes, strict=True) if a != "C"], bool
-        )
-        missing = np.stack([blank if s.missing is None else s.missing for s in stacks])
     # OME calls its images positions or scenes; other files number pages.
-    name = "P" if ome else "I"
-    base = stacks[0]
-    if name in base.axes:
-        name = next(other for other in _SPARE if other not in base.axes)
-    return replace(
-        base,
-        data=np.stack([stack.data for stack in stacks]),
-        axes=(name, *base.axes),
-        missing=missing,
-    )
+    names = ("P" if ome else "I", *_SPARE)
+    return joined(path, stacks, next(name for name in names if name not in stacks[0].axes))
 
 
 def _one(path: Path, series: Any) -> Stack:
@@ -147,9 +126,8 @@ def _one(path: Path, series: Any) -> Stack:
         data, letters = np.take(data, 0, axis=drop), letters[:drop] + letters[drop + 1 :]
     axes = _named(letters)
     data, axes = _ordered(data, axes, samples="S" in letters)
-    return _coloured(
-        path, _upright(Stack(data, tuple(axes)), tags_of(page).orientation), page, "S" in letters
-    )
+    data = turned(data, axes.index("Y"), axes.index("X"), tags_of(page).orientation)
+    return _coloured(path, Stack(data, tuple(axes)), page, "S" in letters)
 
 
 def _named(letters: str) -> list[str]:
@@ -179,12 +157,6 @@ def _ordered(
     return data.transpose([axes.index(name) for name in order]), order
 
 
-def _upright(stack: Stack, orientation: int) -> Stack:
-    """Turn and mirror an image as its orientation tag says."""
-    data = turned(stack.data, stack.axes.index("Y"), stack.axes.index("X"), orientation)
-    return replace(stack, data=data)
-
-
 def _coloured(path: Path, stack: Stack, page: Any, samples: bool) -> Stack:
     """Return grey values that count from black, and colours as red, green and blue."""
     kind, tags = page.photometric, tags_of(page)
@@ -195,7 +167,7 @@ def _coloured(path: Path, stack: Stack, page: Any, samples: bool) -> Stack:
     unknown, notes = missing_in(stack.data, tags.nodata)
     stack = replace(stack, notes=(*stack.notes, *notes))
     if kind == _PHOTOMETRIC.PALETTE and page.colormap is not None and not samples:
-        # Scale and offset are not meant for the numbers of colours.
+        # Scale and offset do not apply to indices of colours.
         stack = scaled(stack, replace(tags, scales={}, offsets={}), unknown)
         table = np.moveaxis(np.asarray(page.colormap), 0, -1)
         # Some programs write colours of 8 bits where the format asks for 16.
@@ -228,7 +200,7 @@ def _opaque(stack: Stack, page: Any) -> Stack:
         return replace(stack, planes=planes)
     missing = np.take(stack.data, -1, axis=axis) == 0
     data = np.take(stack.data, range(count - 1), axis=axis)
-    return replace(stack, data=data, missing=missing if missing.any() else None, planes=planes)
+    return replace(stack, data=data, missing=missing, planes=planes)
 
 
 def _from_inks(path: Path, stack: Stack, axis: int) -> Stack:
@@ -248,13 +220,13 @@ def _described(
     """Add pixel size, unit and times, from OME or ImageJ metadata."""
     count = stack.sizes.get("T", 0)
     if images:
-        told = [_of_ome(stack, image, count, orientation) for image in images]
-        common = dict(told[0])
-        if len({(one["pixel_size"], one["unit"]) for one in told}) > 1:
+        positions = [_of_ome(stack, image, count, orientation) for image in images]
+        common = dict(positions[0])
+        if len({one["geometry"] for one in positions}) > 1:
             note = "The positions have pixels of different sizes: the pixel size is unknown."
-            common |= {"pixel_size": None, "unit": None, "notes": (*stack.notes, note)}
-        own = "P" in stack.axes and len(told) == stack.sizes["P"]
-        return replace(stack, **common, positions=tuple(told) if own else ())
+            common |= {"geometry": None, "notes": (*stack.notes, note)}
+        complete = stack.sizes.get("P") == len(positions)
+        return replace(stack, **common, positions=tuple(positions) if complete else ())
     about = tif.imagej_metadata or {}
     # Pixels per unit, as fractions.
     tags = tif.pages.first.tags
@@ -262,9 +234,9 @@ def _described(
     if about.get("unit"):
         # ImageJ names the unit of rows only where it is another one.
         units = (str(about.get("yunit") or about["unit"]), str(about["unit"]))
-        size, symbol, assumed = plane_size(sides[0], sides[1], units)
+        size, assumed = plane_size(sides[0], sides[1], units)
         notes = (*stack.notes, *((assumed,) if assumed else ()))
-        stack = replace(stack, pixel_size=_swapped(size, orientation), unit=symbol, notes=notes)
+        stack = replace(stack, geometry=_swapped(size, orientation), notes=notes)
     step = about.get("finterval")
     if count and isinstance(step, int | float) and np.isfinite(step) and step > 0:
         times = float(step) * np.arange(count, dtype=np.float64)
@@ -274,17 +246,19 @@ def _described(
 
 def _of_ome(stack: Stack, image: OmeImage, count: int, orientation: int) -> dict[str, Any]:
     return {
-        "pixel_size": _swapped(image.pixel_size, orientation),
-        "unit": image.unit,
+        "geometry": _swapped(image.geometry, orientation),
         "notes": (*stack.notes, *((image.note,) if image.note else ())),
         "times": image.times(count) if count else None,
         "time_unit": image.step_unit,
     }
 
 
-def _swapped(size: tuple[float, float] | None, orientation: int) -> tuple[float, float] | None:
+def _swapped(size: Geometry | None, orientation: int) -> Geometry | None:
     """Return the size of a pixel in an image that has been turned."""
-    return (size[1], size[0]) if size is not None and orientation >= 5 else size
+    if size is None or orientation < 5:
+        return size
+    height, width = size.pixel_size
+    return Geometry.from_pixel_size((width, height), size.units)
 
 
 def _side(fraction: Any) -> float | None:

@@ -22,16 +22,8 @@ def is_zarr(path: Path) -> bool:
 def array_of_zarr(path: Path) -> Any:
     """Return a plain array or the image of an OME-Zarr as an xarray.DataArray.
 
-    Returns
-    -------
-    xarray.DataArray or None
-        The image at full resolution, with coordinates where the file gives the
-        size of a pixel; None if the folder is a data set of xarray.
-
-    Raises
-    ------
-    ImageFileError
-        If it is a group whose arrays do not name their dimensions.
+    The image has full resolution, and coordinates where the file gives a pixel size. None means
+    that the folder is a data set of xarray.
     """
     import zarr
 
@@ -97,7 +89,7 @@ def _labelled(
     if len(names) != array.ndim:
         names = [*(f"axis{k}" for k in range(array.ndim - 2)), "y", "x"][-array.ndim :]
     check_claim(path, int(array.nbytes))
-    # Channels have no coordinates, and an axis without a unit has none that mean something.
+    # Channels and axes without a unit have no coordinates.
     coords = {
         name: (name, start[name] + scale[name] * np.arange(size), {"units": units[name]})
         for name, size in zip(names, array.shape, strict=True)

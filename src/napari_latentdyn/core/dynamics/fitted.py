@@ -1,0 +1,187 @@
+"""Networks, ensembles and the state of a training, from which frames are computed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, model_weights
+from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
+from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.rendering.renderer import Renderer
+from napari_latentdyn.core.runfolder.folder import read_model
+from napari_latentdyn.core.runfolder.members import MODEL
+from napari_latentdyn.core.runfolder.report import REPORT, damaged
+from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.settings import Settings
+
+__all__ = ["Fitted"]
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """Networks, on the CPU, ensembles of the K - 1 intervals, and the state to continue from.
+
+    Training moves all members of an ensemble alike.
+    """
+
+    model: LatentDynamics
+    ensembles: tuple[Ensemble, ...]
+    checkpoint: Checkpoint | None = None
+
+    def render(
+        self,
+        what: Literal["frames", "latents", "confidence"],
+        observations: Observations,
+        fields: NDArray[np.float32],
+        times: NDArray[np.float64],
+        settings: Settings,
+        should_stop: Callable[[], bool] | None = None,
+        on_frame: Callable[[int, int], None] | None = None,
+    ) -> NDArray[np.float32]:
+        """Compute frames (T, C, H, W), latent states (T, c, H, W) or confidence (T, 1, H, W).
+
+        `fields` ((K - 1) n, 2, H, W) are in pixels per stage, `times` in the unit of the
+        observations; device and threads of the settings are used, and `should_stop` and
+        `on_frame` are those of `Dynamics.frames`. OutOfMemoryError if a window does not fit
+        into the memory.
+        """
+        use_threads(settings.training.threads)
+        device = resolve(settings.training.device)
+        interval, fraction = observations.locate(times)
+        stages = len(fields) // (len(observations) - 1)
+        parts: list[NDArray[np.float32]] = []
+        try:
+            self.model.to(device)
+            for k in np.unique(interval):
+                renderer = Renderer(
+                    self.model,
+                    observations.interval(int(k)),
+                    ensemble=self.ensembles[k],
+                    should_stop=should_stop,
+                )
+                chosen = fraction[interval == k].tolist()
+                tell = on_frame and _share(on_frame, parts, len(times), len(chosen))
+                own = fields[k * stages : (k + 1) * stages]
+                parts.append(getattr(renderer, what)(own, chosen, tell))
+        except (RuntimeError, MemoryError) as error:
+            if is_out_of_memory(error):
+                remedy = "choose a smaller window under Output, or fewer frames"
+                raise no_memory(device, "to render the frames", remedy) from None
+            raise
+        finally:
+            self.model.to("cpu")
+        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return all arrays by name, as `read` takes them."""
+        if self.checkpoint is not None:
+            return self.checkpoint.to_arrays()
+        arrays = {f"model.{n}": value.numpy() for n, value in self.model.state_dict().items()}
+        return arrays | Ensemble.many_to_arrays(self.ensembles)
+
+    @classmethod
+    def read(
+        cls,
+        folder: Path,
+        settings: Settings,
+        report: RunReport,
+        observations: Observations,
+        fields: NDArray[np.float32],
+    ) -> Fitted:
+        """Read the networks of a run folder, and check that they belong to its other files."""
+        tensors, _ = read_model(folder)
+        weights = model_weights(tensors)
+        intervals = len(observations) - 1
+        model = _model(folder, settings, observations.channels, weights)
+        if settings.model.stages * intervals != len(fields):
+            raise RunFolderError(_unfit(folder))
+        ensembles = _ensembles(folder, tensors, fields.reshape(intervals, -1, *fields.shape[1:]))
+        checkpoint = None
+        if Checkpoint.is_in(tensors):
+            if report.steps is None or report.seconds is None:
+                lacks = "steps" if report.steps is None else "seconds"
+                raise RunFolderError(damaged(folder, REPORT, f"lacks '{lacks}'"))
+            checkpoint = Checkpoint.from_arrays(
+                tensors,
+                step=report.steps,
+                history=[
+                    {name: value for name, value in entry.items() if value is not None}
+                    for entry in report.loss_history or []
+                ],
+                seconds=report.seconds,
+            )
+            checkpoint = replace(checkpoint, ensembles=ensembles)
+        return cls(model, ensembles, checkpoint)
+
+
+def _share(
+    on_frame: Callable[[int, int], None],
+    before: Sequence[NDArray[Any]],
+    times: int,
+    here: int,
+) -> Callable[[int, int], None]:
+    """Return a function that reports the progress of one interval as a part of all."""
+    done = sum(map(len, before))
+    return lambda step, total: on_frame(
+        round(total * (done + here * step / total) / here), round(total * times / here)
+    )
+
+
+def _unfit(path: Path) -> str:
+    return (
+        f"the model in {path} does not fit its settings: one of the files was "
+        "changed or comes from another version; train again from its images."
+    )
+
+
+def _model(
+    path: Path, settings: Settings, channels: int, weights: dict[str, Tensor]
+) -> LatentDynamics:
+    # Networks of this shape are only built where there are weights for them.
+    with torch.device("meta"):
+        wanted = LatentDynamics(channels, settings).state_dict()
+    if {n: v.shape for n, v in wanted.items()} != {n: v.shape for n, v in weights.items()}:
+        raise RunFolderError(_unfit(path))
+    if not all(bool(torch.isfinite(value).all()) for value in weights.values()):
+        raise RunFolderError(damaged(path, MODEL, "holds weights that are not finite"))
+    model = LatentDynamics(channels, settings)
+    model.load_state_dict(weights)
+    return model
+
+
+def _ensembles(
+    path: Path, tensors: Mapping[str, NDArray[Any]], fields: NDArray[np.float32]
+) -> tuple[Ensemble, ...]:
+    """Return the ensemble of each interval of fields (K - 1, n, 2, H, W)."""
+    try:
+        ensembles = Ensemble.many_from_arrays(tensors)
+    except (ValueError, TypeError, IndexError, RuntimeError):
+        raise RunFolderError(damaged(path, MODEL, "holds members of another shape")) from None
+    if not ensembles:
+        return tuple(Ensemble.equal(part.sum(axis=0)[None]) for part in fields)
+    plane = fields.shape[2:]
+    for one in ensembles:
+        weights = np.append(one.weights, np.float32(one.still))
+        if (
+            len(ensembles) != len(fields)
+            or one.velocities.shape[1:] != plane
+            or one.centre.shape != plane
+            or one.weights.shape != (len(one.velocities),)
+            or len(one.velocities) == 0
+        ):
+            raise RunFolderError(damaged(path, MODEL, "holds members of another shape"))
+        finite = (np.isfinite(part).all() for part in (one.velocities, one.centre, weights))
+        if not all(finite) or weights.min() < 0 or weights.sum() <= 0:
+            raise RunFolderError(damaged(path, MODEL, "holds members that cannot be weighed"))
+    return ensembles

@@ -1,0 +1,183 @@
+"""Fields of all intervals, and quantities derived from them without images."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_latentdyn.core.dynamics.deformation import Deformation
+from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajectories
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.timescale import TimeScale
+from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.errors import SettingsError
+
+__all__ = ["Motion"]
+
+
+class Motion:
+    """The motion between K observations.
+
+    Parameters
+    ----------
+    fields : ndarray of float32, shape ((K - 1) n, 2, H, W)
+        Advection fields (dy, dx) in pixels per stage, n stages for each interval
+        between neighbours.
+    report : RunReport
+        Times of the observations, their place, and the interval are used.
+    """
+
+    def __init__(self, fields: NDArray[np.float32], report: RunReport) -> None:
+        self.fields = fields
+        self.report = report
+
+    @property
+    def observation_times(self) -> NDArray[np.float64]:
+        """Times of the images, shape (K,); 0 and 1 for two images."""
+        return np.asarray(self.report.observation_times, np.float64)
+
+    @property
+    def field_times(self) -> NDArray[np.float64]:
+        """Start of each stage, shape ((K - 1) n,), in the unit of `observation_times`."""
+        known = self.observation_times
+        position = np.arange(len(self.fields)) * (len(known) - 1) / len(self.fields)
+        return np.interp(position, np.arange(len(known)), known)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns of the images."""
+        return self.fields.shape[-2], self.fields.shape[-1]
+
+    @property
+    def placement(self) -> Geometry:
+        """Place of the layers of the images."""
+        placed = self.report.placement
+        return Geometry() if placed is None else placed.geometry
+
+    @property
+    def interval(self) -> tuple[float, str] | None:
+        """Time between two images and its unit, None if it is unknown."""
+        known = self.report.interval
+        return None if known is None or known.value is None else (known.value, known.unit)
+
+    @property
+    def duration(self) -> float:
+        """Time of all stages in `time_unit`: the interval, or the number of stages."""
+        return self.interval[0] if self.interval else float(len(self.fields))
+
+    @property
+    def time_unit(self) -> str:
+        """Unit of `duration`."""
+        return self.interval[1] if self.interval else "stage"
+
+    @property
+    def timescale(self) -> TimeScale:
+        """Length of the interval."""
+        return TimeScale(*self.interval) if self.interval else TimeScale()
+
+    @property
+    def geometry(self) -> Geometry:
+        """Place of the pixels: that of the layers, else their size on the map."""
+        place = self.map_geometry
+        if place is not None and place.units[0] == "metre" and self.placement == Geometry():
+            return Geometry.from_pixel_size(place.pixel_size, "meter")
+        return self.placement
+
+    @property
+    def map_geometry(self) -> Geometry | None:
+        """Place of the first image on the Earth, None if it is not known."""
+        inputs = self.report.inputs
+        return Geometry.on_map(inputs[0].geo if inputs else None)
+
+    def times(self) -> NDArray[np.float64]:
+        """Return the start of each stage and the end of the last one."""
+        return np.append(self.field_times, self.observation_times[-1])
+
+    def checked_times(self, times: ArrayLike) -> NDArray[np.float64]:
+        """Return times as an array, shape (T,).
+
+        Raises
+        ------
+        SettingsError
+            If a time lies outside of the observations.
+        """
+        chosen = np.atleast_1d(np.asarray(times, np.float64))
+        first, last = self.report.observation_times[0], self.report.observation_times[-1]
+        if chosen.ndim != 1 or not bool(np.all((chosen >= first) & (chosen <= last))):
+            raise SettingsError(
+                f"times must be numbers between {first:g} and {last:g}; got "
+                f"{np.array2string(chosen, threshold=8)}."
+            )
+        return chosen
+
+    def trajectories(
+        self,
+        points: ArrayLike,
+        times: ArrayLike | None = None,
+        start_time: ArrayLike | None = None,
+        *,
+        interpolation: Interpolation = "cubic",
+    ) -> NDArray[np.float64]:
+        """Follow points along the fields, forwards and backwards; see `core.dynamics.trajectories`.
+
+        Parameters
+        ----------
+        points : array_like, shape (P, 2)
+            Places (y, x) in pixels at `start_time`.
+        times : array_like, shape (T,), optional
+            Between the first and the last observation, fractions in [0, 1] for two;
+            those of `times` by default.
+        start_time : float or array_like of shape (P,), optional
+            Time of `points`; that of the first observation by default.
+        interpolation : {"cubic", "linear"}
+            Interpolation of the velocity between pixels; linear where it jumps.
+
+        Returns
+        -------
+        ndarray of float64, shape (P, T, 2)
+            (y, x) in pixels; NaN where they are outside of the image.
+
+        Raises
+        ------
+        DerivedError
+            If shapes do not fit.
+        SettingsError
+            If a time lies outside of the observations.
+        """
+        chosen = self.times() if times is None else self.checked_times(times)
+        start = self.observation_times[0] if start_time is None else start_time
+        start = self.checked_times(start).reshape(np.shape(start))
+        return trajectories(
+            self.fields,
+            points,
+            self._progress(chosen),
+            self._progress(start),
+            interpolation=interpolation,
+        )
+
+    def _progress(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return the part of all stages that is over at times, from 0 to 1."""
+        known = self.observation_times
+        return np.asarray(np.interp(times, known, np.linspace(0.0, 1.0, len(known))))
+
+    def deformation(self, smooth: float = 0.0) -> Deformation:
+        """Return divergence, vorticity and strain rates of each stage, in real units.
+
+        Directions are those of the rows and columns of the image, also where the
+        image is turned.
+
+        Parameters
+        ----------
+        smooth : float
+            Standard deviation in pixels of a Gaussian that smooths the fields
+            first; 0 for none.
+
+        Raises
+        ------
+        GeometryError
+            If the image is sheared, or measured in one unit down and another to
+            the right.
+        DerivedError
+            If `smooth` is negative.
+        """
+        return Deformation.of(self.fields, self.geometry, self.timescale, smooth=smooth)

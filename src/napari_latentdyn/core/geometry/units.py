@@ -1,0 +1,152 @@
+"""Units of length and time through pint: their sizes, and their names in file formats."""
+
+from __future__ import annotations
+
+import functools
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from napari_latentdyn.core.geometry.geometry import Geometry
+
+__all__ = [
+    "in_names",
+    "known_units",
+    "length",
+    "metres",
+    "ngff_unit",
+    "ome_length",
+    "ome_time",
+    "parse_unit",
+    "plane_size",
+    "udunits",
+    "unit_symbol",
+]
+
+#: Symbols of units that OME knows.
+_LENGTHS = {"pixel", "km", "m", "dm", "cm", "mm", "µm", "nm", "pm", "Å", "in", "ft", "mi"}
+_TIMES = {"a", "d", "h", "min", "s", "ms", "µs", "ns"}
+_LONGEST = 100
+_NAME = r"[^\W\d][\w%°]*(?:\s*(?:\*\*|\^)\s*-?\d{1,2})?"
+#: Products and quotients of named units; pint would evaluate any expression, also endless powers.
+_PRODUCT = re.compile(rf"\s*(?:1\s*/\s*)?(?:{_NAME}|[%°])(?:\s*[*/]\s*{_NAME})*\s*")
+#: Symbols that are not ASCII, or that have another meaning in UDUNITS.
+_ASCII = {"µm": "um", "µs": "us", "Å": "angstrom", "in": "inch", "mi": "mile", "a": "year"}
+
+
+@functools.lru_cache(maxsize=1000)
+def parse_unit(name: str) -> Any:
+    """Return a unit of pint such as ``meter / second ** 2``, or None if the name is unknown.
+
+    Numbers other than small powers are not accepted.
+    """
+    import pint
+
+    if len(name) > _LONGEST or not _PRODUCT.fullmatch(name):
+        return None
+    # pint raises errors of many kinds for text without a unit.
+    try:
+        return pint.get_application_registry().Unit(name)  # type: ignore[no-untyped-call]
+    except Exception:  # noqa: BLE001
+        return None
+
+
+def known_units(units: Sequence[str]) -> tuple[str, ...]:
+    """Return names of units, with "pixel" in place of those that pint does not know."""
+    return tuple(str(unit) if parse_unit(str(unit)) is not None else "pixel" for unit in units)
+
+
+def _symbol(name: str) -> str:
+    unit = parse_unit(name.strip())
+    # A micron is µ in pint.
+    return "" if unit is None else "µm" if str(unit) == "micron" else f"{unit:~D}"
+
+
+def ome_length(name: str) -> str | None:
+    """Return the OME symbol of a unit of length such as ``meter``, or None if it has none."""
+    symbol = _symbol(name)
+    return symbol if symbol in _LENGTHS else None
+
+
+def ome_time(name: str) -> str | None:
+    """Return the OME symbol of a unit of time such as ``hour``, or None if it has none."""
+    symbol = _symbol(name)
+    return symbol if symbol in _TIMES else None
+
+
+def unit_symbol(name: str) -> str:
+    """Return the symbol of a unit of length or time, such as ``m``; other names unchanged."""
+    return ome_length(name) or ome_time(name) or name
+
+
+def ngff_unit(symbol: str) -> str | None:
+    """Return the name of a unit in OME-NGFF, or None for pixels and units without a name."""
+    lacks = symbol in ("pixel", "a") or symbol not in _LENGTHS | _TIMES
+    return None if lacks else str(parse_unit(symbol))
+
+
+def udunits(symbol: str) -> str:
+    """Return a unit in the spelling of UDUNITS, which CF requires; a pixel has the unit 1."""
+    return "1" if symbol in ("pixel", "") else _ASCII.get(symbol, symbol)
+
+
+def in_names(symbol: str) -> str:
+    """Return a unit as part of the name of a column."""
+    return _ASCII.get(symbol, symbol).replace(" ", "_")
+
+
+@functools.cache
+def metres(name: str) -> float | None:
+    """Return the length of a unit in metres, or None if it is not a unit of length."""
+    spelled = name.lower().replace(" ", "_") if " " in name else name
+    unit = parse_unit(spelled.replace("us_survey", "survey"))
+    if unit is None or not unit.is_compatible_with("meter"):
+        return None
+    return float((1.0 * unit).to("meter").magnitude)
+
+
+def length(name: str | None) -> tuple[float, str] | None:
+    """Return a factor and the OME symbol of a unit of length, else None.
+
+    The name is spelled as in files: ``micron``, ``um``, an escaped µm, ``US survey foot``.
+    """
+    if not name or not name.strip() or len(name) > 40:
+        return None
+    text = name.strip().replace("\\u00B5", "µ").replace("μ", "µ").strip("\0")
+    for spelling in dict.fromkeys((text, text.lower())):
+        symbol = ome_length(spelling)
+        if symbol is not None:
+            return None if symbol == "pixel" else (1.0, symbol)
+        factor = metres(spelling)
+        if factor is not None:
+            return factor, "m"
+    return None
+
+
+def plane_size(
+    height: float | None, width: float | None, units: Sequence[str | None]
+) -> tuple[Geometry | None, str | None]:
+    """Return the size of the pixels of an image, and a note where one side was assumed.
+
+    A side of unknown size is taken to equal the other. Both are returned in the unit of
+    the width.
+    """
+    sides = [
+        (size, unit) if size is not None and math.isfinite(size) and size > 0 else None
+        for size, unit in zip((height, width), units, strict=True)
+    ]
+    known = [side for side in sides if side is not None]
+    if not known:
+        return None, None
+    note = None
+    if None in sides:
+        side = "height" if sides[0] is None else "width"
+        note = f"The file gives no {side} of a pixel; pixels are assumed to be square."
+    (y, y_unit), (x, x_unit) = ((size, length(unit)) for size, unit in (known[0], known[-1]))
+    if y_unit is None or x_unit is None:
+        return None, None
+    y, x = y * y_unit[0], x * x_unit[0]
+    if y_unit[1] != x_unit[1]:
+        y = y * (metres(y_unit[1]) or 1.0) / (metres(x_unit[1]) or 1.0)
+    return Geometry.from_pixel_size((y, x), x_unit[1]), note

@@ -1,0 +1,24 @@
+"""Description of an input image: name, hash, shape and type."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["describe_input"]
+
+
+def describe_input(name: str, array: NDArray[Any], *, rgb: bool = False) -> dict[str, Any]:
+    """Return name, shape, type and rgb of an image, and the SHA-256 of shape, type and values."""
+    digest = hashlib.sha256(f"{array.shape} {array.dtype.str}".encode())
+    digest.update(np.ascontiguousarray(array).data)
+    return {
+        "name": name,
+        "sha256": digest.hexdigest(),
+        "shape": list(array.shape),
+        "dtype": array.dtype.name,
+        "rgb": rgb,
+    }

@@ -1,0 +1,77 @@
+"""The report of a fit: settings, losses, images, and the gain by training."""
+
+from __future__ import annotations
+
+import importlib.metadata
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+
+from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.sources import describe_input
+from napari_latentdyn.core.runfolder.evidence import MotionEvidence
+from napari_latentdyn.core.runfolder.schema import AgreementReport, RunReport
+from napari_latentdyn.settings import Settings
+
+__all__ = ["make_report"]
+
+#: Entries of the history of losses that are kept.
+_HISTORY = 500
+
+
+def make_report(
+    observations: Observations,
+    settings: Settings,
+    *,
+    device: str,
+    steps: int,
+    seconds: float,
+    history: Sequence[dict[str, float]],
+    batch_size: int,
+    agreement: tuple[float | None, float | None] = (None, None),
+    converged: bool = False,
+    evidence: MotionEvidence | None = None,
+) -> RunReport:
+    """Describe a fit."""
+    every = max(1, len(history) // _HISTORY)
+    images = settings.images
+    place, interval = observations.geometry, None
+    if images.interval is not None:
+        interval = {"value": images.interval, "unit": images.interval_unit}
+    report: dict[str, Any] = {
+        "version": importlib.metadata.version("napari-latentdyn"),
+        "torch": str(torch.__version__),
+        "seed": settings.training.seed,
+        "device": device,
+        "batch_size": batch_size,
+        "steps": steps,
+        "steps_planned": settings.training.steps,
+        "seconds": round(seconds, 3),
+        "losses": {
+            "first": dict(history[0]) if history else {},
+            "last": dict(history[-1]) if history else {},
+        },
+        "loss_history": [dict(entry) for entry in history[::every]],
+        "agreement": AgreementReport(
+            before=agreement[0], after=agreement[1], hidden=settings.training.stop_early
+        ),
+        "motion_evidence": None if evidence is None else evidence.to_report(),
+        "converged": converged,
+        "stopped_early": steps < settings.training.steps and not converged,
+        "inputs": _inputs(observations),
+        "placement": None if place is None or place == Geometry() else place.to_report(),
+        "interval": interval,
+        "observation_times": observations.times.tolist(),
+    }
+    return RunReport.model_validate(report)
+
+
+def _inputs(observations: Observations) -> list[dict[str, Any]]:
+    if observations.sources:
+        return [dict(source) for source in observations.sources]
+    return [
+        describe_input("", image if observations.multichannel else image[0])
+        for image in observations.images
+    ]

@@ -1,0 +1,140 @@
+"""Three observations: fields of each interval, frames at any time across both."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tests.core.helpers import finished, moved, small_settings
+
+from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.training.fit import fit
+from napari_latentdyn.errors import PairError, SettingsError
+
+#: The scene drifts by (5, -3) pixels in the unit of time; the second interval is twice as long.
+DRIFT = np.array([5.0, -3.0])
+TIMES = (10.0, 11.0, 13.0)
+
+
+def observed(times: tuple[float, ...] = TIMES) -> Observations:
+    at = moved(tuple(DRIFT))
+    return Observations.from_arrays(*(at(time - TIMES[0]) for time in times), times=times)
+
+
+@pytest.fixture(scope="module")
+def series() -> Dynamics:
+    settings = small_settings(training__steps=0, output__frames=1)
+    return finished(fit(observed(), settings))[1]
+
+
+def middle(fields: np.ndarray) -> np.ndarray:
+    """Median motion away from the border, where nothing is seen to come in."""
+    return np.median(fields[..., 16:-16, 16:-16], axis=(-2, -1))
+
+
+def test_each_interval_has_its_own_fields(series: Dynamics) -> None:
+    stages = series.settings.model.stages
+    assert series.fields.shape == (2 * stages, 2, 64, 64)
+    first, second = series.fields.reshape(2, stages, 2, 64, 64).sum(axis=1)
+    np.testing.assert_allclose(middle(first), DRIFT, atol=0.2)
+    np.testing.assert_allclose(middle(second), 2 * DRIFT, atol=0.3)
+    np.testing.assert_allclose(
+        series.field_times, [10, 10 + 1 / 3, 10 + 2 / 3, 11, 11 + 2 / 3, 12 + 1 / 3]
+    )
+
+
+def test_frames_at_any_time_across_all_intervals(series: Dynamics) -> None:
+    at = moved(tuple(DRIFT))
+    times = [10.0, 10.4, 11.0, 11.5, 12.75, 13.0]
+    frames = series.frames(times)
+    assert frames.shape == (6, 64, 64)
+    inner = np.s_[20:-20, 20:-20]
+    for time, frame in zip(times, frames, strict=True):
+        truth = at(time - TIMES[0])
+        mean = np.mean([observed().images[k, 0] for k in range(3)], axis=0)
+        assert np.abs(frame - truth)[inner].mean() < 0.15 * np.abs(mean - truth)[inner].mean()
+    np.testing.assert_allclose(frames[2], observed().images[1, 0], atol=1e-3)
+    np.testing.assert_array_equal(series.times(), [10, 10.5, 11, 12, 13])
+    for outside in (9.9, 13.1, np.nan):
+        with pytest.raises(SettingsError, match="between 10 and 13"):
+            series.frames([outside])
+
+
+def test_progress_of_frames_grows_to_all(series: Dynamics) -> None:
+    told: list[tuple[int, int]] = []
+    series.at([10.5, 11.0, 12.0, 12.5]).frames(on_frame=lambda *step: told.append(step))
+    assert told[-1][0] == told[-1][1]
+    assert np.all(np.diff([done / total for done, total in told]) >= 0)
+
+
+def test_a_tracer_runs_through_all_observations(series: Dynamics) -> None:
+    path = series.trajectories([[25.0, 40.0]], [10.0, 10.5, 11.0, 12.0, 13.0])[0]
+    moved_by = np.outer([0, 0.5, 1, 2, 3], DRIFT)
+    np.testing.assert_allclose(path - [25, 40], moved_by, atol=0.6)
+    back = series.trajectories([path[-1]], [10.0], start_time=13.0)[0, 0]
+    np.testing.assert_allclose(back, [25, 40], atol=0.1)
+
+
+def test_a_run_folder_keeps_all_of_it(series: Dynamics, tmp_path: Path) -> None:
+    again = Dynamics.load(series.save(tmp_path / "run"))
+    np.testing.assert_array_equal(again.fields, series.fields)
+    np.testing.assert_array_equal(again.observation_times, TIMES)
+    np.testing.assert_array_equal(again.times(), series.times())
+    np.testing.assert_array_equal(again.frames(), series.frames())
+    assert again.observations.same_as(series.observations)
+    np.testing.assert_allclose(again.frames([12.3]), series.frames([12.3]), atol=1e-4)
+    with np.load(tmp_path / "run" / "fields.npz") as file:
+        assert file["velocity"].shape == (2, 3, 2, 64, 64)
+
+
+def test_training_sees_patches_of_all_intervals_and_goes_on() -> None:
+    settings = small_settings(training__steps=4, training__batch_size=8)
+    _, half = finished(fit(observed(), settings.updated({"training.steps": 2})))
+    assert half.report.steps == 2
+    _, whole = finished(fit(observed(), settings, resume=half.fitted.checkpoint))
+    _, straight = finished(fit(observed(), settings))
+    assert whole.report.steps == straight.report.steps == 4
+    np.testing.assert_allclose(whole.fields, straight.fields, atol=0.05)
+
+
+def test_a_change_of_brightness_goes_from_observation_to_observation() -> None:
+    at = moved(tuple(DRIFT))
+    images = (at(0), 0.7 * at(1) + 10, 0.5 * at(2) + 30)
+    _, found = finished(fit(Observations.from_arrays(*images), small_settings(training__steps=0)))
+    observations = found.observations
+    assert observations.brightness is not None
+    assert observations.brightness.shape == (3, 1, 2)
+    np.testing.assert_allclose(observations.brightness[:, 0, 0], [1.0, 0.7, 0.5], atol=0.06)
+    frames = found.frames([0.0, 1.0, 2.0])
+    for frame, image in zip(frames, images, strict=True):
+        np.testing.assert_allclose(frame[20:-20, 20:-20], image[20:-20, 20:-20], rtol=0.02)
+
+
+@pytest.mark.parametrize(
+    ("times", "says"),
+    [
+        ((0, 0, 1), "increasing"),
+        ((2, 1, 3), "increasing"),
+        ((0, 1), "3 increasing"),
+        ((0, 1, np.inf), "increasing"),
+    ],
+)
+def test_times_must_increase(times: tuple[float, ...], says: str) -> None:
+    images = np.random.default_rng(0).random((3, 20, 20))
+    with pytest.raises(PairError, match=says):
+        Observations.from_arrays(*images, times=times)
+    with pytest.raises(PairError, match="at least two images are needed; got 1"):
+        Observations.from_arrays(images[0])
+
+
+def test_two_images_are_one_interval_of_a_series() -> None:
+    """What is found between two neighbours does not depend on those beside them."""
+    settings = small_settings(training__steps=0, images__normalisation="pair")
+    images = observed().images[:, 0]
+    _, pair = finished(fit(Observations.from_arrays(*images[:2]), settings))
+    _, series = finished(fit(Observations.from_arrays(*images), settings))
+    stages = settings.model.stages
+    difference = np.abs(series.fields[:stages] - pair.fields)[..., 16:-16, 16:-16]
+    assert difference.mean() < 0.02
