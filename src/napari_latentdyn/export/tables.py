@@ -76,8 +76,10 @@ def _write_tracks(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: in
         inverse = np.linalg.inv(matrix(data))
         points = places @ inverse[:2, :2].T + inverse[:2, 2]
     else:
-        times = np.linspace(0.0, 1.0, data.sizes["stage_time"] + 1)
-        paths = trajectories(pixel_velocity(data), _points(data, spacing), times)
+        bounds = data.stage_bounds.values
+        times = np.append(bounds[:, 0], bounds[-1, 1]) / duration(data)
+        stages = np.linspace(0.0, 1.0, len(times))
+        paths = trajectories(pixel_velocity(data), _points(data, spacing), stages)
         steps.check()
         # A track ends where it leaves the image.
         number, index = np.nonzero(np.isfinite(paths[..., 0]))

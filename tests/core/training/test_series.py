@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from tests.core.helpers import finished, moved, small_settings
 
+from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import PairError, SettingsError
 
@@ -75,6 +77,32 @@ def test_a_tracer_runs_through_all_observations(series: Dynamics) -> None:
     np.testing.assert_allclose(path - [25, 40], moved_by, atol=0.6)
     back = series.trajectories([path[-1]], [10.0], start_time=13.0)[0, 0]
     np.testing.assert_allclose(back, [25, 40], atol=0.1)
+
+
+def test_rates_and_exports_know_how_long_each_stage_is() -> None:
+    two, four, n = 2.0, 4.0, 3
+    report = RunReport(observation_times=list(TIMES), interval={"value": two, "unit": "hour"})
+    fields = np.zeros((2 * n, 2, 20, 24), np.float32)
+    # Divergence 0.01 per stage.
+    fields[:, 1] = 1 + 0.01 * np.arange(24)
+    dynamics = Dynamics(small_settings(), fields, report)
+    hours = np.repeat([two / n, four / n], n)
+    np.testing.assert_allclose(dynamics.stage_durations, hours)
+    assert (dynamics.duration, dynamics.time_unit) == (pytest.approx(two + four), "hour")
+    rates = dynamics.deformation()
+    assert rates.rate_unit == "1/hour"
+    np.testing.assert_allclose(rates.divergence[:, 5, 5], 0.01 / hours, rtol=1e-5)
+    data = make_dataset(
+        frames=np.zeros((3, 20, 24)),
+        times=np.array([10.0, 11.0, 13.0]),
+        velocity=fields,
+        edges=np.append(dynamics.field_times, TIMES[-1]),
+        interval=dynamics.interval,
+    )
+    np.testing.assert_allclose(data.time, [0, two, two + four])
+    np.testing.assert_allclose(data.fraction, [0, 1 / 3, 1])
+    np.testing.assert_allclose(data.velocity_x[:, 5, 0], 1 / hours)
+    np.testing.assert_allclose(data.stage_bounds[:, 1], np.cumsum(hours))
 
 
 def test_a_run_folder_keeps_all_of_it(series: Dynamics, tmp_path: Path) -> None:

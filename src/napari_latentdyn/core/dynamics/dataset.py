@@ -47,7 +47,7 @@ def make_dataset(
     frames : ndarray, shape (T, Y, X) or (T, C, Y, X)
         In the intensity units of the images.
     times : ndarray, shape (T,)
-        Fractions of the interval.
+        In the unit of the times of the images, fractions of the interval for two.
     velocity : ndarray, shape (n, 2, Y, X), optional
         (dy, dx) in pixels per stage.
     edges : ndarray, shape (n + 1,), optional
@@ -60,7 +60,7 @@ def make_dataset(
     placement : Geometry, optional
         Place of the images, used where the first image has no place on a map.
     interval : (float, str), optional
-        Time between the first and the last image and its unit.
+        Length of a unit of `times` and its unit; the time between two images.
     title : str
         Name of the result.
     confidence : ndarray, shape (T, Y, X), optional
@@ -68,7 +68,7 @@ def make_dataset(
     latents : ndarray, shape (T, c, Y, X), optional
         Latent states at `times`.
     tracers : ndarray, shape (N, 4), optional
-        Points of tracks: id, time as a fraction of the interval, y and x in pixels.
+        Points of tracks: id, time as in `times`, y and x in pixels.
 
     Returns
     -------
@@ -78,7 +78,7 @@ def make_dataset(
         x), ``latents`` (time, latent, y, x) and ``tracer_id``, ``tracer_time``,
         ``tracer_y``, ``tracer_x`` (tracer_point) where they are known.
         Coordinates: ``time``, since the first image, and ``fraction`` (time), of
-        the interval; ``stage_time``, the middle of each stage, and
+        the time to the last; ``stage_time``, the middle of each stage, and
         ``stage_bounds``; ``y`` and ``x``, the centres of the pixels;
         ``spatial_ref``, the reference system and the affine transform as
         rioxarray reads them. Where rows and columns are not parallel to the axes of
@@ -96,8 +96,12 @@ def make_dataset(
     duration, unit = (interval[0], udunits(unit_symbol(interval[1]))) if interval else (1.0, "1")
     since = {"units": unit, "axis": "T"}
     coords = _places(frames.shape[-2:], place, units)
-    coords["time"] = ("time", times * duration, {**since, "long_name": "time of the frame"})
-    coords["fraction"] = ("time", times, {"units": "1", "long_name": "fraction of the interval"})
+    if edges is None:
+        edges = np.linspace(0.0, 1.0, 2 if velocity is None else len(velocity) + 1)
+    elapsed, whole = times - edges[0], edges[-1] - edges[0]
+    about = {"units": "1", "long_name": "fraction of the time between the first and last image"}
+    coords["time"] = ("time", elapsed * duration, {**since, "long_name": "time of the frame"})
+    coords["fraction"] = ("time", elapsed / whole, about)
     mapped = {"grid_mapping": GRID} if place.crs else {}
     variables: dict[str, Any] = {}
 
@@ -117,12 +121,11 @@ def make_dataset(
     if latents is not None:
         add("latents", ("time", "latent", "y", "x"), latents, "latent state")
     if velocity is not None and len(velocity):
-        known = np.linspace(0.0, 1.0, len(velocity) + 1) if edges is None else edges
-        edges = np.asarray(known, np.float64) * duration
+        starts = np.asarray(edges - edges[0], np.float64) * duration
         about = {**since, "long_name": "middle of the stage", "bounds": "stage_bounds"}
-        coords["stage_time"] = ("stage_time", (edges[:-1] + edges[1:]) / 2, about)
-        coords["stage_bounds"] = (("stage_time", "bound"), np.stack([edges[:-1], edges[1:]], 1))
-        rates = np.einsum("ij,njyx,n->niyx", matrix[:2, :2], velocity, 1 / np.diff(edges))
+        coords["stage_time"] = ("stage_time", (starts[:-1] + starts[1:]) / 2, about)
+        coords["stage_bounds"] = (("stage_time", "bound"), np.stack([starts[:-1], starts[1:]], 1))
+        rates = np.einsum("ij,njyx,n->niyx", matrix[:2, :2], velocity, 1 / np.diff(starts))
         along = "" if place.is_upright else "world_"
         for index, axis in enumerate("yx"):
             add(
@@ -137,7 +140,7 @@ def make_dataset(
         world = matrix @ np.stack([y, x, np.ones_like(y)])
         for name, values, of in (
             ("tracer_id", number.astype(np.int32), "1"),
-            ("tracer_time", moment * duration, unit),
+            ("tracer_time", (moment - edges[0]) * duration, unit),
             ("tracer_y", world[0], units[0]),
             ("tracer_x", world[1], units[1]),
         ):

@@ -179,7 +179,7 @@ def deformation(
     fields: ArrayLike,
     *,
     pixel_size: tuple[float, float] = (1.0, 1.0),
-    duration: float = 1.0,
+    duration: float | ArrayLike = 1.0,
     length_unit: str = "pixel",
     time_unit: str = "stage",
     smooth: float = 0.0,
@@ -194,8 +194,8 @@ def deformation(
         Velocity (dy, dx) in pixels per stage. NaN gives NaN.
     pixel_size : (float, float)
         Distance between neighbouring pixels down and to the right, in `length_unit`.
-    duration : float
-        Duration of a stage, in `time_unit`.
+    duration : float or array_like, shape (n,)
+        Duration of a stage, or of each stage, in `time_unit`.
     length_unit, time_unit : str
         Names of the units.
     smooth : float
@@ -224,7 +224,13 @@ def deformation(
             "fields must have the shape (n, 2, H, W), with at least 2 x 2 pixels; got "
             f"{np.shape(fields)}."
         )
-    sizes = np.array([*pixel_size, duration], dtype=np.float64)
+    spent = np.asarray(duration, dtype=np.float64)
+    if spent.shape not in ((), (len(velocity),)):
+        raise DerivedError(
+            f"duration must be one number or one of each of the {len(velocity)} stages; got the "
+            f"shape {spent.shape}."
+        )
+    sizes = np.array([*pixel_size, *np.atleast_1d(spent)], dtype=np.float64)
     if not np.all(np.isfinite(sizes) & (sizes > 0)):
         raise DerivedError("pixel size and duration of a stage must be positive numbers.")
     longest, width = max(velocity.shape[2:]), np.asarray(smooth)
@@ -235,8 +241,9 @@ def deformation(
         )
     kind = np.result_type(velocity.dtype, np.float32)
     out = np.empty((5, len(velocity), *velocity.shape[2:]), kind)
+    spent = np.broadcast_to(spent, len(velocity))
     for k, stage in enumerate(velocity):
-        scaled = stage.astype(np.float64) * (sizes[:2] / duration)[:, None, None]
+        scaled = stage.astype(np.float64) * (sizes[:2] / spent[k])[:, None, None]
         out[0, k] = np.hypot(*scaled)
         smoothed = _smoothed(scaled, smooth)
         (dv_dy, dv_dx), (du_dy, du_dx) = (np.gradient(c, *sizes[:2]) for c in smoothed)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.dynamics.deformation import Deformation
+from napari_latentdyn.core.dynamics.deformation import Deformation, deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajectories
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.timescale import TimeScale
@@ -56,14 +56,26 @@ class Motion:
 
     @property
     def interval(self) -> tuple[float, str] | None:
-        """Time between two images and its unit, None if it is unknown."""
+        """Length of a unit of `observation_times` and its unit, None if it is unknown.
+
+        For two images, whose times are 0 and 1, that is the time between them.
+        """
         known = self.report.interval
         return None if known is None or known.value is None else (known.value, known.unit)
 
     @property
     def duration(self) -> float:
-        """Time of all stages in `time_unit`: the interval, or the number of stages."""
-        return self.interval[0] if self.interval else float(len(self.fields))
+        """Time from the first image to the last in `time_unit`."""
+        return float(self.stage_durations.sum())
+
+    @property
+    def stage_durations(self) -> NDArray[np.float64]:
+        """Duration of each stage in `time_unit`, shape ((K - 1) n,)."""
+        if self.interval is None:
+            return np.ones(len(self.fields))
+        spans = np.diff(self.observation_times) * self.interval[0]
+        stages = len(self.fields) // len(spans)
+        return np.repeat(spans / stages, stages)
 
     @property
     def time_unit(self) -> str:
@@ -180,4 +192,13 @@ class Motion:
         DerivedError
             If `smooth` is negative.
         """
-        return Deformation.of(self.fields, self.geometry, self.timescale, smooth=smooth)
+        place = self.geometry
+        place.check_angles()
+        return deformation(
+            self.fields,
+            pixel_size=place.pixel_size,
+            duration=self.stage_durations,
+            length_unit=place.length_unit,
+            time_unit=self.time_unit,
+            smooth=smooth,
+        )
