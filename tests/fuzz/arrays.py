@@ -10,7 +10,6 @@ from tests.fuzz.settings import some_changes
 from tests.fuzz.values import WILD_NUMBERS, Random, pick, some_text, some_value
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit_pair import fit_pair
 from napari_latentdyn.errors import Stopped
@@ -37,7 +36,6 @@ def try_arrays(random: Random) -> None:
     what = random.integers(8)
     if what == 0:
         Geometry.from_pixel_size(*(some_value(random, 1) for _ in range(3)))
-        TimeScale(some_value(random, 0))
         return
     if what in (1, 2):
         known = {"preset": some_text(random)} if random.random() < 0.2 else {}

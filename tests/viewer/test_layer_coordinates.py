@@ -14,7 +14,6 @@ from napari.layers._source import layer_source
 from napari_latentdyn.core.dynamics.motion import Motion
 from napari_latentdyn.core.geometry.crs import same_place
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.viewer.layer_geometry import coordinates_of_layer, missing_of_layer
 from napari_latentdyn.viewer.layers import snapshot
@@ -104,7 +103,7 @@ def test_velocities_have_units_of_the_file_unless_the_layer_has_its_own(
     motion = Motion(velocity, RunReport.model_validate(report))
     assert motion.geometry.pixel_size == size
     assert motion.geometry.units == units
-    assert motion.timescale == TimeScale(6.0, "hour")
+    assert (motion.duration, motion.time_unit) == (6.0, "hour")
 
 
 def test_nodata_of_a_file_that_napari_opened(tmp_path):

@@ -27,7 +27,7 @@ def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray
     )
     _, dynamics = finished(Job(first, last, settings).compute())
     assert dynamics.geometry == place
-    assert dynamics.timescale.interval == 2.0
+    assert dynamics.interval == (2.0, "hour")
     rates = dynamics.deformation()
     assert (rates.speed_unit, rates.speed.shape) == ("meter/hour", (4, 48, 48))
     assert np.isfinite(rates.total).all()

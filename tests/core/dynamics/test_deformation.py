@@ -161,17 +161,13 @@ def test_missing_velocity_is_missing_nearby_only():
         (np.zeros((2, 8, 8)), {"smooth": float("nan")}, "smoothing"),
         (np.zeros((2, 8, 8)), {"pixel_size": (0.0, 1.0)}, "positive"),
         (np.zeros((2, 8, 8)), {"duration": float("nan")}, "positive"),
+        (np.zeros((2, 2, 8, 8)), {"duration": [1.0, 0.0]}, "positive"),
+        (np.zeros((2, 2, 8, 8)), {"duration": [1.0, 2.0, 3.0]}, "each of the 2 stages"),
     ],
 )
 def test_what_cannot_be_derived_is_refused(fields, options, said):
     with pytest.raises(DerivedError, match=said):
         deformation(fields, **options)
-
-
-def test_one_stage_alone_does_not_say_how_long_it_takes():
-    with pytest.raises(DerivedError, match="with all stages"):
-        Deformation.of(np.zeros((2, 8, 8)))
-    assert Deformation.of(np.zeros((1, 2, 8, 8))).speed_unit == "pixel/stage"
 
 
 def test_unknown_quantities_are_refused():

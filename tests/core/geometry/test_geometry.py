@@ -10,7 +10,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.errors import GeometryError
 
 sizes = st.floats(1e-3, 1e3)
@@ -28,18 +27,14 @@ def test_nothing_known():
     assert geometry == Geometry() == Geometry.from_report(None) == Geometry.from_report({})
     assert geometry.axis_labels == ("y", "x")
     assert geometry.pixel_size == (1, 1)
-    assert TimeScale().unit == "stage"
-    assert TimeScale().stage_duration(8) == 1.0
 
 
-def test_scale_and_interval():
+def test_scale():
     geometry = Geometry.from_pixel_size(100.0, "meter", (5.0, -20.0))
     assert geometry.pixel_size == (100.0, 100.0)
     y, x = geometry.coordinates((2, 3))
     np.testing.assert_allclose(y, [5, 105])
     np.testing.assert_allclose(x, [-20, 80, 180])
-    time = TimeScale(24.0)
-    assert (time.unit, time.stage_duration(8)) == ("hour", 3.0)
 
 
 @given(st.tuples(sizes, sizes), st.tuples(numbers, numbers), numbers)
@@ -174,9 +169,3 @@ def test_an_image_that_lies_on_a_line() -> None:
 def test_what_is_no_scale_is_refused(arguments, said):
     with pytest.raises(GeometryError, match=said):
         Geometry.from_pixel_size(**arguments)
-
-
-@pytest.mark.parametrize("interval", [0.0, -1.0, np.inf, "tomorrow", [1.0], 10**400])
-def test_what_is_no_interval_is_refused(interval):
-    with pytest.raises(GeometryError, match="must be a positive number"):
-        TimeScale(interval)

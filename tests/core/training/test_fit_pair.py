@@ -201,7 +201,5 @@ def test_scale_and_interval_are_kept_in_a_run_folder(learned, tmp_path):
     assert again.geometry.offset == (1000.0, 0.0)
     assert again.deformation().speed_unit == "meter/hour"
     assert again.geometry == learned.geometry
-    run = Dynamics.load(folder)
-    assert (run.geometry, run.timescale) == (again.geometry, again.timescale)
-    rates = Deformation.of(run.fields, run.geometry, run.timescale, smooth=1.0)
-    np.testing.assert_array_equal(rates.total, learned.deformation(1.0).total)
+    assert again.interval == (6.0, "hour")
+    np.testing.assert_array_equal(again.deformation(1.0).total, learned.deformation(1.0).total)

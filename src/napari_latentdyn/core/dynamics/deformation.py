@@ -16,8 +16,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.errors import DerivedError
 
 __all__ = ["QUANTITIES", "Deformation", "deformation"]
@@ -72,53 +70,6 @@ class Deformation:
     shear_strain: Floats
     speed_unit: str = "pixel/stage"
     rate_unit: str = "1/stage"
-
-    @classmethod
-    def of(
-        cls,
-        fields: ArrayLike,
-        geometry: Geometry | None = None,
-        timescale: TimeScale | None = None,
-        *,
-        smooth: float = 0.0,
-    ) -> Deformation:
-        """Derive the rates of deformation of all stages of an interval, in real units.
-
-        Parameters
-        ----------
-        fields : array_like, shape (n, 2, H, W)
-            Velocity (dy, dx) in pixels per stage.
-        geometry : Geometry, optional
-            Place of the pixels; lengths are in pixels without it.
-        timescale : TimeScale, optional
-            Length of the interval; times are in stages without it.
-        smooth : float
-            See `deformation`.
-
-        Raises
-        ------
-        GeometryError
-            If the image is sheared, or measured in one unit down and another to
-            the right.
-        DerivedError
-            If the fields have another shape, or `smooth` is negative.
-        """
-        if np.ndim(fields) != 4:
-            # The duration of a stage follows from their number.
-            raise DerivedError(
-                "fields must have the shape (n, 2, H, W), with all stages of the interval; got "
-                f"{np.shape(fields)}."
-            )
-        place, time = geometry or Geometry(), timescale or TimeScale()
-        place.check_angles()
-        return deformation(
-            fields,
-            pixel_size=place.pixel_size,
-            duration=time.stage_duration(np.shape(fields)[0]),
-            length_unit=place.length_unit,
-            time_unit=time.unit,
-            smooth=smooth,
-        )
 
     @property
     def shear(self) -> Floats:

@@ -8,7 +8,6 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.dynamics.deformation import Deformation, deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajectories
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.timescale import TimeScale
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import SettingsError
 
@@ -81,11 +80,6 @@ class Motion:
     def time_unit(self) -> str:
         """Unit of `duration`."""
         return self.interval[1] if self.interval else "stage"
-
-    @property
-    def timescale(self) -> TimeScale:
-        """Length of the interval."""
-        return TimeScale(*self.interval) if self.interval else TimeScale()
 
     @property
     def geometry(self) -> Geometry:

@@ -60,16 +60,16 @@ def pixel_per_stage(dynamics: Dynamics) -> tuple[float, str]:
     The unit stays pixel per stage if pixels are not square or axes not at right angles: the
     length of a pixel then depends on the direction.
     """
-    place, time = dynamics.geometry, dynamics.timescale
+    place = dynamics.geometry
     try:
         place.check_angles()
-        unit = f"{place.length_unit}/{time.unit}"
+        unit = f"{place.length_unit}/{dynamics.time_unit}"
     except GeometryError:
         return 1.0, "pixel/stage"
     height, width = place.pixel_size
     if not np.isclose(height, width, rtol=1e-6):
         return 1.0, "pixel/stage"
-    return width / time.stage_duration(len(dynamics.fields)), unit
+    return width * len(dynamics.fields) / dynamics.duration, unit
 
 
 def map_layer(dynamics: Dynamics, found: Deformation, options: MapOptions) -> LayerTuple:
