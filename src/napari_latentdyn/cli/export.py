@@ -15,10 +15,11 @@ from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export import FORMATS, Format, at_times, find_format
 from napari_latentdyn.files.paths import check_writable, output_path
+from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
     import xarray
@@ -53,7 +54,7 @@ def export(arguments: argparse.Namespace) -> int:
             raise UsageError(problem)
         form.check_free(target, overwrite=arguments.overwrite)
         check_writable(target, UsageError, folder=form.folder)
-    times = _times(arguments)
+    times = _times(arguments, dynamics.observation_times)
     if times is None and not dynamics.report.frames_complete:
         sys.stderr.write(
             "The run holds only the frames of the two ends; choose others with --times or "
@@ -116,8 +117,11 @@ def _render(
         return at_times(data, times)
     if device is not None:
         dynamics.settings = dynamics.settings.updated({"training.device": device})
+    first, last = dynamics.observation_times[[0, -1]]
     return dynamics.to_xarray(
-        times, should_stop=interrupt.should_stop, on_frame=partial(line.step, "render")
+        np.clip(first + times * (last - first), first, last),
+        should_stop=interrupt.should_stop,
+        on_frame=partial(line.step, "render"),
     )
 
 
@@ -172,7 +176,8 @@ def _value(flag: str, option: Any, given: Any) -> Any:
     return values[0] if option.count == 1 else tuple(values)
 
 
-def _times(arguments: argparse.Namespace) -> NDArray[np.float64] | None:
+def _times(arguments: argparse.Namespace, known: NDArray[np.float64]) -> NDArray[np.float64] | None:
+    """Return the times that were asked for, as fractions from the first to the last image."""
     if arguments.frames is not None:
         try:
             between = int(arguments.frames)
@@ -183,7 +188,8 @@ def _times(arguments: argparse.Namespace) -> NDArray[np.float64] | None:
                 "--frames takes the number of frames in between, up to 10000, not "
                 f"'{arguments.frames}'."
             )
-        return np.linspace(0.0, 1.0, between + 2)
+        placed = frame_times(Settings().updated({"output.frames": between}), known)
+        return np.asarray((placed - known[0]) / (known[-1] - known[0]))
     if arguments.times is None:
         return None
     try:

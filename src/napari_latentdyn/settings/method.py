@@ -55,7 +55,8 @@ class ImageSettings(FrozenModel):
         None,
         gt=0,
         title="Time between the images",
-        description="Time that passed between the two images; empty counts in stages.",
+        description="Time that passed between the two images; empty counts in stages. For images "
+        "with times of their own, the length of one unit of these times.",
     )
     interval_unit: Literal["second", "minute", "hour", "day"] = Field(
         "hour",

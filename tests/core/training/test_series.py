@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import xarray
 from tests.core.helpers import finished, moved, small_settings
 
+from napari_latentdyn.cli import main
 from napari_latentdyn.core.dynamics.dataset import make_dataset
-from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import fit
@@ -62,6 +64,32 @@ def test_frames_at_any_time_across_all_intervals(series: Dynamics) -> None:
     for outside in (9.9, 13.1, np.nan):
         with pytest.raises(SettingsError, match="between 10 and 13"):
             series.frames([outside])
+
+
+def test_times_of_settings_are_fractions_from_the_first_to_the_last_image() -> None:
+    known = (0.1, 0.3, 0.7)
+    chosen = small_settings(output__times=(0.25, 1.0))
+    np.testing.assert_allclose(frame_times(chosen, known), [0.1, 0.25, 0.3, 0.7])
+    np.testing.assert_allclose(frame_times(chosen), [0, 0.25, 1])
+
+
+@pytest.mark.parametrize(
+    ("asked", "times"),
+    [
+        (["--frames", "1"], [0, 0.5, 1, 2, 3]),
+        (["--times", "0.5,1"], [1.5, 3]),
+        (["--frames", "0"], [0, 1, 3]),
+    ],
+)
+def test_frames_of_a_series_are_exported(
+    series: Dynamics, tmp_path: Path, asked: list[str], times: list[float]
+) -> None:
+    folder, file = series.save(tmp_path / "run"), tmp_path / "run.nc"
+    assert main(["export", str(folder), "-o", str(file), "-q", *asked]) == 0
+    with xarray.open_dataset(file) as data:
+        # 10 to 13 in the time of the images.
+        np.testing.assert_allclose(data.time, times)
+        np.testing.assert_allclose(data.fraction, np.array(times) / 3, rtol=1e-6)
 
 
 def test_progress_of_frames_grows_to_all(series: Dynamics) -> None:

@@ -71,6 +71,11 @@ class Trained:
         return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
 
     def _check(self, own: Observations, pair: Observations) -> None:
+        if len(own) != len(pair):
+            raise PairError(
+                f"the result “{self.title}” must be of these {len(pair)} images; got one of "
+                f"{len(own)} images."
+            )
         if own.images[0].shape != pair.images[0].shape or own.multichannel != pair.multichannel:
             raise PairError(
                 f"the result “{self.title}” must be of these two images, {pair.images[0].shape} "

@@ -109,7 +109,8 @@ class Motion:
         """
         chosen = np.atleast_1d(np.asarray(times, np.float64))
         first, last = self.report.observation_times[0], self.report.observation_times[-1]
-        if chosen.ndim != 1 or not bool(np.all((chosen >= first) & (chosen <= last))):
+        inside = bool(np.all((chosen >= first) & (chosen <= last)))
+        if chosen.ndim != 1 or not chosen.size or not inside:
             raise SettingsError(
                 f"times must be numbers between {first:g} and {last:g}; got "
                 f"{np.array2string(chosen, threshold=8)}."

@@ -339,7 +339,8 @@ def frame_times(
     """Return the times of the frames by the settings, those of the images included."""
     output, known = settings.output, np.asarray(observation_times, np.float64)
     if output.times is not None:
-        return np.unique(np.concatenate([known, output.times]))
+        chosen = known[0] + np.asarray(output.times) * (known[-1] - known[0])
+        return np.unique(np.concatenate([known, np.clip(chosen, known[0], known[-1])]))
     between = settings.model.stages - 1 if output.frames is None else output.frames
     count = (len(known) - 1) * (between + 1) + 1
     return np.interp(np.linspace(0.0, len(known) - 1.0, count), np.arange(len(known)), known)

@@ -92,7 +92,7 @@ class Observations:
         settings : ImageSettings, optional
             Channel, normalisation and missing value.
         times : array_like of float, shape (K,), optional
-            Increasing; 0, 1, 2 ... by default.
+            Increasing, in units of the setting `images.interval`; 0, 1, 2 ... by default.
         channel_axis : int or sequence of K int, optional
             Axis of the channels, of all images or of each image: with a channel chosen, a
             colour image fits a grey image. None for images of two dimensions.
@@ -280,7 +280,12 @@ def _names(count: int) -> list[str]:
 def _checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
     if times is None:
         return np.arange(count, dtype=np.float64)
-    when = np.asarray(times, np.float64)
+    try:
+        when = np.asarray(times, np.float64)
+    except (TypeError, ValueError):
+        raise PairError(
+            f"the times of {count} images must be {count} increasing numbers; got {shown(times)}."
+        ) from None
     if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
         raise PairError(
             f"the times of {count} images must be {count} increasing numbers; got "
