@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,6 +11,7 @@ import xarray
 from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.cli import main
+from napari_latentdyn.core.baselines.learned import Trained
 from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.observations.observations import Observations
@@ -61,9 +63,17 @@ def test_frames_at_any_time_across_all_intervals(series: Dynamics) -> None:
         assert np.abs(frame - truth)[inner].mean() < 0.15 * np.abs(mean - truth)[inner].mean()
     np.testing.assert_allclose(frames[2], observed().images[1, 0], atol=1e-3)
     np.testing.assert_array_equal(series.times(), [10, 10.5, 11, 12, 13])
-    for outside in (9.9, 13.1, np.nan):
+    for wrong in ([9.9], [13.1], [np.nan], []):
         with pytest.raises(SettingsError, match="between 10 and 13"):
-            series.frames([outside])
+            series.frames(wrong)
+
+
+def test_a_series_is_not_compared_as_a_pair(series: Dynamics) -> None:
+    two = observed(TIMES[:2])
+    with pytest.raises(PairError, match="of these 2 images; got one of 3 images"):
+        Trained("drift", lambda: series)(
+            two, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
+        )
 
 
 def test_times_of_settings_are_fractions_from_the_first_to_the_last_image() -> None:
@@ -175,9 +185,10 @@ def test_a_change_of_brightness_goes_from_observation_to_observation() -> None:
         ((2, 1, 3), "increasing"),
         ((0, 1), "3 increasing"),
         ((0, 1, np.inf), "increasing"),
+        (("now", "soon", "later"), "increasing"),
     ],
 )
-def test_times_must_increase(times: tuple[float, ...], says: str) -> None:
+def test_times_must_increase(times: Any, says: str) -> None:
     images = np.random.default_rng(0).random((3, 20, 20))
     with pytest.raises(PairError, match=says):
         Observations.from_arrays(*images, times=times)
