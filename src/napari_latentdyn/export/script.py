@@ -40,7 +40,6 @@ from napari_latentdyn import (
     Dynamics, Observations, Settings, UserError, fit, read_image, read_mask
 )
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.generators import drain
 from napari_latentdyn.files.paths import check_writable, output_path
 from napari_latentdyn.generators import drain
 
