@@ -119,7 +119,9 @@ def draw_figure(
     colours.ax.tick_params(labelsize=_SMALL, width=0.5, length=2)
     colours.ax.locator_params(nbins=4)
     colours.outline.set_linewidth(0.5)
-    colours.ax.set_title(arrows.unit, fontsize=_SMALL, loc="left", pad=4)
+    # In two lines, because "per interval" is wider than the room beside the bar.
+    unit = arrows.unit.replace(" per ", " per\n")
+    colours.ax.set_title(unit, fontsize=_SMALL, loc="left", pad=2)
     figure.text(
         (_SIDE + half - 2 * _GAP) / width_mm,
         1 - (below + side * ratio / 2) / height,
