@@ -127,6 +127,9 @@ def test_rates_and_exports_know_how_long_each_stage_is() -> None:
     hours = np.repeat([two / n, four / n], n)
     np.testing.assert_allclose(dynamics.stage_durations, hours)
     assert (dynamics.duration, dynamics.time_unit) == (pytest.approx(two + four), "hour")
+    np.testing.assert_allclose(dynamics.elapsed(TIMES), [0, two, two + four])
+    without = Dynamics(small_settings(), fields, RunReport(observation_times=list(TIMES)))
+    np.testing.assert_allclose(without.elapsed([10.5, 11.0, 12.0]), [n / 2, n, 1.5 * n])
     rates = dynamics.deformation()
     assert rates.rate_unit == "1/hour"
     np.testing.assert_allclose(rates.divergence[:, 5, 5], 0.01 / hours, rtol=1e-5)

@@ -76,6 +76,13 @@ class Motion:
         stages = len(self.fields) // len(spans)
         return np.repeat(spans / stages, stages)
 
+    def elapsed(self, times: ArrayLike) -> NDArray[np.float64]:
+        """Return the time since the first image in `time_unit`, for times of frames."""
+        when = np.asarray(times, np.float64)
+        if self.interval is None:
+            return self._progress(when) * len(self.fields)
+        return np.asarray((when - self.observation_times[0]) * self.interval[0])
+
     @property
     def time_unit(self) -> str:
         """Unit of `duration`."""

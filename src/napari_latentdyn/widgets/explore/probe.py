@@ -141,7 +141,7 @@ class Probe:
         if self.dynamics is None or self._view.profile.isHidden():
             return
         time = timeline_of(self.dynamics).time_at(self._viewer.dims.point)
-        self._view.profile.show_time(time * self.dynamics.duration)
+        self._view.profile.show_time(float(self.dynamics.elapsed(time)))
 
     def _shown(self) -> tuple[Any, Any, str] | None:
         """Return the visible map or frames, the times, and the name of the quantity."""
@@ -154,10 +154,10 @@ class Probe:
                 continue
             line = timeline_of(dynamics)
             if role == "frames" or line.shown is not None:
-                times = dynamics.times() * dynamics.duration
+                times = dynamics.elapsed(dynamics.times())
                 return layer, times, "intensity" if role == "frames" else self._of_map(layer)
-            stages = (np.arange(len(dynamics.fields)) + 0.5) / len(dynamics.fields)
-            return layer, stages * dynamics.duration, self._of_map(layer)
+            durations = dynamics.stage_durations
+            return layer, np.cumsum(durations) - durations / 2, self._of_map(layer)
         return None
 
     @staticmethod
