@@ -27,6 +27,7 @@ from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.fit import fit
+from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer import samples
 
@@ -96,13 +97,8 @@ def measured(case: Case, preset: str, changes: dict[str, object]) -> dict[str, o
     first, last = case.frames[0], case.frames[-1]
     span = float(max(first.max(), last.max()) - min(first.min(), last.min()))
     settings = Settings.preset(preset).updated({"output.preview": False, **changes})
-    fitting = fit(Observations.from_arrays(first, last, settings=settings.images), settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics: Dynamics = end.value
-            break
+    observations = Observations.from_arrays(first, last, settings=settings.images)
+    dynamics = drain(fit(observations, settings))
     inner = slice(1, -1)
     truth, times = case.frames[inner], case.times[inner]
     ours = dynamics.frames(times)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import fit
+from napari_latentdyn.generators import drain
 
 __all__ = ["learned"]
 
@@ -28,13 +29,8 @@ def learned(first: Image, last: Image, times: Sequence[float], settings: Any) ->
     settings : Settings
         All settings of the fit.
     """
-    fitting = fit(Observations.from_arrays(first, last, settings=settings.images), settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics = end.value
-            break
+    observations = Observations.from_arrays(first, last, settings=settings.images)
+    dynamics = drain(fit(observations, settings))
     frames = _grey(dynamics.frames(times))
     confidence = None
     if hasattr(dynamics, "confidence"):

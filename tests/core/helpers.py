@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 
 
@@ -105,9 +106,6 @@ Found = TypeVar("Found")
 
 def finished(working: Generator[Said, None, Found]) -> tuple[list[Said], Found]:
     """Run a fit, or a search, to its end."""
-    seen = []
-    while True:
-        try:
-            seen.append(next(working))
-        except StopIteration as end:
-            return seen, end.value
+    seen: list[Said] = []
+    found = drain(working, seen.append)
+    return seen, found

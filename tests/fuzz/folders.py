@@ -31,10 +31,10 @@ def make_folders(folder: Path) -> None:
     from rasterio.crs import CRS
 
     from napari_latentdyn.cli import main
-    from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.geometry.geometry import Geometry
     from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.core.training.fit import fit
+    from napari_latentdyn.generators import drain
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.viewer.layerfolder import write_layer_folder
     from napari_latentdyn.viewer.reader import read_folder
@@ -67,13 +67,8 @@ def make_folders(folder: Path) -> None:
     told = {"name": "a.tif", "shape": list(SHAPE), "dtype": "float32", "rgb": False, "geo": geo}
     place = Geometry(np.diag([2.0, 3.0, 1.0]), ("meter", "meter"))
     observations = Observations.from_arrays(first, last)
-    fitting = fit(observations.described(place, [told, told | {"name": "b.tif"}]), settings)
-    while True:
-        try:
-            next(fitting)
-        except StopIteration as end:
-            dynamics: Dynamics = end.value
-            break
+    observations = observations.described(place, [told, told | {"name": "b.tif"}])
+    dynamics = drain(fit(observations, settings))
     dynamics.save(folder / "run")
     write_layer_folder(folder / "layers", read_folder(str(folder / "run")))
     for name, image in (("a.tif", first), ("b.tif", last)):

@@ -11,6 +11,7 @@ from tests.widgets.conftest import Images, Open
 from tests.widgets.helpers import FakeFit, control, press, put, run
 
 from napari_latentdyn.core.training.fit import Progress
+from napari_latentdyn.generators import mapped
 from napari_latentdyn.widgets.texts import time_span
 
 _UNITS = {"s": 1, "min": 60, "h": 3600}
@@ -25,13 +26,10 @@ class TimedFit(FakeFit):
             for step in (0, 50, 100):
                 yield Progress("prepare", step, 100, seconds=0.8 * step, message="Matching")
         training = super().__call__(pair, settings, **options)
-        while True:
-            try:
-                step = next(training).step
-            except StopIteration as end:
-                dynamics = end.value
-                break
-            yield Progress("train", step, settings.training.steps, seconds=90.0 + step)
+        total = settings.training.steps
+        dynamics = yield from mapped(
+            training, lambda p: Progress("train", p.step, total, seconds=90.0 + p.step)
+        )
         taken = {"seconds": 90.0 + (dynamics.report.steps or 0)}
         dynamics.report = dynamics.report.model_copy(update=taken)
         return dynamics

@@ -31,6 +31,7 @@ from tests.widgets.helpers import (
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.runfolder.schema import AgreementReport
 from napari_latentdyn.core.training.fit import Progress, fit
+from napari_latentdyn.generators import mapped
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
 PREVIEW = "live preview"
@@ -74,16 +75,13 @@ def test_what_training_did_is_told_in_one_number(
     said: list[str] = []
 
     def scripted(pair: Any, settings: Any, **options: Any) -> Generator[Progress, None, Any]:
-        training = FakeFit(pause=0.05)(pair, settings, **options)
-        while True:
-            try:
-                done = next(training)
-            except StopIteration as end:
-                dynamics = end.value
-                break
+        def told(done: Progress) -> Progress:
             now = 0.552 + 0.012 * done.step / done.total
             said.append(status(panel)[0])
-            yield replace(done, agreement_before=0.552, agreement=now)
+            return replace(done, agreement_before=0.552, agreement=now)
+
+        training = FakeFit(pause=0.05)(pair, settings, **options)
+        dynamics = yield from mapped(training, told)
         agreement = AgreementReport(before=0.552, after=0.564, hidden=True)
         dynamics.report = dynamics.report.model_copy(update={"agreement": agreement})
         return dynamics

@@ -15,6 +15,7 @@ from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
+from napari_latentdyn.core.dynamics.motion import times_at
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export import FORMATS, Format, at_times, find_format
@@ -117,9 +118,8 @@ def _render(
         return at_times(data, times)
     if device is not None:
         dynamics.settings = dynamics.settings.updated({"training.device": device})
-    first, last = dynamics.observation_times[[0, -1]]
     return dynamics.to_xarray(
-        np.clip(first + times * (last - first), first, last),
+        times_at(dynamics.observation_times, times),
         should_stop=interrupt.should_stop,
         on_frame=partial(line.step, "render"),
     )

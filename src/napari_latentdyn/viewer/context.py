@@ -162,9 +162,8 @@ def arrow_confidence(
     `confidence`, (T, H, W), is low: there the ensemble members or both ends disagree.
     """
     known = motion.times()
-    stages = np.append(motion.field_times, motion.observation_times[-1])
     found = []
-    for bounds in itertools.pairwise(stages):
+    for bounds in itertools.pairwise(motion.stage_edges):
         # Arrows start at the positions at the beginning of a stage.
         start, end = (int(np.abs(known - at).argmin()) for at in bounds)
         seen = texture(frames[start])

@@ -11,7 +11,14 @@ from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import SettingsError
 
-__all__ = ["Motion"]
+__all__ = ["Motion", "times_at"]
+
+
+def times_at(observation_times: NDArray[np.float64], fractions: ArrayLike) -> NDArray[np.float64]:
+    """Return the times at fractions, 0 to 1, of the time from the first to the last image."""
+    first, last = observation_times[0], observation_times[-1]
+    # Rounding must not lead beyond the last image.
+    return np.asarray(np.clip(first + np.asarray(fractions) * (last - first), first, last))
 
 
 class Motion:
@@ -43,6 +50,11 @@ class Motion:
         return np.interp(position, np.arange(len(known)), known)
 
     @property
+    def stage_edges(self) -> NDArray[np.float64]:
+        """Start of each stage and end of the last one, shape ((K - 1) n + 1,)."""
+        return np.append(self.field_times, self.observation_times[-1])
+
+    @property
     def shape(self) -> tuple[int, int]:
         """Rows and columns of the images."""
         return self.fields.shape[-2], self.fields.shape[-1]
@@ -65,7 +77,7 @@ class Motion:
     @property
     def duration(self) -> float:
         """Time from the first image to the last in `time_unit`."""
-        return float(self.stage_durations.sum())
+        return float(self.elapsed(self.observation_times[-1]))
 
     @property
     def stage_durations(self) -> NDArray[np.float64]:
@@ -104,7 +116,7 @@ class Motion:
 
     def times(self) -> NDArray[np.float64]:
         """Return the start of each stage and the end of the last one."""
-        return np.append(self.field_times, self.observation_times[-1])
+        return self.stage_edges
 
     def checked_times(self, times: ArrayLike) -> NDArray[np.float64]:
         """Return times as an array, shape (T,).

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.dataset import make_dataset
-from napari_latentdyn.core.dynamics.motion import Motion
+from napari_latentdyn.core.dynamics.motion import Motion, times_at
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.folder import read_fields, read_settings, write_run
 from napari_latentdyn.core.runfolder.inputs import read_observations
@@ -255,7 +255,7 @@ class Dynamics(Motion):
             frames=here.frames(should_stop=should_stop, on_frame=on_frame),
             times=here.times(),
             velocity=self.fields,
-            edges=np.append(self.field_times, self.observation_times[-1]),
+            edges=self.stage_edges,
             report=self.report,
             settings=self.settings.model_dump(mode="json"),
             placement=self.placement,
@@ -339,8 +339,7 @@ def frame_times(
     """Return the times of the frames by the settings, those of the images included."""
     output, known = settings.output, np.asarray(observation_times, np.float64)
     if output.times is not None:
-        chosen = known[0] + np.asarray(output.times) * (known[-1] - known[0])
-        return np.unique(np.concatenate([known, np.clip(chosen, known[0], known[-1])]))
+        return np.unique(np.concatenate([known, times_at(known, output.times)]))
     between = settings.model.stages - 1 if output.frames is None else output.frames
     count = (len(known) - 1) * (between + 1) + 1
     return np.interp(np.linspace(0.0, len(known) - 1.0, count), np.arange(len(known)), known)

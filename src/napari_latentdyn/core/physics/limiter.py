@@ -73,8 +73,8 @@ def in_units(
 ) -> NDArray[np.floating[Any]]:
     """Convert decoded frames to the units of the images, and limit them to the range of both.
 
-    Limited states stay within the range of the images, but the residual of the decoder
-    and a change of brightness can leave it.
+    Limited states stay within the range of the images. The decoder and a change of
+    brightness can add values outside of it.
 
     Parameters
     ----------
