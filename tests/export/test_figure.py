@@ -7,12 +7,15 @@ import sys
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import to_rgb
 from PIL import Image
 from tests.export.helpers import changed
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export import export
+from napari_latentdyn.export import export, make_dataset
 from napari_latentdyn.export.figure import draw_figure
+from napari_latentdyn.export.look import Arrows
 
 
 def test_png_of_a_page_width(data, tmp_path):
@@ -67,6 +70,32 @@ def test_arrows_and_frames_are_those_of_their_times(data, parts):
         np.testing.assert_allclose(quiver.U, parts["velocity"][stage, 1, y, x], rtol=1e-5)
         np.testing.assert_allclose(quiver.V, parts["velocity"][stage, 0, y, x], rtol=1e-5)
         assert quiver.angles == "xy"
+
+
+def test_frames_at_images_between_the_ends_are_marked(parts):
+    known = np.array([0.0, 0.5, 1.0])
+    parts["frames"][2] *= 10
+    series = make_dataset(**parts, observation_times=known)
+    np.testing.assert_array_equal(series.observed, [1, 0, 1, 0, 1])
+    axes = draw_figure(series).axes[:5]
+    titles = [one.get_title(loc="left") for one in axes]
+    assert titles == ["first frame\n0 h", "3 h", "observed\n6 h", "9 h", "last frame\n12 h"]
+    marked = [one.spines["left"].get_edgecolor()[:3] for one in axes if one.axison]
+    assert marked == [to_rgb("#d95f02")] * 3
+    # The contrast is that of all images.
+    pair = draw_figure(make_dataset(**parts, observation_times=known[[0, -1]])).axes[2]
+    assert axes[2].images[0].get_clim()[1] > 3 * pair.images[0].get_clim()[1]
+    assert pair.get_title(loc="left") == "6 h"
+
+
+def test_speeds_in_degrees_are_those_of_each_stage(parts):
+    degrees = Geometry.from_pixel_size((0.1, 0.2), "degree")
+    edges = np.array([0.0, 0.1, 0.2, 0.6, 1.0])
+    data = make_dataset(**{**parts, "placement": degrees}, edges=edges)
+    found = Arrows.of(data)
+    assert found.unit == "px/h"
+    moved = np.hypot(found.moved[:, 0], found.moved[:, 1])
+    np.testing.assert_allclose(found.speed, moved / (12 * np.diff(edges))[:, None], rtol=1e-5)
 
 
 def test_what_cannot_be_drawn(data, parts, tmp_path):

@@ -9,12 +9,18 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
+from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.observations.images import read_image
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
 from napari_latentdyn.export.script import script_text
@@ -108,8 +114,9 @@ def test_hostile_text_changes_constants_alone(tmp_path, monkeypatch, text, files
     assert names["INPUTS"] == report["inputs"]
     assert names["PLACEMENT"] == report["placement"]
     assert names["SETTINGS"] == settings
-    given = text if files else None
-    assert [names["FIRST"], names["LAST"], *names["MASKS"]] == [given] * 4
+    given = [text, text] if files else []
+    assert names["IMAGES"] == names["MASKS"] == given
+    assert names["TIMES"] == [0.0, 1.0]
     assert names["RUN"] == f"/{text}"
     assert names["OUTPUT"].endswith("-again")
     assert not names["OUTPUT"].startswith(("-", "."))
@@ -143,6 +150,39 @@ def test_a_report_that_cannot_be_written_down(placement):
     report = {"placement": deep if placement == "deep" else 10**5000}
     with pytest.raises(ExportError, match="nested too deep or are too long"):
         script_text(Settings(), report, "run", Path("run"))
+
+
+def test_a_script_makes_a_series_again(tmp_path, monkeypatch, capsys):
+    at, times = moved((4.0, -2.0)), [10.0, 11.0, 13.0]
+    files = [tmp_path / f"{time:g}.tif" for time in times]
+    for file, time in zip(files, times, strict=True):
+        tifffile.imwrite(file, at(time - times[0]).astype(np.float32))
+    images = [read_image(str(file)) for file in files]
+    observations = Observations.from_arrays(*(image.array for image in images), times=times)
+    sources = [{"name": image.name, "path": image.path} for image in images]
+    settings = small_settings(training__steps=2, output__frames=1)
+    _, made = finished(fit(observations.described(None, sources), settings))
+    run = made.save(tmp_path / "run")
+    script = export(made.to_xarray(), tmp_path / "again.py").read_text(encoding="utf-8")
+    assert f"IMAGES = {[str(file) for file in files]}" in script
+    assert "TIMES = [10.0, 11.0, 13.0]" in script
+    monkeypatch.chdir(tmp_path)
+    main = names_of(script)["main"]
+    main(["-o", "second"])
+    for name in ("frames.ome.tif", "fields.npz", "model.safetensors"):
+        assert (tmp_path / "second" / name).read_bytes() == (run / name).read_bytes(), name
+    with pytest.raises(SystemExit) as left:
+        main([str(file) for file in files[:2]])
+    assert left.value.code == 2
+    assert "give 3 images, or none; got 2" in capsys.readouterr().err
+
+
+def test_without_files_a_script_takes_the_images_of_the_run_folder(run_data, tmp_path):
+    script = export(run_data, tmp_path / "again.py").read_text(encoding="utf-8")
+    names = names_of(script)
+    assert (names["IMAGES"], names["TIMES"]) == ([], [0.0, 1.0])
+    kept = Dynamics.load(run_data.encoding["source"]).observations
+    assert names["read_images"](names["IMAGES"]).same_as(kept)
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="such names are not allowed there")

@@ -12,7 +12,7 @@ import numpy as np
 from napari_latentdyn.core.dynamics.dataset import at_times
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.format import Format, Option, Steps
-from napari_latentdyn.export.grid import pixel_size, shape, stage_at
+from napari_latentdyn.export.grid import observed, pixel_size, shape, stage_at
 from napari_latentdyn.export.look import LOOK, Arrows, Look, draw_bar, time_labels
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _MM = 1 / 25.4
 _FONT, _SMALL = 8.0, 7.0
 # Millimetres: between pictures, above the upper and the lower row, around all.
 _GAP, _TITLE, _TITLE_BELOW, _SIDE, _BOTTOM = 1.5, 9.0, 6.5, 0.5, 1.5
-_END = "#d95f02"
+_OBSERVED = "#d95f02"
 
 
 def _write(
@@ -66,14 +66,14 @@ def draw_figure(
     """Draw a figure without a window and without pyplot.
 
     Above are frames at the fractions `shown`, by default the nearest to five evenly spaced times,
-    with coloured frames around the ends. Below, between two frames each, are the arrows of the
-    stage in the middle. All arrows share one scale and one colour bar.
+    with coloured frames around those at the time of an image. Below, between two frames each, are
+    the arrows of the stage in the middle. All arrows share one scale and one colour bar.
     """
     from matplotlib.figure import Figure
 
     look = Look.of(data, colormap, limits, channel)
     frames = _chosen(data, shown)
-    times, labels = data.fraction.values, time_labels(data)
+    times, labels, seen = data.fraction.values, time_labels(data), observed(data)
     count = len(frames)
     ratio = shape(data)[0] * pixel_size(data)[0] / (shape(data)[1] * pixel_size(data)[1])
     side = (width_mm - 2 * _SIDE - (count - 1) * _GAP) / count
@@ -91,12 +91,13 @@ def draw_figure(
     for column, index in enumerate(frames):
         axes = add(_SIDE + column * (side + _GAP), above, side, side * ratio)
         look.show(axes, index, aspect="auto", interpolation="nearest")
-        # Both ends are decoded frames, and not the images that were read.
-        end = {0.0: "first frame", 1.0: "last frame"}.get(float(times[index]), "")
-        title = f"{end}\n{labels[index]}" if end else labels[index]
-        axes.set_title(title, fontsize=_FONT, pad=3, loc="left", color=_END if end else "black")
-        if end:
-            _framed(axes, _END, 1.8)
+        # Frames at the time of an image are decoded, and not the images that were read.
+        name = {0.0: "first frame", 1.0: "last frame"}.get(float(times[index]), "observed")
+        title, colour = labels[index], "black"
+        if seen[index]:
+            title, colour = f"{name}\n{title}", _OBSERVED
+            _framed(axes, _OBSERVED, 1.8)
+        axes.set_title(title, fontsize=_FONT, pad=3, loc="left", color=colour)
         if column == 0:
             draw_bar(axes, data, fontsize=_SMALL, share=0.4)
     if not with_fields:

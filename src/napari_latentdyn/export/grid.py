@@ -19,6 +19,7 @@ __all__ = [
     "is_rgb",
     "length_units",
     "matrix",
+    "observed",
     "pixel_size",
     "pixel_velocity",
     "shape",
@@ -43,6 +44,12 @@ def time_unit(data: xarray.Dataset) -> str | None:
     """Return the symbol of the unit of time, or None for fractions of the interval."""
     unit = data.time.attrs["units"]
     return None if unit == "1" else unit_symbol(unit)
+
+
+def observed(data: xarray.Dataset) -> NDArray[np.bool_]:
+    """Return which frames are at the time of an image; both ends where this is not known."""
+    known = data.coords.get("observed")
+    return np.isin(data.fraction, (0.0, 1.0)) if known is None else known.values.astype(bool)
 
 
 def length_units(data: xarray.Dataset) -> tuple[str, str]:

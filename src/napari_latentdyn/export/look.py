@@ -14,10 +14,10 @@ from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.format import Option
 from napari_latentdyn.export.grid import (
-    duration,
     in_degrees,
     is_rgb,
     length_units,
+    observed,
     pixel_size,
     pixel_velocity,
     shape,
@@ -117,7 +117,9 @@ class Look:
         elif frames.ndim == 4:
             frames = frames[:, channel]
         if limits is None:
-            limits = contrast_limits(frames[[0, -1]])
+            shown = observed(data)
+            shown[[0, -1]] = True
+            limits = contrast_limits(frames[shown])
             if is_rgb(data):
                 limits = (0.0, 255.0 if limits[1] > 1.5 else 1.0)
         low, high = (float(value) for value in limits)
@@ -190,7 +192,8 @@ class Arrows:
         if in_degrees(data):
             # A degree east is shorter than a degree north.
             unit = "pixel"
-            speed = np.hypot(moved[:, 0], moved[:, 1]) * (len(moved) / duration(data))
+            stages = np.diff(data.stage_bounds.values, axis=1)
+            speed = np.hypot(moved[:, 0], moved[:, 1]) / stages
         else:
             speed = np.hypot(*(data[f"velocity_{axis}"].values[:, y, x] for axis in "yx"))
             speed = np.ma.masked_invalid(speed)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FORMAT", "changes_from_preset", "script_text"]
 
 _SCRIPT = '''\
-"""Makes a result of napari-latentdyn again: run it with [FIRST LAST] [-o FOLDER].
+"""Makes a result of napari-latentdyn again: run it with [IMAGE IMAGE ..] [-o FOLDER].
 
 Dropped onto napari, it shows the result in the viewer instead. The same images,
 settings and seed give the same result on the same kind of computer.
@@ -50,11 +50,11 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {constants}
 
 
-def read_pair(first, last):
-    """Read two image files, or without them the images that the run folder keeps."""
-    if first is None or last is None:
+def read_images(files):
+    """Read image files, or without them the images that the run folder keeps."""
+    if not files:
         return Dynamics.load(RUN).observations
-    images = [read_image(str(first)), read_image(str(last))]
+    images = [read_image(file) for file in files]
     missing = [image.missing for image in images]
     for index, mask in enumerate(MASKS):
         if mask is not None:
@@ -64,13 +64,14 @@ def read_pair(first, last):
     return Observations.from_arrays(
         *(image.array for image in images),
         settings=SETTINGS.images,
+        times=TIMES,
         channel_axis=[image.channel_axis for image in images],
         masks=missing,
     ).described(place, INPUTS)
 
 
-def learn(pair):
-    dynamics = drain(fit(pair, SETTINGS), show_progress)
+def learn(observations):
+    dynamics = drain(fit(observations, SETTINGS), show_progress)
     print(file=sys.stderr)
     return dynamics
 
@@ -98,10 +99,13 @@ def show(viewer, dynamics):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(description="Makes a result of napari-latentdyn again.")
-    parser.add_argument("first", nargs="?", default=FIRST, help="first image (%(default)s)")
-    parser.add_argument("last", nargs="?", default=LAST, help="last image (%(default)s)")
+    parser.add_argument(
+        "images", metavar="IMAGE", nargs="*", help="other images, in order of time"
+    )
     parser.add_argument("-o", "--output", default=OUTPUT, help="folder to write")
     chosen = parser.parse_args(arguments)
+    if len(chosen.images) not in (0, len(TIMES)):
+        parser.error(f"give {{len(TIMES)}} images, or none; got {{len(chosen.images)}}.")
     try:
         output = output_path(chosen.output, UserError)
         check_writable(output, UserError, folder=True)
@@ -110,7 +114,7 @@ def main(arguments=None):
     if output.exists():
         parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
-        dynamics = learn(read_pair(chosen.first, chosen.last))
+        dynamics = learn(read_images(chosen.images or IMAGES))
         print(dynamics.save(output))
     except UserError as error:
         sys.exit(str(error))
@@ -121,7 +125,7 @@ if __name__ == "__main__":
     if viewer is None:
         main()
     else:
-        show(viewer, learn(read_pair(FIRST, LAST)))
+        show(viewer, learn(read_images(IMAGES)))
 '''
 
 
@@ -134,23 +138,24 @@ def _write(data: xarray.Dataset, path: Path, steps: Steps) -> None:
 def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder: Path) -> str:
     """Return the text of a script that makes the same result from the same images.
 
-    The script runs with ``python script.py [FIRST LAST] [-o FOLDER]``, and by drag and drop onto
-    napari, where it adds the layers. It reads the files of the run, or the images of the run folder
-    where the run was made from layers.
+    The script runs with ``python script.py [IMAGE IMAGE ..] [-o FOLDER]``, and by drag and drop
+    onto napari, where it adds the layers. It reads the files of the run, or the images of the run
+    folder where the run was made from layers.
     """
-    inputs = _inputs(report)
+    times = [float(time) for time in report.get("observation_times", (0.0, 1.0))]
+    inputs = _inputs(report, len(times))
     files = [source.get("path") for source in inputs]
     masks = [source.get("mask") for source in inputs]
     if not all(isinstance(path, str) for path in files):
-        files = masks = [None, None]
+        files = masks = []
     constants = {
         "NAME": _text(name),
         "VERSION": _text(report.get("version")),
         "OUTPUT": _text(_folder_name(name)),
         "RUN": _text(str(folder)),
-        "FIRST": _text(files[0]),
-        "LAST": _text(files[1]),
-        "MASKS": f"[{', '.join(map(_text, masks))}]",
+        "IMAGES": _texts(files),
+        "TIMES": repr(times),
+        "MASKS": _texts(masks),
         "INPUTS": _json(inputs),
         "PLACEMENT": _json(report.get("placement")),
     }
@@ -164,10 +169,10 @@ def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder
     )
 
 
-def _inputs(report: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return the description of both images in the report, empty where there is none."""
+def _inputs(report: Mapping[str, Any], count: int) -> list[dict[str, Any]]:
+    """Return the description of each image in the report, empty where there is none."""
     given = report.get("inputs")
-    found = given if isinstance(given, list) and len(given) == 2 else [{}, {}]
+    found = given if isinstance(given, list) and len(given) == count else [{}] * count
     return [dict(entry) if isinstance(entry, Mapping) else {} for entry in found]
 
 
@@ -177,6 +182,11 @@ def _text(value: Any) -> str:
     Characters beyond ASCII become escapes: no encoding and no invisible character changes the text.
     """
     return ascii(str(value)) if isinstance(value, str) else "None"
+
+
+def _texts(values: Sequence[Any]) -> str:
+    """Return the constant for a list of texts."""
+    return f"[{', '.join(map(_text, values))}]"
 
 
 def _folder_name(name: str) -> str:

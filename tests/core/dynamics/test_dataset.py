@@ -58,6 +58,7 @@ def test_a_run_folder_gives_the_dataset_of_its_parts(tmp_path):
         frames=FRAMES,
         times=TIMES,
         velocity=VELOCITY,
+        observation_times=np.array([0.0, 1.0]),
         settings=settings.model_dump(mode="json"),
         report=RunReport(version="1.0"),
         placement=Geometry.from_pixel_size(2.0, "km"),

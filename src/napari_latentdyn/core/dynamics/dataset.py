@@ -22,6 +22,11 @@ __all__ = ["GRID", "at_times", "make_dataset"]
 
 #: Name of the variable with the reference system and the affine transform, as in rioxarray.
 GRID = "spatial_ref"
+_OBSERVED = {
+    "long_name": "whether the frame is at the time of an image",
+    "flag_values": np.array([0, 1], np.int8),
+    "flag_meanings": "between_images at_image",
+}
 _COLOURS = ("red", "green", "blue", "alpha")
 
 
@@ -31,6 +36,7 @@ def make_dataset(
     times: NDArray[np.floating[Any]],
     velocity: NDArray[np.float32] | None = None,
     edges: NDArray[np.floating[Any]] | None = None,
+    observation_times: NDArray[np.float64] | None = None,
     report: RunReport | None = None,
     settings: Mapping[str, Any] | None = None,
     placement: Geometry | None = None,
@@ -51,8 +57,10 @@ def make_dataset(
     velocity : ndarray, shape (n, 2, Y, X), optional
         (dy, dx) in pixels per stage.
     edges : ndarray, shape (n + 1,), optional
-        Start of each stage and end of the last one, as `times`; evenly spaced in
-        [0, 1] by default.
+        Start of each stage and end of the last one, as `times`; by default evenly
+        spaced from the first image to the last.
+    observation_times : ndarray, shape (K,), optional
+        Times of the images, as `times`; without them the images are at 0 and 1.
     report : RunReport, optional
         Its version and inputs are used.
     settings : mapping, optional
@@ -78,8 +86,9 @@ def make_dataset(
         x), ``latents`` (time, latent, y, x) and ``tracer_id``, ``tracer_time``,
         ``tracer_y``, ``tracer_x`` (tracer_point) where they are known.
         Coordinates: ``time``, since the first image, and ``fraction`` (time), of
-        the time to the last; ``stage_time``, the middle of each stage, and
-        ``stage_bounds``; ``y`` and ``x``, the centres of the pixels;
+        the time to the last; ``observed`` (time), 1 for frames at the time of an image
+        and 0 for the others, if `observation_times` is given; ``stage_time``, the
+        middle of each stage, and ``stage_bounds``; ``y`` and ``x``, the centres of the pixels;
         ``spatial_ref``, the reference system and the affine transform as
         rioxarray reads them. Where rows and columns are not parallel to the axes of
         the world, ``world_y`` and ``world_x`` (y, x) are the places, and
@@ -97,11 +106,15 @@ def make_dataset(
     since = {"units": unit, "axis": "T"}
     coords = _places(frames.shape[-2:], place, units)
     if edges is None:
-        edges = np.linspace(0.0, 1.0, 2 if velocity is None else len(velocity) + 1)
+        known = np.array([0.0, 1.0]) if observation_times is None else observation_times
+        edges = np.linspace(known[0], known[-1], 2 if velocity is None else len(velocity) + 1)
     elapsed, whole = times - edges[0], edges[-1] - edges[0]
     about = {"units": "1", "long_name": "fraction of the time between the first and last image"}
     coords["time"] = ("time", elapsed * duration, {**since, "long_name": "time of the frame"})
     coords["fraction"] = ("time", elapsed / whole, about)
+    if observation_times is not None:
+        away = np.abs(times[:, None] - observation_times).min(axis=1)
+        coords["observed"] = ("time", (away <= 1e-9 * whole).astype(np.int8), _OBSERVED)
     mapped = {"grid_mapping": GRID} if place.crs else {}
     variables: dict[str, Any] = {}
 

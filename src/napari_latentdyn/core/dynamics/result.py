@@ -256,6 +256,7 @@ class Dynamics(Motion):
             times=here.times(),
             velocity=self.fields,
             edges=self.stage_edges,
+            observation_times=self.observation_times,
             report=self.report,
             settings=self.settings.model_dump(mode="json"),
             placement=self.placement,
