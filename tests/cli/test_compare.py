@@ -87,7 +87,7 @@ def test_a_run_folder_is_compared_without_training_again(
     np.testing.assert_allclose(frames, Dynamics.load(run).frames(report["times"]), atol=1e-4)
     other = call("compare", *pair[::-1], "--result", run, "-o", tmp_path / "other")
     assert other.code == 1
-    assert "must be of these two images" in other.err
+    assert "must be of these images" in other.err
     twice = call("compare", *pair, "--result", run, "--result", run, "-o", tmp_path / "third")
     assert "got mine twice" in twice.sentence()
     none = call("compare", *pair, "--result", tmp_path, "-o", tmp_path / "third")

@@ -48,15 +48,18 @@ def _write(data: xarray.Dataset, path: Path, steps: Steps, *, ngff: str, fields:
     frames, velocity = data.frames.values, pixel_velocity(data) if fields else np.zeros(0)
     root = zarr.open_group(str(path), mode="w", zarr_format=2 if ngff == "0.4" else 3)
     moments = data.time.values
-    step = even_step(moments)
-    time = (1.0, 0.0) if step is None else (step, float(moments[0]))
-    images = [_planes(root, frames, data, time, ngff, data.attrs["title"])]
+    images = [_planes(root, frames, data, _axis(moments), ngff, data.attrs["title"])]
     if len(velocity):
         group = root.create_group("fields")
-        start, end = map(float, data.stage_bounds.values[0])
-        time = (end - start, (start + end) / 2)
+        bounds = data.stage_bounds.values
+        middles = bounds.mean(axis=1)
+        time = _axis(middles) if len(bounds) > 1 else (float(np.ptp(bounds)), float(middles[0]))
         images.append(_planes(group, velocity, data, time, ngff, "fields"))
-        group.attrs["latentdyn"] = {"channels": ["dy", "dx"], "units": "pixel per stage"}
+        group.attrs["latentdyn"] = {
+            "channels": ["dy", "dx"],
+            "units": "pixel per stage",
+            "time": middles.tolist(),
+        }
     for _ in steps.over(chain.from_iterable(images), len(frames) + len(velocity)):
         pass
     # A scale expresses even steps only.
@@ -65,6 +68,12 @@ def _write(data: xarray.Dataset, path: Path, steps: Steps, *, ngff: str, fields:
         "time": moments.tolist(),
         "source": data.attrs["source"],
     }
+
+
+def _axis(moments: NDArray[np.float64]) -> tuple[float, float]:
+    """Return scale and translation of a time axis, which counts planes where these are uneven."""
+    step = even_step(moments)
+    return (1.0, 0.0) if step is None else (step, float(moments[0]))
 
 
 def _planes(

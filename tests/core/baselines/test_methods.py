@@ -183,7 +183,7 @@ def test_it_is_asked_often_whether_to_stop(name: str) -> None:
 
 @pytest.mark.parametrize("times", [[-0.1], [1.2], [float("nan")]])
 def test_times_outside_of_the_interval_are_refused(times: list[float], pair: Observations) -> None:
-    with pytest.raises(SettingsError, match="from 0 to 1"):
+    with pytest.raises(SettingsError, match="between 0 and 1"):
         run("dissolve", pair, times)
 
 

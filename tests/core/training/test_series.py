@@ -7,17 +7,22 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import xarray
+import zarr
 from tests.core.helpers import finished, moved, small_settings
 
 from napari_latentdyn.cli import main
-from napari_latentdyn.core.baselines.learned import Trained
+from napari_latentdyn.core.baselines import BASELINES, assess, describe_method, find_method
+from napari_latentdyn.core.baselines.learned import Learned, Trained
 from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.export import export
+from napari_latentdyn.settings import ImageSettings
 
 #: The scene drifts by (5, -3) pixels in the unit of time; the second interval is twice as long.
 DRIFT = np.array([5.0, -3.0])
@@ -62,6 +67,7 @@ def test_frames_at_any_time_across_all_intervals(series: Dynamics) -> None:
         mean = np.mean([observed().images[k, 0] for k in range(3)], axis=0)
         assert np.abs(frame - truth)[inner].mean() < 0.15 * np.abs(mean - truth)[inner].mean()
     np.testing.assert_allclose(frames[2], observed().images[1, 0], atol=1e-3)
+    np.testing.assert_array_equal(series.frames(times[::-1]), frames[::-1])
     np.testing.assert_array_equal(series.times(), [10, 10.5, 11, 12, 13])
     for wrong in ([9.9], [13.1], [np.nan], []):
         with pytest.raises(SettingsError, match="between 10 and 13"):
@@ -74,6 +80,58 @@ def test_a_series_is_not_compared_as_a_pair(series: Dynamics) -> None:
         Trained("drift", lambda: series)(
             two, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
         )
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_other_methods_work_from_interval_to_interval(name: str) -> None:
+    observations = Observations.from_arrays(
+        *(image[0] for image in observed().images), times=TIMES, settings=ImageSettings()
+    )
+    times, told = np.array([12.0, 10.0, 11.0, 13.0, 10.5]), []
+    method = describe_method(name)
+    if method.missing():
+        pytest.skip(str(method.missing()))
+    made = method.method(
+        observations, times, should_stop=lambda: False, on_progress=lambda one: told.append(one)
+    )
+    for frame, image in ((1, 0), (2, 1), (3, 2)):
+        np.testing.assert_array_equal(made.frames[frame], observations.images[image])
+    for index, k, pair in ((0, 1, observations.interval(1)), (4, 0, observations.interval(0))):
+        alone = method.method(
+            pair, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
+        )
+        np.testing.assert_allclose(made.frames[index], alone.frames[0], rtol=1e-5)
+        assert (made.velocity is None) == (alone.velocity is None)
+        if made.velocity is not None and alone.velocity is not None:
+            np.testing.assert_allclose(
+                np.split(made.velocity, 2)[k], alone.velocity, atol=1e-5, rtol=1e-5
+            )
+    assert all(0 <= one.step <= one.total for one in told)
+    found = assess(observations, made, times)
+    np.testing.assert_allclose(found.intensity_error[1:4], 0, atol=1e-9)
+    assert (found.end_error is None) == (made.velocity is None)
+    assert found.end_error is None or found.end_error < 0.15
+    with pytest.raises(SettingsError, match="between 10 and 13"):
+        method.method(
+            observations, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
+        )
+
+
+def test_a_result_of_a_series_is_compared_with_truth(series: Dynamics) -> None:
+    times = np.array([10.0, 10.5, 12.0])
+    truth = np.stack([moved(tuple(DRIFT))(time - TIMES[0])[None] for time in times])
+    ask = {"should_stop": lambda: False, "on_progress": lambda _: None}
+    for method in (Trained("drift", lambda: series), Learned(series.settings)):
+        made = method(series.observations, times, **ask)
+        assert made.velocity is not None
+        assert made.velocity.shape == series.fields.shape
+        found = assess(series.observations, made, times, truth, times)
+        dissolved = find_method("dissolve")(series.observations, times, **ask)
+        plain = assess(series.observations, dissolved, times, truth, times)
+        for ours, other in zip(found.scores[1:], plain.scores[1:], strict=True):
+            assert ours.psnr > other.psnr + 3
+        assert found.end_error is not None
+        assert found.end_error < 0.1
 
 
 def test_times_of_settings_are_fractions_from_the_first_to_the_last_image() -> None:
@@ -156,6 +214,24 @@ def test_a_run_folder_keeps_all_of_it(series: Dynamics, tmp_path: Path) -> None:
     np.testing.assert_allclose(again.frames([12.3]), series.frames([12.3]), atol=1e-4)
     with np.load(tmp_path / "run" / "fields.npz") as file:
         assert file["velocity"].shape == (2, 3, 2, 64, 64)
+
+
+def test_files_count_time_from_the_first_image(tmp_path: Path) -> None:
+    settings = small_settings(
+        training__steps=0, output__frames=1, images__interval=2.0, images__interval_unit="hour"
+    )
+    _, made = finished(fit(observed(), settings))
+    folder = made.save(tmp_path / "run")
+    with tifffile.TiffFile(folder / "frames.ome.tif") as file:
+        planes = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]["Plane"]
+    assert [plane["DeltaT"] for plane in planes] == [0, 1, 2, 4, 6]
+    group = zarr.open_group(export(made.to_xarray(), tmp_path / "run.zarr"), mode="r")
+    middles = [1 / 3, 1, 5 / 3, 8 / 3, 4, 16 / 3]
+    np.testing.assert_allclose(group["fields"].attrs["latentdyn"]["time"], middles)
+    for part in (group, group["fields"]):
+        scale, shift = part.attrs["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+        # An axis that is not even counts planes.
+        assert (scale["scale"][0], shift["translation"][0]) == (1, 0)
 
 
 def test_training_sees_patches_of_all_intervals_and_goes_on() -> None:

@@ -172,7 +172,7 @@ def test_a_result_of_other_images_is_refused_in_one_sentence(
     control(panel, "add_result", QPushButton).click()
     press(qtbot, panel)
     assert control(panel, "status").property("severity") == "error"
-    assert "must be of these two images" in control(panel, "status").text()
+    assert "must be of these images" in control(panel, "status").text()
 
 
 def test_what_is_no_run_folder_is_told(

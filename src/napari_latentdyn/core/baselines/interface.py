@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import numpy as np
@@ -12,9 +12,18 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.progress import Progress
-from napari_latentdyn.errors import MissingLibraryError
+from napari_latentdyn.errors import MissingLibraryError, SettingsError
 
-__all__ = ["Frames", "Interpolation", "Method", "MethodInfo", "OnProgress", "ShouldStop", "Times"]
+__all__ = [
+    "ByInterval",
+    "Frames",
+    "Interpolation",
+    "Method",
+    "MethodInfo",
+    "OnProgress",
+    "ShouldStop",
+    "Times",
+]
 
 Frames = NDArray[np.floating[Any]]
 OnProgress = Callable[[Progress], None]
@@ -31,7 +40,7 @@ class Interpolation:
     frames : ndarray of float32, shape (T, C, H, W)
         In the units of the images.
     velocity : ndarray of float32, shape (n, 2, H, W), or None
-        Motion (dy, dx) in pixels per stage, n stages for the whole interval;
+        Motion (dy, dx) in pixels per stage, equally many stages for each interval;
         `velocity[k]` holds in the middle of stage k.
     """
 
@@ -39,13 +48,59 @@ class Interpolation:
     velocity: NDArray[np.float32] | None = None
 
 
-class Method(Protocol):
-    """Makes frames between two images."""
+@dataclass(frozen=True)
+class ByInterval:
+    """A method for two images as a method for any number: one interval after the other.
+
+    Frames at the times of the images are the images. `method` is called with two images and
+    fractions of their interval.
+    """
+
+    method: Method
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        /,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
-        """Return frames of the pair at times, fractions of the interval.
+        """Make the frames of each interval, and join frames and fields."""
+        start, end = observations.times[[0, -1]]
+        if np.size(times) and not (np.min(times) >= start and np.max(times) <= end):
+            raise SettingsError(f"the times of frames must lie between {start:g} and {end:g}.")
+        interval, fraction = observations.locate(times)
+        frames = np.empty((len(times), *observations.images.shape[1:]), observations.images.dtype)
+        fields = []
+        for k, pair in enumerate(observations.intervals()):
+
+            def tell(one: Progress, k: int = k) -> None:
+                total = one.total * (len(observations) - 1)
+                on_progress(replace(one, step=k * one.total + one.step, total=total))
+
+            made = self.method(
+                pair, fraction[interval == k], should_stop=should_stop, on_progress=tell
+            )
+            frames[interval == k] = made.frames
+            fields += [] if made.velocity is None else [made.velocity]
+        return Interpolation(frames, np.concatenate(fields) if fields else None)
+
+
+class Method(Protocol):
+    """Makes frames between images."""
+
+    def __call__(
+        self,
+        observations: Observations,
+        times: Times,
+        /,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
+    ) -> Interpolation:
+        """Return frames at times in the unit of the observations, fractions for two images.
 
         `should_stop` is called at least every second, and `on_progress` now and then, both in
         the thread of the caller.

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.observations.observations import Observations
@@ -32,19 +33,24 @@ class Learned:
     settings: Settings
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        /,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
         """Fit the model and compute its frames."""
         from napari_latentdyn.core.training.fit import fit
 
         fitting = fit(
-            pair, self.settings.updated({"output.preview": False}), should_stop=should_stop
+            observations, self.settings.updated({"output.preview": False}), should_stop=should_stop
         )
         dynamics = drain(fitting, on_progress)
         if should_stop():
             raise Stopped
-        frames = dynamics.frames(times, should_stop=should_stop)
-        return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
+        return _interpolation(dynamics, dynamics.frames(times, should_stop=should_stop))
 
 
 @dataclass(frozen=True)
@@ -58,32 +64,43 @@ class Trained:
     load: Callable[[], Dynamics]
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        /,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
-        """Compute the frames of the result, which must be one of the same two images."""
+        """Compute the frames of the result, which must be one of the same images."""
         dynamics = self.load()
-        self._check(dynamics.observations, pair)
+        self._check(dynamics.observations, observations)
         frames = dynamics.frames(
             times,
             should_stop=should_stop,
             on_frame=lambda done, total: on_progress(Progress("render", done, total)),
         )
-        return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
+        return _interpolation(dynamics, frames)
 
-    def _check(self, own: Observations, pair: Observations) -> None:
-        if len(own) != len(pair):
+    def _check(self, own: Observations, given: Observations) -> None:
+        if len(own) != len(given):
             raise PairError(
-                f"the result “{self.title}” must be of these {len(pair)} images; got one of "
+                f"the result “{self.title}” must be of these {len(given)} images; got one of "
                 f"{len(own)} images."
             )
-        if own.images[0].shape != pair.images[0].shape or own.multichannel != pair.multichannel:
+        if own.images[0].shape != given.images[0].shape or own.multichannel != given.multichannel:
             raise PairError(
-                f"the result “{self.title}” must be of these two images, {pair.images[0].shape} "
+                f"the result “{self.title}” must be of these images, {given.images[0].shape} "
                 f"(channels, height, width); got one of {own.images[0].shape}."
             )
-        seen = (own.valid & pair.valid)[:, None]
-        if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, pair.images, 0)):
+        seen = (own.valid & given.valid)[:, None]
+        if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, given.images, 0)):
             raise PairError(
-                f"the result “{self.title}” must be of these two images; it was found on other "
+                f"the result “{self.title}” must be of these images; it was found on other "
                 "images or in the opposite order."
             )
+
+
+def _interpolation(dynamics: Dynamics, frames: NDArray[np.float32]) -> Interpolation:
+    coloured = dynamics.observations.multichannel
+    return Interpolation(frames if coloured else frames[:, None], dynamics.fields)

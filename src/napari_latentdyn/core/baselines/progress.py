@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.baselines.interface import Frames, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.progress import Progress
-from napari_latentdyn.errors import SettingsError, Stopped
+from napari_latentdyn.errors import Stopped
 
 __all__ = ["make_frames", "report_step", "run_interruptible", "within_range"]
 
@@ -62,8 +62,6 @@ def make_frames(
 
     `make` returns the frame (C, H, W) at a time between the ends, in the units of the images.
     """
-    if np.size(times) and not (np.min(times) >= 0 and np.max(times) <= 1):
-        raise SettingsError("the times of frames are fractions of the interval, from 0 to 1.")
     frames = np.empty((len(times), *pair.images[0].shape), pair.images[0].dtype)
     for i, time in enumerate(map(float, times)):
         report_step(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")

@@ -31,15 +31,16 @@ class Assessment:
     Attributes
     ----------
     times : ndarray, shape (T,)
-        Times of the frames, fractions of the interval.
+        Times of the frames.
     intensity_error : ndarray, shape (T,)
         Difference between the total intensity of each frame and the straight line between
-        those of both images, as a part of their mean. Intensity counts from the darkest
-        pixel of both images.
+        those of the images before and after it, as a part of their mean. Intensity counts
+        from the darkest pixel of all images.
     end_error_on, end_error_back : float or None
-        Difference between the first image carried along the field to the end and the last
-        image, and the other way round: root mean square, as a part of the range. None for
-        methods without a field, and where nothing can be compared.
+        Difference between the first image of an interval carried along the field to the end
+        and the last image, and the other way round: root mean square over all intervals, as
+        a part of the range. None for methods without a field, and where nothing can be
+        compared.
     consistency_error : float or None
         Difference half way of both images, carried there along the field; else as above.
     truth_times : ndarray, shape (K,)
@@ -94,7 +95,7 @@ class Assessment:
 
 
 def assess(
-    pair: Observations,
+    observations: Observations,
     interpolation: Interpolation,
     times: ArrayLike,
     truth: NDArray[np.floating] | None = None,
@@ -104,17 +105,17 @@ def assess(
 
     Parameters
     ----------
-    pair : Observations
+    observations : Observations
         The images.
     interpolation : Interpolation
         Result of the method.
     times : array_like, shape (T,)
-        Times of its frames, fractions of the interval.
+        Times of its frames, in the unit of the observations, fractions for two images.
     truth : ndarray, shape (K, C, H, W), optional
         True frames; pixels that are not finite are left out.
     truth_times : array_like, shape (K,), optional
         Times of the true frames, all of which have to be among `times`; evenly spaced
-        between both ends by default.
+        between the first and the last image by default.
 
     Raises
     ------
@@ -125,14 +126,16 @@ def assess(
     """
     at = np.asarray(times, np.float64)
     frames = interpolation.frames
-    known = np.empty((0, *pair.images[0].shape), np.float32) if truth is None else truth
-    if known.shape[1:] != pair.images[0].shape:
+    shape, dtype = observations.images.shape[1:], observations.images.dtype
+    known = np.empty((0, *shape), np.float32) if truth is None else truth
+    if known.shape[1:] != shape:
         raise PairError(
             f"the true frames have shape {known.shape[1:]} (channels, height, width), the images "
-            f"{pair.images[0].shape}: they must agree."
+            f"{shape}: they must agree."
         )
+    start, end = observations.times[[0, -1]]
     moments = (
-        np.linspace(0, 1, len(known) + 2)[1:-1]
+        np.linspace(start, end, len(known) + 2)[1:-1]
         if truth_times is None
         else np.asarray(truth_times, np.float64)
     )
@@ -141,17 +144,17 @@ def assess(
             f"there are {len(known)} true frames and {len(moments)} times: give one for each."
         )
     index = [_index(at, float(moment)) for moment in moments]
-    known = known.astype(pair.images[0].dtype)
+    known = known.astype(dtype)
     made = [(frames[i], true) for i, true in zip(index, known, strict=True)]
-    on, back, consistency = _along(pair, interpolation.velocity)
+    on, back, consistency = _along(observations, interpolation.velocity)
     return Assessment(
         times=at,
-        intensity_error=_intensity_error(pair, frames, at),
+        intensity_error=_intensity_error(observations, frames, at),
         end_error_on=on,
         end_error_back=back,
         consistency_error=consistency,
         truth_times=moments,
-        scores=tuple(score(pair, frame, true) for frame, true in made),
+        scores=tuple(score(observations, frame, true) for frame, true in made),
         errors=np.stack([error_map(*two) for two in made]) if made else known,
     )
 
@@ -166,27 +169,44 @@ def _index(times: NDArray[np.float64], moment: float) -> int:
 
 
 def _intensity_error(
-    pair: Observations, frames: Frames, times: NDArray[np.float64]
+    observations: Observations, frames: Frames, times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    ends = pair.images.astype(np.float64)
-    ground = ends.min(axis=(0, 2, 3))[:, None, None]
+    images = observations.images.astype(np.float64)
+    ground = images.min(axis=(0, 2, 3))[:, None, None]
     errors = []
-    for frame, time in zip(frames, times, strict=True):
+    for frame, index, part in zip(frames, *observations.locate(times), strict=True):
         seen = np.isfinite(frame).all(axis=0)
         first, last, total = (
-            float((image - ground)[:, seen].sum()) for image in (*ends, frame.astype(np.float64))
+            float((image - ground)[:, seen].sum())
+            for image in (images[index], images[index + 1], frame.astype(np.float64))
         )
-        line, mean = (1 - time) * first + time * last, (first + last) / 2
+        line, mean = (1 - part) * first + part * last, (first + last) / 2
         errors.append((total - line) / mean if mean > 0 else 0.0)
     return np.array(errors)
 
 
 def _along(
-    pair: Observations, velocity: NDArray[np.float32] | None
+    observations: Observations, velocity: NDArray[np.float32] | None
 ) -> tuple[float | None, float | None, float | None]:
-    """Return the differences of the carried images at the last end, at the first, and half way."""
+    """Return the differences of the carried images at the last end, at the first, and half way.
+
+    Of several intervals it is the root mean square.
+    """
     if velocity is None:
         return None, None, None
+    span = value_range(observations)
+    stages = np.split(velocity, len(observations) - 1)
+    pairs = zip(observations.intervals(), stages, strict=True)
+    found = zip(*(_left(pair, own, span) for pair, own in pairs), strict=True)
+    on, back, middle = (
+        None if None in errors else float(np.sqrt(np.mean(np.square(errors)))) for errors in found
+    )
+    return on, back, middle
+
+
+def _left(
+    pair: Observations, velocity: NDArray[np.float32], span: float
+) -> tuple[float | None, float | None, float | None]:
     import torch
 
     from napari_latentdyn.core.physics.characteristics import Characteristics
@@ -199,7 +219,6 @@ def _along(
     first, last = (torch.from_numpy(image)[None] for image in pair.images)
     masks = (torch.from_numpy(mask)[None, None] for mask in pair.valid)
     valid_first, valid_last = (mask.float() for mask in masks)
-    span = value_range(pair)
 
     def left(early: Tensor, late: Tensor) -> float | None:
         carried = carry_half_way((first, last), (early, late), (valid_first, valid_last), "spline")

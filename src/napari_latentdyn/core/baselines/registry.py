@@ -1,4 +1,4 @@
-"""All methods by name; a new one is a function of the type `Method` and one entry here."""
+"""All methods by name; a new one is a function for two images and one entry here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_latentdyn.core.baselines.dis import dis_flow
 from napari_latentdyn.core.baselines.dissolve import cross_dissolve
 from napari_latentdyn.core.baselines.entropic import entropic_transport
 from napari_latentdyn.core.baselines.flow import optical_flow
-from napari_latentdyn.core.baselines.interface import Method, MethodInfo
+from napari_latentdyn.core.baselines.interface import ByInterval, Method, MethodInfo
 from napari_latentdyn.core.baselines.learned import Learned, Trained
 from napari_latentdyn.core.baselines.transport import exact_transport
 from napari_latentdyn.errors import SettingsError
@@ -30,19 +30,19 @@ BASELINES: dict[str, MethodInfo] = {
             "dissolve",
             "Cross-dissolve",
             "Mixes the two images by time; nothing moves.",
-            cross_dissolve,
+            ByInterval(cross_dissolve),
         ),
         MethodInfo(
             "flow",
             "TV-L1 optical flow",
             "Moves both images along TV-L1 flow, on straight lines, and mixes them.",
-            optical_flow,
+            ByInterval(optical_flow),
         ),
         MethodInfo(
             "dis",
             "DIS optical flow",
             "Moves both images along OpenCV's DIS flow, on straight lines, and mixes them.",
-            dis_flow,
+            ByInterval(dis_flow),
             "compare",
             ("cv2",),
         ),
@@ -50,13 +50,13 @@ BASELINES: dict[str, MethodInfo] = {
             "advection",
             "Advection of the images",
             "Fits fields that carry each image to the other, without any network.",
-            image_advection,
+            ByInterval(image_advection),
         ),
         MethodInfo(
             "transport",
             "Optimal transport, exact",
             "Takes intensity for mass and moves it along the shortest paths.",
-            exact_transport,
+            ByInterval(exact_transport),
             "compare",
             ("ot",),
         ),
@@ -64,7 +64,7 @@ BASELINES: dict[str, MethodInfo] = {
             "transport-entropic",
             "Optimal transport, entropic",
             "Takes intensity for mass; frames are debiased, slightly blurred barycentres.",
-            entropic_transport,
+            ByInterval(entropic_transport),
             "compare",
             ("ot",),
         ),

@@ -22,7 +22,7 @@ _GRADIENT_SIGMA = 0.7
 class Score:
     """Similarity of a frame and the true one.
 
-    Peak signal-to-noise ratio in dB on the range of the two images, structural similarity,
+    Peak signal-to-noise ratio in dB on the range of the images, structural similarity,
     and root mean square error of the gradient, as a part of the range, per pixel.
     """
 
@@ -31,17 +31,17 @@ class Score:
     gradient_error: float
 
 
-def score(pair: Observations, frame: Frames, truth: Frames) -> Score:
+def score(observations: Observations, frame: Frames, truth: Frames) -> Score:
     """Compare a frame (C, H, W) with the true one; pixels that are not finite are left out.
 
-    The range of the two images `pair` is the peak.
+    The range of the images is the peak.
     """
     from skimage.metrics import structural_similarity
 
     valid: NDArray[np.bool_] = np.logical_and(
         np.isfinite(frame).all(axis=0), np.isfinite(truth).all(axis=0)
     )
-    span = value_range(pair)
+    span = value_range(observations)
     if not valid.any():
         return Score(float("nan"), float("nan"), float("nan"))
     error = float(np.mean((frame[:, valid].astype(np.float64) - truth[:, valid]) ** 2))
@@ -68,12 +68,10 @@ def error_map(frame: Frames, truth: Frames) -> Frames:
     return np.where(np.isfinite(error), error, np.nan).astype(frame.dtype)
 
 
-def value_range(pair: Observations) -> float:
-    """Return the range of the valid pixels of both images, all channels together."""
-    values = np.concatenate(
-        [pair.images[0][:, pair.valid[0]].ravel(), pair.images[1][:, pair.valid[1]].ravel()]
-    )
-    return float(np.ptp(values))
+def value_range(observations: Observations) -> float:
+    """Return the range of the valid pixels of all images, all channels together."""
+    known = zip(observations.images, observations.valid, strict=True)
+    return float(np.ptp(np.concatenate([image[:, valid].ravel() for image, valid in known])))
 
 
 def _slope(image: NDArray[Any], valid: NDArray[np.bool_]) -> NDArray[np.float64]:

@@ -81,7 +81,8 @@ class Fitted:
             raise
         finally:
             self.model.to("cpu")
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
+        # The parts are in the order of the intervals, and times may be in any order.
+        return np.concatenate(parts)[np.argsort(np.argsort(interval, kind="stable"))]
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, as `read` takes them."""

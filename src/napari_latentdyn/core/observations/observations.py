@@ -171,6 +171,7 @@ class Observations:
             images=self.images[both],
             valid=self.valid[both],
             brightness=None if self.brightness is None else self.brightness[both],
+            sources=self.sources[both],
         )
 
     def intervals(self) -> Iterator[Observations]:

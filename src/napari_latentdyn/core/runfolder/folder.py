@@ -88,7 +88,8 @@ def write_run(
         place = report.placement.geometry if report.placement else Geometry()
         interval, moments, unit = report.interval, None, None
         if interval is not None and interval.value is not None:
-            moments = np.asarray(times, dtype=np.float64) * interval.value
+            since = np.asarray(times, dtype=np.float64) - report.observation_times[0]
+            moments = since * interval.value
             unit = interval.unit
         write_ome_tiff(
             files.path(FRAMES),
