@@ -7,7 +7,7 @@ import os
 import pkgutil
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,27 +94,29 @@ def dynamics_of(
     **arrays: NDArray[np.float32],
 ) -> Dynamics:
     """Make a result of frames and fields that are already there."""
+    described = RunReport.model_validate(report or {})
     made = Dynamics(
         settings or Settings(),
         velocity,
-        RunReport.model_validate(report or {}),
+        described,
         fitted=Drawn({"frames": frames, **arrays}),
         times=np.linspace(0, 1, len(frames)) if times is None else times,
-        observations=blank(frames),
+        observations=blank(frames, described.observation_times),
     )
     for what in ("frames", *arrays):
         getattr(made, what)()
     return made
 
 
-def blank(frames: NDArray[np.float32]) -> Observations:
-    """Two images of the shape of frames."""
-    planes = frames[[0, -1]] if frames.ndim == 4 else frames[[0, -1], None]
+def blank(frames: NDArray[np.float32], times: Sequence[float] = (0.0, 1.0)) -> Observations:
+    """Images of the shape of frames."""
+    chosen = np.linspace(0, len(frames) - 1, len(times)).astype(int)
+    planes = frames[chosen] if frames.ndim == 4 else frames[chosen, None]
     channels = planes.shape[1]
     return Observations(
-        times=np.array([0.0, 1.0]),
+        times=np.array(times),
         images=np.nan_to_num(planes),
-        valid=np.ones((2, *planes.shape[-2:]), bool),
+        valid=np.ones((len(times), *planes.shape[-2:]), bool),
         low=np.zeros(channels, np.float32),
         high=np.ones(channels, np.float32),
         multichannel=frames.ndim == 4,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import rasterio
 import rioxarray  # noqa: F401  registers the accessor
+import tifffile
 import xarray as xr
 import zarr
 from napari.components import ViewerModel
@@ -22,6 +23,7 @@ from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export import export, grid
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.exports import layer_dataset, write_zarr
+from napari_latentdyn.viewer.images import write_image_file
 from napari_latentdyn.viewer.layers import METADATA_KEY
 
 PLACE = Geometry.from_pixel_size((10.0, 20.0), "meter", (3.0, 4.0))
@@ -60,6 +62,25 @@ def test_netcdf(plugin, layers, run, tmp_path):
         np.testing.assert_allclose(data.time, [0, 2, 4, 6])
         assert data.time.attrs["units"] == "h"
         np.testing.assert_allclose(data.y[:2], [3, 13])
+
+
+def test_layers_of_a_series_keep_its_times(layers, tmp_path):
+    report = {
+        "observation_times": [10.0, 11.0, 13.0],
+        "interval": {"value": 2.0, "unit": "hour"},
+    }
+    times = np.array([10.0, 11.0, 12.0, 13.0])
+    image = layers(report=report, times=times, velocity=np.ones((4, 2, 12, 16), np.float32))[0]
+    data = layer_dataset(*image[:2])
+    np.testing.assert_allclose(data.time, [0, 2, 4, 6])
+    np.testing.assert_allclose(data.fraction, [0, 1 / 3, 2 / 3, 1])
+    np.testing.assert_array_equal(data.observed, [1, 1, 0, 1])
+    changes = {"times": times[[0, 1, 3]], "frames": np.zeros((3, 12, 16), np.float32)}
+    uneven = layers(report=report, velocity=np.ones((4, 2, 12, 16), np.float32), **changes)[0]
+    write_image_file(tmp_path / "a.ome.tif", *uneven[:2])
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        planes = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]["Plane"]
+    assert [plane["DeltaT"] for plane in planes] == [0, 2, 6]
 
 
 def test_movies(plugin, layers, tmp_path):

@@ -26,6 +26,7 @@ __all__ = [
     "LayerTuple",
     "arrow_confidence",
     "arrow_layer",
+    "elapsed_times",
     "mark_of",
 ]
 
@@ -37,6 +38,16 @@ def mark_of(layer: Any) -> dict[str, Any]:
     """Return the metadata that this plugin wrote into a layer, empty for other layers."""
     mark = layer.metadata.get(METADATA_KEY)
     return mark if isinstance(mark, dict) else {}
+
+
+def elapsed_times(mark: Mapping[str, Any]) -> tuple[NDArray[np.float64], str] | None:
+    """Return the times of frames since the first image, and their unit, from such metadata."""
+    times, interval = mark.get("times"), mark.get("interval")
+    if not times or not interval:
+        return None
+    start = (mark.get("observation_times") or [0.0])[0]
+    elapsed = (np.asarray(times, np.float64) - start) * float(interval["value"])
+    return elapsed, str(interval["unit"])
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,6 +68,7 @@ class LayerContext:
             "settings": dynamics.settings.model_dump(mode="json"),
             "inputs": [source.model_dump(exclude_none=True) for source in dynamics.report.inputs],
             "field_times": dynamics.field_times.tolist(),
+            "observation_times": dynamics.observation_times.tolist(),
         }
         if dynamics.folder is not None:
             common["folder"] = str(dynamics.folder)

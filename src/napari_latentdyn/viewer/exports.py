@@ -45,10 +45,11 @@ def layer_dataset(data: Any, meta: Mapping[str, Any]) -> xarray.Dataset:
     frames = pixels[None] if ndim == 2 else pixels
     plain = plain_transform(meta, ndim)
     info = dict((meta.get("metadata") or {}).get(METADATA_KEY) or {})
-    times, interval = _times(len(frames), plain, info, ndim)
+    times, interval, known = _times(len(frames), plain, info, ndim)
     return make_dataset(
         frames=frames,
         times=times,
+        observation_times=known,
         report=_report(info, frames.shape, rgb=rgb),
         settings=info.get("settings"),
         placement=Geometry.from_layer(meta, ndim),
@@ -85,17 +86,18 @@ def write_movie(path: str, data: Any, meta: dict[str, Any]) -> list[str]:
 
 def _times(
     count: int, plain: Mapping[str, Any], info: Mapping[str, Any], ndim: int
-) -> tuple[np.ndarray, tuple[float, str] | None]:
-    """Return the times of frames as fractions of the interval, and the interval."""
+) -> tuple[np.ndarray, tuple[float, str] | None, np.ndarray | None]:
+    """Return the times of frames, the length of their unit with its name, and times of images."""
     known, interval = info.get("times"), info.get("interval")
     if known and len(known) == count:
         given = (float(interval["value"]), str(interval["unit"])) if interval else None
-        return np.asarray(known, dtype=np.float64), given
+        observed = np.asarray(info.get("observation_times") or (0.0, 1.0), np.float64)
+        return np.asarray(known, dtype=np.float64), given, observed
     if ndim == 2:
-        return np.zeros(1), None
+        return np.zeros(1), None, None
     start, step, unit = (plain[name][-3] for name in ("translate", "scale", "units"))
     moments = start + step * np.arange(count, dtype=np.float64)
-    return moments, None if unit == "pixel" else (1.0, unit)
+    return moments, None if unit == "pixel" else (1.0, unit), None
 
 
 def _report(info: Mapping[str, Any], shape: tuple[int, ...], *, rgb: bool) -> RunReport:

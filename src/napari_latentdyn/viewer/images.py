@@ -16,7 +16,7 @@ from napari_latentdyn.core.geometry.units import ome_length, ome_time
 from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.core.runfolder.report import plain_json
 from napari_latentdyn.errors import RunFolderError
-from napari_latentdyn.viewer.layers import METADATA_KEY
+from napari_latentdyn.viewer.context import METADATA_KEY, elapsed_times
 
 __all__ = ["full_resolution", "write_image_file"]
 
@@ -82,9 +82,8 @@ def _times(
     if "T" not in axes:
         return None, None
     axis = axes.index("T")
-    interval = info.get("interval")
-    times = info.get("times")
-    if interval and times and len(times) == shape[axis] and not info.get("evenly_spaced", True):
-        return [time * interval["value"] for time in times], interval["unit"]
+    known = elapsed_times(info)
+    if known and len(known[0]) == shape[axis] and not info.get("evenly_spaced", True):
+        return known[0].tolist(), known[1]
     start, step = plain["translate"][axis], plain["scale"][axis]
     return [start + step * frame for frame in range(shape[axis])], plain["units"][axis]

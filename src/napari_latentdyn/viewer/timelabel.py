@@ -9,7 +9,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from napari_latentdyn.core.geometry.units import unit_symbol
-from napari_latentdyn.viewer.context import mark_of
+from napari_latentdyn.viewer.context import elapsed_times, mark_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -74,10 +74,11 @@ def _time(viewer: ViewerModel) -> str:
         info = mark_of(layer)
         if not layer.visible or layer.ndim < 3:
             continue
-        times, interval = info.get("times"), info.get("interval")
-        if not times or not interval or np.shape(layer.data)[layer.ndim - 3] != len(times):
+        known = elapsed_times(info)
+        if known is None or np.shape(layer.data)[layer.ndim - 3] != len(known[0]):
             continue
+        times, unit = known
         position = (viewer.dims.point[-3] - layer.translate[-3]) / layer.scale[-3]
         time = float(np.interp(position, np.arange(len(times)), times))
-        return f"{time * float(interval['value']):.4g} {unit_symbol(str(interval['unit']))}"
+        return f"{time:.4g} {unit_symbol(unit)}"
     return ""

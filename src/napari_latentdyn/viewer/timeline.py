@@ -23,29 +23,33 @@ class Timeline:
     """Times of frames and fields in world coordinates.
 
     World time is the time since the first image, or the stage if the interval is unknown. If
-    frames are unevenly spaced, the axis counts frames. Then, and if there are more frames than
-    stages, every frame gets the fields of its stage. `times`, (T,), are fractions of the interval,
-    which is a length and a unit.
+    frames are unevenly spaced, the axis counts frames. Then, if there are more frames than stages,
+    and if stages have different lengths, every frame gets the fields of its stage.
+
+    Attributes
+    ----------
+    times, world : ndarray, shape (T,)
+        Times of the frames, in the unit of the images and as world times.
+    edges : ndarray, shape (n + 1,)
+        World times of the start of each stage and of the end of the last one.
+    interval : (float, str), optional
+        Length of the unit of `times`, and the unit of world times.
     """
 
     times: NDArray[np.float64]
-    stages: int
+    world: NDArray[np.float64]
+    edges: NDArray[np.float64]
     interval: tuple[float, str] | None = None
 
     @cached_property
     def step(self) -> float | None:
-        """Spacing of the frames as a fraction of the interval, None if uneven."""
-        return even_step(np.asarray(self.times, dtype=np.float64))
+        """World time between two frames, None if uneven."""
+        return even_step(self.world)
 
     @property
     def is_even(self) -> bool:
         """Whether the axis has times instead of frame numbers."""
         return self.step is not None
-
-    @property
-    def stage_length(self) -> float:
-        """World time of one stage on an even axis."""
-        return self.interval[0] / self.stages if self.interval else 1.0
 
     @property
     def unit(self) -> str:
@@ -55,27 +59,27 @@ class Timeline:
     @property
     def of_frames(self) -> tuple[float, float]:
         """Scale and translation of frames along the time axis."""
-        if self.step is None:
-            return 1.0, 0.0
-        whole = self.stages * self.stage_length
-        return self.step * whole, float(self.times[0]) * whole
+        return (1.0, 0.0) if self.step is None else (self.step, float(self.world[0]))
 
     @property
     def of_fields(self) -> tuple[float, float]:
         """Scale and translation of fields along the time axis."""
-        return (self.stage_length, 0.0) if self.shown is None else self.of_frames
+        stage = even_step(self.edges)
+        return (stage, 0.0) if self.shown is None and stage is not None else self.of_frames
 
     @cached_property
     def shown(self) -> NDArray[np.intp] | None:
         """Stage that each frame shows, (T,); None if stages have their own positions."""
         # Between two stages napari shows the nearest stage or nothing.
-        if self.step is not None and self.step * self.stages >= 1 - 1e-6:
+        stage = even_step(self.edges)
+        if self.step is not None and stage is not None and self.step >= stage * (1 - 1e-6):
             return None
-        stage = np.floor(np.asarray(self.times) * self.stages + 1e-6).astype(np.intp)
-        return np.clip(stage, 0, self.stages - 1)
+        late = self.world + 1e-6 * np.diff(self.edges).min()
+        found = np.searchsorted(self.edges, late, side="right") - 1
+        return np.clip(found, 0, len(self.edges) - 2)
 
     def time_at(self, point: Sequence[float]) -> float:
-        """Return the time of a point in world coordinates, as a fraction of the interval."""
+        """Return the time of a point in world coordinates, in the unit of `times`."""
         if len(point) < 3:
             return float(self.times[0])
         scale, start = self.of_frames
@@ -85,4 +89,7 @@ class Timeline:
 
 def timeline_of(motion: Motion) -> Timeline:
     """Return the time axis of all layers of a result."""
-    return Timeline(motion.times(), len(motion.fields), motion.interval)
+    times = motion.times()
+    return Timeline(
+        times, motion.elapsed(times), motion.elapsed(motion.stage_edges), motion.interval
+    )

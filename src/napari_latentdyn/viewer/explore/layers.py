@@ -57,8 +57,8 @@ def arrows(
 def pixel_per_stage(dynamics: Dynamics) -> tuple[float, str]:
     """Return one pixel per stage in physical units, and the name of the unit.
 
-    The unit stays pixel per stage if pixels are not square or axes not at right angles: the
-    length of a pixel then depends on the direction.
+    The unit stays pixel per stage if pixels are not square or axes not at right angles, because
+    the length of a pixel then depends on the direction, and if stages have different lengths.
     """
     place = dynamics.geometry
     try:
@@ -67,9 +67,10 @@ def pixel_per_stage(dynamics: Dynamics) -> tuple[float, str]:
     except GeometryError:
         return 1.0, "pixel/stage"
     height, width = place.pixel_size
-    if not np.isclose(height, width, rtol=1e-6):
+    stages = dynamics.stage_durations
+    if not np.isclose(height, width, rtol=1e-6) or not np.allclose(stages, stages[0], rtol=1e-6):
         return 1.0, "pixel/stage"
-    return width * len(dynamics.fields) / dynamics.duration, unit
+    return width / float(stages[0]), unit
 
 
 def map_layer(dynamics: Dynamics, found: Deformation, options: MapOptions) -> LayerTuple:

@@ -25,8 +25,8 @@ class FrameOptions(FrozenModel):
         15,
         ge=1,
         le=400,
-        title="Between the ends",
-        description="Number of frames between the first and the last image, evenly spaced. They "
+        title="In between",
+        description="Number of frames between an image and the next one, evenly spaced. They "
         "are computed from the result and may be finer than its stages; nothing is trained.",
     )
 

@@ -47,12 +47,12 @@ def points_layer(dynamics: Dynamics, points: ArrayLike) -> LayerTuple:
 
 
 def tracer_layer(
-    dynamics: Dynamics, points: ArrayLike, start_time: float = 0.0
+    dynamics: Dynamics, points: ArrayLike, start_time: float | None = None
 ) -> tuple[LayerTuple | None, int]:
     """Return the paths of points, (P, 2) in pixels, and the number of points that leave the image.
 
-    `start_time` is the fraction of the interval at which the points are given. The layer is None
-    if no point has a path, for example if all points are outside the image.
+    The points are given at `start_time`, by default that of the first image. The layer is None if
+    no point has a path, for example if all points are outside the image.
     """
     from napari.utils import Colormap
 

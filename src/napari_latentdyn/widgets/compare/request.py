@@ -180,7 +180,10 @@ class Request:
         return most if most > 0 else 1.0
 
     def _reference(self, title: str) -> LayerContext:
-        line = Timeline(self.times, max(1, len(self.times) - 1), self.interval)
+        stages = max(1, len(self.times) - 1)
+        whole = self.interval[0] if self.interval else float(stages)
+        edges = np.linspace(0.0, whole, stages + 1)
+        line = Timeline(self.times, self.times * whole, edges, self.interval)
         return LayerContext.on(line, self.first.placement, title, {"run_id": self.run_id})
 
 

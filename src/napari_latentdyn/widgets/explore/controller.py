@@ -6,11 +6,11 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.errors import UserError
+from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.layers import frames_layer
 from napari_latentdyn.viewer.timelabel import tell_time
@@ -130,7 +130,8 @@ class ExploreController(QObject):
         options, dynamics = self._options(), self.dynamics
         if options is None or dynamics is None:
             return
-        times = np.linspace(0.0, 1.0, options.frames.count + 2)
+        chosen = Settings().updated({"output.frames": options.frames.count})
+        times = frame_times(chosen, dynamics.observation_times)
         finer = dynamics.at(times)
 
         def draw(job: BackgroundJob) -> Any:
@@ -250,7 +251,8 @@ class ExploreController(QObject):
 
 def _about(dynamics: Dynamics) -> str:
     height, width = dynamics.shape
-    interval = dynamics.interval
-    took = "" if interval is None else f", {interval[0]:g} {interval[1]}{'s' * (interval[0] != 1)}"
+    took = ""
+    if dynamics.interval is not None:
+        took = f", {dynamics.duration:g} {dynamics.time_unit}{'s' * (dynamics.duration != 1)}"
     stages = len(dynamics.fields)
     return f"{width} × {height} pixels, {stages} stages, {len(dynamics.times())} frames{took}"

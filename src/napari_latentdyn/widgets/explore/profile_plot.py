@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import math
 
 import numpy as np
 import pyqtgraph as pg
@@ -11,11 +12,15 @@ from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_latentdyn.core.geometry.units import unit_symbol
+from napari_latentdyn.core.observations.ometiff import even_step
 from napari_latentdyn.widgets.layouts import column
 from napari_latentdyn.widgets.palette import DARK, Palette
 from napari_latentdyn.widgets.themed_plot import ThemedPlot
 
 __all__ = ["ProfilePlot"]
+
+#: Greatest number of columns for times that are not evenly spaced.
+_COLUMNS = 500
 
 
 class ProfilePlot(QWidget):
@@ -61,12 +66,18 @@ class ProfilePlot(QWidget):
         length_unit: str,
         what: str,
     ) -> None:
-        """Show values (T, S) along a line of a length over evenly spaced times (T,)."""
+        """Show values (T, S) along a line of a length over times (T,)."""
         self.curve.hide()
         finite = values[np.isfinite(values)]
         if finite.size:
             what = f"{what}: {finite.min():.2g} to {finite.max():.2g}"
         self.plot.setTitle(html.escape(what), color=self.plot.colours.text, size="8pt")
+        if len(times) > 1 and even_step(times) is None:
+            # An image has columns of one width.
+            count = min(_COLUMNS, 1 + math.ceil(np.ptp(times) / np.diff(times).min()))
+            even = np.linspace(times[0], times[-1], count)
+            values = values[np.abs(times - even[:, None]).argmin(axis=1)]
+            times = even
         self.image.setImage(np.nan_to_num(values.T), autoLevels=True)
         half = (times[-1] - times[0]) / max(len(times) - 1, 1) / 2
         self.image.setRect(times[0] - half, 0, times[-1] - times[0] + 2 * half, length)

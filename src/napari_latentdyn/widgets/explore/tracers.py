@@ -133,5 +133,5 @@ class Tracers:
         assert self.dynamics is not None
         chosen = self._view.options().tracers.start
         if chosen != "slider":
-            return 0.0 if chosen == "first" else 1.0
+            return float(self.dynamics.observation_times[0 if chosen == "first" else -1])
         return timeline_of(self.dynamics).time_at(self._viewer.dims.point)

@@ -161,7 +161,8 @@ class Exporter(QObject):
             return
         scale, start = timeline_of(dynamics).of_frames
         duration, unit = dynamics.interval or (1.0, None)
-        texts = moment_texts(dynamics.times() * duration, unit and unit_symbol(unit))
+        since = dynamics.times() - dynamics.observation_times[0]
+        texts = moment_texts(since * duration, unit and unit_symbol(unit))
         camera = self._camera = CanvasCamera(
             self._viewer,
             [start + scale * step for step in range(len(dynamics.times()))],
