@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from typing import Any
 
 import pytest
 
@@ -194,3 +195,39 @@ def test_a_wrong_settings_file_is_named(tmp_path, content, says):
         settings_from(parsed("--settings", str(file)))
     assert says in str(error.value)
     assert "mine.json" in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (("run", "a.tif", "b.tif", "-o", "x", "--times", ""), "--times"),
+        (("run", "a.tif", "b.tif", "-o", "x", "--times="), "--times"),
+        (("run", "a.tif", "b.tif", "-o", "x", "--frames", " "), "--frames"),
+        (("run", "a.tif", "b.tif", "-o", "x", "--patch-size", "", "3"), "--patch-size"),
+        (("run", "a.tif", "b.tif", "-o", "x", "--preset", ""), "--preset"),
+        (("run", "a.tif", "b.tif", "-o", "x", "--mask", "", "m.tif"), "--mask"),
+        (("run", "a.tif", "", "-o", "x"), "LAST"),
+        (("run", "--resume", ""), "--resume"),
+        (("apply", "x", "--times", ""), "--times"),
+        (("compare", "a.tif", "b.tif", "-o", "x", "--methods", ""), "--methods"),
+        (("compare", "a.tif", "b.tif", "-o", "x", "--truth-times", ""), "--truth-times"),
+        (("export", "x", "-o", "y.nc", "--to", ""), "--to"),
+        (("export", "x", "-o", "y.png", "--shown", ""), "--shown"),
+        (("demo", "-o", ""), "-o/--output"),
+    ],
+)
+def test_an_empty_value_is_not_taken_for_none(
+    call: Any, arguments: tuple[str, ...], name: str
+) -> None:
+    done = call(*arguments)
+    assert done.code == 2
+    assert done.out == ""
+    assert f"argument {name}: the value is empty; give one, or leave" in done.err
+    assert done.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("assignment", ["output.times=", "model.stages= ", "=3", "output.times"])
+def test_an_assignment_has_a_name_and_a_value(call: Any, assignment: str) -> None:
+    done = call("run", "a.tif", "b.tif", "-o", "x", "--set", assignment)
+    assert done.code == 2
+    assert "--set takes the name of a setting and its value" in done.err

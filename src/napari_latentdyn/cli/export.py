@@ -58,8 +58,8 @@ def export(arguments: argparse.Namespace) -> int:
     times = _times(arguments, dynamics.observation_times)
     if times is None and not dynamics.report.frames_complete:
         sys.stderr.write(
-            "The run holds only the frames of the two ends; choose others with --times or "
-            "--frames.\n"
+            "The run holds only the frames at the times of the images; choose others with --times "
+            "or --frames.\n"
         )
     shown = options.get("shown")
     line = ProgressLine(quiet=arguments.quiet)

@@ -158,7 +158,7 @@ def _from_assignments(arguments: argparse.Namespace) -> dict[str, Any]:
     changes = {}
     for assignment in arguments.assignments:
         name, equals, text = (part.strip() for part in assignment.partition("="))
-        if not equals:
+        if not (equals and name and text):
             raise UsageError(
                 f"--set takes the name of a setting and its value, such as model.stages=4, "
                 f"not '{assignment}'."

@@ -122,7 +122,7 @@ def write(
         early = f", ended before {report.steps_planned} because the agreement no longer improved"
     if not complete:
         line.note(
-            "Only the frames of the two ends were computed; this computes the others:  "
+            "Only the frames at the times of the images were computed; this computes the others:  "
             f"napari-latentdyn apply {written}"
         )
     if effect := agreement_sentence(report):

@@ -20,6 +20,13 @@ _IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with sev
 _LIST = re.compile(r"-[\d.][\d.eE+-]*,")
 
 
+def _text(text: str) -> str:
+    """Return the text of an argument, unless it is empty, such as of a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the argument out")
+    return text
+
+
 class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error as one sentence, without usage text."""
 
@@ -85,6 +92,8 @@ def _command(
         description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
         allow_abbrev=False,
     )
+    # The type of all arguments of the command.
+    parser.register("type", None, _text)
     parser.set_defaults(command=partial(_run, function), parser=parser)
     parser.add_argument("-q", "--quiet", action="store_true", help="show warnings only")
     return parser
@@ -126,8 +135,8 @@ def _add_run(commands: Any) -> None:
         "runs:run",
         "find the motion between two images and write a run folder",
         "Ctrl-C stops the training and saves the result so far, marked as stopped; --resume "
-        "continues it. During the computation of frames, Ctrl-C saves only those of the two ends; "
-        "apply computes the others.",
+        "continues it. During the computation of frames, Ctrl-C saves only those at the "
+        "times of the images; apply computes the others.",
     )
     _add_pair(parser, optional=True)
     _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
