@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.errors import GeometryError, MissingLibraryError, PairError, readable
+from napari_latentdyn.errors import (
+    GeometryError,
+    MissingLibraryError,
+    OutOfMemoryError,
+    PairError,
+    is_out_of_memory,
+    no_memory,
+    readable,
+)
 from napari_latentdyn.settings import Settings, SettingsError
 from napari_latentdyn.settings.text import shown
 
@@ -88,3 +97,30 @@ def test_scales_that_are_none(changes: dict[str, object]) -> None:
     with pytest.raises(GeometryError) as error:
         Geometry.from_pixel_size(**changes)  # type: ignore[arg-type]
     assert len(str(error.value)) < 300
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
+        (RuntimeError("shapes do not match"), False),
+        (ValueError("out of memory"), False),
+    ],
+)
+def test_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) is expected
+
+
+@pytest.mark.parametrize(("name", "end"), [("cpu", "width."), ("cuda", ", or the device cpu.")])
+def test_exhausted_memory_is_one_sentence_with_a_remedy(name: str, end: str) -> None:
+    error = no_memory(name)
+    assert isinstance(error, OutOfMemoryError)
+    assert str(error).startswith("the memory is too small for this training: choose a smaller")
+    assert str(error).endswith(end)
+
+
+def test_the_sentence_names_the_task() -> None:
+    error = no_memory("cpu", "to render the frames", "choose fewer frames")
+    assert str(error) == "the memory is too small to render the frames: choose fewer frames."

@@ -21,6 +21,8 @@ __all__ = [
     "SettingsError",
     "Stopped",
     "UserError",
+    "is_out_of_memory",
+    "no_memory",
     "readable",
 ]
 
@@ -117,6 +119,27 @@ class ResumeError(FitError):
 
 class OutOfMemoryError(FitError):
     """The training does not fit into the memory of the device."""
+
+
+#: Messages of PyTorch on a GPU, and on the CPU with Linux and Windows.
+_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory", "alloc_cpu")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether an error means that memory is exhausted, on a GPU or on the CPU."""
+    # PyTorch is not imported for its own class, which derives from RuntimeError.
+    said = str(error).lower() if isinstance(error, RuntimeError) else ""
+    return isinstance(error, MemoryError) or any(words in said for words in _NO_MEMORY)
+
+
+def no_memory(
+    device: str = "cpu",
+    task: str = "for this training",
+    remedy: str = "choose a smaller patch size, batch size or U-net width",
+) -> OutOfMemoryError:
+    """Return the error for a device whose memory is exhausted, with one sentence for the user."""
+    other = "" if device == "cpu" else ", or the device cpu"
+    return OutOfMemoryError(f"the memory is too small {task}: {remedy}{other}.")
 
 
 class RunFolderError(UserError):

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from math import ceil, floor, inf
 from typing import TYPE_CHECKING
 
-from napari_latentdyn.errors import UserError
+from napari_latentdyn.errors import UserError, is_out_of_memory, no_memory
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.settings.presets import PRESETS
 
@@ -30,8 +30,6 @@ __all__ = [
 
 _JOIN = "\u00a0"
 _LONGEST_NAME = 40
-# Messages of PyTorch on a GPU, and on the CPU with Linux and Windows.
-_NO_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 # Settings of the images and the computer, which presets do not change.
 _KEPT = (
     "images.channel",
@@ -166,13 +164,9 @@ def describe(error: Exception, what: str) -> str:
     """Return a sentence on any error, without its traceback, which may keep much memory."""
     if isinstance(error, UserError):
         return str(error)
+    if is_out_of_memory(error):
+        return sentence(str(no_memory(task="for these settings")))
     text = " ".join(str(error).split())
-    out_of_memory = isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError"
-    if out_of_memory or any(words in text.lower() for words in _NO_MEMORY):
-        return (
-            "The memory is not sufficient for these settings: use a smaller batch or patch size, "
-            "or another device."
-        )
     first = text.split(". ")[0].rstrip(".") or "no reason was given"
     if len(first) > 200:
         first = first[:199] + "…"

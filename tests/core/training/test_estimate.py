@@ -13,7 +13,6 @@ from tests.core.helpers import finished, moved
 from napari_latentdyn.core.networks.device import (
     cuda_note,
     default_threads,
-    is_out_of_memory,
     list_devices,
     resolve,
     use_threads,
@@ -54,20 +53,6 @@ def test_threads_are_set_for_the_thread_that_asks() -> None:
     thread.join()
     torch.set_num_threads(before)
     assert counts == [3, default_threads()]
-
-
-@pytest.mark.parametrize(
-    ("error", "expected"),
-    [
-        (MemoryError(), True),
-        (torch.OutOfMemoryError("CUDA out of memory"), True),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory"), True),
-        (RuntimeError("shapes do not match"), False),
-        (ValueError("out of memory"), False),
-    ],
-)
-def test_out_of_memory_is_recognised(error: Exception, expected: bool) -> None:
-    assert is_out_of_memory(error) is expected
 
 
 @settings(max_examples=30, deadline=None)

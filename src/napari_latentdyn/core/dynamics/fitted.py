@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, model_weights
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
+from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.renderer import Renderer
@@ -22,7 +22,7 @@ from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.core.runfolder.members import MODEL
 from napari_latentdyn.core.runfolder.report import REPORT, damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
-from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.errors import RunFolderError, is_out_of_memory, no_memory
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Fitted"]
@@ -77,7 +77,7 @@ class Fitted:
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 remedy = "choose a smaller window under Output, or fewer frames"
-                raise no_memory(device, "to render the frames", remedy) from None
+                raise no_memory(device.type, "to render the frames", remedy) from None
             raise
         finally:
             self.model.to("cpu")

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import KDTree
 
+from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.core.dynamics.trajectories import Reader, checked_points, inside
 from napari_latentdyn.errors import DerivedError
 
@@ -82,7 +83,7 @@ def _evenly(tracer: _Tracer, apart: float) -> list[Floats]:
     tree: KDTree | None = None
     placed: list[Floats] = []
     for spacing in (2 * apart, apart, apart / 2):
-        seeds = _grid(tracer.shape, spacing)
+        seeds = grid_points(tracer.shape, round(spacing))
         seeds = seeds[_free(seeds, tree, apart)]
         found = tracer.lines(seeds)
         # Long lines first: short ones fill the gaps between them.
@@ -100,7 +101,7 @@ class _Tracer:
     """Lines through points in both directions, with points `step` pixels apart."""
 
     def __init__(self, flow: Floats, step: float, longest: float) -> None:
-        self.shape = flow.shape[1:]
+        self.shape = (flow.shape[1], flow.shape[2])
         self.step = step
         self._count = max(1, round(longest / step / 2))
         self._read = Reader(flow, "linear")
@@ -159,11 +160,3 @@ def _free_part(line: Floats, seed: int, free: NDArray[np.bool_]) -> Floats:
     begin = taken[taken < seed].max(initial=-1) + 1
     end = taken[taken > seed].min(initial=len(line))
     return line[begin:end]
-
-
-def _grid(shape: tuple[int, ...], spacing: float) -> Floats:
-    axes = []
-    for size in shape:
-        count = max(1, int(size / spacing))
-        axes.append((np.arange(count) + 0.5) * size / count - 0.5)
-    return np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)

@@ -7,14 +7,12 @@ from dataclasses import dataclass
 
 import torch
 
-from napari_latentdyn.errors import DeviceError, OutOfMemoryError
+from napari_latentdyn.errors import DeviceError
 
 __all__ = [
     "Device",
     "cuda_note",
-    "is_out_of_memory",
     "list_devices",
-    "no_memory",
     "resolve",
     "use_threads",
     "warm_up",
@@ -104,26 +102,6 @@ def warm_up() -> None:
     parameter = torch.nn.Parameter(torch.zeros(1))
     parameter.grad = torch.zeros(1)
     torch.optim.Adam([parameter]).step()
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error means that memory is exhausted, on a GPU or on the CPU."""
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return isinstance(error, RuntimeError) and (
-        "out of memory" in text or "can't allocate memory" in text or "alloc_cpu" in text
-    )
-
-
-def no_memory(
-    device: torch.device,
-    task: str = "for this training",
-    remedy: str = "choose a smaller patch size, batch size or U-net width",
-) -> OutOfMemoryError:
-    """Return the error for a device whose memory is exhausted, with one sentence for the user."""
-    other = "" if device.type == "cpu" else ", or the device cpu"
-    return OutOfMemoryError(f"the memory is too small {task}: {remedy}{other}.")
 
 
 def _free_memory() -> int | None:

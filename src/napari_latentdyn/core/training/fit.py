@@ -16,7 +16,7 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.fitted import Fitted
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import is_out_of_memory, no_memory, resolve, use_threads
+from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.losses import loss_terms, total_loss
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
@@ -30,7 +30,7 @@ from napari_latentdyn.core.training.prior import load_weights
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.reporting import make_report
 from napari_latentdyn.core.training.sampler import PatchSampler
-from napari_latentdyn.errors import FitError, Stopped
+from napari_latentdyn.errors import FitError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
@@ -124,7 +124,7 @@ class _Fit:
             return (yield from self._run())
         except RuntimeError as error:
             if is_out_of_memory(error):
-                message = str(no_memory(self.device))
+                message = str(no_memory(self.device.type))
             else:
                 message = f"the training failed: {_first_line(error)}"
         # Outside of the handler, because the traceback of its error keeps tensors alive.
@@ -244,7 +244,7 @@ class _Fit:
                 if not is_out_of_memory(error):
                     raise
                 if halved or self.batch_size == 1:
-                    raise no_memory(self.device) from None
+                    raise no_memory(self.device.type) from None
                 halved = True
                 self.batch_size = max(1, min(self.batch_size, len(patches)) // 2)
                 optimiser.zero_grad(set_to_none=True)
@@ -314,7 +314,7 @@ class _Fit:
             return np.stack([renderer.fields(own, self._ask) for renderer, own in pairs])
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
-                raise no_memory(self.device) from None
+                raise no_memory(self.device.type) from None
             raise
 
     def _ask(self, *_: int) -> None:
