@@ -70,13 +70,19 @@ def test_layers_of_a_series_keep_its_times(layers, tmp_path):
         "interval": {"value": 2.0, "unit": "hour"},
     }
     times = np.array([10.0, 11.0, 12.0, 13.0])
-    image = layers(report=report, times=times, velocity=np.ones((4, 2, 12, 16), np.float32))[0]
+    velocity = np.ones((4, 2, 12, 16), np.float32)
+    image = layers(report=report, times=times, velocity=velocity)[0]
     data = layer_dataset(*image[:2])
     np.testing.assert_allclose(data.time, [0, 2, 4, 6])
     np.testing.assert_allclose(data.fraction, [0, 1 / 3, 2 / 3, 1])
     np.testing.assert_array_equal(data.observed, [1, 1, 0, 1])
+    bright = np.zeros((4, 12, 16), np.float32)
+    bright[1], bright[2] = 5.0, 100.0
+    series = layers(report=report, times=times, velocity=velocity, frames=bright)[0]
+    # The contrast is that of all images.
+    assert series[1]["contrast_limits"] == (0.0, 5.0)
     changes = {"times": times[[0, 1, 3]], "frames": np.zeros((3, 12, 16), np.float32)}
-    uneven = layers(report=report, velocity=np.ones((4, 2, 12, 16), np.float32), **changes)[0]
+    uneven = layers(report=report, velocity=velocity, **changes)[0]
     write_image_file(tmp_path / "a.ome.tif", *uneven[:2])
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
         planes = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]["Plane"]

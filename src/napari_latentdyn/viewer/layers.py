@@ -120,7 +120,9 @@ def frames_layer(dynamics: Dynamics, *, rgb: bool | None = None) -> LayerTuple:
     looks: dict[str, Any] = {"rgb": is_rgb}
     info: dict[str, Any] = {}
     if not is_rgb:
-        looks["contrast_limits"] = contrast_limits(frames[[0, -1]])
+        seen = np.isin(dynamics.times(), dynamics.observation_times)
+        seen[[0, -1]] = True
+        looks["contrast_limits"] = contrast_limits(frames[seen])
         info["contrast_limits"] = list(looks["contrast_limits"])
     return context.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks)
 

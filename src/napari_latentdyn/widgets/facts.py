@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.geometry.checks import check_grids
-from napari_latentdyn.core.observations.observations import MIN_SIDE
+from napari_latentdyn.core.observations.checks import MIN_SIDE
 from napari_latentdyn.errors import PairError, UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.viewer.context import mark_of

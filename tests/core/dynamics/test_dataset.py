@@ -14,7 +14,7 @@ from napari_latentdyn.core.dynamics.dataset import at_times, make_dataset
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.runfolder.schema import RunReport
-from napari_latentdyn.errors import ExportError
+from napari_latentdyn.errors import ExportError, GeometryError
 from napari_latentdyn.settings import Settings
 
 FRAMES = np.arange(3 * 4 * 5, dtype=np.float32).reshape(3, 4, 5)
@@ -94,3 +94,8 @@ def test_any_reference_system_is_kept(wkt):
     assert ("grid_mapping_name" in reference) == (wkt != "LOCAL")
     assert data.frames.attrs["grid_mapping"] == "spatial_ref"
     np.testing.assert_allclose(data.y[:2], [-1200050, -1200150])
+
+
+def test_the_unit_of_time_has_to_be_known():
+    with pytest.raises(GeometryError, match="there is no unit 'banana'"):
+        make_dataset(frames=FRAMES, times=TIMES, interval=(6.0, "banana"))

@@ -162,6 +162,8 @@ def test_an_image_that_lies_on_a_line() -> None:
         ({"pixel_size": 1.0, "units": ("a", "b", "c")}, "one or two names"),
         ({"pixel_size": 1.0, "units": 3}, "one or two names"),
         ({"pixel_size": 1.0, "units": ""}, "one or two names"),
+        ({"pixel_size": 1.0, "units": "banana"}, "there is no unit 'banana'; known are pixel"),
+        ({"pixel_size": 1.0, "units": ("meter", "m" * 200)}, "there is no unit"),
         ({"offset": (np.inf, 0.0)}, "the offset must be"),
         ({"offset": (1.0,)}, "the offset must be"),
     ],
@@ -169,3 +171,8 @@ def test_an_image_that_lies_on_a_line() -> None:
 def test_what_is_no_scale_is_refused(arguments, said):
     with pytest.raises(GeometryError, match=said):
         Geometry.from_pixel_size(**arguments)
+
+
+def test_unknown_units_of_earlier_run_folders_are_pixels():
+    old = Geometry.from_report({"scale": [2.0, 3.0], "units": ["banana", "meter"]})
+    assert (old.units, old.pixel_size) == (("pixel", "meter"), (2.0, 3.0))

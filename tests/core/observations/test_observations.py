@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -9,9 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import GeometryError, PairError
 from napari_latentdyn.settings import ImageSettings
 
 
@@ -168,3 +171,56 @@ def test_missing_pixels_may_have_any_size() -> None:
     pair = Observations.from_arrays(first, last, settings=ImageSettings(missing_value=1e300))
     assert pair.images[0].max() < 1
     assert int(pair.valid[0].sum()) == int(pair.valid[1].sum()) == 255
+
+
+PAIR = Observations.from_arrays(scene(0), scene(1)).to_arrays()
+
+
+@pytest.mark.parametrize(
+    ("changes", "says"),
+    [
+        ({"images": np.full_like(PAIR["images"], np.nan)}, "images must be finite"),
+        ({"images": PAIR["images"].astype(int)}, "images must be of a real type; got int64"),
+        ({"images": PAIR["images"][:1]}, "K >= 2"),
+        ({"images": PAIR["images"][:, 0]}, r"shape \(K, C, H, W\)"),
+        ({"valid": PAIR["valid"][..., :-1]}, r"valid must have the shape \(2, 20, 24\)"),
+        ({"valid": PAIR["valid"].astype(np.uint8)}, "valid must be boolean; got uint8"),
+        ({"low": PAIR["low"][[0, 0]]}, r"low must have the shape \(1,\)"),
+        ({"high": PAIR["low"]}, "low must be less than high"),
+        ({"times": np.array([1.0, 0.0])}, "increasing"),
+        ({"times": np.array([0.0, 1.0, 2.0])}, "2 increasing"),
+        ({"brightness": np.zeros((2, 1, 2), np.float32)}, "factor 0"),
+        ({"brightness": np.ones((1, 2), np.float32)}, "brightness must have the shape"),
+        ({"sources": ({},)}, "2 sources or none; got 1"),
+    ],
+)
+def test_observations_hold_what_their_documentation_says(
+    changes: dict[str, Any], says: str
+) -> None:
+    with pytest.raises(PairError, match=says):
+        Observations.from_saved(PAIR | changes)
+
+
+def test_missing_pixels_are_in_valid_alone() -> None:
+    """Of three images, each with another gap; the intervals and crops of them, too."""
+    images, gaps = np.stack([scene(k) for k in range(3)]), np.zeros((3, 20, 24), bool)
+    for k, gap in enumerate(gaps):
+        gap[4 * k : 4 * k + 3, 5:9] = True
+    found = Observations.from_arrays(*np.where(gaps, np.nan, images))
+    np.testing.assert_array_equal(found.valid, ~gaps)
+    for part in (found, *found.intervals(), found.crop(Window(2, 3, 16, 18))):
+        assert np.isfinite(part.images).all()
+        assert part.valid.shape == (len(part), *part.shape)
+    np.testing.assert_array_equal(found.interval(1).valid, ~gaps[1:])
+    np.testing.assert_array_equal(
+        np.where(found.valid, found.images[:, 0], 0), np.where(gaps, 0, images).astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize("unit", ["banana", ("meter", "banana"), "__import__('os')"])
+def test_units_have_to_be_known(unit: Any) -> None:
+    pair = Observations.from_saved(PAIR)
+    named = unit if isinstance(unit, tuple) else (unit, unit)
+    with pytest.raises(GeometryError, match=r"there is no unit .*known are pixel, meter"):
+        pair.described(Geometry(units=named), ())
+    assert pair.described(Geometry(units=("km", "degree")), ()).geometry is not None

@@ -89,6 +89,10 @@ def test_wrong_images_and_scales_are_refused_before_anything_is_learned():
         fit_pair(at(0), at(1)[:32], preset="quick")
     with pytest.raises(GeometryError, match="units"):
         fit_pair(at(0), at(1), preset="quick", pixel_size=3.0)
+    with pytest.raises(GeometryError, match=r"no unit 'banana'; known are pixel, meter"):
+        fit_pair(at(0), at(1), preset="quick", pixel_size=3.0, units="banana")
+    with pytest.raises(SettingsError, match=r"interval_unit.*'second', 'minute', 'hour' or 'day'"):
+        fit_pair(at(0), at(1), preset="quick", interval=3.0, interval_unit="banana")
 
 
 def test_progress_is_told_and_a_stop_is_heard():

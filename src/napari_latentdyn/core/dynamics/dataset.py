@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.units import udunits, unit_symbol
+from napari_latentdyn.core.geometry.units import check_unit, udunits, unit_symbol
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import ExportError
 
@@ -23,9 +23,8 @@ __all__ = ["GRID", "at_times", "make_dataset"]
 #: Name of the variable with the reference system and the affine transform, as in rioxarray.
 GRID = "spatial_ref"
 _OBSERVED = {
-    "long_name": "whether the frame is at the time of an image",
-    "flag_values": np.array([0, 1], np.int8),
-    "flag_meanings": "between_images at_image",
+    "units": "1",
+    "long_name": "1 for a frame at the time of an image, 0 for other frames",
 }
 _COLOURS = ("red", "green", "blue", "alpha")
 
@@ -97,6 +96,8 @@ def make_dataset(
     """
     import xarray
 
+    if interval is not None:
+        check_unit(interval[1])
     report = report or RunReport()
     on_map = Geometry.on_map(report.inputs[0].geo if report.inputs else None)
     place = on_map or placement or Geometry()

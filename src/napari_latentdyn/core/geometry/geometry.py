@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.transform import plain_transform, world_matrix
+from napari_latentdyn.core.geometry.units import check_unit, known_units
 from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.text import shown
 
@@ -86,7 +87,8 @@ class Geometry:
         Raises
         ------
         GeometryError
-            If one is given without the other, or the size is not positive.
+            If one is given without the other, the size is not positive, or pint does not know
+            a unit.
         """
         if (pixel_size is None) != (units is None):
             given, lacking = "pixel_size", "units"
@@ -109,7 +111,7 @@ class Geometry:
         if not (height > 0 and width > 0):
             raise GeometryError(_no_size((height, width)))
         affine: Any = [[height, 0.0, place[0]], [0.0, width, place[1]], [0.0, 0.0, 1.0]]
-        return cls(affine, _units("pixel" if units is None else units))
+        return cls(affine, _units("pixel" if units is None else units)).checked()
 
     @classmethod
     def from_layer(
@@ -134,7 +136,8 @@ class Geometry:
             default if label.startswith("-") else label
             for label, default in zip(plain["axis_labels"][-2:], "yx", strict=True)
         )
-        units = (plain["units"][-2], plain["units"][-1])
+        # Earlier versions wrote unknown units into run folders.
+        down, right = known_units(plain["units"][-2:])
         whole = world_matrix(parameters, ndim)
         front = np.asarray(index if len(index) else [0.0] * (ndim - 2), dtype=np.float64)
         plane: Any = np.eye(3)
@@ -145,7 +148,7 @@ class Geometry:
         if np.abs(mixed).max(initial=0) > 1e-12 and abs(np.linalg.det(plane)) < 1e-9 * largest**2:
             # The plane stands upright on the view; napari refuses such a layer.
             plane = np.diag([*map(abs, plain["scale"][-2:]), 1.0])
-        return cls(plane, units, (y, x))
+        return cls(plane, (down, right), (y, x))
 
     @classmethod
     def from_map(cls, transform: Sequence[float], crs: str | None, unit: str) -> Self:
@@ -261,6 +264,12 @@ class Geometry:
         """Return the places (y, x) of pixels (row, column), shape (..., 2)."""
         matrix = self.matrix
         return np.asarray(points, dtype=np.float64) @ matrix[:2, :2].T + matrix[:2, 2]
+
+    def checked(self) -> Self:
+        """Return the geometry if pint knows its units, else raise `GeometryError`."""
+        for unit in self.units:
+            check_unit(unit)
+        return self
 
     def check_angles(self) -> None:
         """Refuse a sheared image.

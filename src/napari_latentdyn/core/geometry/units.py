@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 import re
 from collections.abc import Sequence
 from typing import Any
 
-from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.errors import GeometryError
+from napari_latentdyn.settings.text import shown
 
 __all__ = [
+    "check_unit",
     "in_names",
     "known_units",
     "length",
@@ -19,7 +20,6 @@ __all__ = [
     "ome_length",
     "ome_time",
     "parse_unit",
-    "plane_size",
     "udunits",
     "unit_symbol",
 ]
@@ -52,9 +52,25 @@ def parse_unit(name: str) -> Any:
         return None
 
 
+def check_unit(name: str) -> None:
+    """Refuse a unit that pint does not know.
+
+    Raises
+    ------
+    GeometryError
+        If pint does not know it.
+    """
+    # Most geometries are in pixels, and importing pint takes time.
+    if name != "pixel" and parse_unit(name) is None:
+        raise GeometryError(
+            f"there is no unit {shown(name)}; known are pixel, meter, micrometer, degree, second, "
+            "hour, day and the other units of pint."
+        )
+
+
 def known_units(units: Sequence[str]) -> tuple[str, ...]:
     """Return names of units, with "pixel" in place of those that pint does not know."""
-    return tuple(str(unit) if parse_unit(str(unit)) is not None else "pixel" for unit in units)
+    return tuple("pixel" if parse_unit(str(unit)) is None else str(unit) for unit in units)
 
 
 def _symbol(name: str) -> str:
@@ -122,31 +138,3 @@ def length(name: str | None) -> tuple[float, str] | None:
         if factor is not None:
             return factor, "m"
     return None
-
-
-def plane_size(
-    height: float | None, width: float | None, units: Sequence[str | None]
-) -> tuple[Geometry | None, str | None]:
-    """Return the size of the pixels of an image, and a note where one side was assumed.
-
-    A side of unknown size is taken to equal the other. Both are returned in the unit of
-    the width.
-    """
-    sides = [
-        (size, unit) if size is not None and math.isfinite(size) and size > 0 else None
-        for size, unit in zip((height, width), units, strict=True)
-    ]
-    known = [side for side in sides if side is not None]
-    if not known:
-        return None, None
-    note = None
-    if None in sides:
-        side = "height" if sides[0] is None else "width"
-        note = f"The file gives no {side} of a pixel; pixels are assumed to be square."
-    (y, y_unit), (x, x_unit) = ((size, length(unit)) for size, unit in (known[0], known[-1]))
-    if y_unit is None or x_unit is None:
-        return None, None
-    y, x = y * y_unit[0], x * x_unit[0]
-    if y_unit[1] != x_unit[1]:
-        y = y * (metres(y_unit[1]) or 1.0) / (metres(x_unit[1]) or 1.0)
-    return Geometry.from_pixel_size((y, x), x_unit[1]), note

@@ -10,6 +10,13 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.observations.checks import (
+    check_change,
+    check_observations,
+    check_shapes,
+    checked_times,
+    names_of,
+)
 from napari_latentdyn.core.observations.images.arrays import (
     PlainArray,
     plain_array,
@@ -29,14 +36,15 @@ from napari_latentdyn.errors import PairError
 from napari_latentdyn.settings import ImageSettings
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["MIN_SIDE", "Observations"]
-
-MIN_SIDE = 16
+__all__ = ["Observations"]
 
 
 @dataclass(frozen=True, eq=False)
 class Observations:
     """K images of one scene on the same grid, K >= 2, in order of time.
+
+    No array holds NaN or infinity: what is missing is in `valid` alone. `from_arrays` takes
+    images with NaN, and fills their missing pixels.
 
     Attributes
     ----------
@@ -45,7 +53,8 @@ class Observations:
     images : ndarray of float32 or float64, shape (K, C, H, W)
         In their own units, in double precision where single precision would
         lose digits, such as of a relief in millimetres on a large height.
-        Missing pixels hold the nearest valid value of their image.
+        Missing pixels hold the nearest valid value of their image, which no
+        result may depend on.
     valid : ndarray of bool, shape (K, H, W)
         False where a pixel is missing (NaN, infinite, masked, or the missing
         value).
@@ -60,6 +69,11 @@ class Observations:
         Place of the pixels; None if unknown.
     sources : tuple of K mappings
         Description of each input image, as returned by `describe_input`; empty if unknown.
+
+    Raises
+    ------
+    PairError
+        If the arrays do not have these shapes, types and values.
     """
 
     times: NDArray[np.float64]
@@ -71,6 +85,12 @@ class Observations:
     brightness: NDArray[np.float32] | None = None
     geometry: Geometry | None = None
     sources: tuple[Mapping[str, Any], ...] = ()
+
+    def __post_init__(self) -> None:
+        check_observations(
+            self.images, self.valid, self.low, self.high, self.brightness, len(self.sources)
+        )
+        checked_times(self.times, len(self.images))
 
     @classmethod
     def from_arrays(
@@ -105,8 +125,8 @@ class Observations:
             If the images do not fit together or show no change.
         """
         settings = settings or ImageSettings()
-        names = _names(len(images))
-        when = _checked_times(times, len(images))
+        names = names_of(len(images))
+        when = checked_times(times, len(images))
         plain = [
             plain_array(image, f"{name} image") for image, name in zip(images, names, strict=True)
         ]
@@ -120,7 +140,7 @@ class Observations:
             channels_first(image.values, axis, settings.channel, name)
             for image, axis, name in zip(plain, axes, names, strict=True)
         ]
-        _check_shapes(arrays, names)
+        check_shapes(arrays, names)
         valid = []
         for k, (image, name) in enumerate(zip(arrays, names, strict=True)):
             own = own_mask(plain[k], axes[k], settings.channel)
@@ -131,7 +151,7 @@ class Observations:
                     f"the {name} image has no valid pixel: all are NaN, infinite or masked."
                 )
             check_range(image[:, valid[k]], name)
-        _check_change(arrays, valid)
+        check_change(arrays, valid)
         if all(map(single_keeps_digits, channel_values(arrays, valid))):
             with np.errstate(over="ignore"):  # Of missing pixels.
                 arrays = [image.astype(np.float32) for image in arrays]
@@ -223,8 +243,15 @@ class Observations:
     def described(
         self, geometry: Geometry | None, sources: Sequence[Mapping[str, Any]]
     ) -> Observations:
-        """Return the observations with their place and the description of each image."""
-        return replace(self, geometry=geometry, sources=tuple(sources))
+        """Return the observations with their place and the description of each image.
+
+        Raises
+        ------
+        GeometryError
+            If pint does not know a unit of the geometry.
+        """
+        place = None if geometry is None else geometry.checked()
+        return replace(self, geometry=place, sources=tuple(sources))
 
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> Observations:
         """Return the observations with a change of brightness, shape (K, C, 2), or without one."""
@@ -272,29 +299,6 @@ class Observations:
         )
 
 
-def _names(count: int) -> list[str]:
-    if count < 2:
-        raise PairError(f"at least two images are needed; got {count}.")
-    return ["first", *(f"{k}." for k in range(2, count)), "last"]
-
-
-def _checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
-    if times is None:
-        return np.arange(count, dtype=np.float64)
-    try:
-        when = np.asarray(times, np.float64)
-    except (TypeError, ValueError):
-        raise PairError(
-            f"the times of {count} images must be {count} increasing numbers; got {shown(times)}."
-        ) from None
-    if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
-        raise PairError(
-            f"the times of {count} images must be {count} increasing numbers; got "
-            f"{np.array2string(when, threshold=8)}."
-        )
-    return when
-
-
 def _channel_axes(
     images: Sequence[PlainArray], given: int | Sequence[int | None] | None
 ) -> list[int | None]:
@@ -310,41 +314,3 @@ def _channel_axes(
         if image.values.ndim == 2:
             axes[k] = None
     return axes
-
-
-def _check_shapes(images: Sequence[NDArray[np.floating[Any]]], names: Sequence[str]) -> None:
-    first = images[0]
-    sizes = [f"{image.shape[1]} x {image.shape[2]}" for image in images]
-    for image, name, size in zip(images[1:], names[1:], sizes[1:], strict=True):
-        if size != sizes[0]:
-            raise PairError(
-                f"the first image has {sizes[0]} pixels and the {name} {size}: crop "
-                "or resample them to the same grid first."
-            )
-        if first.shape[0] != image.shape[0]:
-            raise PairError(
-                f"the first image has {first.shape[0]} channel(s) and the {name} {image.shape[0]}: "
-                "choose one channel under Images, or convert one of the images."
-            )
-    if min(first.shape[1:]) < MIN_SIDE:
-        raise PairError(
-            f"the images have {sizes[0]} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
-        )
-
-
-def _check_change(
-    images: Sequence[NDArray[np.floating[Any]]], valid: Sequence[NDArray[np.bool_]]
-) -> None:
-    """Refuse images that are all the same."""
-    first, seen = images[0], valid[0]
-    for image, mask in zip(images[1:], valid[1:], strict=True):
-        both = seen & mask
-        if not np.array_equal(seen, mask) or not np.array_equal(first[:, both], image[:, both]):
-            return
-    few = "both" if len(images) == 2 else "all"
-    constant = all(np.ptp(channel[seen]) == 0 for channel in first)
-    raise PairError(
-        f"{few} images are constant: there is nothing to learn from them."
-        if constant
-        else f"{few} images are the same: choose two images of different times."
-    )

@@ -12,7 +12,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.members import INPUTS, load_arrays, reading
 from napari_latentdyn.core.runfolder.report import damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
-from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.errors import PairError, RunFolderError
 
 __all__ = ["read_observations"]
 
@@ -28,13 +28,18 @@ def read_observations(folder: Path, report: RunReport, shape: tuple[int, int]) -
     for name in _NEEDED:
         if name not in arrays:
             raise RunFolderError(damaged(folder, INPUTS, f"lacks '{name}'"))
-    found = _problem(arrays, report, shape)
-    if found:
-        raise RunFolderError(damaged(folder, INPUTS, found))
-    return Observations.from_saved(arrays).described(
-        None if report.placement is None else report.placement.geometry,
-        [source.model_dump(exclude_none=True) for source in report.inputs],
-    )
+    # The report of a folder that another program changed may describe other images.
+    sources = [source.model_dump(exclude_none=True) for source in report.inputs]
+    place = None if report.placement is None else report.placement.geometry
+    try:
+        found = Observations.from_saved(arrays)
+    except PairError as error:
+        reason = f"holds no observations: {str(error).rstrip('.')}"
+        raise RunFolderError(damaged(folder, INPUTS, reason)) from None
+    problem = _problem(found, report, shape)
+    if problem:
+        raise RunFolderError(damaged(folder, INPUTS, problem))
+    return found.described(place, sources if len(sources) == len(found) else ())
 
 
 def _of_version_1(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -55,23 +60,13 @@ def _of_version_1(arrays: dict[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return arrays
 
 
-def _problem(arrays: dict[str, NDArray[Any]], report: RunReport, plane: tuple[int, int]) -> str:
-    shape = (len(arrays["low"]), *plane)
+def _problem(found: Observations, report: RunReport, shape: tuple[int, int]) -> str:
     frames = report.frames_shape or []
-    floats = [arrays[name] for name in ("images", "low", "high", "brightness") if name in arrays]
-    if arrays["images"].shape[1:] != shape:
-        return f"holds images of shape {arrays['images'].shape[1:]} for {shape}"
-    if any(array.dtype.kind != "f" for array in floats):
-        return "holds intensities that are not of a real type"
-    if not all(np.isfinite(array).all() for array in floats):
-        return "holds values that are not finite"
-    if not (arrays["low"] < arrays["high"]).all():
-        return "holds no range of intensities"
-    if "brightness" in arrays and not (arrays["brightness"][..., 0] != 0).all():
-        return "holds a change of brightness by the factor 0"
-    coloured = bool(arrays["multichannel"])
-    if (len(frames) == 4) != coloured or (coloured and frames[1] != shape[0]):
-        return f"holds images of {shape[0]} channels, which the frames do not have"
-    if not np.array_equal(arrays["times"], report.observation_times):
+    if found.shape != shape:
+        return f"holds images of shape {found.shape} for {shape}"
+    coloured = found.multichannel
+    if (len(frames) == 4) != coloured or (coloured and frames[1] != found.channels):
+        return f"holds images of {found.channels} channels, which the frames do not have"
+    if not np.array_equal(found.times, report.observation_times):
         return "holds images of other times than the report"
     return ""

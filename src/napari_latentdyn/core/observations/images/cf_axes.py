@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.units import metres, plane_size
+from napari_latentdyn.core.geometry.units import metres
+from napari_latentdyn.core.observations.images.model import plane_size
 
 __all__ = ["AXES", "coordinates", "rows_and_columns", "spacing", "times"]
 

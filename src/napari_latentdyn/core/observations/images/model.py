@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,10 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.geometry.units import length, metres
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.paths import named
 
-__all__ = ["ImageFile", "Stack", "check_same_size", "joined"]
+__all__ = ["ImageFile", "Stack", "check_same_size", "joined", "plane_size"]
 
 
 @dataclass(frozen=True)
@@ -157,3 +159,31 @@ def joined(path: Path, stacks: Sequence[Stack], name: str) -> Stack:
         missing = np.stack([blank if s.missing is None else s.missing for s in stacks])
     data = np.stack([stack.data for stack in stacks])
     return replace(base, data=data, axes=(name, *base.axes), missing=missing)
+
+
+def plane_size(
+    height: float | None, width: float | None, units: Sequence[str | None]
+) -> tuple[Geometry | None, str | None]:
+    """Return the size of the pixels of an image, and a note where one side was assumed.
+
+    A side of unknown size is taken to equal the other. Both are returned in the unit of
+    the width.
+    """
+    sides = [
+        (size, unit) if size is not None and math.isfinite(size) and size > 0 else None
+        for size, unit in zip((height, width), units, strict=True)
+    ]
+    known = [side for side in sides if side is not None]
+    if not known:
+        return None, None
+    note = None
+    if None in sides:
+        side = "height" if sides[0] is None else "width"
+        note = f"The file gives no {side} of a pixel; pixels are assumed to be square."
+    (y, y_unit), (x, x_unit) = ((size, length(unit)) for size, unit in (known[0], known[-1]))
+    if y_unit is None or x_unit is None:
+        return None, None
+    y, x = y * y_unit[0], x * x_unit[0]
+    if y_unit[1] != x_unit[1]:
+        y = y * (metres(y_unit[1]) or 1.0) / (metres(x_unit[1]) or 1.0)
+    return Geometry.from_pixel_size((y, x), x_unit[1]), note

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.units import plane_size
+from napari_latentdyn.core.observations.images.model import plane_size
 
 __all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
 

@@ -12,10 +12,14 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.geometry.units import plane_size
 from napari_latentdyn.core.observations.images.gdal import missing_in, scaled, tags_of, turned
 from napari_latentdyn.core.observations.images.limits import check_claim
-from napari_latentdyn.core.observations.images.model import Stack, check_same_size, joined
+from napari_latentdyn.core.observations.images.model import (
+    Stack,
+    check_same_size,
+    joined,
+    plane_size,
+)
 from napari_latentdyn.core.observations.images.ome import (
     OmeImage,
     companion,
