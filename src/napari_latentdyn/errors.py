@@ -14,8 +14,8 @@ __all__ = [
     "GeometryError",
     "ImageFileError",
     "MissingLibraryError",
+    "ObservationError",
     "OutOfMemoryError",
-    "PairError",
     "ResumeError",
     "RunFolderError",
     "SettingsError",
@@ -83,8 +83,8 @@ class SettingsError(UserError, ValueError):
     """A setting has a name or a value that cannot be used."""
 
 
-class PairError(UserError, ValueError):
-    """Two images cannot be used as a pair."""
+class ObservationError(UserError, ValueError):
+    """Images cannot be used as observations of one scene."""
 
 
 class ImageFileError(UserError, ValueError):

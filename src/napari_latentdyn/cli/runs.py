@@ -25,7 +25,7 @@ from napari_latentdyn.core.observations.images import ImageFile, read_image, rea
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.report import is_run_folder
-from napari_latentdyn.errors import PairError, RunFolderError, Stopped
+from napari_latentdyn.errors import ObservationError, RunFolderError, Stopped
 from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.continuing import changed_at_start
@@ -121,7 +121,7 @@ def read_pair(
             mask = mask | image.missing
         missing.append(image.missing if mask is None else mask)
     if first.array.ndim != last.array.ndim and settings.images.channel is None:
-        raise PairError(
+        raise ObservationError(
             f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
             "choose one channel with --channel, or convert one of the images."
         )

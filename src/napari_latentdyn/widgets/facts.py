@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.geometry.checks import check_grids
 from napari_latentdyn.core.observations.observations import MIN_SIDE
-from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.errors import ObservationError, UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.frames import frame_axes, frame_text
@@ -99,7 +99,7 @@ def pair_problem(
         )
     try:
         check_grids(*map(describe_layer, (first, last), frames))
-    except PairError as error:
+    except ObservationError as error:
         text = str(error)
         # The first word of a sentence may be the name of a layer, whose case stays.
         for name in sorted((first.name, last.name), key=len, reverse=True):

@@ -11,7 +11,7 @@ import numpy as np
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.progress import Progress
-from napari_latentdyn.errors import PairError, Stopped
+from napari_latentdyn.errors import ObservationError, Stopped
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 
@@ -72,18 +72,18 @@ class Trained:
 
     def _check(self, own: Observations, pair: Observations) -> None:
         if len(own) != len(pair):
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these {len(pair)} images; got one of "
                 f"{len(own)} images."
             )
         if own.images[0].shape != pair.images[0].shape or own.multichannel != pair.multichannel:
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these two images, {pair.images[0].shape} "
                 f"(channels, height, width); got one of {own.images[0].shape}."
             )
         seen = (own.valid & pair.valid)[:, None]
         if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, pair.images, 0)):
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these two images; it was found on other "
                 "images or in the opposite order."
             )

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.baselines.interface import Frames, Interpolation
 from napari_latentdyn.core.baselines.scores import Score, error_map, score, value_range
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import ObservationError, SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -118,7 +118,7 @@ def assess(
 
     Raises
     ------
-    PairError
+    ObservationError
         If the true frames have another shape than the images.
     SettingsError
         If there is no frame at the time of a true one.
@@ -127,7 +127,7 @@ def assess(
     frames = interpolation.frames
     known = np.empty((0, *pair.images[0].shape), np.float32) if truth is None else truth
     if known.shape[1:] != pair.images[0].shape:
-        raise PairError(
+        raise ObservationError(
             f"the true frames have shape {known.shape[1:]} (channels, height, width), the images "
             f"{pair.images[0].shape}: they must agree."
         )

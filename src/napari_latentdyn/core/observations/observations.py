@@ -25,7 +25,7 @@ from napari_latentdyn.core.observations.intensities import (
     valid_pixels,
 )
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import ImageSettings
 from napari_latentdyn.settings.text import shown
 
@@ -101,7 +101,7 @@ class Observations:
 
         Raises
         ------
-        PairError
+        ObservationError
             If the images do not fit together or show no change.
         """
         settings = settings or ImageSettings()
@@ -112,7 +112,7 @@ class Observations:
         ]
         axes = _channel_axes(plain, channel_axis)
         if not any(axis is not None for axis in axes) and (settings.channel or 0) > 0:
-            raise PairError(
+            raise ObservationError(
                 f"the images have one channel, so there is no channel {settings.channel}: leave "
                 "the channel out."
             )
@@ -127,7 +127,7 @@ class Observations:
             mask = None if masks is None else masks[k]
             valid.append(valid_pixels(image, settings.missing_value, mask, name, own))
             if not valid[k].any():
-                raise PairError(
+                raise ObservationError(
                     f"the {name} image has no valid pixel: all are NaN, infinite or masked."
                 )
             check_range(image[:, valid[k]], name)
@@ -138,7 +138,9 @@ class Observations:
         low, high = bounds(arrays, valid, settings.normalisation)
         for image, seen, name in zip(arrays, valid, names, strict=True):
             if all(np.ptp(channel[seen]) == 0 for channel in image):
-                raise PairError(f"the {name} image is constant: there is nothing to follow in it.")
+                raise ObservationError(
+                    f"the {name} image is constant: there is nothing to follow in it."
+                )
         return cls(
             times=when,
             images=np.stack([fill(i, v) for i, v in zip(arrays, valid, strict=True)]),
@@ -273,7 +275,7 @@ class Observations:
 
 def _names(count: int) -> list[str]:
     if count < 2:
-        raise PairError(f"at least two images are needed; got {count}.")
+        raise ObservationError(f"at least two images are needed; got {count}.")
     return ["first", *(f"{k}." for k in range(2, count)), "last"]
 
 
@@ -283,11 +285,11 @@ def _checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
     try:
         when = np.asarray(times, np.float64)
     except (TypeError, ValueError):
-        raise PairError(
+        raise ObservationError(
             f"the times of {count} images must be {count} increasing numbers; got {shown(times)}."
         ) from None
     if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
-        raise PairError(
+        raise ObservationError(
             f"the times of {count} images must be {count} increasing numbers; got "
             f"{np.array2string(when, threshold=8)}."
         )
@@ -298,7 +300,7 @@ def _channel_axes(
     images: Sequence[PlainArray], given: int | Sequence[int | None] | None
 ) -> list[int | None]:
     if isinstance(given, (list, tuple)) and len(given) != len(images):
-        raise PairError(
+        raise ObservationError(
             f"channel_axis must be one number, or one for each of {len(images)} images; got "
             f"{shown(given)}."
         )
@@ -316,17 +318,17 @@ def _check_shapes(images: Sequence[NDArray[np.floating[Any]]], names: Sequence[s
     sizes = [f"{image.shape[1]} x {image.shape[2]}" for image in images]
     for image, name, size in zip(images[1:], names[1:], sizes[1:], strict=True):
         if size != sizes[0]:
-            raise PairError(
+            raise ObservationError(
                 f"the first image has {sizes[0]} pixels and the {name} {size}: crop "
                 "or resample them to the same grid first."
             )
         if first.shape[0] != image.shape[0]:
-            raise PairError(
+            raise ObservationError(
                 f"the first image has {first.shape[0]} channel(s) and the {name} {image.shape[0]}: "
                 "choose one channel under Images, or convert one of the images."
             )
     if min(first.shape[1:]) < MIN_SIDE:
-        raise PairError(
+        raise ObservationError(
             f"the images have {sizes[0]} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
         )
 
@@ -342,7 +344,7 @@ def _check_change(
             return
     few = "both" if len(images) == 2 else "all"
     constant = all(np.ptp(channel[seen]) == 0 for channel in first)
-    raise PairError(
+    raise ObservationError(
         f"{few} images are constant: there is nothing to learn from them."
         if constant
         else f"{few} images are the same: choose two images of different times."

@@ -76,7 +76,7 @@ def fit_pair(
         If a setting has an unknown name or a value out of its range.
     GeometryError
         If pixel size and units do not fit together.
-    PairError
+    ObservationError
         If the images do not fit together or there is nothing to learn.
     Stopped
         If `should_stop` became true before anything was learned.

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.core.runfolder.schema import InputReport
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.context import LayerContext, LayerTuple
 from napari_latentdyn.viewer.layers import image_data
@@ -199,7 +199,7 @@ def true_frames(
     if stack.ndim == len(shape):
         stack = stack[None]
     if stack.ndim != len(shape) + 1 or stack.shape[1:] != shape:
-        raise PairError(
+        raise ObservationError(
             f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
             f"{shape}: choose another layer of true frames."
         )
