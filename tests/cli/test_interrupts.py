@@ -185,7 +185,7 @@ def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeyp
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_latentdyn.cli.runs.read_pair", interrupted)
+    monkeypatch.setattr("napari_latentdyn.cli.runs.read_observations", interrupted)
     answer = call("run", *pair, "-o", tmp_path / "out")
     assert answer.code == 130
     assert "interrupted" in answer.sentence()

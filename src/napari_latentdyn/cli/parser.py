@@ -97,7 +97,7 @@ def _run(target: str, arguments: argparse.Namespace) -> int:
     return code
 
 
-def _add_pair(parser: Any, *, optional: bool = False) -> None:
+def _add_images(parser: Any, *, optional: bool = False) -> None:
     nargs = "?" if optional else None
     parser.add_argument("first", metavar="FIRST", nargs=nargs, help=f"first image: {_IMAGE}")
     parser.add_argument("last", metavar="LAST", nargs=nargs, help="last image")
@@ -129,7 +129,7 @@ def _add_run(commands: Any) -> None:
         "continues it. During the computation of frames, Ctrl-C saves only those of the two ends; "
         "apply computes the others.",
     )
-    _add_pair(parser, optional=True)
+    _add_images(parser, optional=True)
     _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
     add_setting_flags(parser)
@@ -165,7 +165,7 @@ def _add_compare(commands: Any) -> None:
         "With true frames these are compared with them; without, the measures are how well the "
         "field carries one image to the other, and how the total intensity changes.",
     )
-    _add_pair(parser)
+    _add_images(parser)
     _add_output(parser, "folder to write", required=True)
     parser.add_argument(
         "--truth",
@@ -203,7 +203,7 @@ def _add_demo(commands: Any) -> None:
         "[flags]",
         "demo:demo",
         "find the drift of real sea ice between two Sentinel-1 images",
-        "The pair comes with the package. The result opens in napari where there is a display.",
+        "The images come with the package. The result opens in napari where there is a display.",
     )
     _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
     parser.add_argument("--no-view", action="store_true", help="do not open napari")

@@ -30,7 +30,7 @@ from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.continuing import changed_at_start
 
-__all__ = ["apply", "geometry_of", "read_pair", "report_of", "run"]
+__all__ = ["apply", "geometry_of", "read_observations", "report_of", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -43,11 +43,11 @@ def run(arguments: argparse.Namespace) -> int:
         raise UsageError("run needs -o DIR, the run folder to write.")
     settings = settings_from(arguments)
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_run_folder)
-    pair, files = read_pair(arguments, settings)
+    observations, files = read_observations(arguments, settings)
     masks = arguments.mask or (None, None)
     sources = [report_of(file, mask) for file, mask in zip(files, masks, strict=True)]
     return fit_and_write(
-        pair.described(geometry_of(*files), sources),
+        observations.described(geometry_of(*files), sources),
         settings,
         target,
         quiet=arguments.quiet,
@@ -109,7 +109,7 @@ def apply(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def read_pair(
+def read_observations(
     arguments: argparse.Namespace, settings: Settings
 ) -> tuple[Observations, tuple[ImageFile, ImageFile]]:
     """Read and check the images and masks that the arguments name."""
@@ -127,7 +127,7 @@ def read_pair(
         )
     a, b = (Described(i.name, i.geometry, i.coordinates, i.notes) for i in (first, last))
     check_grids(a, b)
-    pair = Observations.from_arrays(
+    observations = Observations.from_arrays(
         first.array,
         last.array,
         settings=settings.images,
@@ -135,10 +135,10 @@ def read_pair(
         masks=missing,
     )
     warnings = list(dict.fromkeys((*a.notes, *b.notes)))
-    warnings += value_oddities(pair, (a.name, b.name), (first.array, last.array))
+    warnings += value_oddities(observations, (a.name, b.name), (first.array, last.array))
     warnings += place_oddities(a, b)
     sys.stderr.writelines(f"{sentence}\n" for sentence in warnings)
-    return pair, (first, last)
+    return observations, (first, last)
 
 
 def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:

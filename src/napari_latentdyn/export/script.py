@@ -50,7 +50,7 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {constants}
 
 
-def read_pair(first, last):
+def read_observations(first, last):
     """Read two image files, or without them the images that the run folder keeps."""
     if first is None or last is None:
         return Dynamics.load(RUN).observations
@@ -69,8 +69,8 @@ def read_pair(first, last):
     ).described(place, INPUTS)
 
 
-def learn(pair):
-    dynamics = drain(fit(pair, SETTINGS), show_progress)
+def learn(observations):
+    dynamics = drain(fit(observations, SETTINGS), show_progress)
     print(file=sys.stderr)
     return dynamics
 
@@ -110,7 +110,7 @@ def main(arguments=None):
     if output.exists():
         parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
-        dynamics = learn(read_pair(chosen.first, chosen.last))
+        dynamics = learn(read_observations(chosen.first, chosen.last))
         print(dynamics.save(output))
     except UserError as error:
         sys.exit(str(error))
@@ -121,7 +121,7 @@ if __name__ == "__main__":
     if viewer is None:
         main()
     else:
-        show(viewer, learn(read_pair(FIRST, LAST)))
+        show(viewer, learn(read_observations(FIRST, LAST)))
 '''
 
 

@@ -43,9 +43,14 @@ class Method(Protocol):
     """Makes frames between two images."""
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
-        """Return frames of the pair at times, fractions of the interval.
+        """Return frames at times, fractions of the interval.
 
         `should_stop` is called at least every second, and `on_progress` now and then, both in
         the thread of the caller.

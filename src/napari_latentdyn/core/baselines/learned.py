@@ -32,19 +32,26 @@ class Learned:
     settings: Settings
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
         """Fit the model and compute its frames."""
         from napari_latentdyn.core.training.fit import fit
 
         fitting = fit(
-            pair, self.settings.updated({"output.preview": False}), should_stop=should_stop
+            observations, self.settings.updated({"output.preview": False}), should_stop=should_stop
         )
         dynamics = drain(fitting, on_progress)
         if should_stop():
             raise Stopped
         frames = dynamics.frames(times, should_stop=should_stop)
-        return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
+        return Interpolation(
+            frames if observations.multichannel else frames[:, None], dynamics.fields
+        )
 
 
 @dataclass(frozen=True)
@@ -58,31 +65,44 @@ class Trained:
     load: Callable[[], Dynamics]
 
     def __call__(
-        self, pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+        self,
+        observations: Observations,
+        times: Times,
+        *,
+        should_stop: ShouldStop,
+        on_progress: OnProgress,
     ) -> Interpolation:
         """Compute the frames of the result, which must be one of the same two images."""
         dynamics = self.load()
-        self._check(dynamics.observations, pair)
+        self._check(dynamics.observations, observations)
         frames = dynamics.frames(
             times,
             should_stop=should_stop,
             on_frame=lambda done, total: on_progress(Progress("render", done, total)),
         )
-        return Interpolation(frames if pair.multichannel else frames[:, None], dynamics.fields)
+        return Interpolation(
+            frames if observations.multichannel else frames[:, None], dynamics.fields
+        )
 
-    def _check(self, own: Observations, pair: Observations) -> None:
-        if len(own) != len(pair):
+    def _check(self, own: Observations, observations: Observations) -> None:
+        if len(own) != len(observations):
             raise ObservationError(
-                f"the result “{self.title}” must be of these {len(pair)} images; got one of "
-                f"{len(own)} images."
+                f"the result “{self.title}” must be of these {len(observations)} images; got one "
+                f"of {len(own)} images."
             )
-        if own.images[0].shape != pair.images[0].shape or own.multichannel != pair.multichannel:
+        if (
+            own.images[0].shape != observations.images[0].shape
+            or own.multichannel != observations.multichannel
+        ):
             raise ObservationError(
-                f"the result “{self.title}” must be of these two images, {pair.images[0].shape} "
-                f"(channels, height, width); got one of {own.images[0].shape}."
+                f"the result “{self.title}” must be of these two images, "
+                f"{observations.images[0].shape} (channels, height, width); got one of "
+                f"{own.images[0].shape}."
             )
-        seen = (own.valid & pair.valid)[:, None]
-        if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, pair.images, 0)):
+        seen = (own.valid & observations.valid)[:, None]
+        if not np.array_equal(
+            np.where(seen, own.images, 0), np.where(seen, observations.images, 0)
+        ):
             raise ObservationError(
                 f"the result “{self.title}” must be of these two images; it was found on other "
                 "images or in the opposite order."

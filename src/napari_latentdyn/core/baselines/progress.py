@@ -52,7 +52,7 @@ def report_step(on_progress: OnProgress, step: int, total: int, message: str) ->
 
 
 def make_frames(
-    pair: Observations,
+    observations: Observations,
     times: Times,
     make: Callable[[float], NDArray[np.floating]],
     should_stop: ShouldStop,
@@ -64,11 +64,11 @@ def make_frames(
     """
     if np.size(times) and not (np.min(times) >= 0 and np.max(times) <= 1):
         raise SettingsError("the times of frames are fractions of the interval, from 0 to 1.")
-    frames = np.empty((len(times), *pair.images[0].shape), pair.images[0].dtype)
+    frames = np.empty((len(times), *observations.images[0].shape), observations.images[0].dtype)
     for i, time in enumerate(map(float, times)):
         report_step(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
         if time in (0.0, 1.0):
-            frames[i] = pair.images[1] if time else pair.images[0]
+            frames[i] = observations.images[1] if time else observations.images[0]
         else:
             frames[i] = run_interruptible(lambda time=time: make(time), should_stop)  # type: ignore[misc]
     return frames

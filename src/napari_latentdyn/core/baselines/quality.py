@@ -94,7 +94,7 @@ class Assessment:
 
 
 def assess(
-    pair: Observations,
+    observations: Observations,
     interpolation: Interpolation,
     times: ArrayLike,
     truth: NDArray[np.floating] | None = None,
@@ -104,7 +104,7 @@ def assess(
 
     Parameters
     ----------
-    pair : Observations
+    observations : Observations
         The images.
     interpolation : Interpolation
         Result of the method.
@@ -125,11 +125,11 @@ def assess(
     """
     at = np.asarray(times, np.float64)
     frames = interpolation.frames
-    known = np.empty((0, *pair.images[0].shape), np.float32) if truth is None else truth
-    if known.shape[1:] != pair.images[0].shape:
+    known = np.empty((0, *observations.images[0].shape), np.float32) if truth is None else truth
+    if known.shape[1:] != observations.images[0].shape:
         raise ObservationError(
             f"the true frames have shape {known.shape[1:]} (channels, height, width), the images "
-            f"{pair.images[0].shape}: they must agree."
+            f"{observations.images[0].shape}: they must agree."
         )
     moments = (
         np.linspace(0, 1, len(known) + 2)[1:-1]
@@ -141,17 +141,17 @@ def assess(
             f"there are {len(known)} true frames and {len(moments)} times: give one for each."
         )
     index = [_index(at, float(moment)) for moment in moments]
-    known = known.astype(pair.images[0].dtype)
+    known = known.astype(observations.images[0].dtype)
     made = [(frames[i], true) for i, true in zip(index, known, strict=True)]
-    on, back, consistency = _along(pair, interpolation.velocity)
+    on, back, consistency = _along(observations, interpolation.velocity)
     return Assessment(
         times=at,
-        intensity_error=_intensity_error(pair, frames, at),
+        intensity_error=_intensity_error(observations, frames, at),
         end_error_on=on,
         end_error_back=back,
         consistency_error=consistency,
         truth_times=moments,
-        scores=tuple(score(pair, frame, true) for frame, true in made),
+        scores=tuple(score(observations, frame, true) for frame, true in made),
         errors=np.stack([error_map(*two) for two in made]) if made else known,
     )
 
@@ -166,9 +166,9 @@ def _index(times: NDArray[np.float64], moment: float) -> int:
 
 
 def _intensity_error(
-    pair: Observations, frames: Frames, times: NDArray[np.float64]
+    observations: Observations, frames: Frames, times: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    ends = pair.images.astype(np.float64)
+    ends = observations.images.astype(np.float64)
     ground = ends.min(axis=(0, 2, 3))[:, None, None]
     errors = []
     for frame, time in zip(frames, times, strict=True):
@@ -182,7 +182,7 @@ def _intensity_error(
 
 
 def _along(
-    pair: Observations, velocity: NDArray[np.float32] | None
+    observations: Observations, velocity: NDArray[np.float32] | None
 ) -> tuple[float | None, float | None, float | None]:
     """Return the differences of the carried images at the last end, at the first, and half way."""
     if velocity is None:
@@ -195,11 +195,11 @@ def _along(
 
     paths = Characteristics(iterations=_ITERATIONS)
     fields = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
-    grid = pixel_grid(*pair.shape)
-    first, last = (torch.from_numpy(image)[None] for image in pair.images)
-    masks = (torch.from_numpy(mask)[None, None] for mask in pair.valid)
+    grid = pixel_grid(*observations.shape)
+    first, last = (torch.from_numpy(image)[None] for image in observations.images)
+    masks = (torch.from_numpy(mask)[None, None] for mask in observations.valid)
     valid_first, valid_last = (mask.float() for mask in masks)
-    span = value_range(pair)
+    span = value_range(observations)
 
     def left(early: Tensor, late: Tensor) -> float | None:
         carried = carry_half_way((first, last), (early, late), (valid_first, valid_last), "spline")

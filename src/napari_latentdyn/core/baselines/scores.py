@@ -31,17 +31,17 @@ class Score:
     gradient_error: float
 
 
-def score(pair: Observations, frame: Frames, truth: Frames) -> Score:
+def score(observations: Observations, frame: Frames, truth: Frames) -> Score:
     """Compare a frame (C, H, W) with the true one; pixels that are not finite are left out.
 
-    The range of the two images `pair` is the peak.
+    The range of the two images `observations` is the peak.
     """
     from skimage.metrics import structural_similarity
 
     valid: NDArray[np.bool_] = np.logical_and(
         np.isfinite(frame).all(axis=0), np.isfinite(truth).all(axis=0)
     )
-    span = value_range(pair)
+    span = value_range(observations)
     if not valid.any():
         return Score(float("nan"), float("nan"), float("nan"))
     error = float(np.mean((frame[:, valid].astype(np.float64) - truth[:, valid]) ** 2))
@@ -68,11 +68,10 @@ def error_map(frame: Frames, truth: Frames) -> Frames:
     return np.where(np.isfinite(error), error, np.nan).astype(frame.dtype)
 
 
-def value_range(pair: Observations) -> float:
-    """Return the range of the valid pixels of both images, all channels together."""
-    values = np.concatenate(
-        [pair.images[0][:, pair.valid[0]].ravel(), pair.images[1][:, pair.valid[1]].ravel()]
-    )
+def value_range(observations: Observations) -> float:
+    """Return the range of the valid pixels of all images, all channels together."""
+    pixels = zip(observations.images, observations.valid, strict=True)
+    values = np.concatenate([image[:, valid].ravel() for image, valid in pixels])
     return float(np.ptp(values))
 
 

@@ -141,7 +141,7 @@ def _lie_together(first: Described, last: Described) -> bool:
 
 
 def value_oddities(
-    pair: Observations,
+    observations: Observations,
     names: tuple[str, str],
     arrays: tuple[NDArray[Any], NDArray[Any]],
 ) -> list[str]:
@@ -154,13 +154,13 @@ def value_oddities(
     ]
     if infinite:
         found.append(f"Infinite values count as missing: {', '.join(infinite)}.")
-    for channel in range(pair.channels):
-        a = _range(pair.images[0][channel][pair.valid[0]])
-        b = _range(pair.images[1][channel][pair.valid[1]])
+    for channel in range(observations.channels):
+        a = _range(observations.images[0][channel][observations.valid[0]])
+        b = _range(observations.images[1][channel][observations.valid[1]])
         spans = sorted((a[1] - a[0], b[1] - b[0]))
         apart = a[0] > b[1] or b[0] > a[1]
         if apart or spans[1] > _SAME_SPAN * spans[0]:
-            which = f"Channel {channel} of {names[0]}" if pair.channels > 1 else names[0]
+            which = f"Channel {channel} of {names[0]}" if observations.channels > 1 else names[0]
             found.append(
                 f"{which} has values from {a[0]:.4g} to {a[1]:.4g} and {names[1]} from "
                 f"{b[0]:.4g} to {b[1]:.4g}: are the units the same?"

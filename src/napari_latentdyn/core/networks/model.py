@@ -216,7 +216,7 @@ class LatentDynamics(nn.Module):
         return self.transport.along(read, places, time - end, zero)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:
-        """Equation 3b: the advection fields of a pair, (B, n, 2, H, W) in pixels per stage.
+        """Equation 3b: the fields between two images, (B, n, 2, H, W) in pixels per stage.
 
         `first` and `last` are normalised images (B, C, H, W), `start` the initial fields.
         """

@@ -99,7 +99,7 @@ def fit_pair(
         pixel_size, units = known[0].geometry.pixel_size, known[0].geometry.units
     geometry = Geometry.from_pixel_size(pixel_size, units, offset)
     last_axis = channel_axis if channel_axis_last is None else channel_axis_last
-    pair = Observations.from_arrays(
+    observations = Observations.from_arrays(
         first,
         last,
         settings=chosen.images,
@@ -107,7 +107,7 @@ def fit_pair(
         masks=[mask_first, mask_last],
     ).described(geometry, ())
     # No preview is shown here; the result keeps the settings of the caller.
-    fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
+    fitting = fit(observations, chosen.updated({"output.preview": False}), should_stop=should_stop)
     dynamics = drain(fitting, progress)
     dynamics.settings = chosen
     return dynamics

@@ -75,7 +75,7 @@ def prior_card() -> dict[str, Any]:
 
 @torch.no_grad()
 def prior_velocity(
-    model: LatentDynamics, pair: Observations, start: NDArray[np.float32]
+    model: LatentDynamics, observations: Observations, start: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Extract the velocity half way, (2, H, W) in pixels per interval, without training.
 
@@ -83,16 +83,16 @@ def prior_velocity(
     """
     device = next(model.parameters()).device
     model.eval()
-    images = [torch.from_numpy(image)[None] for image in pair.normalised()]
-    total = np.zeros((2, *pair.shape), np.float32)
-    weight = np.zeros(pair.shape, np.float32)
+    images = [torch.from_numpy(image)[None] for image in observations.normalised()]
+    total = np.zeros((2, *observations.shape), np.float32)
+    weight = np.zeros(observations.shape, np.float32)
     stages = model.settings.model.stages
     drift = torch.from_numpy(start).to(device).view(1, 1, 2, 1, 1) / stages
-    for window in tiles(pair.shape, _WINDOW, _OVERLAP):
+    for window in tiles(observations.shape, _WINDOW, _OVERLAP):
         first, last = (image[(..., *window.slices)].to(device) for image in images)
         steady = drift.expand(1, stages, 2, window.height, window.width)
         found = model.extract(first, last, steady)
-        share = blend_weights(window, pair.shape)
+        share = blend_weights(window, observations.shape)
         total[(..., *window.slices)] += found[0].sum(dim=0).cpu().numpy() * share
         weight[window.slices] += share
     return np.asarray(total / weight)

@@ -89,7 +89,7 @@ class Request:
         from napari_latentdyn.core.observations.observations import Observations
 
         info.require()
-        pair = Observations.from_arrays(
+        observations = Observations.from_arrays(
             self.first.array,
             self.last.array,
             settings=Settings().images,
@@ -98,7 +98,7 @@ class Request:
         )
         began = time.perf_counter()
         made = info.method(
-            pair,
+            observations,
             self.times,
             should_stop=job.cancelled.is_set,
             on_progress=lambda event: job.report(int(event.step), int(event.total)),
@@ -106,10 +106,12 @@ class Request:
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
         odd = value_oddities(
-            pair, titles(self.first, self.last), (self.first.array, self.last.array)
+            observations, titles(self.first, self.last), (self.first.array, self.last.array)
         )
         odd += notes_of_snapshots(self.first, self.last)
-        return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
+        return Outcome(
+            info, seconds, made, assess(observations, made, self.times, *known), tuple(odd)
+        )
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
