@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QScrollArea
 from tests.widgets.conftest import Images, Open
@@ -30,7 +29,6 @@ from tests.widgets.helpers import (
 )
 
 from napari_latentdyn.core.training.fit import Progress, fit
-from napari_latentdyn.errors import FitError, OutOfMemoryError
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
 ENDLESS = {"training.steps": 100_000, "output.preview": True}
@@ -38,9 +36,6 @@ ENDLESS = {"training.steps": 100_000, "output.preview": True}
 
 def no_worker_left(seconds: float = 5.0) -> bool:
     return bool(QThreadPool.globalInstance().waitForDone(int(seconds * 1000)))
-
-
-# ------------------------------------------------------------------ windows that close
 
 
 def begin_endless(qtbot: Any, panel: Any) -> None:
@@ -253,75 +248,6 @@ def test_small_screen(open_window: Open, images: Images, qtbot: Any) -> None:
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
     check()
     assert in_view(control(panel, "restart"))
-
-
-# ----------------------------------------------------------- errors of the training
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (RuntimeError("mat1 and mat2 cannot be multiplied"), "cannot be multiplied"),
-        (ValueError("bad value\nsecond line. Third."), "bad value"),
-        (KeyError(), "KeyError"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "smaller batch"),
-        (MemoryError(), "smaller batch"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller batch"),
-        (OutOfMemoryError("the memory of the GPU is too small."), "memory of the GPU"),
-        (FitError("the loss became NaN after 3 steps; lower the learning rate."), "lower the"),
-    ],
-    ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
-)
-def test_errors_of_the_training(
-    open_window: Open, images: Images, qtbot: Any, error: BaseException, words: str
-) -> None:
-    fake = FakeFit(error=error)
-    viewer, panel = open_window(*images, fit=fake)
-    run(qtbot, panel)
-    assert words in failed(panel)
-    assert made(viewer, "frames") == []
-
-
-def test_training_again_after_an_error(open_window: Open, images: Images, qtbot: Any) -> None:
-    fake = FakeFit(error=RuntimeError("no"))
-    viewer, panel = open_window(*images, fit=fake)
-    run(qtbot, panel)
-    failed(panel)
-    fake.error = None
-    run(qtbot, panel)
-    assert status(panel)[0].startswith("Done")
-    assert len(made(viewer, "frames")) == 1
-
-
-@pytest.mark.parametrize("problem", [RuntimeError("no"), OutOfMemoryError("Full.")])
-def test_errors_of_the_rendering_keep_what_was_learned(
-    open_window: Open, images: Images, qtbot: Any, problem: Exception
-) -> None:
-    fake = FakeFit(problem=problem)
-    _, panel = open_window(*images, fit=fake)
-    run(qtbot, panel)
-    failed(panel)
-    fake.problem = None
-    put(panel, {"training.steps": 6})
-    assert control(panel, "train", QPushButton).text() == "Continue"
-    run(qtbot, panel)
-    assert fake.calls[1][2] == 4
-    assert status(panel)[0].startswith("Done")
-
-
-def test_an_error_while_continuing_keeps_the_result_before(
-    open_window: Open, images: Images, qtbot: Any
-) -> None:
-    fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
-    run(qtbot, panel)
-    put(panel, {"training.steps": 8})
-    fake.error, fake.error_at = RuntimeError("no"), 6
-    run(qtbot, panel)
-    failed(panel)
-    assert len(made(viewer, "frames")) == 1
-    assert control(panel, "save", QPushButton).isEnabled()
-    assert control(panel, "train", QPushButton).text() == "Continue"
 
 
 def test_viewer_closed_while_looking_for_devices_is_about_to_begin(
