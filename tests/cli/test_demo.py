@@ -35,7 +35,7 @@ def test_the_demo_opens_napari_only_on_a_display(call, tmp_path, monkeypatch, ti
         monkeypatch.delenv(name, raising=False)
     answer = call("demo", "-o", tmp_path / "demo", *tiny)
     assert answer.code == 0
-    assert "No display here" in answer.err
+    assert "There is no display" in answer.err
     assert opened == []
     monkeypatch.setenv("WAYLAND_DISPLAY", "wayland-0")
     assert call("demo", "-o", tmp_path / "demo", *tiny).code == 0

@@ -104,7 +104,7 @@ class TestFolders:
         result(viewer, layers())
         (tmp_path / "a").mkdir()
         (tmp_path / "a" / "b").write_text("x")
-        with pytest.raises(RunFolderError, match="holds other things"):
+        with pytest.raises(RunFolderError, match="holds other files"):
             viewer.layers.save(str(tmp_path / "a"))
         with pytest.raises(RunFolderError, match="already holds a run"):
             viewer.layers.save(str(save(tmp_path / "run")))

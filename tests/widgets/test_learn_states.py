@@ -101,7 +101,7 @@ def test_a_training_that_no_longer_improves_is_done(
     _, panel = open_window(*images)
     put(panel, {"training.steps": 60, "model.initial_fields": "matched", "model.members": 1})
     run(qtbot, panel)
-    assert re.match(r"Done: \d0 of 60 steps in .*no longer agreed better", status(panel)[0])
+    assert re.match(r"Done: \d0 of 60 steps in .*no longer improved", status(panel)[0])
     assert status(panel)[1] == "info"
     assert control(panel, "save", QPushButton).isEnabled()
 
@@ -158,7 +158,7 @@ def test_cancel_while_the_images_are_matched_keeps_the_window_as_it_was(
     qtbot.waitUntil(lambda: "Matching" in status(panel)[0], timeout=30_000)
     press(qtbot, panel, "cancel")
     qtbot.waitUntil(lambda: idle(panel), timeout=20_000)
-    assert "before anything was learned" in status(panel)[0]
+    assert "before a result was found" in status(panel)[0]
     assert list(viewer.layers) == before
     assert not control(panel, "save", QPushButton).isEnabled()
 

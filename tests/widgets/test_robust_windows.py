@@ -94,7 +94,7 @@ def test_another_viewer_that_closes_does_not_leave_this_one_stuck(
     assert no_worker_left()
     train = control(panel, "train", QPushButton)
     qtbot.waitUntil(train.isEnabled, timeout=10_000)
-    assert "stopped from outside" in status(panel)[0]
+    assert "napari stopped the run" in status(panel)[0]
     assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
     put(panel, {"training.steps": 4})
     run(qtbot, panel)

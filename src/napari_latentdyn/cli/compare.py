@@ -53,7 +53,9 @@ def compare(arguments: argparse.Namespace) -> int:
     interval = (images.interval, images.interval_unit) if images.interval else None
     given = arguments.truth is not None
     if arguments.truth_times is not None and not given:
-        raise UsageError("--truth-times are the times of true frames; give these with --truth.")
+        raise UsageError(
+            "--truth-times are the times of true frames; give the frames with --truth."
+        )
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
     methods = [*(_result(folder, arguments.result) for folder in arguments.result), *methods]
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
@@ -101,7 +103,7 @@ def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[
         given = "dissolve,flow" if arguments.result else "dissolve,flow,standard"
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names:
-        raise UsageError("--methods takes the names of methods, such as dissolve,standard.")
+        raise UsageError("--methods must be names of methods, such as dissolve,standard.")
     groups = {"all": [info.name for info in list_methods()], "baselines": list(BASELINES)}
     chosen = []
     for name in dict.fromkeys(one for text in names for one in groups.get(text, [text])):

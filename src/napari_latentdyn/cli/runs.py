@@ -38,7 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None:
         return _resume(arguments)
     if arguments.last is None:
-        raise UsageError("run takes two images, FIRST and LAST, or --resume DIR.")
+        raise UsageError("run needs two images, FIRST and LAST, or --resume DIR.")
     if arguments.output is None:
         raise UsageError("run needs -o DIR, the run folder to write.")
     settings = settings_from(arguments)
@@ -76,7 +76,7 @@ def fit_and_write(
             )
         except Stopped:
             line.close()
-            line.note("Stopped before anything was learned; nothing was written.")
+            line.note("Stopped before a result was found; nothing was written.")
             return interrupt.code
         written = write(dynamics, target, line=line, overwrite=overwrite, interrupt=interrupt)
         sys.stdout.write(f"{written}\n")
@@ -179,8 +179,8 @@ def _resume(arguments: argparse.Namespace) -> int:
     name = changed_at_start(earlier, settings)
     if name is not None:
         raise UsageError(
-            f"{name} cannot change when a training continues, which began with "
-            f"{earlier.get(name)}; keep it, or run again without --resume."
+            f"{name} cannot change when a training continues; keep {earlier.get(name)}, or run "
+            "again without --resume."
         )
     target, overwrite = _target_beside(source, arguments)
     checkpoint = dynamics.fitted.checkpoint

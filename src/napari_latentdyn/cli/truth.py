@@ -19,8 +19,8 @@ def parse_times(text: str) -> NDArray[np.float64]:
     times = times_of(text)
     if times is None:
         raise UsageError(
-            f"could not read the times '{text}'; --truth-times takes different fractions separated "
-            "by commas, e.g. 0.25,0.5."
+            "--truth-times must be different fractions separated by commas, such as 0.25,0.5; "
+            f"got '{text}'."
         )
     return times
 

@@ -69,7 +69,7 @@ class EstimatePresenter(QObject):
         settings: Settings | None,
         steps_done: int | None = None,
     ) -> None:
-        """Estimate again soon; settings are None if the layers cannot be used.
+        """Request a new estimate; settings are None if the layers cannot be used.
 
         `steps_done` is the number of steps of the training that would be continued.
         """

@@ -163,7 +163,7 @@ def test_other_places_are_not_taken_for_runs(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="not a run folder"):
         Dynamics.load(tmp_path)
     (tmp_path / "report.json").write_text('{"title": "something else"}')
-    with pytest.raises(RunFolderError, match="something else"):
+    with pytest.raises(RunFolderError, match="not the report of a run"):
         Dynamics.load(tmp_path)
 
 

@@ -33,7 +33,7 @@ def test_things_of_the_user_are_never_replaced(tmp_path: Path, save: Save) -> No
     (tmp_path / "letters" / "a.txt").write_text("dear")
     (tmp_path / "file").write_text("x")
     for overwrite in (False, True):
-        with pytest.raises(RunFolderError, match="holds other things") as error:
+        with pytest.raises(RunFolderError, match="holds other files") as error:
             save(tmp_path / "letters", overwrite=overwrite)
         one_sentence(error)
         with pytest.raises(RunFolderError, match="is a file"):

@@ -318,5 +318,5 @@ def test_times_that_are_none_are_refused(text: str) -> None:
 def test_truth_of_another_shape_is_refused() -> None:
     layer = Image(np.zeros((3, 10, 12)), name="other")
     first, last = (snapshot(Image(scene(t))) for t in (0, 1))
-    with pytest.raises(ObservationError, match="no stack of frames like the images"):
+    with pytest.raises(ObservationError, match="must be a stack of frames of shape"):
         true_frames(layer, first, last, None)

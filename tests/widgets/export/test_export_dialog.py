@@ -105,7 +105,7 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
     control(dialog, "export.shown").setText("now")
     text, severity = write(dialog, qtbot, "Figure", tmp_path / "a.png")
     assert severity == "error"
-    assert "numbers with commas" in text
+    assert "numbers separated by commas" in text
     text, severity = write(dialog, qtbot, "netCDF (CF)", " ")
     assert (severity, "Choose a path" in text) == ("error", True)
     (tmp_path / "file").write_text("mine")
@@ -124,10 +124,10 @@ def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
     for name, says in (
         ("x" * 253, "is too long"),
         ("x" * 300, "is too long"),
-        ("loop/a", "lead in a circle"),
+        ("loop/a", "form a loop"),
         ("pipe.nc", "is a pipe"),
         ("/", "is a folder"),
-        ("~nobody-has-this-name/a", "no home for"),
+        ("~nobody-has-this-name/a", "the home folder of"),
     ):
         target = name if name[0] in "/~" else tmp_path / name
         text, severity = write(dialog, qtbot, "netCDF (CF)", target)

@@ -1,4 +1,4 @@
-"""Work in the background, and frames one after the other."""
+"""Work in a thread that can be stopped, and frames one after the other."""
 
 from __future__ import annotations
 

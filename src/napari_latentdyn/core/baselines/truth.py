@@ -45,7 +45,7 @@ class Truth:
 
     @property
     def notable(self) -> bool:
-        """Whether `describe` tells the user something new."""
+        """Whether `describe` has information that is new for the user."""
         return self.assumed or self.doubtful
 
     def describe(self, interval: tuple[float, str] | None = None) -> str:

@@ -239,8 +239,8 @@ class LatentDynamics(nn.Module):
     ) -> Tensor:
         """Return the initial fields where the trained ones do not bring the images closer.
 
-        Training on one scene can improve some places and worsen others. Both images
-        carried half way tell them apart without a true frame.
+        Training on one scene can improve some places and worsen others. The difference of both
+        images, carried half way, distinguishes these places without a true frame.
 
         Parameters
         ----------

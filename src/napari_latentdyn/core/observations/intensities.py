@@ -101,8 +101,8 @@ def valid_pixels(
         masked = plain_array(mask, f"mask of the {name} image").values
         if masked.shape != valid.shape or masked.dtype.kind not in "buif":
             raise ObservationError(
-                f"the mask of the {name} image has shape {masked.shape} and type {masked.dtype}, "
-                f"the image {valid.shape}: give true or false for each pixel."
+                f"the mask of the {name} image must be boolean, of the shape {valid.shape}; got "
+                f"{masked.dtype} of shape {masked.shape}."
             )
         valid &= ~masked.astype(bool)
     return valid

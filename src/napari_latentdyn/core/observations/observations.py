@@ -138,9 +138,7 @@ class Observations:
         low, high = bounds(arrays, valid, settings.normalisation)
         for image, seen, name in zip(arrays, valid, names, strict=True):
             if all(np.ptp(channel[seen]) == 0 for channel in image):
-                raise ObservationError(
-                    f"the {name} image is constant: there is nothing to follow in it."
-                )
+                raise ObservationError(f"the {name} image is constant: it shows no motion.")
         return cls(
             times=when,
             images=np.stack([fill(i, v) for i, v in zip(arrays, valid, strict=True)]),
@@ -345,7 +343,7 @@ def _check_change(
     few = "both" if len(images) == 2 else "all"
     constant = all(np.ptp(channel[seen]) == 0 for channel in first)
     raise ObservationError(
-        f"{few} images are constant: there is nothing to learn from them."
+        f"{few} images are constant: they show no motion."
         if constant
         else f"{few} images are the same: choose two images of different times."
     )

@@ -98,7 +98,7 @@ def in_units(
     """
     if not np.isfinite(frames).all():
         raise FitError(
-            "the networks return values that are no numbers: train again with a lower learning "
+            "the networks return values that are not finite: train again with a lower learning "
             "rate."
         )
     with np.errstate(over="ignore"):

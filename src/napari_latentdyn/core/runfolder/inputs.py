@@ -62,7 +62,7 @@ def _problem(arrays: dict[str, NDArray[Any]], report: RunReport, plane: tuple[in
     if arrays["images"].shape[1:] != shape:
         return f"holds images of shape {arrays['images'].shape[1:]} for {shape}"
     if any(array.dtype.kind != "f" for array in floats):
-        return "holds intensities that are not of a real type"
+        return "holds intensities that are not real numbers"
     if not all(np.isfinite(array).all() for array in floats):
         return "holds values that are not finite"
     if not (arrays["low"] < arrays["high"]).all():

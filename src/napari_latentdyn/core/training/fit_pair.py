@@ -77,9 +77,9 @@ def fit_pair(
     GeometryError
         If pixel size and units do not fit together.
     ObservationError
-        If the images do not fit together or there is nothing to learn.
+        If the images do not fit together or show no motion.
     Stopped
-        If `should_stop` became true before anything was learned.
+        If `should_stop` became true before a result was found.
     FitError
         If the training fails.
 

@@ -36,10 +36,9 @@ def initial_velocities(
 ) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
     """Find the velocities from which training starts.
 
-    Matching starts from the fields of a `model` that has learned before, if one is given,
-    and else from zero. Yields the work done, all of it, and a message; returns the observations,
-    with its change of brightness if one is followed, and the ensemble, of one member unless
-    matched.
+    Matching starts from the fields of a trained `model`, or from zero without a model. Yields
+    the finished work, the total work and a message. Returns the observations, with the change
+    of brightness if one was found, and the ensemble, which has one member unless matched.
     """
     method = settings.model.initial_fields
     if method == "zero":
@@ -130,7 +129,7 @@ def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArr
 
     The peak of the phase correlation counts only if moving the image by it explains the
     other image better than not moving it, as a whole and in more than half of the area: one
-    bright body that moves over static ground, or a rotation, is no common drift and gives 0.
+    bright body that moves over static ground, or a rotation, is not a common drift and gives 0.
     """
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
     shift, _, _ = phase_cross_correlation(

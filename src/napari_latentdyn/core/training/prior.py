@@ -111,8 +111,8 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         tensors, _ = read_model(Path(source))
     except RunFolderError as error:
         raise SettingsError(
-            f"{str(error).rstrip('.')}; training.start_from takes prior, scratch, or the folder of "
-            "a run."
+            f"{str(error).rstrip('.')}; training.start_from must be prior, scratch, or the folder "
+            "of a run."
         ) from None
     _check_shapes(settings.model, learned.settings.model.model_dump(), source)
     return model_weights(tensors)
@@ -126,7 +126,7 @@ def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str)
         wanted, had = getattr(model, name), learned[name]
         if wanted != had:
             raise SettingsError(
-                f"model.{name} is {wanted}, but {_named(source)} was learned with {had}: set "
+                f"model.{name} is {wanted}, but {_named(source)} was trained with {had}: set "
                 f"model.{name} to {had}, or training.start_from to scratch."
             )
 

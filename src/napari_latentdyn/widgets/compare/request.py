@@ -202,8 +202,8 @@ def true_frames(
         stack = stack[None]
     if stack.ndim != len(shape) + 1 or stack.shape[1:] != shape:
         raise ObservationError(
-            f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
-            f"{shape}: choose another layer of true frames."
+            f"true frames must be a stack of frames of shape {shape}; got “{layer.name}” of shape "
+            f"{stack.shape}: choose another layer of true frames."
         )
     ends = (_channels_first(first.known), _channels_first(last.known))
     frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)

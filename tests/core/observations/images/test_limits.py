@@ -57,7 +57,7 @@ def test_pages_that_run_in_a_circle(tmp_path: Path, options: dict[str, Any]) -> 
     end = last.offset + (8 + 20 * count if size == 8 else 2 + 12 * count)
     content[end : end + size] = first.to_bytes(size, order)
     file.write_bytes(content)
-    with pytest.raises(ImageFileError, match="run in a circle"):
+    with pytest.raises(ImageFileError, match="form a loop"):
         read_image(str(file))
 
 

@@ -108,8 +108,8 @@ def _tensor(tensor: Any, name: str) -> PlainArray:
         raise
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
         raise ObservationError(
-            f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): give one with "
-            "tensor.to_dense().float()."
+            f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): convert the "
+            "tensor with tensor.to_dense().float()."
         ) from None
     return PlainArray(values, None if known is None or known.all() else ~known)
 
