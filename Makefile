@@ -1,4 +1,4 @@
-# Two commands do everything on a fresh machine, set-up included:
+# Two commands work on a fresh machine, set-up included:
 #   make demo   match the bundled sea-ice pair and show the result
 #   make test   run the tests
 SHELL := /bin/bash
@@ -8,8 +8,8 @@ export VENV
 # Tests run in as many processes; 0 for one, in which a debugger can stop.
 WORKERS ?= 2
 
-# Software rendering and a virtual screen where xvfb-run is to be had: what runs on
-# it needs neither a display nor a graphics card.
+# Software rendering on a virtual screen if xvfb-run is installed: no display and no graphics
+# card is needed.
 define on_virtual_screen
 @if command -v xvfb-run >/dev/null; then \
   xvfb-run --auto-servernum --server-args="-screen 0 1600x1000x24" $(1); \
@@ -20,10 +20,10 @@ endef
 
 .PHONY: help demo test setup check style types architecture manifest docs screenshots tutorials clean
 
-help: ## say what can be made
+help: ## list these commands
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1|/' | column -t -s '|'
 
-setup: ## make the environment in .venv, system libraries included
+setup: ## install the environment in .venv and the system libraries
 	@./scripts/setup.sh
 
 demo: setup ## match the bundled sea-ice pair, write demo-run/, open it in napari
@@ -50,11 +50,11 @@ manifest: setup
 docs: setup ## build the documentation into site/
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-screenshots: setup ## take the pictures of the documentation anew
+screenshots: setup ## take the screenshots of the documentation again
 	$(call on_virtual_screen,$(BIN)/python scripts/screenshots.py)
 
-tutorials: setup ## make the pictures and figures of the tutorials (an hour and a half, once)
+tutorials: setup ## compute the pictures and figures of the tutorials (an hour and a half, once)
 	$(BIN)/python -m benchmarks.tutorials
 
-clean: ## remove the environment and all that was made
+clean: ## remove the environment and all generated files
 	rm -rf $(VENV) build dist site demo-run .pytest_cache .mypy_cache .ruff_cache

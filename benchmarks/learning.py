@@ -82,14 +82,14 @@ def psnr(image: NDArray[np.floating], truth: NDArray[np.floating], span: float) 
 
 def auto_encoding(dynamics: Dynamics, span: float) -> float:
     """PSNR of both images encoded and decoded, the worse one."""
-    pair = dynamics.observations
+    observations = dynamics.observations
     swapped = Observations.from_arrays(
-        pair.images[1][0], pair.images[0][0], settings=dynamics.settings.images
+        observations.images[1][0], observations.images[0][0], settings=dynamics.settings.images
     )
     zero = np.zeros_like(dynamics.fields)
     return min(
         psnr(Renderer(dynamics.fitted.model, p).frames(zero, [0.0])[0, 0], p.images[0][0], span)
-        for p in (pair, swapped)
+        for p in (observations, swapped)
     )
 
 

@@ -20,7 +20,7 @@ from napari_latentdyn.settings.text import shown
 
 
 def test_errors_are_one_readable_line() -> None:
-    error = PairError("the image\r\n a\0b\x1b[2J \ud800 \u202e is none.")
+    error = ObservationError("the image\r\n a\0b\x1b[2J \ud800 \u202e is none.")
     assert str(error) == "the image a?b?[2J ? ? is none."
     str(error).encode("utf-8")
     assert str(MissingLibraryError("install it.")) == "install it."
@@ -32,11 +32,11 @@ def test_what_is_readable_stays_as_it_is() -> None:
 
 
 def test_long_messages_are_cut_in_the_middle() -> None:
-    text = str(PairError(f"there is no '{'x' * 100_000}'; give another."))
+    text = str(ObservationError(f"there is no '{'x' * 100_000}'; give another."))
     assert len(text) <= 120
     assert text.startswith("there is no 'xxx")
     assert text.endswith("xxx'; give another.")
-    assert len(str(PairError("x " * 100_000))) <= 800
+    assert len(str(ObservationError("x " * 100_000))) <= 800
 
 
 def test_only_what_is_quoted_is_cut() -> None:
@@ -46,7 +46,7 @@ def test_only_what_is_quoted_is_cut() -> None:
         f"cannot read /{'a' * 200}/b.tif.",
         f"('{'x' * 80}')",
     ):
-        assert str(PairError(text)) == text
+        assert str(ObservationError(text)) == text
     for text in (
         "'{}' is no date.",
         "no flag '--{}'; see",
@@ -54,7 +54,7 @@ def test_only_what_is_quoted_is_cut() -> None:
         "{} is gone.",
         "'it's {}' is",
     ):
-        error = PairError(text.format("x" * 5000))
+        error = ObservationError(text.format("x" * 5000))
         assert len(str(error)) <= 260
         assert str(error)[-2:] == text[-2:]
 

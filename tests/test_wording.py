@@ -15,11 +15,19 @@ from napari_latentdyn.viewer.explore.options import ExploreOptions
 
 #: Phrases that users misread.
 UNPLAIN = re.compile(
-    r"\banew\b|\bunasked\b|is none\b|are none\b|no number any more|says nothing to"
+    r"\banew\b|\bunasked\b|(?<![Tt]here )\b(?:is|are) none\b|no number any more|says nothing to"
     r"|is there already|is at work|what was learned|learned beforehand|as if they did not"
     r"|everywhere along|ends this|follows at once|knows neither|compared as if|, the one shown"
+    r"|in good order|of (?:that|this) kind\b|\bgoes over\b|\bdo(?:es)? without\b"
+    r"|\bgo(?:es)? on\b|\b(?:all|none|nothing|everywhere) but\b"
+    r"|(?<![Tt]here )\b(?:is|are) no (?!better\b|closer\b|less\b|longer\b|more\b|worse\b)"
 )
 
+#: A message names the wrong value as "X must be Y; got Z".
+TAKES_NOT = re.compile(r"\btakes .*, not '")
+
+#: A page or docstring that begins with "What" hides its subject.
+QUESTION = re.compile(r"^What\b")
 
 #: Metaphors that names of the code had; there is a standard term for each.
 METAPHORS = re.compile(
@@ -102,6 +110,50 @@ def test_no_text_has_a_phrase_that_users_stumbled_over(root: Path) -> None:
         for line, text in texts(path)
         if UNPLAIN.search(text)
     ]
+    assert not found, "\n".join(found)
+
+
+def docstrings(path: Path) -> list[tuple[int, str]]:
+    """Return the docstrings of a module, each with its line."""
+    nodes = [
+        node
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    return [(getattr(node, "lineno", 1), ast.get_docstring(node) or "") for node in nodes]
+
+
+def test_messages_say_what_a_value_must_be(root: Path) -> None:
+    source = root / "src" / "napari_latentdyn"
+    found = [
+        f"{path.relative_to(source)}:{line}: {text}"
+        for path in sorted(source.rglob("*.py"))
+        for line, text in texts(path)
+        if TAKES_NOT.search(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_docstrings_are_plain(root: Path) -> None:
+    source = root / "src" / "napari_latentdyn"
+    found = [
+        f"{path.relative_to(source)}:{line}: {text}"
+        for path in sorted(source.rglob("*.py"))
+        for line, text in docstrings(path)
+        if UNPLAIN.search(text.replace("\n", " ")) or QUESTION.search(text)
+    ]
+    assert not found, "\n".join(found)
+
+
+def test_pages_are_plain(root: Path) -> None:
+    found = []
+    pages = [root / "README.md", *(root / "docs").glob("*.md")]
+    for page in sorted(page for page in pages if page.stem != "which-method"):
+        text = " ".join(page.read_text(encoding="utf-8").split())
+        found += [
+            f"{page.name}: {text[max(0, match.start() - 40) : match.end() + 40]}"
+            for match in UNPLAIN.finditer(text)
+        ]
     assert not found, "\n".join(found)
 
 

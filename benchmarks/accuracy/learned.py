@@ -32,11 +32,8 @@ def learned(first: Image, last: Image, times: Sequence[float], settings: Any) ->
     observations = Observations.from_arrays(first, last, settings=settings.images)
     dynamics = drain(fit(observations, settings))
     frames = _grey(dynamics.frames(times))
-    confidence = None
-    if hasattr(dynamics, "confidence"):
-        confidence = _grey(dynamics.confidence(times))
     went = total_displacement(dynamics.fields, dynamics.settings.physics)
-    return Outcome(frames, went, confidence)
+    return Outcome(frames, went, _grey(dynamics.confidence(times)))
 
 
 def _grey(frames: NDArray[np.floating]) -> NDArray[np.float32]:

@@ -67,20 +67,22 @@ def measure(case: Case, preset: str, *, training: bool = True) -> dict[str, Row]
     always = {"output.preview": False, "training.threads": 1, "training.device": "cpu"}
     chosen = Settings.preset(preset).updated(always)
     pretrained = chosen.updated({"training.start_from": "prior", "training.steps": 0})
-    pair = Observations.from_arrays(case.first, case.last, settings=chosen.images)
+    observations = Observations.from_arrays(case.first, case.last, settings=chosen.images)
 
     # The decoder of the prior is loaded where something is trained.
     longer = pretrained.updated({"training.steps": STEPS})
 
-    proposed, seconds = _timed(fit(pair, pretrained))
+    proposed, seconds = _timed(fit(observations, pretrained))
     rows = {"without_d": _row(proposed, case, seconds)}
     load_weights(proposed.fitted.model, longer)
     rows["untrained"] = _row(proposed, case, seconds)
     if training:
-        trained, seconds = _timed(fit(pair, longer))
+        trained, seconds = _timed(fit(observations, longer))
         rows["trained"] = _row(trained, case, seconds)
 
-    matched, seconds = _timed(fit(pair, pretrained.updated({"training.start_from": "scratch"})))
+    matched, seconds = _timed(
+        fit(observations, pretrained.updated({"training.start_from": "scratch"}))
+    )
     rows["matching"] = _row(matched, case, seconds)
     load_weights(matched.fitted.model, longer)
     rows["without_f"] = _row(matched, case, seconds)

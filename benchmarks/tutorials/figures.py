@@ -69,17 +69,17 @@ def _scores(case: Case, result: Made) -> dict[str, float]:
     """Return the means of the scores over all true frames between the ends."""
     if not case.has_truth:
         return _conditions(case, result)
-    pair = Observations.from_arrays(case.frames[0, 0], case.frames[-1, 0])
+    observations = Observations.from_arrays(case.frames[0, 0], case.frames[-1, 0])
     inside = zip(case.times[1:-1], case.frames[1:-1], strict=True)
-    scores = [score(pair, result.at(case, float(t)), true) for t, true in inside]
+    scores = [score(observations, result.at(case, float(t)), true) for t, true in inside]
     names = ("psnr", "ssim", "gradient_error")
     return {name: float(np.mean([getattr(s, name) for s in scores])) for name in names}
 
 
 def _conditions(case: Case, result: Made) -> dict[str, float]:
     """Return what can be said of a field without true frames."""
-    pair = Observations.from_arrays(*case.frames[[0, -1]], channel_axis=0)
-    judged = assess(pair, Interpolation(result.frames, result.velocity), case.asked)
+    observations = Observations.from_arrays(*case.frames[[0, -1]], channel_axis=0)
+    judged = assess(observations, Interpolation(result.frames, result.velocity), case.asked)
     found = {"ends": judged.end_error, "half": judged.consistency_error}
     return {key: value for key, value in found.items() if value is not None}
 

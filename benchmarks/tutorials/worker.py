@@ -42,8 +42,8 @@ def main(arguments: list[str]) -> None:
     grey = case.frames.shape[1] == 1
     ends = [frame[0] if grey else frame for frame in case.frames[[0, -1]]]
     started = time.perf_counter()
-    pair = Observations.from_arrays(*ends, channel_axis=None if grey else 0)
-    made = _run(method, pair, case.asked)
+    observations = Observations.from_arrays(*ends, channel_axis=None if grey else 0)
+    made = _run(method, observations, case.asked)
     seconds = time.perf_counter() - started
     arrays: dict[str, Any] = {"frames": made.frames, "seconds": seconds, "peak_mb": peak_memory()}
     if made.velocity is not None:
@@ -54,13 +54,15 @@ def main(arguments: list[str]) -> None:
     part.replace(out)
 
 
-def _run(method: str, pair: Observations, times: np.ndarray) -> Interpolation:
+def _run(method: str, observations: Observations, times: np.ndarray) -> Interpolation:
     if method == _ONE_SIDED:
-        return Interpolation(*one_sided_advection(pair.images[0], pair.images[1], times))
+        return Interpolation(
+            *one_sided_advection(observations.images[0], observations.images[1], times)
+        )
     make = find_method(method)
     if method in PRESETS:
         make = Learned(run_settings(method, {}, 1))
-    return make(pair, times, should_stop=lambda: False, on_progress=lambda _: None)
+    return make(observations, times, should_stop=lambda: False, on_progress=lambda _: None)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Errors whose message is one sentence for the user: what is wrong, and how to mend it."""
+"""Errors whose message is one sentence for the user: the problem and its remedy."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ __all__ = [
     "GeometryError",
     "ImageFileError",
     "MissingLibraryError",
+    "ObservationError",
     "OutOfMemoryError",
-    "PairError",
     "ResumeError",
     "RunFolderError",
     "SettingsError",
@@ -61,20 +61,20 @@ def _cut(text: str, longest: int) -> str:
 
 
 def _quoting_little(text: str) -> str:
-    """Cut what a message quotes, so that what it says of it can be seen."""
+    """Shorten long quotations in a message, so that the rest of the message stays visible."""
     text = _QUOTED.sub(lambda found: f"'{_cut(found[1], 80)}'", text)
     return _WORD.sub(lambda found: _cut(found[0], 240), text)
 
 
 class Stopped(Exception):
-    """The caller asked to stop; nothing is returned."""
+    """The caller stopped the computation; there is no result."""
 
 
 class UserError(Exception):
-    """Base of all errors that a user can mend; shown as it is, without a traceback.
+    """Base of all errors that the user can correct; shown without a traceback.
 
-    It does not derive from `RuntimeError`: workers of napari swallow those. What it
-    repeats of the input of the user is made readable, and cut where it is long.
+    It does not derive from `RuntimeError`, which workers of napari suppress. Quoted input of the
+    user is made readable, and long quotations are shortened.
     """
 
     def __str__(self) -> str:
@@ -85,8 +85,8 @@ class SettingsError(UserError, ValueError):
     """A setting has a name or a value that cannot be used."""
 
 
-class PairError(UserError, ValueError):
-    """Two images cannot be used as a pair."""
+class ObservationError(UserError, ValueError):
+    """Images cannot be used as observations of one scene."""
 
 
 class ImageFileError(UserError, ValueError):
@@ -98,7 +98,7 @@ class GeometryError(UserError, ValueError):
 
 
 class DerivedError(UserError, ValueError):
-    """What is asked of fields or frames does not fit them."""
+    """A quantity cannot be derived from these fields or frames."""
 
 
 class MissingLibraryError(UserError, ImportError):
@@ -114,7 +114,7 @@ class DeviceError(FitError):
 
 
 class ResumeError(FitError):
-    """A training cannot go on, because its settings or images differ from those it began with."""
+    """A training cannot continue, because its settings or images have changed."""
 
 
 class OutOfMemoryError(FitError):
@@ -147,8 +147,8 @@ class RunFolderError(UserError):
 
 
 class ExportError(UserError):
-    """A result cannot be exported in the way that was asked for."""
+    """A result cannot be exported with the chosen options."""
 
 
 class ExportWriteError(ExportError):
-    """An export cannot be written, although what was asked for is right."""
+    """An export cannot be written, although its options are valid."""

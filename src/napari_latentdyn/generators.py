@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -30,17 +31,14 @@ def drain(
     object
         The value that the generator returns.
     """
-    try:
-        while True:
-            try:
-                step = next(steps)
-            except StopIteration as end:
-                result: Result = end.value
-                return result
-            if on_step is not None:
-                on_step(step)
-    finally:
-        steps.close()
+    working = mapped(steps, on_step or (lambda _: None))
+    with contextlib.closing(working):
+        try:
+            while True:
+                next(working)
+        except StopIteration as end:
+            result: Result = end.value
+            return result
 
 
 def mapped(

@@ -59,7 +59,7 @@ def test_one_file_for_one_format(call, run, tmp_path):
     foreign = tmp_path / "there" / "drift.ome.zarr" / "notes.txt"
     foreign.write_text("kept")
     answer = call("export", run, "-o", foreign.parent, "--overwrite")
-    assert "holds other things" in answer.sentence()
+    assert "holds other files" in answer.sentence()
     assert foreign.exists()
 
 
@@ -220,14 +220,14 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
         (("{run}", "-o", "{run}", "--to", "mp4"), "is the folder of the run itself"),
         (("{run}", "-o", "{out}.png", "--to", "mp4"), "name of another format, figure"),
         (("{none}", "-o", "{out}.mp4"), "there is no folder"),
-        (("{run}", "-o", "{out}.mp4", "--times", "0,2"), "--times takes fractions"),
-        (("{run}", "-o", "{out}.mp4", "--times", "x"), "--times takes fractions"),
-        (("{run}", "-o", "{out}.mp4", "--frames", "-3"), "--frames takes the number"),
-        (("{run}", "-o", "{out}.mp4", "--fps", "fast"), "--fps takes a number"),
-        (("{run}", "-o", "{out}.mp4", "--width", "1.5"), "--width takes a whole number"),
+        (("{run}", "-o", "{out}.mp4", "--times", "0,2"), "--times must be fractions"),
+        (("{run}", "-o", "{out}.mp4", "--times", "x"), "--times must be fractions"),
+        (("{run}", "-o", "{out}.mp4", "--frames", "-3"), "--frames must be a whole number"),
+        (("{run}", "-o", "{out}.mp4", "--fps", "fast"), "--fps must be a number"),
+        (("{run}", "-o", "{out}.mp4", "--width", "1.5"), "--width must be a whole number"),
         (("{run}", "-o", "{out}.mp4", "--fps", "0"), "frames per second"),
         (("{run}", "-o", "{out}.nc", "--fps", "3"), "netcdf does not use --fps"),
-        (("{run}", "-o", "{out}.zarr", "--ngff", "0.1"), "--ngff takes 0.4 or 0.5"),
+        (("{run}", "-o", "{out}.zarr", "--ngff", "0.1"), "--ngff must be 0.4 or 0.5"),
         (("{run}", "-o", "{out}.nc", "--start", "March"), "must be a date and time"),
         (("{run}", "-o", "{file}", "--to", "mp4,nc"), "several formats need a folder"),
         (("{run}", "-o", "{file}/a.nc"), "cannot be written"),

@@ -128,8 +128,8 @@ def test_a_list_may_start_with_a_minus():
 @pytest.mark.parametrize(
     ("assignment", "says"),
     [
-        ("patches.size=32", "patches.size: takes two numbers, such as 64,64."),
-        ("patches.size=32,32,32", "patches.size: takes two numbers, such as 64,64."),
+        ("patches.size=32", "patches.size: must be two numbers, such as 64,64."),
+        ("patches.size=32,32,32", "patches.size: must be two numbers, such as 64,64."),
         ("bogus.xyzzy=1", "names start with images, patches, model, physics, training, output and"),
     ],
 )

@@ -31,7 +31,7 @@ def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 130
     assert time.monotonic() - pressed < 20
-    assert "Stopping in good order" in rest
+    assert "Stopping after this step" in rest
     assert "Traceback" not in rest
     report = Dynamics.load(out).report
     assert report.stopped_early is True
@@ -83,7 +83,7 @@ def test_sigterm_in_the_training_keeps_what_was_learned(pair, tmp_path, tiny):
     process.send_signal(signal.SIGTERM)
     _, rest = process.communicate(timeout=60)
     assert process.returncode == 143
-    assert "Stopping in good order" in rest
+    assert "Stopping after this step" in rest
     run = Dynamics.load(out)
     assert run.report.stopped_early is True
     assert run.report.frames_complete is False
@@ -120,7 +120,7 @@ def test_ctrl_c_while_drawing_keeps_the_ends(call, pair, tmp_path, tiny, pressed
     assert answer.code == 130
     assert answer.out == f"{out}\n"
     assert drawn[3:] == [0, 1]
-    assert "Stopping in good order" in answer.err
+    assert "Stopping after this step" in answer.err
     assert f"napari-latentdyn apply {out}\n" in answer.err
     run = Dynamics.load(out)
     assert run.times().tolist() == [0, 1]
@@ -185,7 +185,7 @@ def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeyp
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_latentdyn.cli.runs.read_pair", interrupted)
+    monkeypatch.setattr("napari_latentdyn.cli.runs.read_observations", interrupted)
     answer = call("run", *pair, "-o", tmp_path / "out")
     assert answer.code == 130
     assert "interrupted" in answer.sentence()

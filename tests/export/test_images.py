@@ -117,7 +117,7 @@ def test_missing_pixels_stay_and_integers_are_rounded(parts, tmp_path):
 def test_only_zarr_is_replaced(data, tmp_path):
     (tmp_path / "a.zarr").mkdir()
     (tmp_path / "a.zarr" / "letter.txt").write_text("dear all")
-    with pytest.raises(ExportError, match="holds other things"):
+    with pytest.raises(ExportError, match="holds other files"):
         export(data, tmp_path / "a.zarr", overwrite=True)
     assert (tmp_path / "a.zarr" / "letter.txt").read_text() == "dear all"
     path = export(data, tmp_path / "b.zarr")

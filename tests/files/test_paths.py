@@ -44,9 +44,9 @@ def test_each_kind_has_its_sentence(tmp_path):
         fails(function, "", "is empty; give a name")
         fails(function, "a\0b", r"a\?b has a NUL byte")
         fails(function, "a\ud800", "characters that no file name can have")
-        fails(function, "~nobody-has-this-name", "there is no home for ~nobody")
+        fails(function, "~nobody-has-this-name", "the home folder of ~nobody")
         fails(function, tmp_path / ("x" * 256), "is too long; choose a shorter one")
-        fails(function, tmp_path / "loop" / "a", "symbolic links lead in a circle")
+        fails(function, tmp_path / "loop" / "a", "symbolic links form a loop")
     for name in ("gone", "nothing", "file/below"):
         fails(input_file, tmp_path / name, "there is no file .*/(gone|nothing|file/below)")
         fails(input_folder, tmp_path / name, "there is no folder .*; give a folder")

@@ -9,7 +9,7 @@ import zarr
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Points
 
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.frames import frame_axes
 from napari_latentdyn.viewer.layers import snapshot
 
@@ -166,5 +166,7 @@ def test_a_masked_colour_is_missing_where_all_are() -> None:
 
 def test_other_layers_are_refused() -> None:
     layer = Points([[0, 0]], name="no")
-    with pytest.raises(PairError, match=r"the layer 'no' is not an image; choose an image layer\."):
+    with pytest.raises(
+        ObservationError, match=r"the layer 'no' is not an image; choose an image layer\."
+    ):
         snapshot(layer)

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import napari
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QWidget
-from tests.widgets.helpers import PLUGIN, TINY, FakeFit, put
+from qtpy.QtWidgets import QFileDialog, QWidget
+from tests.widgets.helpers import (
+    PLUGIN,
+    TINY,
+    FakeFit,
+    put,
+)
 
 from napari_latentdyn.widgets.learn import LearnDynamicsWidget
 
@@ -61,3 +67,20 @@ def open_window(make_napari_viewer: Callable[..., napari.Viewer]) -> Open:
         return viewer, panel
 
     return make
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[Path | str], list[str]]:
+    """Set what the user answers when asked for a folder; return where the questions began."""
+
+    def give(path: Path | str) -> list[str]:
+        asked: list[str] = []
+
+        def reply(_: Any, __: str, beside: str) -> str:
+            asked.append(beside)
+            return str(path)
+
+        monkeypatch.setattr(QFileDialog, "getExistingDirectory", reply)
+        return asked
+
+    return give

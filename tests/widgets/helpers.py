@@ -263,3 +263,8 @@ class FakeFit:
             seconds=step * self.pause,
             stopped_early=step < total,
         )
+
+
+def train_button(panel: Any) -> QPushButton:
+    button: QPushButton = control(panel, "train", QPushButton)
+    return button

@@ -127,12 +127,12 @@ def test_what_is_there_is_replaced_only_after_a_yes(
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     answer(tmp_path / "mine")
     press(qtbot, panel, "save")
-    assert "other things" in failed(panel)
+    assert "other files" in failed(panel)
     assert [path.name for path in (tmp_path / "mine").iterdir()] == ["notes.txt"]
 
     answer("")
     press(qtbot, panel, "save")
-    assert "other things" in failed(panel), "whoever gives up is left alone"
+    assert "other files" in failed(panel), "whoever gives up is left alone"
     assert panel.save_run(tmp_path / "run") is None
     assert "already holds a run" in failed(panel)
     assert panel.save_run(tmp_path / "run", overwrite=True) == tmp_path / "run"

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from qtpy.QtCore import Qt, QThreadPool, QTimer
 from qtpy.QtWidgets import QApplication, QComboBox, QMessageBox, QPushButton, QScrollArea
 from tests.widgets.conftest import Images, Open
@@ -30,7 +29,6 @@ from tests.widgets.helpers import (
 )
 
 from napari_latentdyn.core.training.fit import Progress, fit
-from napari_latentdyn.errors import FitError, OutOfMemoryError
 from napari_latentdyn.widgets.loss_plot import LossPlot
 
 ENDLESS = {"training.steps": 100_000, "output.preview": True}
@@ -38,9 +36,6 @@ ENDLESS = {"training.steps": 100_000, "output.preview": True}
 
 def no_worker_left(seconds: float = 5.0) -> bool:
     return bool(QThreadPool.globalInstance().waitForDone(int(seconds * 1000)))
-
-
-# ------------------------------------------------------------------ windows that close
 
 
 def begin_endless(qtbot: Any, panel: Any) -> None:
@@ -99,7 +94,7 @@ def test_another_viewer_that_closes_does_not_leave_this_one_stuck(
     assert no_worker_left()
     train = control(panel, "train", QPushButton)
     qtbot.waitUntil(train.isEnabled, timeout=10_000)
-    assert "stopped from outside" in status(panel)[0]
+    assert "napari stopped the run" in status(panel)[0]
     assert [layer.name for layer in viewer.layers] == ["image 0", "image 1"]
     put(panel, {"training.steps": 4})
     run(qtbot, panel)

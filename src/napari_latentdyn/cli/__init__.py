@@ -18,8 +18,8 @@ __all__ = ["main"]
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line with `argv`, by default the arguments of the process.
 
-    The exit code is 0 when the results are complete, 1 when the run failed or its answer could not
-    be written to standard output, 2 for wrong input, 130 when it was interrupted, 143 when it was
+    The exit code is 0 when the results are complete, 1 when the run failed or its output could not
+    be written, 2 for wrong input, 130 when it was interrupted, 143 when it was
     terminated.
     """
     with lenient_streams() as (output, _):
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if output.problem is None or code != 0:
             return code
         sys.stderr.write(
-            f"napari-latentdyn: the command is done, but its answer cannot be written to standard "
-            f"output: {output.problem}.\n"
+            "napari-latentdyn: the command succeeded, but its output cannot be written to "
+            f"standard output: {output.problem}.\n"
         )
         return 1

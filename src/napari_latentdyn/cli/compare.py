@@ -25,7 +25,7 @@ from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.cli.runs import read_pair
+from napari_latentdyn.cli.runs import read_observations
 from napari_latentdyn.cli.truth import parse_times, read_truth
 from napari_latentdyn.core.baselines import (
     BASELINES,
@@ -53,24 +53,26 @@ def compare(arguments: argparse.Namespace) -> int:
     interval = (images.interval, images.interval_unit) if images.interval else None
     given = arguments.truth is not None
     if arguments.truth_times is not None and not given:
-        raise UsageError("--truth-times are the times of true frames; give these with --truth.")
+        raise UsageError(
+            "--truth-times are the times of true frames; give the frames with --truth."
+        )
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
     methods = [*(_result(folder, arguments.result) for folder in arguments.result), *methods]
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
-    pair, files = read_pair(arguments, settings)
-    truth = read_truth(arguments.truth, moments, pair, settings) if given else None
+    observations, files = read_observations(arguments, settings)
+    truth = read_truth(arguments.truth, moments, observations, settings) if given else None
     times = frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:
         (line.note if truth.doubtful else line.tell)(truth.describe(interval))
 
     source = Path(arguments.truth).name if given else None
-    comparison = Comparison(pair, files, source, times)
+    comparison = Comparison(observations, files, source, times)
     with interruptible(line) as interrupt:
         for info in methods:
             line.tell(f"{info.name}:")
             try:
                 comparison.results.append(
-                    _one(info, pair, times, truth, line, interrupt.should_stop)
+                    _one(info, observations, times, truth, line, interrupt.should_stop)
                 )
             except Stopped:
                 break
@@ -101,7 +103,7 @@ def _chosen(arguments: argparse.Namespace, note: Callable[[str], None]) -> list[
         given = "dissolve,flow" if arguments.result else "dissolve,flow,standard"
     names = [name.strip() for name in given.split(",") if name.strip()]
     if not names:
-        raise UsageError("--methods takes the names of methods, such as dissolve,standard.")
+        raise UsageError("--methods must be names of methods, such as dissolve,standard.")
     groups = {"all": [info.name for info in list_methods()], "baselines": list(BASELINES)}
     chosen = []
     for name in dict.fromkeys(one for text in names for one in groups.get(text, [text])):
@@ -126,7 +128,7 @@ def _result(folder: str, folders: list[str]) -> MethodInfo:
 
 def _one(
     info: MethodInfo,
-    pair: Observations,
+    observations: Observations,
     times: NDArray[np.float64],
     truth: Truth | None,
     line: ProgressLine,
@@ -136,8 +138,8 @@ def _one(
     import napari_latentdyn.core.training.fit  # noqa: F401
 
     began = time.perf_counter()
-    made = info.method(pair, times, should_stop=should_stop, on_progress=line.show)
+    made = info.method(observations, times, should_stop=should_stop, on_progress=line.show)
     seconds = time.perf_counter() - began
     line.close()
     known = () if truth is None else (truth.frames, truth.times)
-    return Result(info, seconds, made, assess(pair, made, times, *known))
+    return Result(info, seconds, made, assess(observations, made, times, *known))

@@ -51,7 +51,7 @@ class Comparison:
     reason by the name of each method that made nothing.
     """
 
-    pair: Observations
+    observations: Observations
     files: tuple[ImageFile, ImageFile]
     truth: str | None
     times: NDArray[np.float64]
@@ -132,7 +132,7 @@ def is_comparison(folder: Path) -> bool:
 
 
 def _write_stack(path: Path, frames: NDArray[np.float32], comparison: Comparison) -> None:
-    coloured = comparison.pair.multichannel
+    coloured = comparison.observations.multichannel
     place = comparison.files[0].geometry or Geometry()
     write_ome_tiff(
         path,

@@ -1,4 +1,4 @@
-"""The command ``demo``: the main job on real images, from end to end."""
+"""The command ``demo``: a complete run on real images."""
 
 from __future__ import annotations
 
@@ -63,7 +63,9 @@ def demo(arguments: argparse.Namespace) -> int:
         if _has_display():
             _show(folder)
         else:
-            sys.stderr.write(f"No display here: open the folder in napari with  napari {folder}\n")
+            sys.stderr.write(
+                f"There is no display: open the folder in napari with  napari {folder}\n"
+            )
     return code
 
 

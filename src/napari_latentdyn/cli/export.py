@@ -127,10 +127,12 @@ def _render(
 
 def _chosen(arguments: argparse.Namespace) -> list[tuple[Format, str]]:
     if arguments.output is None:
-        raise UsageError("export needs -o PATH, the file to write, or a folder for several.")
+        raise UsageError(
+            "export needs -o PATH: the file to write, or a folder for several formats."
+        )
     wanted = [part for text in arguments.to for part in text.split(",") if part.strip()]
     if arguments.to and not wanted:
-        raise UsageError("--to takes the name of a format, such as mp4.")
+        raise UsageError("--to must be the name of a format, such as mp4.")
     if not wanted:
         try:
             return [find_format(Path(arguments.output).name)]
@@ -170,9 +172,9 @@ def _value(flag: str, option: Any, given: Any) -> Any:
             values.append(option.kind(text))
         except ValueError:
             kind = "a whole number" if option.kind is int else "a number"
-            raise UsageError(f"{flag} takes {kind}, not '{text}'.") from None
+            raise UsageError(f"{flag} must be {kind}; got '{text}'.") from None
         if option.choices and values[-1] not in option.choices:
-            raise UsageError(f"{flag} takes {' or '.join(option.choices)}, not '{text}'.")
+            raise UsageError(f"{flag} must be {' or '.join(option.choices)}; got '{text}'.")
     return values[0] if option.count == 1 else tuple(values)
 
 
@@ -185,8 +187,7 @@ def _times(arguments: argparse.Namespace, known: NDArray[np.float64]) -> NDArray
             between = -1
         if not 0 <= between <= 10_000:
             raise UsageError(
-                "--frames takes the number of frames in between, up to 10000, not "
-                f"'{arguments.frames}'."
+                f"--frames must be a whole number up to 10000; got '{arguments.frames}'."
             )
         placed = frame_times(Settings().updated({"output.frames": between}), known)
         return np.asarray((placed - known[0]) / (known[-1] - known[0]))
@@ -198,7 +199,7 @@ def _times(arguments: argparse.Namespace, known: NDArray[np.float64]) -> NDArray
         times = np.array([np.nan])
     if not times.size or not np.all((times >= 0) & (times <= 1)):
         raise UsageError(
-            f"--times takes fractions of the interval from 0 to 1, such as 0,0.25,1, not "
+            f"--times must be fractions of the interval from 0 to 1, such as 0,0.25,1; got "
             f"'{arguments.times}'."
         )
     return times
@@ -210,8 +211,8 @@ def _targets(
     name = Path(run).name
     if output.resolve() == Path(run):
         raise UsageError(
-            f"{arguments.output} is the folder of the run itself; give -o the name of a file, or "
-            "of another folder."
+            f"{arguments.output} is the folder of the run itself; choose a file or another folder "
+            "with -o."
         )
     if len(chosen) > 1:
         if output.exists() and not output.is_dir():
@@ -228,6 +229,6 @@ def _targets(
     except ExportError:
         return [output.with_name(output.name + suffix)]
     raise UsageError(
-        f"{output.name} is the name of another format, {other.name}; give one that ends in "
+        f"{output.name} is the name of another format, {other.name}; give a name that ends in "
         f"{suffix}, or leave --to out."
     )

@@ -118,7 +118,8 @@ def settings_from(
         settings = settings.updated({"training.start_from": _start(source)})
     if settings.images.interval is None and any("images.interval_unit" in layer for layer in typed):
         raise UsageError(
-            "--interval-unit is the unit of the time between the images; give this with --interval."
+            "--interval-unit is the unit of the time between the images; give the time with "
+            "--interval."
         )
     return settings
 
@@ -126,8 +127,8 @@ def settings_from(
 def _start(source: str) -> str:
     def problem(sentence: str) -> SettingsError:
         return SettingsError(
-            f"{sentence.rstrip('.')}; training.start_from takes prior, scratch, or the folder of a "
-            "run."
+            f"{sentence.rstrip('.')}; training.start_from must be prior, scratch, or the folder "
+            "of a run."
         )
 
     return str(input_folder(source, problem, what="the folder of a run").absolute())
@@ -160,8 +161,8 @@ def _from_assignments(arguments: argparse.Namespace) -> dict[str, Any]:
         name, equals, text = (part.strip() for part in assignment.partition("="))
         if not (equals and name and text):
             raise UsageError(
-                f"--set takes the name of a setting and its value, such as model.stages=4, "
-                f"not '{assignment}'."
+                "--set must be the name of a setting and its value, such as model.stages=4; got "
+                f"'{assignment}'."
             )
         changes[name] = parse_value(name, text)
     return changes

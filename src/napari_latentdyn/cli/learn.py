@@ -38,17 +38,19 @@ class Interrupt:
         # Not in the signal handler, which may interrupt a write to the same stream.
         if self._requested and not self._announced:
             self._announced = True
-            self._line.note("Stopping in good order. Ctrl-C again stops at once and keeps nothing.")
+            self._line.note(
+                "Stopping after this step. Press Ctrl-C again to stop at once without a result."
+            )
         return self._requested
 
     def forget(self) -> None:
-        """Let the next Ctrl-C stop the next phase in good order."""
+        """Let the next Ctrl-C stop the next phase and keep the result."""
         # The sender of SIGTERM waits for some seconds only.
         if self.code != TERMINATED:
             self._requested = self._announced = False
 
     def on_signal(self, number: int, *_: Any) -> None:
-        """Take note of a signal; the second one interrupts."""
+        """Record a signal; the second one interrupts."""
         self.code = INTERRUPTED if number == signal.SIGINT else TERMINATED
         if self._requested:
             raise KeyboardInterrupt(self.code)

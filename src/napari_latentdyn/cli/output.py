@@ -1,4 +1,4 @@
-"""Checks of folders that are read or written, made before any time is spent."""
+"""Checks of folders to read or write, made before the computation."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ class Parser(argparse.ArgumentParser):
     """An argument parser that reports an error as one sentence, without usage text."""
 
     def error(self, message: str) -> NoReturn:
-        """Raise a `UsageError` in place of leaving the process."""
+        """Raise a `UsageError` and do not exit the process."""
         sentence = message[0].lower() + message[1:].rstrip(".")
         raise UsageError(f"{sentence}; see '{self.prog} --help'.")
 
@@ -50,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--version",
         action="version",
         version=f"napari-latentdyn {__version__}",
-        help="show the version and leave",
+        help="show the version and exit",
     )
     commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
     for add in (_add_run, _add_apply, _add_compare, _add_demo, _add_export):
@@ -106,7 +106,7 @@ def _run(target: str, arguments: argparse.Namespace) -> int:
     return code
 
 
-def _add_pair(parser: Any, *, optional: bool = False) -> None:
+def _add_images(parser: Any, *, optional: bool = False) -> None:
     nargs = "?" if optional else None
     parser.add_argument("first", metavar="FIRST", nargs=nargs, help=f"first image: {_IMAGE}")
     parser.add_argument("last", metavar="LAST", nargs=nargs, help="last image")
@@ -138,8 +138,8 @@ def _add_run(commands: Any) -> None:
         "continues it. During the computation of frames, Ctrl-C saves only those at the "
         "times of the images; apply computes the others.",
     )
-    _add_pair(parser, optional=True)
-    _add_output(parser, "run folder to write (with --resume: that folder, if not given)")
+    _add_images(parser, optional=True)
+    _add_output(parser, "run folder to write (default with --resume: that folder)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
     add_setting_flags(parser)
 
@@ -171,10 +171,11 @@ def _add_compare(commands: Any) -> None:
         "FIRST LAST -o DIR [flags]",
         "compare:compare",
         "make frames with several methods, side by side, and score them",
-        "With true frames these are compared with them; without, the measures are how well the "
-        "field carries one image to the other, and how the total intensity changes.",
+        "Frames are compared with true frames if these are given. Otherwise the measures are the "
+        "difference that remains when the field carries one image to the other, and the change of "
+        "the total intensity.",
     )
-    _add_pair(parser)
+    _add_images(parser)
     _add_output(parser, "folder to write", required=True)
     parser.add_argument(
         "--truth",
@@ -185,15 +186,17 @@ def _add_compare(commands: Any) -> None:
     parser.add_argument(
         "--truth-times",
         metavar="T1,T2,..",
-        help="time of each true frame as a fraction of the interval; frames are made at these",
+        help="time of each true frame as a fraction of the interval; the methods compute frames "
+        "at these times",
     )
     parser.add_argument(
         "--methods",
         metavar="A,B,..",
         help="dissolve (cross-dissolve), flow and dis (TV-L1 and DIS optical flow from both "
         "sides), advection (of the images themselves), transport and transport-entropic (optimal "
-        "transport), quick, standard, accurate, paper (our presets); baselines takes all without "
-        "training, all takes all (default: dissolve,flow,standard; with --result dissolve,flow)",
+        "transport), quick, standard, accurate, paper (our presets); baselines means all methods "
+        "without training, all means all methods (default: dissolve,flow,standard; with --result "
+        "dissolve,flow)",
     )
     parser.add_argument(
         "--result",
@@ -212,7 +215,7 @@ def _add_demo(commands: Any) -> None:
         "[flags]",
         "demo:demo",
         "find the drift of real sea ice between two Sentinel-1 images",
-        "The pair comes with the package. The result opens in napari where there is a display.",
+        "The images come with the package. The result opens in napari where there is a display.",
     )
     _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
     parser.add_argument("--no-view", action="store_true", help="do not open napari")
@@ -228,7 +231,7 @@ def _add_export(commands: Any) -> None:
         "export",
         "RUN [--to FORMAT] -o PATH [flags]",
         "export:export",
-        "write a run in formats of other programs",
+        "export a run for other programs",
         "Every file is written whole or not at all; Ctrl-C leaves no partial file.",
     )
     parser.add_argument("folder", metavar="RUN", help="run folder")
@@ -249,7 +252,9 @@ def _add_export(commands: Any) -> None:
         help="fractions of the interval to write; the model makes frames that the run lacks",
     )
     times.add_argument("--frames", metavar="K", help="number of evenly spaced frames in between")
-    parser.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to make frames")
+    parser.add_argument(
+        "--device", metavar="auto|cpu|cuda|mps", help="device that computes the frames"
+    )
     options = parser.add_argument_group("Options of formats")
     for flag, (option, takers) in option_flags().items():
         names = {int: "N", float: "X", str: "TEXT"}

@@ -25,12 +25,12 @@ from napari_latentdyn.core.observations.images import ImageFile, read_image, rea
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.report import is_run_folder
-from napari_latentdyn.errors import PairError, RunFolderError, Stopped
+from napari_latentdyn.errors import ObservationError, RunFolderError, Stopped
 from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.continuing import changed_at_start
 
-__all__ = ["apply", "geometry_of", "read_pair", "report_of", "run"]
+__all__ = ["apply", "geometry_of", "read_observations", "report_of", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -38,16 +38,16 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.resume is not None:
         return _resume(arguments)
     if arguments.last is None:
-        raise UsageError("run takes two images, FIRST and LAST, or --resume DIR.")
+        raise UsageError("run needs two images, FIRST and LAST, or --resume DIR.")
     if arguments.output is None:
         raise UsageError("run needs -o DIR, the run folder to write.")
     settings = settings_from(arguments)
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_run_folder)
-    pair, files = read_pair(arguments, settings)
+    observations, files = read_observations(arguments, settings)
     masks = arguments.mask or (None, None)
     sources = [report_of(file, mask) for file, mask in zip(files, masks, strict=True)]
     return fit_and_write(
-        pair.described(geometry_of(*files), sources),
+        observations.described(geometry_of(*files), sources),
         settings,
         target,
         quiet=arguments.quiet,
@@ -76,7 +76,7 @@ def fit_and_write(
             )
         except Stopped:
             line.close()
-            line.note("Stopped before anything was learned; nothing was written.")
+            line.note("Stopped before a result was found; nothing was written.")
             return interrupt.code
         written = write(dynamics, target, line=line, overwrite=overwrite, interrupt=interrupt)
         sys.stdout.write(f"{written}\n")
@@ -109,7 +109,7 @@ def apply(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def read_pair(
+def read_observations(
     arguments: argparse.Namespace, settings: Settings
 ) -> tuple[Observations, tuple[ImageFile, ImageFile]]:
     """Read and check the images and masks that the arguments name."""
@@ -121,13 +121,13 @@ def read_pair(
             mask = mask | image.missing
         missing.append(image.missing if mask is None else mask)
     if first.array.ndim != last.array.ndim and settings.images.channel is None:
-        raise PairError(
+        raise ObservationError(
             f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
             "choose one channel with --channel, or convert one of the images."
         )
     a, b = (Described(i.name, i.geometry, i.coordinates, i.notes) for i in (first, last))
     check_grids(a, b)
-    pair = Observations.from_arrays(
+    observations = Observations.from_arrays(
         first.array,
         last.array,
         settings=settings.images,
@@ -135,10 +135,10 @@ def read_pair(
         masks=missing,
     )
     warnings = list(dict.fromkeys((*a.notes, *b.notes)))
-    warnings += value_oddities(pair, (a.name, b.name), (first.array, last.array))
+    warnings += value_oddities(observations, (a.name, b.name), (first.array, last.array))
     warnings += place_oddities(a, b)
     sys.stderr.writelines(f"{sentence}\n" for sentence in warnings)
-    return pair, (first, last)
+    return observations, (first, last)
 
 
 def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
@@ -179,8 +179,8 @@ def _resume(arguments: argparse.Namespace) -> int:
     name = changed_at_start(earlier, settings)
     if name is not None:
         raise UsageError(
-            f"{name} cannot change when a training continues, which began with "
-            f"{earlier.get(name)}; keep it, or run again without --resume."
+            f"{name} cannot change when a training continues; keep {earlier.get(name)}, or run "
+            "again without --resume."
         )
     target, overwrite = _target_beside(source, arguments)
     checkpoint = dynamics.fitted.checkpoint

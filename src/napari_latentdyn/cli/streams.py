@@ -1,4 +1,4 @@
-"""Standard output and error that never end a command."""
+"""Standard output and error whose failures never end a command."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ codecs.register_error(_ERRORS, _escape)
 
 
 class Stream:
-    """Text for a stream that may be closed, full or gone; `problem` says why a write failed."""
+    """Text for a stream that may be closed or full; `problem` is the reason of a failed write."""
 
     def __init__(self, stream: TextIO) -> None:
         self.problem: str | None = None

@@ -19,26 +19,26 @@ def parse_times(text: str) -> NDArray[np.float64]:
     times = times_of(text)
     if times is None:
         raise UsageError(
-            f"could not read the times '{text}'; --truth-times takes different fractions separated "
-            "by commas, e.g. 0.25,0.5."
+            "--truth-times must be different fractions separated by commas, such as 0.25,0.5; "
+            f"got '{text}'."
         )
     return times
 
 
 def read_truth(
-    source: str, times: NDArray[np.float64] | None, pair: Observations, settings: Settings
+    source: str, times: NDArray[np.float64] | None, observations: Observations, settings: Settings
 ) -> Truth:
     """Read true frames with or without both images at the ends, which are left out.
 
     `times` has one time for each frame of the stack, or for each except the ends; None means evenly
     spaced.
     """
-    grey = pair.channels == 1 and settings.images.channel is None
+    grey = observations.channels == 1 and settings.images.channel is None
     stack = read_stack(source, grey=grey)
     if stack.ndim == 3:
         stack = stack[:, None]
     elif settings.images.channel is not None and settings.images.channel < stack.shape[1]:
         stack = stack[:, settings.images.channel :][:, :1]
-    first = np.where(pair.valid[0], pair.images[0], np.nan)
-    last = np.where(pair.valid[1], pair.images[1], np.nan)
+    first = np.where(observations.valid[0], observations.images[0], np.nan)
+    last = np.where(observations.valid[1], observations.images[1], np.nan)
     return place_truth(stack, times, (first, last), source)

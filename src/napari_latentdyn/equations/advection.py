@@ -15,8 +15,8 @@ class Advection(Equation):
     formula = r"\partial_t z + v \cdot \nabla z = 0"
     conserves = "the value of every point along its path, hence the extremes of the image"
     choose = (
-        "Nothing changes except by moving, and the first image is trusted more than the last, as "
-        "in the paper. The last image is met only as far as the velocity explains it."
+        "Values change only by motion, and the first image is more reliable than the last, as in "
+        "the paper. Frames reach the last image only as far as the velocity explains it."
     )
 
     def shares(self, time: float) -> tuple[float, float]:

@@ -41,7 +41,7 @@ class Path:
 class Equation:
     """Base of all equations: values keep their size along the path.
 
-    A new equation overrides what differs, in a file of its own, and is added to
+    A new equation overrides the differing methods, in a file of its own, and is added to
     `EQUATIONS`.
 
     Attributes
@@ -49,7 +49,7 @@ class Equation:
     name : str
         Value of the setting ``physics.equation``.
     title : str
-        What the window shows.
+        Name in the window.
     formula : str
         The equation in LaTeX.
     conserves : str
@@ -69,7 +69,7 @@ class Equation:
     bounded: ClassVar[bool] = True
 
     def shares(self, time: float) -> tuple[float, float]:
-        """Return the weights of what is carried from the first and the last observation.
+        """Return the weights of the states carried from the first and the last observation.
 
         Parameters
         ----------

@@ -17,8 +17,8 @@ __all__ = ["Continuity"]
 class Continuity(Equation):
     """Density grows where the flow converges, by the ratio of the areas along the path.
 
-    What both observations still differ by along the paths is spread evenly over
-    time, as in `AdvectionWithSource`.
+    The remaining difference of both observations along the paths is spread evenly over time, as in
+    `AdvectionWithSource`.
     """
 
     name = "continuity"

@@ -1,4 +1,4 @@
-"""Advection with source: what a value gains along its path is spread evenly over time."""
+"""Advection with source: the gain of a value along its path is spread evenly over time."""
 
 from __future__ import annotations
 
@@ -19,6 +19,6 @@ class AdvectionWithSource(Equation):
     formula = r"\partial_t z + v \cdot \nabla z = s, \qquad \partial_t s + v \cdot \nabla s = 0"
     conserves = "the rate at which every point gains or loses along its path"
     choose = (
-        "Things brighten, fade, appear or vanish while they move. Both images are met. This is "
-        "the usual choice."
+        "Objects brighten, fade, appear or vanish while they move. Frames agree with both images "
+        "at the ends. This is the usual choice."
     )

@@ -45,7 +45,7 @@ __all__ = [
 LOOK = (
     Option("colormap", str, "gray", "Colour map of Matplotlib."),
     Option("limits", float, None, "Intensities at the ends of the colour map.", count=2),
-    Option("channel", int, 0, "Channel to show, where the frames have several."),
+    Option("channel", int, 0, "Channel to show, if the frames have several."),
     SPACING,
 )
 

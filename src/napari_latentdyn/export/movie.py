@@ -259,7 +259,7 @@ MP4, GIF = (
         options=_OPTIONS,
     )
     for name, about in (
-        ("mp4", "The frames as a movie that every player shows, with arrows if wanted."),
-        ("gif", "The frames as an animated GIF, with arrows if wanted."),
+        ("mp4", "The frames as a movie for all players, optionally with arrows."),
+        ("gif", "The frames as an animated GIF, optionally with arrows."),
     )
 )

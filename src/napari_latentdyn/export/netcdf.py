@@ -87,7 +87,7 @@ FORMAT = Format(
     "netCDF (CF)",
     (".nc",),
     _write,
-    about="Frames and velocities after the CF conventions, for xarray, QGIS, Panoply.",
+    about="Frames and velocities by the CF conventions, for xarray, QGIS, Panoply.",
     options=(
         Option("sea_ice", bool, False, "Call the velocities by the CF names of sea ice."),
         Option("start", str, None, "Date and time of the first image, 2021-03-01T08:30."),

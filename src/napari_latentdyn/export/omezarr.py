@@ -175,13 +175,13 @@ FORMAT = Format(
     "OME-Zarr",
     (".ome.zarr", ".zarr"),
     _write,
-    about="Frames as a pyramid in chunks with scale, places and units, and the velocities.",
+    about="Frames as a pyramid in chunks with scale, position and units, and the velocities.",
     what="the image",
     extra="export",
     modules=("zarr", "yaozarrs"),
     options=(
         Option("ngff", str, "0.4", "Version of OME-NGFF.", choices=("0.4", "0.5")),
-        Option("fields", bool, True, "Put the velocities beside the frames."),
+        Option("fields", bool, True, "Write the velocities beside the frames."),
     ),
     is_ours=_is_zarr,
 )

@@ -230,7 +230,7 @@ FORMAT = Format(
     "Python script",
     (".py",),
     _write,
-    about="A Python script that makes the run again; napari runs it, too.",
+    about="A Python script that repeats the run, on its own or in napari.",
     what="the script",
     needs_run=True,
 )

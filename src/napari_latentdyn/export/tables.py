@@ -128,7 +128,7 @@ TRACKS = Format(
     "Table of tracks (CSV)",
     (".tracks.csv", ".csv"),
     _write_tracks,
-    about="Paths of the tracers of the run, or else of evenly spaced points.",
+    about="Paths of the tracers of the run, or of evenly spaced points if it has none.",
     what="the table",
     needs_velocity=True,
     options=(SPACING,),

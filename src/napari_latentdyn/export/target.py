@@ -1,4 +1,4 @@
-"""Files and folders of an export: never overwritten unasked, written whole or not at all."""
+"""Targets of an export: written whole or not at all, never replaced without permission."""
 
 from __future__ import annotations
 
@@ -37,8 +37,7 @@ def check_free(
         return target
     if is_ours is not None and not is_ours(target):
         raise error(
-            f"the folder {named(target)} holds other things and is left as it is; choose another "
-            "name."
+            f"the folder {named(target)} holds other files and is not changed; choose another name."
         )
     if not overwrite:
         raise error(

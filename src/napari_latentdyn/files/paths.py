@@ -48,7 +48,7 @@ def why(error: OSError | ValueError | RuntimeError) -> str:
     if number == errno.ENAMETOOLONG or getattr(error, "winerror", None) == 206:
         return _TOO_LONG
     if number == errno.ELOOP or isinstance(error, RuntimeError):
-        return "symbolic links lead in a circle"
+        return "symbolic links form a loop"
     if number in (errno.EACCES, errno.EPERM):
         return "no permission"
     if isinstance(error, UnicodeError):
@@ -70,7 +70,7 @@ def absolute(path: str | Path, error: MakeError) -> Path:
     except UnicodeError as reason:
         raise error(f"{named(text)} cannot be used: {why(reason)}; correct the name.") from None
     except RuntimeError:
-        raise error(f"there is no home for {named(text)}; give the whole path.") from None
+        raise error(f"the home folder of {named(text)} is unknown; give the whole path.") from None
     except OSError as reason:
         # The working directory was deleted.
         raise error(f"{named(text)} cannot be found: {why(reason)}.") from None
@@ -125,7 +125,9 @@ def output_path(path: str | Path, error: MakeError) -> Path:
     target = absolute(path, error)
     mode = _mode(target, error)
     if mode is not None and not stat.S_ISDIR(mode) and not stat.S_ISREG(mode):
-        raise error(f"{named(target)} is {_kind(mode)}, which is left alone; choose another name.")
+        raise error(
+            f"{named(target)} is {_kind(mode)}, which is not replaced; choose another name."
+        )
     return target
 
 

@@ -34,7 +34,7 @@ def check_pages(file: Path) -> None:
             if offset == 0:
                 return
             if offset in seen:
-                raise ValueError("its pages run in a circle")
+                raise ValueError("its pages form a loop")
             seen.add(offset)
             stream.seek(min(offset, 2**62))
             count = stream.read(count_size)

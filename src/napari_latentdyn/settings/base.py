@@ -43,7 +43,7 @@ def explain(error: ValidationError) -> str:
     if first["type"] in ("missing", "too_long", "tuple_type"):
         # The only lists without a fixed length are times.
         many = where == "output.times"
-        what = f"takes {'numbers, such as 0.25,0.5' if many else 'two numbers, such as 64,64'}"
+        what = f"must be {'numbers, such as 0.25,0.5' if many else 'two numbers, such as 64,64'}"
     elif first["type"] == "model_type":
         form = '{"name": value}' if where else 'settings are given as {"group": {"name": value}}'
         what = f"{'holds settings as ' if where else ''}{form}, not {shown(first['input'])}"

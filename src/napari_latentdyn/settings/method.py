@@ -23,13 +23,13 @@ class ImageSettings(FrozenModel):
         None,
         ge=0,
         title="Channel",
-        description="Channel of an RGB or multi-polarisation image to use, counted from 0; "
-        "empty uses all channels together.",
+        description="Channel of an RGB or multi-polarisation image to use, counted from 0; if "
+        "empty, all channels are used together.",
     )
     normalisation: Literal["pair", "percentile", "patch"] = Field(
         "percentile",
         title="Normalisation",
-        description="How intensities are brought to [0, 1]: by the joint minimum and maximum of "
+        description="Mapping of intensities to [0, 1]: by the joint minimum and maximum of "
         "both images (pair), by their joint 0.5 and 99.5 percentiles, robust against single bright "
         "pixels (percentile), or by the joint minimum and maximum of each pair of patches, as in "
         "the paper (patch).",
@@ -55,7 +55,7 @@ class ImageSettings(FrozenModel):
         None,
         gt=0,
         title="Time between the images",
-        description="Time that passed between the two images; empty counts in stages. For images "
+        description="Time between the two images; if empty, time is counted in stages. For images "
         "with times of their own, the length of one unit of these times.",
     )
     interval_unit: Literal["second", "minute", "hour", "day"] = Field(
@@ -78,8 +78,8 @@ class PatchSettings(FrozenModel):
     stride: tuple[Stride, Stride] = Field(
         (64, 64),
         title="Stride",
-        description="Step down and to the right from one patch to the next; never more than the "
-        "patch size, because places between the patches would not be learned.",
+        description="Step down and to the right from one patch to the next; at most the patch "
+        "size, because training would not see the places between the patches.",
         json_schema_extra={"unit": "pixels"},
     )
 
@@ -89,7 +89,7 @@ class PatchSettings(FrozenModel):
             if stride > size:
                 raise ValueError(
                     f"the stride ({stride}) is larger than the patch {name} ({size}), so that "
-                    f"places between the patches would not be learned; use at most {size}"
+                    f"training would not see the places between the patches; use at most {size}"
                 )
         return self
 
@@ -111,7 +111,8 @@ class ModelSettings(FrozenModel):
         ge=1,
         le=128,
         title="Latent channels",
-        description="Channels of the latent state, besides the image where it is kept in it.",
+        description="Learned channels of the latent state, in addition to the image if the latent "
+        "state contains the image.",
         json_schema_extra={"advanced": True},
     )
     encoder_width: int = Field(
@@ -131,8 +132,8 @@ class ModelSettings(FrozenModel):
     contrast: bool = Field(
         True,
         title="Local contrast",
-        description="Show the encoder, besides the image, its local contrast, which does not "
-        "change with brightness and weighs faint texture like a strong one.",
+        description="Give the encoder the local contrast of the image as a second input. Local "
+        "contrast does not depend on brightness, and weighs faint and strong texture equally.",
         json_schema_extra={"advanced": True},
     )
     unet_width: int = Field(
@@ -155,8 +156,8 @@ class ModelSettings(FrozenModel):
     extractor_growth: Literal[1, 2] = Field(
         1,
         title="Extractor growth",
-        description="Factor by which these channels grow at each of the three down-samplings: "
-        "many at first (1) are needed to read the correlation.",
+        description="Factor by which the channels of this U-net grow at each of the three "
+        "down-samplings. The correlation needs many channels from the start (factor 1).",
         json_schema_extra={"advanced": True},
     )
     fields_from: Literal["first", "both"] = Field(
@@ -170,15 +171,15 @@ class ModelSettings(FrozenModel):
         True,
         title="Keep the image in the latent state",
         description="Carry the image itself as latent channels and let the decoder add a residual "
-        "that starts at zero: detail does not have to pass through the networks.",
+        "that starts at zero, so that detail does not pass through the networks.",
         json_schema_extra={"advanced": True},
     )
     timing: Literal["even", "free"] = Field(
         "even",
         title="Timing",
-        description="What training adds to the initial fields may differ from stage to stage, as "
-        "in the paper (free), or is the same at every stage (even): the two images alone "
-        "determine where things went, not when.",
+        description="Change of the initial fields by training: different at every stage, as in "
+        "the paper (free), or equal at all stages (even). Two images determine displacements and "
+        "not their timing.",
         json_schema_extra={"advanced": True},
     )
     levels: int = Field(
@@ -186,8 +187,9 @@ class ModelSettings(FrozenModel):
         ge=1,
         le=8,
         title="Pyramid levels",
-        description="Coarse to fine: fields are extracted on images halved this many times less "
-        "one, with the same weights, and refined level by level; 1 works on the finest level only.",
+        description="Number of levels on which the fields are extracted, from coarse to fine, "
+        "with the same weights. Each level has twice the resolution of the level before; 1 uses "
+        "the finest level only.",
         json_schema_extra={"advanced": True},
     )
     coarsening: int = Field(
@@ -204,8 +206,9 @@ class ModelSettings(FrozenModel):
         ge=0,
         le=4,
         title="Correlation",
-        description="Distance in pixels of a level up to which the two latent states, carried half "
-        "way, are correlated for the extraction; 0 does without. Used with fields from both.",
+        description="Largest shift, in pixels of a level, for which the extraction correlates the "
+        "two latent states, carried half way; 0 means no correlation. Used if the fields are "
+        "extracted from both images.",
         json_schema_extra={"advanced": True},
     )
     initial_fields: Literal["zero", "extracted", "matched"] = Field(
@@ -221,25 +224,27 @@ class ModelSettings(FrozenModel):
         ge=1,
         le=6,
         title="Members",
-        description="Number of matched velocities, each with another stiffness and another view of "
-        "the images; fields that are not matched have one. The state is the mean over them, and "
-        "where they disagree the result is uncertain; time grows with their number.",
+        description="Number of matched velocities, each with its own stiffness and image "
+        "features. The latent state is their weighted mean, and the result is uncertain where the "
+        "members disagree. Computing time grows with the number. Fields that are not matched have "
+        "one member.",
         json_schema_extra={"advanced": True},
     )
     refinement: Literal["short", "full"] = Field(
         "full",
         title="Refinement",
-        description="How long matching works: on images of every size for each member (full), or "
-        "on images of up to a quarter of the size once for all members, for each member at half "
-        "of the size, and only little at full size (short).",
+        description="Effort of matching: all levels for each member (full), or levels of up to a "
+        "quarter of the size once for all members, half of the size for each member, and few "
+        "iterations at full size (short).",
         json_schema_extra={"advanced": True},
     )
     weighting: Literal["equal", "held_out"] = Field(
         "held_out",
         title="Weighting",
-        description="All members count alike (equal), or each by how well it predicts blocks of "
-        "the images that were hidden from it, beside a member in which nothing moves (held_out): "
-        "that one counts where images change in other ways than by motion.",
+        description="Weights of the members: all equal (equal), or by the prediction error in "
+        "blocks of the images that were hidden from the member (held_out). With held_out, a "
+        "member without motion takes part; its weight is high where images change in other ways "
+        "than by motion.",
         json_schema_extra={"advanced": True},
     )
 
@@ -250,7 +255,7 @@ class PhysicsSettings(FrozenModel):
     equation: Literal[tuple(EQUATIONS)] = Field(  # type: ignore[valid-type]
         "source",
         title="Equation",
-        description="What happens to a value while it moves. "
+        description="Change of a value while it moves. "
         + " ".join(f"{e.title.capitalize()} ({e.name}): {e.choose}" for e in EQUATIONS.values()),
         json_schema_extra={"advanced": True},
     )
@@ -265,9 +270,10 @@ class PhysicsSettings(FrozenModel):
     motion: Literal["steady", "inertial", "local"] = Field(
         "local",
         title="Motion",
-        description="How the field itself changes: it stays as it is, so that points follow its "
-        "streamlines (steady), every point keeps its velocity and goes straight on (inertial), or "
-        "steady where the field is smooth and inertial at its edges, where bodies part (local).",
+        description="Change of the velocity field in time: none, so that points follow "
+        "streamlines (steady); every point keeps its velocity and moves on a straight line "
+        "(inertial); or steady where the field is smooth and inertial at its edges, where bodies "
+        "separate (local).",
         json_schema_extra={"advanced": True},
     )
     interpolation: Literal["bilinear", "bicubic", "spline"] = Field(
@@ -283,27 +289,29 @@ class PhysicsSettings(FrozenModel):
         description="Keep the values within the range of the images: a state that is sampled "
         "within the four pixels around the place it comes from (the quasi-monotone limiter of "
         "Bermejo and Staniforth), and a decoded frame within the least and the largest value of "
-        "each channel in both images. Without it rain can be negative.",
+        "each channel in both images. Without the limiter, rain can be negative.",
         json_schema_extra={"advanced": True},
     )
     departure: Literal["euler", "midpoint"] = Field(
         "midpoint",
         title="Departure points",
-        description="Velocity that carries a point through a stage: that where it starts, as in "
-        "equation 5 (euler, first order), or that half way (midpoint, second order).",
+        description="Velocity that carries a point through a stage: the velocity at the start of "
+        "the path, as in equation 5 (euler, first order), or at its middle (midpoint, second "
+        "order).",
         json_schema_extra={"advanced": True},
     )
     border: Literal["clamp", "exclude"] = Field(
         "exclude",
         title="Border",
-        description="What flows in from outside repeats the border and counts in the loss (clamp), "
-        "or is left out of the loss and filled from the end that saw it (exclude).",
+        description="Inflow across the border of the image: repeats the border pixels and counts "
+        "in the loss (clamp), or is left out of the loss and filled from the image that contains "
+        "it (exclude).",
         json_schema_extra={"advanced": True},
     )
     visibility: bool = Field(
         True,
         title="Visibility",
-        description="Take less from an end in which a place was squeezed to nothing, like the "
-        "water in a crack before it opened.",
+        description="Reduce the weight of an image in which a place has almost no area, such as "
+        "the water in a crack before the crack opens.",
         json_schema_extra={"advanced": True},
     )

@@ -16,8 +16,8 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "A pretrained network proposes a velocity, and two velocities are matched to the images "
-        "from it, in seconds. Nothing is trained.",
+        "Two velocities are matched to the images in seconds, from the velocity that a pretrained "
+        "network proposes. Nothing is trained.",
         {
             "training.start_from": "prior",
             "model.members": 2,
@@ -33,8 +33,8 @@ PRESETS: dict[str, Preset] = {
         {},
     ),
     "accurate": Preset(
-        "As standard, from the velocity that the pretrained network proposes. Closer to true "
-        "frames on turbulent flow, and no closer on average.",
+        "As standard, but matching starts from the velocity that the pretrained network proposes. "
+        "Closer to true frames on turbulent flow, and not closer on average.",
         {"training.start_from": "prior"},
     ),
     "paper": Preset(

@@ -36,10 +36,10 @@ class TrainingSettings(FrozenModel):
         ge=0,
         le=1_000_000,
         title="Steps",
-        description="Steps of the optimiser that trains the networks; 0 trains nothing and leaves "
-        "the matched velocity as it is. After matching, training changes frames by a few "
-        "hundredths of a decibel; without matching, as in the paper, it finds all motion. Steps "
-        "are unrelated to time in the images: stages divide the time between them, and frames in "
+        description="Steps of the optimiser that trains the networks; 0 trains nothing and keeps "
+        "the matched velocity. After matching, training changes frames by a few hundredths of a "
+        "decibel; without matching, as in the paper, training finds all motion. Steps are "
+        "unrelated to time in the images: stages divide the time between them, and frames in "
         "between are the pictures that are computed.",
     )
     batch_size: int = Field(
@@ -71,17 +71,18 @@ class TrainingSettings(FrozenModel):
         0.01,
         gt=0,
         le=1,
-        title="Rate for learned weights",
+        title="Rate for pretrained weights",
         description="Fraction of the learning rate for pretrained weights. The first steps of Adam "
-        "move all weights alike and would undo the pretraining on true frames in between, which "
-        "two images cannot restore.",
+        "move all weights alike and would undo the pretraining on true frames in between, and two "
+        "images cannot restore the prior.",
         json_schema_extra={"advanced": True},
     )
     data_term: Literal["square", "robust"] = Field(
         "robust",
         title="Data term",
         description="Penalty on differences of intensity: their square, as in the paper, or a "
-        "smoothed absolute value that forgives outliers such as new cracks (robust).",
+        "smoothed absolute value, on which outliers such as new cracks have less influence "
+        "(robust).",
         json_schema_extra={"advanced": True},
     )
     weight_match: float = Field(
@@ -89,7 +90,8 @@ class TrainingSettings(FrozenModel):
         ge=0,
         le=1e6,
         title="Weight of the match",
-        description="Weight of equation 7: the advected and decoded first image against the last.",
+        description="Weight of equation 7: difference between the last image and the advected, "
+        "decoded first image.",
         json_schema_extra={"advanced": True},
     )
     weight_autoencoding: float = Field(
@@ -97,8 +99,8 @@ class TrainingSettings(FrozenModel):
         ge=0,
         le=1e6,
         title="Weight of auto-encoding",
-        description="Weight of equation 8: each image encoded and decoded against itself. Without "
-        "it the fields stay trivial.",
+        description="Weight of equation 8: difference between each image and its encoded, decoded "
+        "copy. Without this term the fields stay trivial.",
         json_schema_extra={"advanced": True},
     )
     weight_space: float = Field(
@@ -115,36 +117,36 @@ class TrainingSettings(FrozenModel):
         le=1e6,
         title="Steadiness in time",
         description="Weight of the penalty on changes of the advection fields from stage to stage. "
-        "Strong steadiness is a strong prior: things go on moving as they do.",
+        "A large weight assumes that the motion hardly changes within the interval.",
         json_schema_extra={"advanced": True},
     )
     smoothness: Literal["first", "second"] = Field(
         "second",
         title="Smoothness of",
         description="Differences that the smoothness in space penalises: first ones, as in the "
-        "paper, or second ones, which leave rotation, strain and shear free.",
+        "paper, or second ones, which do not penalise rotation, strain and shear.",
         json_schema_extra={"advanced": True},
     )
     keep_better: bool = Field(
         True,
-        title="Keep what fits better",
-        description="Go back to the initial fields wherever the trained ones do not bring the two "
-        "images closer together half way.",
+        title="Keep the better fit",
+        description="Restore the initial fields where the trained fields do not reduce the "
+        "difference between the two images, carried half way.",
         json_schema_extra={"advanced": True},
     )
     stop_early: bool = Field(
         True,
-        title="Stop when it no longer improves",
+        title="Stop without improvement",
         description="Hide blocks of the first image from the loss, and stop training when the two "
         "images, carried half way, no longer agree better in these blocks: after a quarter of the "
         "steps without improvement, 20 at least. Used where the image is kept in the latent "
-        "state; a decoder that starts from nothing has to be learned first.",
+        "state; a decoder with random weights has to be trained first.",
         json_schema_extra={"advanced": True},
     )
     device: Literal["auto", "cpu", "cuda", "mps"] = Field(
         "auto",
         title="Device",
-        description="Where to train: auto takes a GPU when there is one that PyTorch can use.",
+        description="Device of the training: auto uses a GPU if PyTorch can use one.",
     )
     threads: int = Field(
         0,
@@ -159,7 +161,7 @@ class TrainingSettings(FrozenModel):
         ge=0,
         le=2**31 - 1,
         title="Seed",
-        description="Start of all random numbers: the same seed gives the same result on the CPU.",
+        description="Seed of all random numbers: the same seed gives the same result on the CPU.",
         json_schema_extra={"advanced": True},
     )
 
@@ -187,28 +189,28 @@ class OutputSettings(FrozenModel):
         ge=1,
         le=4096,
         title="Arrow spacing",
-        description="Distance between the arrows of the advection fields; empty chooses one that "
-        "can be read and drawn smoothly.",
+        description="Distance between the arrows of the advection fields; if empty, it is chosen "
+        "automatically.",
         json_schema_extra={"unit": "pixels", "advanced": True},
     )
     hide_doubtful: bool = Field(
         True,
         title="Hide doubtful arrows",
-        description="Leave out arrows where the images show no texture that could tell motion "
-        "from rest, and where the confidence, if it is computed, is low.",
+        description="Leave out arrows where the images have no texture, so that motion is "
+        "invisible, and where the confidence, if it is computed, is low.",
         json_schema_extra={"advanced": True},
     )
     latents: bool = Field(
         False,
         title="Latent states",
-        description="Show the latent states as a layer of their own.",
+        description="Add a layer with the latent states.",
         json_schema_extra={"advanced": True},
     )
     confidence: bool = Field(
         False,
         title="Confidence",
-        description="Show as a layer of its own how far the members and both ends agree on every "
-        "frame, from 0 to 1.",
+        description="Add a layer with the confidence of every frame, from 0 to 1: the agreement "
+        "of the members and of both ends.",
         json_schema_extra={"advanced": True},
     )
     preview: bool = Field(

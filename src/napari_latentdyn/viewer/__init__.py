@@ -1,1 +1,1 @@
-"""What napari shows: layers, readers, writers, samples."""
+"""Layers, readers, writers and samples for napari."""

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.arrays import mask_of_bands, plain_array
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.frames import clipped, frame_text, front_sizes, shown_index
 from napari_latentdyn.viewer.layer_geometry import (
     coordinates_of_layer,
@@ -125,10 +125,10 @@ def snapshot(
     The copy has the full resolution of a multiscale layer and the three colours of an RGBA
     image, whose transparent pixels are missing. The frame of a stack is that at `index`, or that
     at `current_step`, which is best ``viewer.dims``; without both it is the first frame. Only this
-    plane of lazy data is computed. A layer that is not an image raises `PairError`.
+    plane of lazy data is computed. A layer that is not an image raises `ObservationError`.
     """
     if not is_image(layer) or layer.ndim < 2:
-        raise PairError(f"the layer '{layer.name}' is not an image; choose an image layer.")
+        raise ObservationError(f"the layer '{layer.name}' is not an image; choose an image layer.")
     data = layer.data[0] if layer.multiscale else layer.data
     sizes = front_sizes(layer)
     place = shown_index(layer, current_step) if index is None else clipped(index, sizes)

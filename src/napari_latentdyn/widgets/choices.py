@@ -164,7 +164,7 @@ class LayerChoices:
         self._changed()
 
     def problem(self, settings: Settings) -> str:
-        """Return a sentence on why the layers are not a pair, or ``""``."""
+        """Return a sentence on why the layers cannot be used together, or ``""``."""
         return pair_problem(*self.layers, settings, self.frames)
 
     def notes(self) -> list[str]:

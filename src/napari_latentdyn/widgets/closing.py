@@ -17,8 +17,8 @@ __all__ = ["ClosingGuard", "Stake"]
 
 _BUTTON = QMessageBox.StandardButton
 _LAYERS_STAY = (
-    "Its layers stay in the viewer. Without it they cannot be explored further, and no training "
-    "can go on from it."
+    "Its layers stay in the viewer. Without the result, the layers cannot be explored further and "
+    "the training cannot continue."
 )
 #: Panels between a dock and the main window, which no other object references.
 _held: set[Docked] = set()
@@ -121,7 +121,7 @@ class ClosingGuard(QObject):
             return
         self._panel.setParent(window)
         if stake.running:
-            more = "It can go on without the dock, which the menu Plugins opens again."
+            more = "It continues without the dock; the menu Plugins opens the dock again."
             buttons = {_BUTTON.Ok: "Keep running", _BUTTON.Discard: "Stop and discard"}
         else:
             more = _LAYERS_STAY

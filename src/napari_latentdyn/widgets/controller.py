@@ -42,7 +42,7 @@ __all__ = ["LearnController"]
 
 #: Delay between two new layers, in which the window draws the first.
 _LAYER_DELAY_MS = 30
-_FROM_OUTSIDE = "The run was stopped from outside; nothing of it was kept."
+_FROM_OUTSIDE = "napari stopped the run; it has no result."
 
 
 class LearnController(QObject):
@@ -255,7 +255,7 @@ class LearnController(QObject):
         elif job.is_preview:
             self._messages.say("The preview was stopped; nothing changed.")
         else:
-            self._messages.say("Stopped before anything was learned; nothing changed.")
+            self._messages.say("Stopped before a result was found; nothing changed.")
 
     def _on_done(self, job: Job, dynamics: Dynamics) -> None:
         result = FinishedJob(job, dynamics)

@@ -176,7 +176,7 @@ class FloatBox(_NoWheel, QDoubleSpinBox):
         self.setValue(min(max(value, self.minimum()), self.maximum()))
 
     def sizeHint(self) -> QSize:
-        """Return a width for a few digits: the bounds can have hundreds."""
+        """Return a width for a few digits; the bounds can have hundreds of digits."""
         return QSize(100, super().sizeHint().height())
 
     def minimumSizeHint(self) -> QSize:
@@ -244,7 +244,7 @@ class ChoiceBox(_NoWheel, ElidingComboBox):
 
 
 class CheckBox(QCheckBox):
-    """Yes or no."""
+    """Check box of a setting that is true or false."""
 
     edited = Signal()
 

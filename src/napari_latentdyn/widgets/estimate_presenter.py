@@ -69,7 +69,7 @@ class EstimatePresenter(QObject):
         settings: Settings | None,
         steps_done: int | None = None,
     ) -> None:
-        """Estimate again soon; settings are None if the layers are not a pair.
+        """Request a new estimate; settings are None if the layers cannot be used.
 
         `steps_done` is the number of steps of the training that would be continued.
         """
@@ -80,7 +80,7 @@ class EstimatePresenter(QObject):
         """Store the time of each phase of a run for the next estimate."""
         from napari_latentdyn.core.training.estimate import Pace
 
-        pair, report = dynamics.observations, dynamics.report
+        observations, report = dynamics.observations, dynamics.report
         watch = job.watch
         rendering = None
         if job.layers:
@@ -89,8 +89,8 @@ class EstimatePresenter(QObject):
         if self._pace is None:
             self._pace = Pace()
         self._pace.learn(
-            pair.shape,
-            pair.channels,
+            observations.shape,
+            observations.channels,
             job.settings,
             report.device or "cpu",
             {"matching": watch.matching, "step": watch.step, "rendering": rendering},

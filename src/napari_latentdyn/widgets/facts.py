@@ -65,7 +65,7 @@ def pair_problem(
     settings: Settings,
     frames: tuple[Sequence[int], Sequence[int]] = ((), ()),
 ) -> str:
-    """Return a sentence on why two layers, or frames of them, are not a pair, or ``""``."""
+    """Return why two layers, or frames of them, cannot be used together, or ``""``."""
     if first is None or last is None:
         missing = "first" if first is None else "last"
         return f"Choose the {missing} image: open two images of one scene, or File > Open Sample."
@@ -99,7 +99,7 @@ def pair_problem(
         )
     try:
         check_grids(*map(describe_layer, (first, last), frames))
-    except PairError as error:
+    except ObservationError as error:
         text = str(error)
         # The first word of a sentence may be the name of a layer, whose case stays.
         for name in sorted((first.name, last.name), key=len, reverse=True):

@@ -109,20 +109,20 @@ class Job(BackgroundJob):
 
     def compute(self) -> Generator[Progress, None, Dynamics]:
         """Fit, then render the frames."""
-        pair = self._observations()
+        observations = self._observations()
         resume = None
-        if self.previous is not None and self.previous.observations.same_as(pair):
+        if self.previous is not None and self.previous.observations.same_as(observations):
             resume = self.previous.fitted.checkpoint
         live = self.settings.output.preview and self.settings.training.steps > 0
-        if live and self.shown is not None and self.shown.observations.same_as(pair):
+        if live and self.shown is not None and self.shown.observations.same_as(observations):
             from napari_latentdyn.core.training.preview import agreement_of
 
-            known = agreement_of(pair, self.shown.fields, self.settings)
+            known = agreement_of(observations, self.shown.fields, self.settings)
             self._least = max(0.0, (known or 0.0) - _AS_GOOD)
         from napari_latentdyn.core.training.fit import fit
 
         dynamics = yield from (self.fit or fit)(
-            pair, self.settings, should_stop=self.stop.is_set, resume=resume
+            observations, self.settings, should_stop=self.stop.is_set, resume=resume
         )
         dynamics.name, dynamics.run_id = scene_name(self.first, self.last), self.run_id
         self.resumed, began = resume is not None, time.perf_counter()
@@ -160,7 +160,7 @@ class Job(BackgroundJob):
         from napari_latentdyn.core.observations.observations import Observations
 
         first, last = self.first, self.last
-        pair = Observations.from_arrays(
+        observations = Observations.from_arrays(
             first.array,
             last.array,
             settings=self.settings.images,
@@ -168,10 +168,10 @@ class Job(BackgroundJob):
             masks=[first.missing, last.missing],
         )
         self.oddities = [
-            *value_oddities(pair, titles(first, last), (first.array, last.array)),
+            *value_oddities(observations, titles(first, last), (first.array, last.array)),
             *notes_of_snapshots(first, last),
         ]
-        return pair.described(first.placement, self.sources())
+        return observations.described(first.placement, self.sources())
 
     def _rendered(self, dynamics: Dynamics) -> list[LayerTuple]:
         """Render the frames and return the layers, none if frames are skipped."""

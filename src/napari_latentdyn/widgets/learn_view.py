@@ -133,7 +133,7 @@ class LearnView(QWidget):
             explained = (
                 "Continue the last training."
                 if steps_left
-                else "Go back from the preview to the trained result; no step is left to do."
+                else "Go back from the preview to the trained result; all steps are done."
             )
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"

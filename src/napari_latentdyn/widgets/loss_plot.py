@@ -23,14 +23,14 @@ _MARGIN = 0.1
 _AGREEMENT, _LOSSES = "agreement", "losses"
 _TEXTS = {_AGREEMENT: "explained", _LOSSES: "losses"}
 _TIPS = {
-    _AGREEMENT: "How much of the difference between the two images goes away when both are carried "
-    "half way, in blocks spread over the image, over the optimiser steps: 100 % if they then "
-    "agree, 0 % if they differ as much as without motion. The dashed line is the motion from "
-    "which training started. The axis shows only the range of the values.",
+    _AGREEMENT: "Part of the difference between the two images that motion explains, in blocks "
+    "spread over the image, over the optimiser steps: 100 % if both images agree when they are "
+    "carried half way, 0 % if they differ as much as without motion. The dashed line is the "
+    "motion from which training started. The axis shows only the range of the values.",
     _LOSSES: "Terms of the loss, before weighting, over the optimiser steps on a logarithmic "
-    "axis: match, how well the advected first image meets the last; auto-encoding, how "
-    "well the networks reproduce each image; space and time, the penalties on fields that "
-    "change abruptly.",
+    "axis: match, the difference between the advected first image and the last; auto-encoding, "
+    "the difference between each image and its reproduction by the networks; space and time, the "
+    "penalties on abrupt changes of the fields.",
 }
 
 

@@ -32,7 +32,7 @@ def outcome_text(
     report = result.dynamics.report
     done, planned, taken = result.steps, job.settings.training.steps, report.seconds or 0.0
     shown = result.can_be_saved
-    then = "Move the time slider, or save." if shown else "The frames were left out."
+    then = "Move the time slider, or save." if shown else "The frames were not computed."
     if not planned:
         return f"Done without training in {_short(taken)}. {then}"
     restarted = job.continues and not job.resumed
@@ -41,12 +41,12 @@ def outcome_text(
     change += f" {effect}" if effect else ""
     if report.converged:
         return (
-            f"Done: {done} of {planned} steps in {duration(taken)}; the hidden blocks no longer "
-            f"agreed better.{change} {then}"
+            f"Done: {done} of {planned} steps in {duration(taken)}; the agreement in hidden "
+            f"blocks no longer improved.{change} {then}"
         )
     if done >= planned:
         return f"Done: {done} steps in {duration(taken)}.{change} {then}"
-    then = "The result so far is shown" if shown else "The frames were left out"
+    then = "The result so far is shown" if shown else "The frames were not computed"
     can_continue = result.dynamics.fitted.checkpoint is not None
     more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."

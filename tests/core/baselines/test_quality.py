@@ -11,7 +11,7 @@ from scipy import ndimage
 
 from napari_latentdyn.core.baselines import Interpolation, assess, find_method, score
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import ObservationError, SettingsError
 
 TIMES = np.array([0.0, 0.25, 0.5, 1.0])
 
@@ -198,7 +198,7 @@ def test_truth_that_does_not_fit_is_refused(scene: NDArray[np.float32]) -> None:
         assess(pair, made, TIMES, made.frames[[1]], [0.3])
     with pytest.raises(SettingsError, match="one for each"):
         assess(pair, made, TIMES, made.frames[[1]], [0.25, 0.5])
-    with pytest.raises(PairError, match="must agree"):
+    with pytest.raises(ObservationError, match="must agree"):
         assess(pair, made, TIMES, made.frames[[1]][..., :5], [0.25])
 
 

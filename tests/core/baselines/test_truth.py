@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_latentdyn.core.baselines.truth import Truth, place_truth
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 SHAPE = (1, 16, 20)
 
@@ -74,5 +74,5 @@ def test_the_images_are_known_at_the_ends_whatever_the_scale(factor: float, offs
 def test_a_stack_without_any_value_is_refused() -> None:
     first, last = images()
     nothing = np.full((4, *SHAPE), np.nan, np.float32)
-    with pytest.raises(PairError, match="has no value in any pixel"):
+    with pytest.raises(ObservationError, match="has no value in any pixel"):
         place_truth(nothing, None, (first, last), "truth.tif")

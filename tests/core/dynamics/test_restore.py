@@ -74,7 +74,7 @@ INPUTS = {
     "'images' has shape (3, 1, 32, 40)": {"images": IMAGES.repeat(2, axis=0)[:3]},
     "(2, 32, 40)": {"images": IMAGES[:, 0]},
     "'low' has shape (1,) where (3)": {"images": IMAGES.repeat(3, axis=1)},
-    "real type": {"images": IMAGES.astype(np.int32)},
+    "not real numbers": {"images": IMAGES.astype(np.int32)},
     "not finite": {"images": np.full_like(IMAGES, np.nan)},
     "'valid' holds values of type": {"valid": IMAGES[:, 0]},
     "other times": {"times": np.array([0.0, 2.0])},
@@ -174,8 +174,8 @@ def test_models_that_do_not_fit(folder: Path, saved: Path) -> None:
         "weights that are not finite": {weight: arrays[weight] * np.nan},
         "members of another shape": {"velocities": members[..., :-1]},
         "members of another shape.": {"weights": np.ones(len(members) + 3, np.float32)},
-        "cannot be weighed": {"velocities": members * np.inf},
-        "cannot be weighed;": {"weights": np.full(len(members) + 1, -1, np.float32)},
+        "invalid velocities or weights": {"velocities": members * np.inf},
+        "invalid velocities or weights;": {"weights": np.full(len(members) + 1, -1, np.float32)},
     }
     for words, change in changes.items():
         shutil.copy(saved / "model.safetensors", folder)

@@ -8,7 +8,7 @@ import pytest
 
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 NORTH_UP = [10.0, 0.0, 5e5, 0.0, -10.0, 6e6]
 
@@ -36,7 +36,7 @@ def turned(degrees):
 def test_images_turned_against_each_other_are_refused(transform, how):
     pair = image("a", NORTH_UP), image("b", transform)
     for first, last in (pair, pair[::-1]):
-        with pytest.raises(PairError, match=f"are {how} against each other on the map"):
+        with pytest.raises(ObservationError, match=f"are {how} against each other on the map"):
             check_grids(first, last)
 
 
@@ -44,7 +44,7 @@ def test_neighbours_among_three_images_are_compared():
     near, far = image("b", NORTH_UP), image("c", [10.0, 0.0, 9e5, 0.0, -10.0, 6e6])
     (said,) = place_oddities(image("a", NORTH_UP), near, far)
     assert said.startswith("b and c lie at different places")
-    with pytest.raises(PairError, match="b and c are turned by 30 degrees"):
+    with pytest.raises(ObservationError, match="b and c are turned by 30 degrees"):
         check_grids(image("a", NORTH_UP), near, image("c", turned(30)))
 
 

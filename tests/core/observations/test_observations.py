@@ -94,14 +94,14 @@ def test_channels_are_kept_chosen_and_compared() -> None:
     assert mixed.images[0].shape == (1, 20, 24)
     assert not mixed.multichannel
     np.testing.assert_array_equal(mixed.images[0][0], colour[..., 2].astype(np.float32))
-    with pytest.raises(PairError, match="choose one channel"):
+    with pytest.raises(ObservationError, match="choose one channel"):
         Observations.from_arrays(colour, grey, channel_axis=2)
-    with pytest.raises(PairError, match="the images have one channel"):
+    with pytest.raises(ObservationError, match="the images have one channel"):
         Observations.from_arrays(grey, grey + 1, settings=ImageSettings(channel=1))
     for axis in (7, "c"):
-        with pytest.raises(PairError, match="no axis"):
+        with pytest.raises(ObservationError, match="no axis"):
             Observations.from_arrays(colour, colour + 1, channel_axis=axis)
-    with pytest.raises(PairError, match="no channel 5"):
+    with pytest.raises(ObservationError, match="no channel 5"):
         Observations.from_arrays(
             colour, colour + 1, settings=ImageSettings(channel=5), channel_axis=2
         )
@@ -125,14 +125,14 @@ def test_channels_are_kept_chosen_and_compared() -> None:
 def test_what_cannot_be_used_is_said_in_one_sentence(
     first: NDArray[np.float64], last: NDArray[np.float64], says: str
 ) -> None:
-    with pytest.raises(PairError, match=says) as caught:
+    with pytest.raises(ObservationError, match=says) as caught:
         Observations.from_arrays(first, last)
     assert "\n" not in str(caught.value)
     assert str(caught.value).endswith(".")
 
 
 def test_a_mask_has_to_fit() -> None:
-    with pytest.raises(PairError, match="mask of the last image"):
+    with pytest.raises(ObservationError, match="mask of the last image"):
         Observations.from_arrays(scene(), scene(1), masks=[None, np.zeros((3, 3), bool)])
 
 
@@ -161,7 +161,7 @@ def test_arrays_and_back() -> None:
 @pytest.mark.parametrize("size", [1e300, 1.7e308, 1e-300])
 def test_intensities_that_frames_cannot_hold_are_refused(size: float) -> None:
     first, last = size * (np.random.default_rng(0).random((2, 16, 16)) - 0.5)
-    with pytest.raises(PairError, match=r"must lie between 1\.2e-38 and 3\.4e\+38; got"):
+    with pytest.raises(ObservationError, match=r"must lie between 1\.2e-38 and 3\.4e\+38; got"):
         Observations.from_arrays(first, last)
 
 

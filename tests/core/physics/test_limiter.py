@@ -133,7 +133,7 @@ def test_frames_that_are_no_numbers_are_refused(value: float) -> None:
     frames = np.zeros((1, 2, *pair.shape), np.float32)
     frames[0, 1, 3, 4] = value
     for limiter in (True, False):
-        with pytest.raises(FitError, match="no numbers: train again with a lower learning rate"):
+        with pytest.raises(FitError, match="not finite: train again with a lower learning rate"):
             in_units(pair, frames, [0.5], limiter=limiter)
 
 

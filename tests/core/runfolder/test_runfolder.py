@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import subprocess
 import sys
 import textwrap
@@ -18,35 +16,21 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from safetensors.numpy import save as save_tensors
 from tests.conftest import blank
-from tests.folders import read_arrays, read_networks, read_observations
+from tests.core.runfolder.helpers import one_sentence
+from tests.folders import read_arrays, read_observations
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.observations.sources import describe_input
-from napari_latentdyn.core.runfolder import folder as runfolder
 from napari_latentdyn.core.runfolder.folder import read_model, write_run
-from napari_latentdyn.core.runfolder.report import read_report
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.settings import Settings
 
 Save = Callable[..., Path]
 BINARY = ("frames.ome.tif", "fields.npz", "model.safetensors", "inputs.npz")
-READERS = (read_arrays, read_networks, read_observations)
 FLOATS = st.floats(width=32, allow_subnormal=False)
 FINITE = st.floats(width=32, allow_subnormal=False, allow_nan=False, allow_infinity=False)
-
-
-def one_sentence(error: pytest.ExceptionInfo[RunFolderError]) -> str:
-    text = str(error.value)
-    assert text.endswith(".")
-    assert "\n" not in text
-    return text
-
-
-def everything(folder: Path) -> dict[str, bytes]:
-    return {str(p.relative_to(folder)): p.read_bytes() for p in folder.rglob("*") if p.is_file()}
 
 
 @settings(
@@ -173,108 +157,13 @@ def test_inputs_are_told_apart_by_content() -> None:
     assert len({told["sha256"], *(describe_input("a", i)["sha256"] for i in others)}) == 5
 
 
-@pytest.mark.parametrize("name", [*BINARY, "settings.json"])
-def test_missing_file(tmp_path: Path, save: Save, name: str) -> None:
-    folder = save(tmp_path / "run")
-    (folder / name).unlink()
-    with pytest.raises(RunFolderError) as error:
-        Dynamics.load(folder)
-    assert name in one_sentence(error)
-    assert "missing" in one_sentence(error)
-
-
-@pytest.mark.parametrize("name", [*BINARY, "settings.json", "report.json"])
-@pytest.mark.parametrize("left", [0, 10, 0.6])
-def test_truncated_file(tmp_path: Path, save: Save, name: str, left: float) -> None:
-    folder = save(tmp_path / "run")
-    content = (folder / name).read_bytes()
-    (folder / name).write_bytes(
-        content[: left if left >= 1 or left == 0 else int(len(content) * left)]
-    )
-    for read in (read_arrays,) if name == "settings.json" else READERS:
-        with pytest.raises(RunFolderError) as error:
-            read(folder)
-        assert name in one_sentence(error)
-
-
-@pytest.mark.parametrize("name", BINARY)
-def test_damaged_file_of_the_right_length(tmp_path: Path, save: Save, name: str) -> None:
-    folder = save(tmp_path / "run")
-    (folder / name).write_bytes(b"\xff" * (folder / name).stat().st_size)
-    read = {"model.safetensors": read_networks, "inputs.npz": read_observations}.get(
-        name, read_arrays
-    )
-    with pytest.raises(RunFolderError) as error:
-        read(folder)
-    assert name in one_sentence(error)
-
-
-@pytest.mark.parametrize("read", [*READERS, read_report])
-def test_newer_version(tmp_path: Path, save: Save, read: Callable[[Path], Any]) -> None:
-    folder = save(tmp_path / "run")
-    report = json.loads((folder / "report.json").read_text())
-    (folder / "report.json").write_text(json.dumps({**report, "format_version": 3}))
-    with pytest.raises(RunFolderError, match="newer version of napari-latentdyn") as error:
-        read(folder)
-    assert "update" in one_sentence(error)
-
-
-@pytest.mark.parametrize(
-    ("found", "words"), [("3", "newer version"), ("x", "version"), (None, "version")]
-)
-def test_model_of_another_version(
-    tmp_path: Path, save: Save, found: str | None, words: str
-) -> None:
-    folder = save(tmp_path / "run")
-    metadata = {} if found is None else {"format": found}
-    model = save_tensors({"a": np.zeros(2, np.float32)}, metadata)
-    (folder / "model.safetensors").write_bytes(model)
-    report = json.loads((folder / "report.json").read_text())
-    report["files"]["model.safetensors"] = len(model)
-    (folder / "report.json").write_text(json.dumps(report))
-    with pytest.raises(RunFolderError, match=words) as error:
-        read_model(folder)
-    one_sentence(error)
-
-
-def test_unfinished_report_is_not_believed(tmp_path: Path, save: Save) -> None:
-    folder = save(tmp_path / "run")
-    report = json.loads((folder / "report.json").read_text())
-    (folder / "report.json").write_text(json.dumps({**report, "complete": False}))
-    with pytest.raises(RunFolderError, match="not finished"):
-        Dynamics.load(folder)
-
-
-def test_fields_of_another_shape(tmp_path: Path, save: Save) -> None:
-    folder, other = save(tmp_path / "run"), save(tmp_path / "other")
-    np.savez(
-        other / "fields.npz", velocity=np.zeros((3, 2, 12, 15), np.float32), times=np.arange(3)
-    )
-    report = json.loads((folder / "report.json").read_text())
-    report["files"]["fields.npz"] = (other / "fields.npz").stat().st_size
-    (other / "fields.npz").replace(folder / "fields.npz")
-    (folder / "report.json").write_text(json.dumps(report))
-    with pytest.raises(RunFolderError, match=r"fields\.npz"):
-        Dynamics.load(folder)
-
-
-def test_pickles_are_never_loaded(tmp_path: Path, save: Save) -> None:
-    folder = save(tmp_path / "run")
-    np.savez(folder / "inputs.npz", first=np.array([{"a": 1}], dtype=object))
-    report = json.loads((folder / "report.json").read_text())
-    report["files"]["inputs.npz"] = (folder / "inputs.npz").stat().st_size
-    (folder / "report.json").write_text(json.dumps(report))
-    with pytest.raises(RunFolderError, match=r"inputs\.npz"):
-        read_observations(folder)
-
-
 def test_other_places_are_not_taken_for_runs(tmp_path: Path) -> None:
     with pytest.raises(RunFolderError, match="no folder"):
         Dynamics.load(tmp_path / "nowhere")
     with pytest.raises(RunFolderError, match="not a run folder"):
         Dynamics.load(tmp_path)
     (tmp_path / "report.json").write_text('{"title": "something else"}')
-    with pytest.raises(RunFolderError, match="something else"):
+    with pytest.raises(RunFolderError, match="not the report of a run"):
         Dynamics.load(tmp_path)
 
 
@@ -286,172 +175,6 @@ def test_edited_text_is_still_a_run(tmp_path: Path, save: Save) -> None:
     settings_file.write_text(settings_file.read_text().replace('"seed": 12', '"sed": 12'))
     with pytest.raises(RunFolderError, match=r"did you mean 'seed'"):
         Dynamics.load(folder)
-
-
-def test_things_of_the_user_are_never_replaced(tmp_path: Path, save: Save) -> None:
-    (tmp_path / "letters").mkdir()
-    (tmp_path / "letters" / "a.txt").write_text("dear")
-    (tmp_path / "file").write_text("x")
-    for overwrite in (False, True):
-        with pytest.raises(RunFolderError, match="holds other things") as error:
-            save(tmp_path / "letters", overwrite=overwrite)
-        one_sentence(error)
-        with pytest.raises(RunFolderError, match="is a file"):
-            save(tmp_path / "file", overwrite=overwrite)
-    assert everything(tmp_path) == {"letters/a.txt": b"dear", "file": b"x"}
-
-
-def test_overwriting_has_to_be_asked_for_and_keeps_foreign_files(
-    tmp_path: Path, save: Save, run: Dynamics
-) -> None:
-    folder = save(tmp_path / "run")
-    (folder / "notes.txt").write_text("look at frame 3")
-    (folder / "figures").mkdir()
-    (folder / "figures" / "a.png").write_bytes(b"png")
-    before = everything(tmp_path)
-    with pytest.raises(RunFolderError, match="already holds a run"):
-        save(folder)
-    assert everything(tmp_path) == before
-    save(folder, frames=run.frames() + 1, latents=None, overwrite=True)
-    np.testing.assert_array_equal(Dynamics.load(folder).frames(), run.frames() + 1)
-    assert (folder / "notes.txt").read_text() == "look at frame 3"
-    assert (folder / "figures" / "a.png").read_bytes() == b"png"
-    assert [p.name for p in tmp_path.iterdir()] == ["run"]
-
-
-@pytest.mark.parametrize(("name", "channels"), [("latents", (1,)), ("confidence", ())])
-def test_what_was_optional_in_the_old_run_goes_with_it(
-    tmp_path: Path, save: Save, name: str, channels: tuple[int, ...]
-) -> None:
-    folder = save(tmp_path / "run", **{name: np.zeros((4, *channels, 12, 16), np.float32)})
-    assert (folder / f"{name}.npz").exists()
-    save(folder, overwrite=True)
-    assert Dynamics.load(folder).stored(name) is None
-    assert not (folder / f"{name}.npz").exists()
-
-
-def test_an_empty_folder_may_be_filled(tmp_path: Path, save: Save) -> None:
-    (tmp_path / "run").mkdir()
-    assert Dynamics.load(save(tmp_path / "run")).settings == Settings()
-
-
-def test_through_a_link(tmp_path: Path, save: Save) -> None:
-    save(tmp_path / "real")
-    (tmp_path / "link").symlink_to(tmp_path / "real")
-    save(tmp_path / "link", overwrite=True, report={"steps": 9})
-    assert (tmp_path / "link").is_symlink()
-    assert Dynamics.load(tmp_path / "real").report.steps == 9
-
-
-@pytest.mark.parametrize(
-    ("number", "words"),
-    [
-        (errno.ENOSPC, "the disk is full"),
-        (errno.EROFS, "no permission"),
-        (errno.EACCES, "no permission"),
-        (errno.EIO, "Input/output error"),
-    ],
-)
-@pytest.mark.parametrize("where", ["mkdir", "frames", "arrays", "model", "text", "rename"])
-def test_failing_disk(
-    tmp_path: Path,
-    save: Save,
-    monkeypatch: pytest.MonkeyPatch,
-    where: str,
-    number: int,
-    words: str,
-) -> None:
-    folder = save(tmp_path / "run")
-    before = everything(tmp_path)
-    calls = []
-
-    def fail(*_: Any, **__: Any) -> None:
-        calls.append(where)
-        raise OSError(number, os.strerror(number))
-
-    with monkeypatch.context() as patch:
-        if where == "frames":
-            patch.setattr(tifffile, "imwrite", fail)
-        elif where == "arrays":
-            patch.setattr(np, "savez", fail)
-        elif where == "text":
-            patch.setattr(runfolder, "write_text", fail)
-        elif where == "rename":
-            rename = Path.rename
-
-            def once(path: Path, target: Path) -> Any:
-                # Only the new folder cannot be put in place; the old one can be put back.
-                return fail() if path.name.endswith(".new") else rename(path, target)
-
-            patch.setattr(Path, "rename", once)
-        else:
-            patch.setattr(Path, {"mkdir": "mkdir", "model": "write_bytes"}[where], fail)
-        with pytest.raises(RunFolderError, match=words) as error:
-            save(folder, overwrite=True, report={"steps": 9})
-    assert calls
-    assert str(folder) in one_sentence(error)
-    assert everything(tmp_path) == before
-    assert Dynamics.load(folder).report.steps == 5
-
-
-def test_disk_that_really_refuses(tmp_path: Path) -> None:
-    script = """
-        import resource, signal, sys
-        import numpy as np
-        from napari_latentdyn.core.runfolder.folder import write_run
-        from napari_latentdyn.errors import RunFolderError
-        from napari_latentdyn.core.runfolder.schema import RunReport
-        from napari_latentdyn.settings import Settings
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))
-        try:
-            write_run(sys.argv[1], frames=np.zeros((2, 99, 99), np.float32), times=np.arange(2.0),
-                      velocity=np.zeros((1, 2, 99, 99), np.float32), field_times=np.zeros(1),
-                      settings=Settings(), report=RunReport(), tensors={},
-                      tensor_metadata={}, inputs={})
-        except RunFolderError as error:
-            print(error)
-    """
-    done = subprocess.run(
-        [sys.executable, "-c", textwrap.dedent(script), str(tmp_path / "run")],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert "cannot write the run folder" in done.stdout
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_crash_in_the_middle_leaves_the_old_run(tmp_path: Path, save: Save) -> None:
-    folder = save(tmp_path / "run")
-    before = everything(folder)
-    script = """
-        import os, sys
-        import numpy as np
-        from napari_latentdyn.core.runfolder import folder as runfolder
-        from napari_latentdyn.core.runfolder.schema import RunReport
-        from napari_latentdyn.settings import Settings
-        write_text = runfolder.write_text
-        def crash(path, text):
-            if path.name == "report.json":
-                os._exit(9)
-            write_text(path, text)
-        runfolder.write_text = crash
-        runfolder.write_run(
-            sys.argv[1], frames=np.zeros((2, 9, 9), np.float32), times=np.arange(2.0),
-            velocity=np.zeros((1, 2, 9, 9), np.float32), field_times=np.zeros(1),
-            settings=Settings(), report=RunReport(), tensors={}, tensor_metadata={}, inputs={},
-            overwrite=True)
-    """
-    done = subprocess.run([sys.executable, "-c", textwrap.dedent(script), str(folder)], check=False)
-    assert done.returncode == 9
-    assert everything(folder) == before
-    (half,) = (p for p in tmp_path.iterdir() if p != folder)
-    assert half.name.startswith(".run.")
-    with pytest.raises(RunFolderError, match="not a run folder"):
-        Dynamics.load(half)
-    save(folder, overwrite=True, report={"steps": 9})
-    assert Dynamics.load(folder).report.steps == 9
 
 
 def test_reading_needs_no_torch(tmp_path: Path, save: Save) -> None:

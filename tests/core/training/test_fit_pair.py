@@ -16,7 +16,7 @@ from napari_latentdyn.core.runfolder.schema import PlacementReport
 from napari_latentdyn.core.training.fit import Progress
 from napari_latentdyn.errors import (
     GeometryError,
-    PairError,
+    ObservationError,
     SettingsError,
     Stopped,
 )
@@ -85,7 +85,7 @@ def test_unknown_names_are_refused_with_the_nearest():
 
 def test_wrong_images_and_scales_are_refused_before_anything_is_learned():
     at = moved(DRIFT)
-    with pytest.raises(PairError, match="same grid"):
+    with pytest.raises(ObservationError, match="same grid"):
         fit_pair(at(0), at(1)[:32], preset="quick")
     with pytest.raises(GeometryError, match="units"):
         fit_pair(at(0), at(1), preset="quick", pixel_size=3.0)

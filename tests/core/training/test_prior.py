@@ -178,14 +178,14 @@ def test_other_networks_than_the_prior_s_are_refused_in_one_sentence() -> None:
         finished(fitting)
     had = Settings().model.extractor_width
     assert str(caught.value) == (
-        f"model.extractor_width is 8, but the prior was learned with {had}: set "
+        f"model.extractor_width is 8, but the prior was trained with {had}: set "
         f"model.extractor_width to {had}, or training.start_from to scratch."
     )
 
 
 def test_a_folder_that_holds_no_run_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(
-        SettingsError, match=r"is not a run folder.*training\.start_from takes prior"
+        SettingsError, match=r"is not a run folder.*training\.start_from must be prior"
     ):
         check_start(quick(training__start_from=str(tmp_path)))
 

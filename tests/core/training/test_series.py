@@ -76,7 +76,7 @@ def test_frames_at_any_time_across_all_intervals(series: Dynamics) -> None:
 
 def test_a_series_is_not_compared_as_a_pair(series: Dynamics) -> None:
     two = observed(TIMES[:2])
-    with pytest.raises(PairError, match="of these 2 images; got one of 3 images"):
+    with pytest.raises(ObservationError, match="of these 2 images; got one of 3 images"):
         Trained("drift", lambda: series)(
             two, np.array([0.5]), should_stop=lambda: False, on_progress=lambda _: None
         )
@@ -269,9 +269,9 @@ def test_a_change_of_brightness_goes_from_observation_to_observation() -> None:
 )
 def test_times_must_increase(times: Any, says: str) -> None:
     images = np.random.default_rng(0).random((3, 20, 20))
-    with pytest.raises(PairError, match=says):
+    with pytest.raises(ObservationError, match=says):
         Observations.from_arrays(*images, times=times)
-    with pytest.raises(PairError, match="at least two images are needed; got 1"):
+    with pytest.raises(ObservationError, match="at least two images are needed; got 1"):
         Observations.from_arrays(images[0])
 
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QLineEdit, QPushButton
 from tests.widgets.compare.helpers import Make, cells, check, made, press, scene
 from tests.widgets.helpers import choose, control, entries
 
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import ObservationError, SettingsError
 from napari_latentdyn.viewer.snapshot import snapshot
 from napari_latentdyn.widgets.compare.request import true_frames
 from napari_latentdyn.widgets.compare.times import parse_times
@@ -318,5 +318,5 @@ def test_times_that_are_none_are_refused(text: str) -> None:
 def test_truth_of_another_shape_is_refused() -> None:
     layer = Image(np.zeros((3, 10, 12)), name="other")
     first, last = (snapshot(Image(scene(t))) for t in (0, 1))
-    with pytest.raises(PairError, match="no stack of frames like the images"):
+    with pytest.raises(ObservationError, match="must be a stack of frames of shape"):
         true_frames(layer, first, last, None)

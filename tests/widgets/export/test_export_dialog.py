@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import av
-import napari
 import numpy as np
 import pytest
 import rasterio
@@ -18,53 +15,10 @@ import tifffile
 import xarray
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QApplication, QDialog, QFileDialog, QMessageBox, QPushButton
-from tests.conftest import dynamics_of
+from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QPushButton
 from tests.widgets.conftest import Images, Open
+from tests.widgets.export.helpers import FRAMES, write
 from tests.widgets.helpers import PLUGIN, control, made, run
-
-FRAMES, SIDE = 5, 40
-Exporting = Callable[[], tuple[napari.Viewer, Any]]
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A run folder of five frames, in which things move down by a pixel a stage."""
-    random = np.random.default_rng(0)
-    frames = random.random((FRAMES, SIDE, SIDE)).astype(np.float32)
-    velocity = np.zeros((FRAMES - 1, 2, SIDE, SIDE), np.float32)
-    velocity[:, 0] = 1.0
-    report = {"interval": {"value": 12.0, "unit": "hour"}}
-    return dynamics_of(frames, velocity, report).save(tmp_path / "drift")
-
-
-@pytest.fixture
-def exporting(
-    make_napari_viewer: Callable[..., napari.Viewer], folder: Path, qtbot: Any
-) -> Exporting:
-    """Drop a run folder, open the widget, and press Export."""
-
-    def make() -> tuple[napari.Viewer, Any]:
-        viewer = make_napari_viewer(show=True)
-        viewer.open(str(folder), plugin=PLUGIN)
-        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
-        qtbot.waitUntil(control(panel, "export", QPushButton).isEnabled)
-        control(panel, "export", QPushButton).click()
-        dialog = panel.findChild(QDialog, "export_dialog")
-        assert dialog.isVisible()
-        return viewer, dialog
-
-    return make
-
-
-def write(dialog: Any, qtbot: Any, form: str, target: Path | str) -> tuple[str, str]:
-    """Choose a format and a place, press Export, and return what is said in the end."""
-    control(dialog, "export.format").setCurrentText(form)
-    control(dialog, "export.path").setText(str(target))
-    control(dialog, "export.write", QPushButton).click()
-    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=60_000)
-    status = control(dialog, "export.status")
-    return status.text(), status.property("severity")
 
 
 def test_frames_are_written_where_the_user_says(exporting, qtbot, tmp_path, folder):
@@ -151,7 +105,7 @@ def test_what_cannot_be_written_is_told(exporting, qtbot, tmp_path):
     control(dialog, "export.shown").setText("now")
     text, severity = write(dialog, qtbot, "Figure", tmp_path / "a.png")
     assert severity == "error"
-    assert "numbers with commas" in text
+    assert "numbers separated by commas" in text
     text, severity = write(dialog, qtbot, "netCDF (CF)", " ")
     assert (severity, "Choose a path" in text) == ("error", True)
     (tmp_path / "file").write_text("mine")
@@ -170,10 +124,10 @@ def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
     for name, says in (
         ("x" * 253, "is too long"),
         ("x" * 300, "is too long"),
-        ("loop/a", "lead in a circle"),
+        ("loop/a", "form a loop"),
         ("pipe.nc", "is a pipe"),
         ("/", "is a folder"),
-        ("~nobody-has-this-name/a", "no home for"),
+        ("~nobody-has-this-name/a", "the home folder of"),
     ):
         target = name if name[0] in "/~" else tmp_path / name
         text, severity = write(dialog, qtbot, "netCDF (CF)", target)
@@ -190,107 +144,6 @@ def test_tracers_that_were_carried_are_the_tracks(exporting, qtbot, tmp_path):
     write(dialog, qtbot, "Table of tracks (CSV)", tmp_path / "b.tracks.csv")
     rows = (tmp_path / "b.tracks.csv").read_text().splitlines()
     assert len(rows) == 1 + len(made(viewer, "tracers")[0].data)
-
-
-@pytest.mark.parametrize("end", ["mp4", "gif"])
-def test_the_canvas_is_filmed_as_it_is_seen(exporting, qtbot, tmp_path, end):
-    viewer, dialog = exporting()
-    viewer.dims.set_current_step(0, 2)
-    zoom = viewer.scene.camera.zoom
-    told = viewer.canvas.overlays.text
-    before = (told.text, told.position, told.visible)
-    target = tmp_path / f"canvas.{end}"
-    text, severity = write(dialog, qtbot, f"Movie of the canvas ({end.upper()})", target)
-    assert severity == "info", text
-    height, width = viewer.screenshot(flash=False).shape[:2]
-    with av.open(str(target)) as file:
-        pictures = [frame.to_ndarray(format="rgb24") for frame in file.decode(video=0)]
-    assert len(pictures) == FRAMES
-    assert abs(pictures[0].shape[0] - height) <= 1
-    assert abs(pictures[0].shape[1] - width) <= 1
-    for one, other in pairwise(pictures):
-        assert np.abs(one.astype(int) - other).mean() > 2, "every frame shows another time"
-    # The window is as it was.
-    assert viewer.dims.current_step[0] == 2
-    assert viewer.scene.camera.zoom == zoom
-    told = viewer.canvas.overlays.text
-    assert (told.text, told.position, told.visible) == before
-    viewer.dims.set_current_step(0, 0)
-    assert told.text == "0 h", "it still follows the slider"
-    viewer.dims.set_current_step(0, 2)
-    assert not viewer.canvas.overlays.scale_bar.visible
-
-
-def test_a_film_of_a_window_that_changes_is_given_up(exporting, qtbot, tmp_path):
-    viewer, dialog = exporting()
-    viewer.window.resize(1200, 800)
-    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
-    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
-
-    def shrink(_: Any) -> None:
-        if viewer.dims.current_step[0] == FRAMES // 2:
-            viewer.window.resize(900, 700)
-
-    viewer.dims.set_current_step(0, 0)
-    viewer.dims.events.point.connect(shrink)
-    control(dialog, "export.write", QPushButton).click()
-    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=30_000)
-    status = control(dialog, "export.status")
-    assert status.property("severity") == "error"
-    assert status.text().startswith("The size of the canvas changed")
-    assert not list(tmp_path.glob("film*"))
-
-
-@pytest.mark.parametrize("zoom", [0.01, 40.0])
-def test_a_zoom_that_shows_nothing_is_refused(exporting, qtbot, tmp_path, zoom):
-    _, dialog = exporting()
-    control(dialog, "export.format").setCurrentText("Movie of the canvas (GIF)")
-    control(dialog, "export.zoom").setValue(zoom)
-    text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
-    assert severity == "error"
-    assert text == f"The zoom of a movie must be 0.25 to 4; got {zoom:g}."
-
-
-def test_three_dimensions_are_no_film(exporting, qtbot, tmp_path):
-    viewer, dialog = exporting()
-    viewer.dims.ndisplay = 3
-    text, severity = write(dialog, qtbot, "Movie of the canvas (GIF)", tmp_path / "film.gif")
-    assert severity == "error"
-    assert "switch to 2-D" in text
-    assert not (tmp_path / "film.gif").exists()
-
-
-def test_a_film_can_be_cancelled_and_leaves_nothing(exporting, qtbot, tmp_path):
-    viewer, dialog = exporting()
-    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
-    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
-    control(dialog, "export.write", QPushButton).click()
-    qtbot.mouseClick(control(dialog, "export.cancel", QPushButton), Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled)
-    assert "nothing was written" in control(dialog, "export.status").text()
-    assert not list(tmp_path.glob("film*"))
-    assert viewer.canvas.overlays.text.position == "top_right", "the window is as it was"
-
-
-def test_layers_that_go_while_filming_end_it_in_silence(exporting, qtbot, tmp_path):
-    viewer, dialog = exporting()
-    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
-    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
-    control(dialog, "export.write", QPushButton).click()
-    viewer.layers.clear()
-    viewer.add_image(np.zeros((SIDE, SIDE)))
-    assert viewer.dims.ndim == 2
-    qtbot.waitUntil(control(dialog, "export.write", QPushButton).isEnabled, timeout=30_000)
-
-
-def test_closing_the_viewer_while_filming_ends_all(exporting, qtbot, tmp_path):
-    viewer, dialog = exporting()
-    control(dialog, "export.format").setCurrentText("Movie of the canvas (MP4)")
-    control(dialog, "export.path").setText(str(tmp_path / "film.mp4"))
-    control(dialog, "export.write", QPushButton).click()
-    QApplication.processEvents()
-    viewer.close()
-    assert not (tmp_path / "film.mp4").exists()
 
 
 def test_a_result_just_made_is_exported_from_its_own_window(

@@ -39,7 +39,7 @@ _ROUNDING = 1e-4
 
 
 def image_advection(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Carry both images along fitted fields and mix the results by time.
 
@@ -49,7 +49,7 @@ def image_advection(
     from napari_latentdyn.core.networks.device import use_threads
 
     use_threads(0)
-    first, last = (image.mean(axis=0) for image in pair.normalised())
+    first, last = (image.mean(axis=0) for image in observations.normalised())
 
     def on_step(done: float) -> None:
         if should_stop():
@@ -61,9 +61,9 @@ def image_advection(
     def made(time: float) -> NDArray[np.float32]:
         # The count of threads belongs to a thread, and this is another one.
         use_threads(0)
-        return advected.frame(pair.images[0], pair.images[1], time)
+        return advected.frame(observations.images[0], observations.images[1], time)
 
-    frames = make_frames(pair, times, made, should_stop, on_progress)
+    frames = make_frames(observations, times, made, should_stop, on_progress)
     return Interpolation(frames, advected.velocity())
 
 

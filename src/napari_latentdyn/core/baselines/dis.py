@@ -19,14 +19,14 @@ _SMALLEST = 72
 
 
 def dis_flow(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Warp both images along DIS optical flow and mix them by time.
 
     Points move on straight lines at constant speed. The flow is found on the mean of the
     channels, scaled to 8 bits; both ends are the images.
     """
-    return along_flow(dis_tuned, pair, times, should_stop, on_progress)
+    return along_flow(dis_tuned, observations, times, should_stop, on_progress)
 
 
 def dis(first: NDArray[np.float32], last: NDArray[np.float32]) -> Flow:

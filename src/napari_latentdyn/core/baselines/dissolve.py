@@ -13,12 +13,14 @@ __all__ = ["cross_dissolve"]
 
 
 def cross_dissolve(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Mix the two images by time, channel by channel: nothing moves, and there is no field."""
 
     def mixed(time: float) -> NDArray[np.float32]:
-        frame: NDArray[np.float32] = (1 - time) * pair.images[0] + time * pair.images[1]
+        frame: NDArray[np.float32] = (1 - time) * observations.images[
+            0
+        ] + time * observations.images[1]
         return frame
 
-    return Interpolation(make_frames(pair, times, mixed, should_stop, on_progress))
+    return Interpolation(make_frames(observations, times, mixed, should_stop, on_progress))

@@ -27,7 +27,7 @@ _STABLE = 1e-300
 
 
 def entropic_transport(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Make frames as barycentres of both images in the entropic transport distance.
 
@@ -39,19 +39,21 @@ def entropic_transport(
     structure is blurred, except at both ends, which are the images. There is no field.
     A barycentre that is not finite raises FitError.
     """
-    channels = [masses_of(pair, c) for c in range(pair.channels)]
+    channels = [masses_of(observations, c) for c in range(observations.channels)]
     reduced = [None if m is None else [_reduced(m.first), _reduced(m.last)] for m in channels]
 
     def made(time: float) -> NDArray[np.float64]:
         frame = []
         for c, (masses, ends) in enumerate(zip(channels, reduced, strict=True)):
             if masses is None or ends is None:
-                frame.append((1 - time) * pair.images[0][c] + time * pair.images[1][c])
+                frame.append(
+                    (1 - time) * observations.images[0][c] + time * observations.images[1][c]
+                )
             else:
                 frame.append(_between(masses, ends, time))
         return np.stack(frame)
 
-    return Interpolation(make_frames(pair, times, made, should_stop, on_progress))
+    return Interpolation(make_frames(observations, times, made, should_stop, on_progress))
 
 
 def _between(masses: Masses, ends: list[NDArray[np.float64]], time: float) -> NDArray[np.float64]:

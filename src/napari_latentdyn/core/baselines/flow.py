@@ -14,14 +14,14 @@ __all__ = ["optical_flow", "tvl1"]
 
 
 def optical_flow(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Warp both images along TV-L1 optical flow and mix them by time.
 
     Points move on straight lines at constant speed. A common drift is removed before the
     flow between the images is found, on the mean of the channels; both ends are the images.
     """
-    return along_flow(_with_drift, pair, times, should_stop, on_progress)
+    return along_flow(_with_drift, observations, times, should_stop, on_progress)
 
 
 def tvl1(first: NDArray[np.float32], last: NDArray[np.float32]) -> Flow:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.progress import Progress
-from napari_latentdyn.errors import PairError, Stopped
+from napari_latentdyn.errors import ObservationError, Stopped
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 

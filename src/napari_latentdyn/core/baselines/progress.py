@@ -1,4 +1,4 @@
-"""Work in the background, and frames one after the other."""
+"""Work in a thread that can be stopped, and frames one after the other."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def report_step(on_progress: OnProgress, step: int, total: int, message: str) ->
 
 
 def make_frames(
-    pair: Observations,
+    observations: Observations,
     times: Times,
     make: Callable[[float], NDArray[np.floating]],
     should_stop: ShouldStop,
@@ -66,7 +66,7 @@ def make_frames(
     for i, time in enumerate(map(float, times)):
         report_step(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
         if time in (0.0, 1.0):
-            frames[i] = pair.images[1] if time else pair.images[0]
+            frames[i] = observations.images[1] if time else observations.images[0]
         else:
             frames[i] = run_interruptible(lambda time=time: make(time), should_stop)  # type: ignore[misc]
     return frames

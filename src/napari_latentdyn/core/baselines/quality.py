@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.baselines.interface import Frames, Interpolation
 from napari_latentdyn.core.baselines.scores import Score, error_map, score, value_range
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import ObservationError, SettingsError
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -119,7 +119,7 @@ def assess(
 
     Raises
     ------
-    PairError
+    ObservationError
         If the true frames have another shape than the images.
     SettingsError
         If there is no frame at the time of a true one.
@@ -215,9 +215,9 @@ def _left(
 
     paths = Characteristics(iterations=_ITERATIONS)
     fields = torch.from_numpy(np.ascontiguousarray(velocity, np.float32))[None]
-    grid = pixel_grid(*pair.shape)
-    first, last = (torch.from_numpy(image)[None] for image in pair.images)
-    masks = (torch.from_numpy(mask)[None, None] for mask in pair.valid)
+    grid = pixel_grid(*observations.shape)
+    first, last = (torch.from_numpy(image)[None] for image in observations.images)
+    masks = (torch.from_numpy(mask)[None, None] for mask in observations.valid)
     valid_first, valid_last = (mask.float() for mask in masks)
 
     def left(early: Tensor, late: Tensor) -> float | None:

@@ -25,7 +25,7 @@ Array = NDArray[np.float64]
 
 
 def exact_transport(
-    pair: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
+    observations: Observations, times: Times, *, should_stop: ShouldStop, on_progress: OnProgress
 ) -> Interpolation:
     """Move mass from the first image to the last with the least sum of squared distances.
 
@@ -41,9 +41,9 @@ def exact_transport(
     back, at full size, and the two frames are mixed by time.
     """
     plans: list[_Plan | None] = []
-    for c in range(pair.channels):
-        report_step(on_progress, c, pair.channels, "Finding the transport plan")
-        masses = masses_of(pair, c)
+    for c in range(observations.channels):
+        report_step(on_progress, c, observations.channels, "Finding the transport plan")
+        masses = masses_of(observations, c)
         plans.append(
             None if masses is None else run_interruptible(lambda m=masses: _planned(m), should_stop)  # type: ignore[misc]
         )
@@ -51,19 +51,19 @@ def exact_transport(
     def made(time: float) -> Array:
         return np.stack(
             [
-                (1 - time) * pair.images[0][c] + time * pair.images[1][c]
+                (1 - time) * observations.images[0][c] + time * observations.images[1][c]
                 if plan is None
                 else plan.frame(time)
                 for c, plan in enumerate(plans)
             ]
         )
 
-    return Interpolation(make_frames(pair, times, made, should_stop, on_progress))
+    return Interpolation(make_frames(observations, times, made, should_stop, on_progress))
 
 
 @dataclass(frozen=True)
 class Masses:
-    """One channel of a pair as two distributions (H, W) of mass, each with sum 1.
+    """One channel of two images as two distributions (H, W) of mass, each with sum 1.
 
     The darkest intensity of both images, `ground`, has no mass; `totals` are the masses of
     both images, and a frame has the mass between them.
@@ -80,9 +80,11 @@ class Masses:
         return np.asarray(share * (total / share.sum()) + self.ground)
 
 
-def masses_of(pair: Observations, channel: int) -> Masses | None:
+def masses_of(observations: Observations, channel: int) -> Masses | None:
     """Return the masses of a channel; None if one image has no mass, so that nothing can move."""
-    ends = np.stack([pair.images[0][channel], pair.images[1][channel]]).astype(np.float64)
+    ends = np.stack([observations.images[0][channel], observations.images[1][channel]]).astype(
+        np.float64
+    )
     ground = float(ends.min())
     ends -= ground
     totals = ends.sum(axis=(1, 2))

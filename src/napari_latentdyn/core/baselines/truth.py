@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 __all__ = ["Truth", "place_truth", "times_of"]
 
@@ -45,7 +45,7 @@ class Truth:
 
     @property
     def notable(self) -> bool:
-        """Whether `describe` tells the user something new."""
+        """Whether `describe` has information that is new for the user."""
         return self.assumed or self.doubtful
 
     def describe(self, interval: tuple[float, str] | None = None) -> str:
@@ -94,11 +94,11 @@ def place_truth(
     The stack (K, C, H, W) holds true frames, with or without the two images at its ends. The
     `times` are fractions of the interval, one for each frame or for each except those at both
     ends; None if they are evenly spaced. Pixels of the images `ends` that are not finite do
-    not count, and messages call the stack `name`. PairError if the frames do not fit the
+    not count, and messages call the stack `name`. ObservationError if the frames do not fit the
     images or the times, or none lies between the images.
     """
     if stack.shape[1:] != ends[0].shape:
-        raise PairError(
+        raise ObservationError(
             f"the true frames in {name} have shape {stack.shape[1:]} (channels, height, width), "
             f"the images {ends[0].shape}: they must agree."
         )
@@ -113,13 +113,13 @@ def place_truth(
         times = np.linspace(0, 1, len(stack) + 2)[1:-1]
     if len(times) != len(stack):
         there, given = _count(len(stack), "frame"), _count(len(times), "time")
-        raise PairError(
+        raise ObservationError(
             f"{name} has {there}, but {given} {'is' if len(times) == 1 else 'are'} given: give "
             "one for each, or none where frames are evenly spaced."
         )
     order = [i for i in np.argsort(times) if 0 < times[i] < 1]
     if not order:
-        raise PairError(f"{name} has no frame between the two images to compare with.")
+        raise ObservationError(f"{name} has no frame between the two images to compare with.")
     for i in order:
         _check(stack[i], ends, i, name)
     frames = stack[order]
@@ -133,12 +133,14 @@ def _check(
     """Raise if a frame cannot be a true one: it is empty, or one of the images themselves."""
     known = np.isfinite(frame).all(axis=0)
     if not known.any():
-        raise PairError(f"frame {number + 1} of {name} has no value in any pixel: leave it out.")
+        raise ObservationError(
+            f"frame {number + 1} of {name} has no value in any pixel: leave it out."
+        )
     if _same(*ends):
         return
     for end, image in zip(("first", "last"), ends, strict=True):
         if _same(frame, image):
-            raise PairError(
+            raise ObservationError(
                 f"frame {number + 1} of {name} is the {end} image itself and not between the "
                 "two: leave it out, or choose other true frames."
             )

@@ -40,7 +40,7 @@ _STAGES = 8
 
 def along_flow(
     estimator: FlowEstimator,
-    pair: Observations,
+    observations: Observations,
     times: Times,
     should_stop: ShouldStop,
     on_progress: OnProgress,
@@ -51,15 +51,16 @@ def along_flow(
     the means of the normalised channels; all channels move along the flow. Both ends are
     the images.
     """
-    first, last = (image.mean(axis=0) for image in pair.normalised())
+    first, last = (image.mean(axis=0) for image in observations.normalised())
     report_step(on_progress, 0, 2, "Flow from the first image to the last")
     there = run_interruptible(lambda: estimator(first, last), should_stop)
     report_step(on_progress, 1, 2, "Flow from the last image to the first")
     back = run_interruptible(lambda: estimator(last, first), should_stop)
     warp = run_interruptible(
-        lambda: TwoSidedWarp(pair.images[0], pair.images[1], there, back), should_stop
+        lambda: TwoSidedWarp(observations.images[0], observations.images[1], there, back),
+        should_stop,
     )
-    frames = make_frames(pair, times, warp.frame, should_stop, on_progress)
+    frames = make_frames(observations, times, warp.frame, should_stop, on_progress)
     middles = (np.arange(_STAGES) + 0.5) / _STAGES
     fields = [run_interruptible(lambda t=t: warp.velocity(t), should_stop) for t in middles]  # type: ignore[misc]
     return Interpolation(frames, (np.stack(fields) / _STAGES).astype(np.float32))

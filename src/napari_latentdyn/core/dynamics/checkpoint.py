@@ -1,4 +1,4 @@
-"""The state from which a training continues as if it had never stopped."""
+"""The state from which a training continues without a difference to an uninterrupted one."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Checkpoint:
         seconds: float,
         brightness: NDArray[np.float32] | None = None,
     ) -> Checkpoint:
-        """Copy the state of a training; without an optimiser nothing was trained yet."""
+        """Copy the state of a training, or of a model before training without an optimiser."""
         states = {} if optimiser is None else optimiser.state_dict()["state"]
         moments = {
             f"{index}.{name}": value.detach().cpu().clone()
@@ -63,7 +63,7 @@ class Checkpoint:
         return cls(step, weights, moments, tuple(ensembles), list(history), seconds, brightness)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
-        """Bring a model and its optimiser to this state; ResumeError if the networks differ."""
+        """Restore this state in a model and its optimiser; ResumeError if the networks differ."""
         own = {name: value.shape for name, value in model.state_dict().items()}
         if own != {name: value.shape for name, value in self.model.items()}:
             raise ResumeError(

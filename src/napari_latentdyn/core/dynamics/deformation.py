@@ -178,7 +178,7 @@ def deformation(
     spent = np.asarray(duration, dtype=np.float64)
     if spent.shape not in ((), (len(velocity),)):
         raise DerivedError(
-            f"duration must be one number or one of each of the {len(velocity)} stages; got the "
+            f"duration must be one number or one for each of the {len(velocity)} stages; got the "
             f"shape {spent.shape}."
         )
     sizes = np.array([*pixel_size, *np.atleast_1d(spent)], dtype=np.float64)

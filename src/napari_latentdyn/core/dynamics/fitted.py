@@ -184,5 +184,7 @@ def _ensembles(
             raise RunFolderError(damaged(path, MODEL, "holds members of another shape"))
         finite = (np.isfinite(part).all() for part in (one.velocities, one.centre, weights))
         if not all(finite) or weights.min() < 0 or weights.sum() <= 0:
-            raise RunFolderError(damaged(path, MODEL, "holds members that cannot be weighed"))
+            raise RunFolderError(
+                damaged(path, MODEL, "holds members with invalid velocities or weights")
+            )
     return ensembles

@@ -1,4 +1,4 @@
-"""Texture: where an image shows enough structure for its motion to be seen; without PyTorch."""
+"""Texture: places where the structure of an image makes motion visible; without PyTorch."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AROUND, _LEAST = 1 / 64, 2
 
 
 def texture(frame: NDArray[np.floating]) -> NDArray[np.float32]:
-    """Return how well motion can be seen at each place, shape (H, W), from 0 to 1.
+    """Return the visibility of motion at each place, shape (H, W), from 0 to 1.
 
     The changes of intensity around a place are compared with the strongest of the image,
     (H, W) or (C, H, W); values that are not finite show nothing. An image without any

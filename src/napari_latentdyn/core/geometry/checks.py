@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.geometry.crs import pixels_in, same_place
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import metres, unit_symbol
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.observations.observations import Observations
@@ -48,7 +48,7 @@ class Described:
 
 
 def check_grids(*images: Described) -> None:
-    """Raise PairError where neighbouring images have pixels of different sizes or orders.
+    """Raise ObservationError where neighbouring images have pixels of different sizes or orders.
 
     Sizes may differ by 1 %.
     """
@@ -63,7 +63,7 @@ def _check_sizes(first: Described, last: Described) -> None:
     for a, b in (measured, (first.coordinates, last.coordinates)):
         # Both are compared, because a viewer measures degrees in pixels.
         if a is not None and b is not None and not _same_sizes(a, b):
-            raise PairError(
+            raise ObservationError(
                 f"the pixels of {first.name} measure {_text(a)} and those of {last.name} "
                 f"{_text(b)}: resample the images to the same grid first."
             )
@@ -95,7 +95,7 @@ def _check_order(first: Described, last: Described) -> None:
         if a[k] * b[k] < 0:
             # Rows usually run from north to south, and columns from west to east.
             odd = first if (a[k] > 0) == (k == 0) else last
-            raise PairError(
+            raise ObservationError(
                 f"{odd.name} is flipped on the map: it begins in the {place}, and the other image "
                 "does not; flip it to the orientation of the other image first."
             )
@@ -117,7 +117,7 @@ def _check_turn(first: Described, last: Described) -> None:
         return
     mirrored = across[1] * down[0] - across[0] * down[1] < 0
     how = "mirrored" if mirrored else f"turned by {np.degrees(abs(angles[0])):.3g} degrees"
-    raise PairError(
+    raise ObservationError(
         f"{first.name} and {last.name} are {how} against each other on the map: warp one of them "
         "to the grid of the other first, with gdalwarp or in a GIS."
     )
@@ -141,7 +141,7 @@ def _lie_together(first: Described, last: Described) -> bool:
 
 
 def value_oddities(
-    pair: Observations,
+    observations: Observations,
     names: tuple[str, str],
     arrays: tuple[NDArray[Any], NDArray[Any]],
 ) -> list[str]:
@@ -154,13 +154,13 @@ def value_oddities(
     ]
     if infinite:
         found.append(f"Infinite values count as missing: {', '.join(infinite)}.")
-    for channel in range(pair.channels):
-        a = _range(pair.images[0][channel][pair.valid[0]])
-        b = _range(pair.images[1][channel][pair.valid[1]])
+    for channel in range(observations.channels):
+        a = _range(observations.images[0][channel][observations.valid[0]])
+        b = _range(observations.images[1][channel][observations.valid[1]])
         spans = sorted((a[1] - a[0], b[1] - b[0]))
         apart = a[0] > b[1] or b[0] > a[1]
         if apart or spans[1] > _SAME_SPAN * spans[0]:
-            which = f"Channel {channel} of {names[0]}" if pair.channels > 1 else names[0]
+            which = f"Channel {channel} of {names[0]}" if observations.channels > 1 else names[0]
             found.append(
                 f"{which} has values from {a[0]:.4g} to {a[1]:.4g} and {names[1]} from "
                 f"{b[0]:.4g} to {b[1]:.4g}: are the units the same?"

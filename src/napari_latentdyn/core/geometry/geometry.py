@@ -227,7 +227,7 @@ class Geometry:
         Raises
         ------
         GeometryError
-            If they have different ones.
+            If the units of both directions differ.
         """
         if self.units[0] != self.units[1]:
             raise GeometryError(

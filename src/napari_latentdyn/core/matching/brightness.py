@@ -35,7 +35,7 @@ _GAINS = (0.2, 5.0)
 
 
 def follow_brightness(
-    pair: Observations, start: NDArray[np.float32], motion: Motion, device: torch.device
+    observations: Observations, start: NDArray[np.float32], motion: Motion, device: torch.device
 ) -> Generator[None, None, Observations]:
     """Find a change of brightness of the whole image between two images.
 
@@ -46,7 +46,7 @@ def follow_brightness(
 
     Parameters
     ----------
-    pair : Observations
+    observations : Observations
         The images.
     start : ndarray of float32, shape (2,) or (2, H, W)
         Displacement of the whole scene in pixels, or a velocity half way without detail.
@@ -63,13 +63,13 @@ def follow_brightness(
     Returns
     -------
     Observations
-        The same pair, with `brightness` if it changed.
+        The same observations, with `brightness` if it changed.
     """
-    height, width = pair.shape
+    height, width = observations.shape
     scale = min(1.0, _SIDE / max(height, width))
     shape = (max(16, round(height * scale)), max(16, round(width * scale)))
-    first_image, last_image = pair.normalised()
-    valid = (pair.valid[0], pair.valid[1])
+    first_image, last_image = observations.normalised()
+    valid = (observations.valid[0], observations.valid[1])
     small = MaskedPair.from_arrays((first_image, last_image), valid, device).resized(shape)
     first, last = small.images
     way = torch.from_numpy(start).to(device)
@@ -83,7 +83,7 @@ def follow_brightness(
     moments = _moments(first, last, both_valid)
     if not _notable(*moments):
         # Mean and deviation are equal: no change can be found.
-        return pair
+        return observations
     tried = []
     for gain, offset in ((torch.ones_like(moments[0]), torch.zeros_like(moments[1])), moments):
         matched = ((last - offset) / gain).mean(dim=0, keepdim=True)
@@ -95,8 +95,10 @@ def follow_brightness(
     changed = _notable(gain, offset)
     sane = bool(((gain > _GAINS[0]) & (gain < _GAINS[1])).all())
     if not (changed and sane and left < _CLOSER * as_it_is):
-        return pair
-    return pair.with_brightness_of(1, torch.cat([gain, offset], dim=1)[:, :, 0, 0].cpu().numpy())
+        return observations
+    return observations.with_brightness_of(
+        1, torch.cat([gain, offset], dim=1)[:, :, 0, 0].cpu().numpy()
+    )
 
 
 def _notable(gain: Tensor, offset: Tensor) -> bool:

@@ -1,4 +1,4 @@
-"""The features of which images are matched: intensity and local contrast."""
+"""Image features that matching compares: intensity and local contrast."""
 
 from __future__ import annotations
 

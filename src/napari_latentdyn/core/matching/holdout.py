@@ -1,7 +1,7 @@
 """The prediction error of a velocity in blocks that were hidden from the matching.
 
-The difference of two images cannot tell how stiff their motion is: a field that is
-too free fits anything. In hidden blocks the field follows from its surroundings
+The difference of two images does not determine how stiff their motion is: a field that is
+too free fits any images. In hidden blocks the field follows from its surroundings
 alone. The blocks lie half way between the images, so that the errors of all
 velocities are measured at the same places.
 """

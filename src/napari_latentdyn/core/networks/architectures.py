@@ -91,13 +91,13 @@ class UNet(nn.Module):
         super().__init__()
         widths = [width * growth**i for i in range(self.STAGES + 1)]
         self.down = nn.ModuleList(
-            _Pair(i, o) for i, o in itertools.pairwise([inputs, *widths[:-1]])
+            _DoubleConvolution(i, o) for i, o in itertools.pairwise([inputs, *widths[:-1]])
         )
-        self.bottom = _Pair(widths[-2], widths[-1])
+        self.bottom = _DoubleConvolution(widths[-2], widths[-1])
         self.resize = nn.ModuleList(
             _convolution(o, i, 3) for i, o in reversed(list(itertools.pairwise(widths)))
         )
-        self.up = nn.ModuleList(_Pair(2 * w, w) for w in reversed(widths[:-1]))
+        self.up = nn.ModuleList(_DoubleConvolution(2 * w, w) for w in reversed(widths[:-1]))
         self.output = _convolution(width, outputs, 3)
         if zero_output:
             self.start_at_zero()
@@ -126,7 +126,7 @@ class UNet(nn.Module):
         return result
 
 
-class _Pair(nn.Module):
+class _DoubleConvolution(nn.Module):
     """Two hidden convolutions."""
 
     def __init__(self, inputs: int, outputs: int) -> None:

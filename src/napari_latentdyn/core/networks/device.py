@@ -87,7 +87,7 @@ def resolve(name: str) -> torch.device:
 
 
 def default_threads() -> int:
-    """Return a number of threads that leaves one core free: waiting threads use all their time."""
+    """Return a number of threads that leaves one core free: waiting threads occupy their cores."""
     count = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return max(1, (count or 1) - 1)
 

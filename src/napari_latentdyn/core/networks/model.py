@@ -216,7 +216,7 @@ class LatentDynamics(nn.Module):
         return self.transport.along(read, places, time - end, zero)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:
-        """Equation 3b: the advection fields of a pair, (B, n, 2, H, W) in pixels per stage.
+        """Equation 3b: the fields between two images, (B, n, 2, H, W) in pixels per stage.
 
         `first` and `last` are normalised images (B, C, H, W), `start` the initial fields.
         """
@@ -239,8 +239,8 @@ class LatentDynamics(nn.Module):
     ) -> Tensor:
         """Return the initial fields where the trained ones do not bring the images closer.
 
-        Training on one scene can improve some places and worsen others. Both images
-        carried half way tell them apart without a true frame.
+        Training on one scene can improve some places and worsen others. The difference of both
+        images, carried half way, distinguishes these places without a true frame.
 
         Parameters
         ----------

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.observations.images.arrays import PlainArray, mask_of_bands, plain_array
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 __all__ = [
     "bounds",
@@ -31,27 +31,27 @@ def channels_first(
     """Return an image as (C, H, W) in double precision, of one channel if it is chosen."""
     if array.dtype.kind not in "buif":
         kind = "complex values" if array.dtype.kind == "c" else f"values of type {array.dtype}"
-        raise PairError(
+        raise ObservationError(
             f"the {name} image must hold integers or real numbers; got {kind}: convert the image "
             "first."
         )
     expected = 2 if channel_axis is None else 3
     if array.ndim != expected:
-        raise PairError(
+        raise ObservationError(
             f"the {name} image has {array.ndim} dimensions where {expected} are expected: choose "
             "one frame of a stack."
         )
     if channel_axis is None:
         array = array[None]
     elif channel_axis not in range(-3, 3):
-        raise PairError(
+        raise ObservationError(
             f"there is no axis {channel_axis!r} of channels: an image has the axes 0, 1 and 2."
         )
     else:
         array = np.moveaxis(array, channel_axis, 0)
         if channel is not None:
             if channel >= array.shape[0]:
-                raise PairError(
+                raise ObservationError(
                     f"the {name} image has no channel {channel}: its channels are 0 to "
                     f"{array.shape[0] - 1}."
                 )
@@ -100,9 +100,9 @@ def valid_pixels(
     if mask is not None:
         masked = plain_array(mask, f"mask of the {name} image").values
         if masked.shape != valid.shape or masked.dtype.kind not in "buif":
-            raise PairError(
-                f"the mask of the {name} image has shape {masked.shape} and type {masked.dtype}, "
-                f"the image {valid.shape}: give true or false for each pixel."
+            raise ObservationError(
+                f"the mask of the {name} image must be boolean, of the shape {valid.shape}; got "
+                f"{masked.dtype} of shape {masked.shape}."
             )
         valid &= ~masked.astype(bool)
     return valid
@@ -134,7 +134,7 @@ def check_range(values: NDArray[np.float64], name: str) -> None:
     single = np.finfo(np.float32)
     least, most, largest = float(single.tiny), float(single.max), float(np.abs(values).max())
     if largest > most or 0 < largest < least:
-        raise PairError(
+        raise ObservationError(
             f"the largest size of the intensities of the {name} image must lie between "
             f"{least:.1e} and {most:.1e}; got {largest:.1e}: multiply both images by a number "
             "first, or give the value of missing pixels."

@@ -32,7 +32,7 @@ from napari_latentdyn.core.observations.intensities import (
     valid_pixels,
 )
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import ImageSettings
 from napari_latentdyn.settings.text import shown
 
@@ -121,7 +121,7 @@ class Observations:
 
         Raises
         ------
-        PairError
+        ObservationError
             If the images do not fit together or show no change.
         """
         settings = settings or ImageSettings()
@@ -132,7 +132,7 @@ class Observations:
         ]
         axes = _channel_axes(plain, channel_axis)
         if not any(axis is not None for axis in axes) and (settings.channel or 0) > 0:
-            raise PairError(
+            raise ObservationError(
                 f"the images have one channel, so there is no channel {settings.channel}: leave "
                 "the channel out."
             )
@@ -147,7 +147,7 @@ class Observations:
             mask = None if masks is None else masks[k]
             valid.append(valid_pixels(image, settings.missing_value, mask, name, own))
             if not valid[k].any():
-                raise PairError(
+                raise ObservationError(
                     f"the {name} image has no valid pixel: all are NaN, infinite or masked."
                 )
             check_range(image[:, valid[k]], name)
@@ -158,7 +158,7 @@ class Observations:
         low, high = bounds(arrays, valid, settings.normalisation)
         for image, seen, name in zip(arrays, valid, names, strict=True):
             if all(np.ptp(channel[seen]) == 0 for channel in image):
-                raise PairError(f"the {name} image is constant: there is nothing to follow in it.")
+                raise ObservationError(f"the {name} image is constant: it shows no motion.")
         return cls(
             times=when,
             images=np.stack([fill(i, v) for i, v in zip(arrays, valid, strict=True)]),
@@ -303,7 +303,7 @@ def _channel_axes(
     images: Sequence[PlainArray], given: int | Sequence[int | None] | None
 ) -> list[int | None]:
     if isinstance(given, (list, tuple)) and len(given) != len(images):
-        raise PairError(
+        raise ObservationError(
             f"channel_axis must be one number, or one for each of {len(images)} images; got "
             f"{shown(given)}."
         )

@@ -69,7 +69,11 @@ def neighbour_bounds(values: Tensor, positions: Tensor) -> tuple[Tensor, Tensor]
 
 
 def in_units(
-    pair: Observations, frames: NDArray[np.float32], times: Sequence[float], *, limiter: bool
+    observations: Observations,
+    frames: NDArray[np.float32],
+    times: Sequence[float],
+    *,
+    limiter: bool,
 ) -> NDArray[np.floating[Any]]:
     """Convert decoded frames to the units of the images, and limit them to the range of both.
 
@@ -78,7 +82,7 @@ def in_units(
 
     Parameters
     ----------
-    pair : Observations
+    observations : Observations
         The images.
     frames : ndarray of float32, shape (T, C, H, W)
         Normalised intensities.
@@ -94,13 +98,13 @@ def in_units(
     """
     if not np.isfinite(frames).all():
         raise FitError(
-            "the networks return values that are no numbers: train again with a lower learning "
+            "the networks return values that are not finite: train again with a lower learning "
             "rate."
         )
     with np.errstate(over="ignore"):
-        result = pair.denormalise(frames, times)
+        result = observations.denormalise(frames, times)
     least, most = -_LARGEST, _LARGEST
     if limiter:
-        least = pair.images.min(axis=(0, 2, 3))[:, None, None]
-        most = pair.images.max(axis=(0, 2, 3))[:, None, None]
+        least = observations.images.min(axis=(0, 2, 3))[:, None, None]
+        most = observations.images.max(axis=(0, 2, 3))[:, None, None]
     return np.asarray(np.clip(result, least, most))

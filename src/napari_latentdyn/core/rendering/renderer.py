@@ -51,7 +51,7 @@ class Renderer:
     ----------
     model : LatentDynamics
         The networks, on the device of the computation.
-    pair : Observations
+    observations : Observations
         The images.
     ensemble : Ensemble, optional
         Initial velocities half way of the members. The fields of each member are its
@@ -63,21 +63,23 @@ class Renderer:
     def __init__(
         self,
         model: LatentDynamics,
-        pair: Observations,
+        observations: Observations,
         *,
         ensemble: Ensemble | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
-        self.pair = pair
+        self.observations = observations
         self.device = next(model.parameters()).device
         self.should_stop = should_stop or (lambda: False)
         output = model.settings.output
-        self.windows = tiles(pair.shape, output.window, output.overlap)
-        self._images = tuple(torch.from_numpy(image)[None] for image in pair.normalised())
-        self._zeros = tuple(torch.from_numpy(zero)[None].to(self.device) for zero in pair.zeros)
+        self.windows = tiles(observations.shape, output.window, output.overlap)
+        self._images = tuple(torch.from_numpy(image)[None] for image in observations.normalised())
+        self._zeros = tuple(
+            torch.from_numpy(zero)[None].to(self.device) for zero in observations.zeros
+        )
         self._valid = tuple(
-            torch.from_numpy(valid)[None, None].to(self.device) for valid in pair.valid
+            torch.from_numpy(valid)[None, None].to(self.device) for valid in observations.valid
         )
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
@@ -98,7 +100,7 @@ class Renderer:
         on_progress : callable, optional
             Called with the number of finished windows and that of all windows.
         """
-        height, width = self.pair.shape
+        height, width = self.observations.shape
         total = np.zeros((self.model.stages, 2, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         for i, window in enumerate(self.windows):
@@ -112,7 +114,7 @@ class Renderer:
                     first, last, initial.to(self.device), found, self._zero(low, span)
                 )
             fields = found[0].cpu().numpy()
-            share = blend_weights(window, self.pair.shape)
+            share = blend_weights(window, self.observations.shape)
             total[(..., *window.slices)] += fields * share
             weight[window.slices] += share
             if on_progress is not None:
@@ -167,14 +169,16 @@ class Renderer:
         times: Sequence[float],
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
-        height, width = self.pair.shape
+        height, width = self.observations.shape
         # Confidence compares the images alone where the state keeps them.
         learned = not (
             self.model.is_image_alone
             or (wanted == "confidence" and self.model.settings.model.image_in_latent)
         )
-        latent = self.model.latent_channels if learned else self.pair.channels
-        channels = {"frames": self.pair.channels, "latents": latent, "confidence": 1}[wanted]
+        latent = self.model.latent_channels if learned else self.observations.channels
+        channels = {"frames": self.observations.channels, "latents": latent, "confidence": 1}[
+            wanted
+        ]
         total = np.zeros((len(times), channels, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
@@ -183,7 +187,7 @@ class Renderer:
         reach = self._reach(velocity)
         done = 0
         for window in self.windows:
-            share = blend_weights(window, self.pair.shape)
+            share = blend_weights(window, self.observations.shape)
             low, span = self._bounds(window)
             states = WindowStates(self.model, self._images, window, low, span, learned)
             members = self._members(window, velocity, reach)
@@ -214,7 +218,7 @@ class Renderer:
         if wanted != "frames":
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
-        result = in_units(self.pair, total, times, limiter=limiter)
+        result = in_units(self.observations, total, times, limiter=limiter)
         if not all(bool(valid.all()) for valid in self._valid):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
@@ -235,7 +239,7 @@ class Renderer:
         """Return the fields of each member on the window and a margin of `reach`."""
         if self._ensemble is None:
             return [MemberFields(velocity, (0, 0))]
-        box = window.grown(reach, self.pair.shape)
+        box = window.grown(reach, self.observations.shape)
         near = torch.from_numpy(self._ensemble.velocities[(..., *box.slices)]).to(self.device)
         centre = torch.from_numpy(self._ensemble.centre[(..., *box.slices)]).to(self.device)
         physics = self.model.settings.physics
@@ -292,7 +296,7 @@ class Renderer:
                     shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
                 sure = there.float()
                 if settings.border == "exclude":
-                    sure = sure * border_weight(places, grid, self.pair.shape)
+                    sure = sure * border_weight(places, grid, self.observations.shape)
                 if settings.visibility:
                     sure = sure * visibility(places)
                 ends.append(Carried(state, sure, share))

@@ -1,6 +1,6 @@
 """Evidence of motion and the gain by training: figures, and sentences for the user.
 
-Window and command line say the same sentences. Needs no PyTorch.
+Window and command line show the same sentences. Needs no PyTorch.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def weakest(found: Sequence[MotionEvidence | None]) -> MotionEvidence | None:
 
 
 def motion_sentence(report: RunReport) -> str:
-    """Say that no motion was found; ``""`` where it was found, or not looked for."""
+    """Return a sentence if no motion was found, else ``""``."""
     evidence = report.motion_evidence
     if evidence is None or evidence.found:
         return ""

@@ -143,7 +143,7 @@ def read_fields(folder: Path, report: RunReport) -> NDArray[np.float32]:
         if velocity.ndim != (4 if intervals == 1 else 5) or (
             velocity.ndim == 5 and len(velocity) != intervals
         ):
-            raise ValueError(f"fields of shape {velocity.shape} are not of {intervals} intervals")
+            raise ValueError(f"fields of shape {velocity.shape} do not fit {intervals} intervals")
         velocity = velocity.reshape(-1, *velocity.shape[-3:])
         _check_shapes(report.frames_shape or (), np.asarray(report.times), velocity, times)
         if not np.isfinite(velocity).all():

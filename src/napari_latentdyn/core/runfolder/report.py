@@ -77,7 +77,7 @@ def check_free(folder: Path, *, overwrite: bool = False) -> None:
         return
     if not is_run_folder(folder):
         raise RunFolderError(
-            f"the folder {named(folder)} holds other things and is left as it is; choose a new or "
+            f"the folder {named(folder)} holds other files and is not changed; choose a new or "
             "empty folder."
         )
     if not overwrite:
@@ -114,7 +114,9 @@ def _read(folder: str | Path, contents: str, schema: type[R]) -> R:
     except ValueError:
         raise RunFolderError(damaged(path, REPORT, "is cut off or damaged")) from None
     if not isinstance(data, dict) or "format_version" not in data:
-        raise RunFolderError(f"{path} is not a run folder: its {REPORT} is of something else.")
+        raise RunFolderError(
+            f"{path} is not a run folder: its {REPORT} is not the report of a run."
+        )
     check_version(path, REPORT, data["format_version"])
     if data.get("complete") is not True:
         raise RunFolderError(damaged(path, REPORT, "says that writing was not finished"))

@@ -198,7 +198,7 @@ class _Fit:
     def _prepared(self, step: tuple[float, int, str]) -> Progress:
         if self.should_stop():
             # Zero fields would give a cross-dissolve that looks like a result.
-            raise Stopped("stopped before anything was learned.")
+            raise Stopped("stopped before a result was found.")
         done, total, message = step
         # In hundredths, because one member of the matching takes many seconds.
         self._latest = Progress(

@@ -76,10 +76,10 @@ def fit_pair(
         If a setting has an unknown name or a value out of its range.
     GeometryError
         If pixel size and units do not fit together.
-    PairError
-        If the images do not fit together or there is nothing to learn.
+    ObservationError
+        If the images do not fit together or show no motion.
     Stopped
-        If `should_stop` became true before anything was learned.
+        If `should_stop` became true before a result was found.
     FitError
         If the training fails.
 
@@ -99,7 +99,7 @@ def fit_pair(
         pixel_size, units = known[0].geometry.pixel_size, known[0].geometry.units
     geometry = Geometry.from_pixel_size(pixel_size, units, offset)
     last_axis = channel_axis if channel_axis_last is None else channel_axis_last
-    pair = Observations.from_arrays(
+    observations = Observations.from_arrays(
         first,
         last,
         settings=chosen.images,
@@ -107,7 +107,7 @@ def fit_pair(
         masks=[mask_first, mask_last],
     ).described(geometry, ())
     # No preview is shown here; the result keeps the settings of the caller.
-    fitting = fit(pair, chosen.updated({"output.preview": False}), should_stop=should_stop)
+    fitting = fit(observations, chosen.updated({"output.preview": False}), should_stop=should_stop)
     dynamics = drain(fitting, progress)
     dynamics.settings = chosen
     return dynamics

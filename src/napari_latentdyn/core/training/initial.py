@@ -29,51 +29,55 @@ _AROUND = 4.0
 
 
 def initial_velocities(
-    pair: Observations,
+    observations: Observations,
     settings: Settings,
     device: torch.device,
     model: LatentDynamics | None = None,
 ) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
     """Find the velocities from which training starts.
 
-    Matching starts from the fields of a `model` that has learned before, if one is given,
-    and else from zero. Yields the work done, all of it, and a message; returns the pair,
-    with its change of brightness if one is followed, and the ensemble, of one member unless
-    matched.
+    Matching starts from the fields of a trained `model`, or from zero without a model. Yields
+    the finished work, the total work and a message. Returns the observations, with the change
+    of brightness if one was found, and the ensemble, which has one member unless matched.
     """
     method = settings.model.initial_fields
     if method == "zero":
-        return pair, Ensemble.equal(np.zeros((1, 2, *pair.shape), np.float32))
+        return observations, Ensemble.equal(np.zeros((1, 2, *observations.shape), np.float32))
     if method == "extracted":
         yield 0, 1, "Extracting the fields"
-        velocity = np.zeros((2, *pair.shape), np.float32)
+        velocity = np.zeros((2, *observations.shape), np.float32)
         if model is not None:
-            velocity = prior_velocity(model, pair, np.zeros(2, np.float32))
-        return pair, Ensemble.equal(velocity[None])
-    return (yield from _matched(pair, settings, device, model))
+            velocity = prior_velocity(model, observations, np.zeros(2, np.float32))
+        return observations, Ensemble.equal(velocity[None])
+    return (yield from _matched(observations, settings, device, model))
 
 
 def _matched(
-    pair: Observations, settings: Settings, device: torch.device, model: LatentDynamics | None
+    observations: Observations,
+    settings: Settings,
+    device: torch.device,
+    model: LatentDynamics | None,
 ) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
     members, motion = settings.model.members, settings.physics.motion
     total = 1 + members
     yield 0, total, "Looking for a common drift"
-    drift = common_drift(*_comparable(pair))
+    drift = common_drift(*_comparable(observations))
     prior = None
     if model is not None:
         yield 0, total, "Extracting the fields"
-        prior = prior_velocity(model, pair, drift)
+        prior = prior_velocity(model, observations, drift)
     if settings.images.brightness == "follow":
-        comparing = follow_brightness(pair, drift if prior is None else prior, motion, device)
+        comparing = follow_brightness(
+            observations, drift if prior is None else prior, motion, device
+        )
         followed = yield from mapped(comparing, lambda _: (0.0, total, "Comparing brightness"))
-        if model is not None and followed.brightness is not pair.brightness:
+        if model is not None and followed.brightness is not observations.brightness:
             prior = prior_velocity(model, followed, drift)
-        pair = followed
-    first, last = (image.mean(axis=0) for image in pair.normalised())
+        observations = followed
+    first, last = (image.mean(axis=0) for image in observations.normalised())
     matching = match_members(
         (first, last),
-        (pair.valid[0], pair.valid[1]),
+        (observations.valid[0], observations.valid[1]),
         drift,
         members,
         motion,
@@ -87,7 +91,7 @@ def _matched(
         done, part = step
         return 1 + done + part, total, f"Matching the images ({done + 1} of {members})…"
 
-    return pair, (yield from mapped(matching, tell))
+    return observations, (yield from mapped(matching, tell))
 
 
 def match_intervals(
@@ -125,7 +129,7 @@ def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArr
 
     The peak of the phase correlation counts only if moving the image by it explains the
     other image better than not moving it, as a whole and in more than half of the area: one
-    bright body that moves over static ground, or a rotation, is no common drift and gives 0.
+    bright body that moves over static ground, or a rotation, is not a common drift and gives 0.
     """
     window = np.outer(*(np.hanning(n + 2)[1:-1] for n in first.shape))
     shift, _, _ = phase_cross_correlation(
@@ -144,10 +148,10 @@ def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArr
     return shift if better and share > 0.5 else np.zeros(2, np.float32)
 
 
-def _comparable(pair: Observations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def _comparable(observations: Observations) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return one grey image per end, of zero mean and unit deviation."""
     out = []
-    for image, mask in zip(pair.normalised().mean(axis=1), pair.valid, strict=True):
+    for image, mask in zip(observations.normalised().mean(axis=1), observations.valid, strict=True):
         values = image[mask]
         out.append(((image - values.mean()) / max(float(values.std()), 1e-6)).astype(np.float32))
     return out[0], out[1]

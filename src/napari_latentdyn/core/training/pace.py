@@ -30,7 +30,7 @@ def patience(settings: Settings) -> int | None:
 
 
 class Stopwatch:
-    """Takes the time of each phase of a fit from its progress.
+    """Measures the time of each phase of a fit from its progress.
 
     A fit has costs that do not grow with its steps: matching, the first step, in which
     libraries initialise, and the fields of the whole image. The time of a step is therefore
@@ -73,5 +73,5 @@ class Stopwatch:
         return float(fast) / doubt, float(slow) * doubt
 
     def after(self, seconds: float) -> float:
-        """Return how much of a fit that took `seconds` came after the last progress seen."""
+        """Return the part of a fit of `seconds` that followed the last recorded progress."""
         return 0.0 if self._last is None else max(0.0, seconds - self._last)

@@ -23,7 +23,7 @@ __all__ = ["Preview", "agreement_of"]
 
 
 class Preview:
-    """The frame half way through a pair, updated one window at a time.
+    """The frame half way between two images, updated one window at a time.
 
     So neither a large image nor a request to stop waits for a whole frame. The first
     picture shows both images, carried half way along the initial fields `start` (n, 2, H, W).
@@ -35,12 +35,12 @@ class Preview:
     SHARE = 0.08
 
     def __init__(
-        self, pair: Observations, model: LatentDynamics, start: NDArray[np.float32]
+        self, observations: Observations, model: LatentDynamics, start: NDArray[np.float32]
     ) -> None:
-        self._pair = pair
+        self._observations = observations
         self._model = model
         self._start = start
-        self._windows = Renderer(model, pair).windows
+        self._windows = Renderer(model, observations).windows
         self._turn = 0
         self._due = 0.0
         self._picture: NDArray[np.floating[Any]] | None = None
@@ -59,26 +59,26 @@ class Preview:
         end = time.perf_counter()
         self._due = end + max(self.INTERVAL, (end - begin) / self.SHARE)
         picture = self._picture.copy()
-        return picture if self._pair.multichannel else picture[0]
+        return picture if self._observations.multichannel else picture[0]
 
     def _renew(self, picture: NDArray[np.floating[Any]], should_stop: Callable[[], bool]) -> None:
         window = self._windows[self._turn % len(self._windows)]
-        renderer = Renderer(self._model, self._pair.crop(window), should_stop=should_stop)
+        renderer = Renderer(self._model, self._observations.crop(window), should_stop=should_stop)
         fields = renderer.fields(self._start[(..., *window.slices)])
         frame = renderer.frames(fields, [0.5])[0]
         part = picture[(slice(None), *window.slices)]
-        part += blend_weights(window, self._pair.shape) * np.nan_to_num(frame - part)
+        part += blend_weights(window, self._observations.shape) * np.nan_to_num(frame - part)
         self._turn += 1
 
     @torch.no_grad()
     def _carried(self, should_stop: Callable[[], bool]) -> NDArray[np.floating[Any]]:
         """Return both images carried half way along the initial fields, (C, H, W)."""
-        total = np.zeros((self._pair.channels, *self._pair.shape), np.float32)
-        weight = np.zeros(self._pair.shape, np.float32)
+        total = np.zeros((self._observations.channels, *self._observations.shape), np.float32)
+        weight = np.zeros(self._observations.shape, np.float32)
         for window in self._windows:
             if should_stop():
                 raise Stopped("stopped during a preview.")
-            area = self._pair.crop(window)
+            area = self._observations.crop(window)
             fields = torch.from_numpy(self._start[(..., *window.slices)])[None]
             first, last = (torch.from_numpy(image)[None] for image in area.normalised())
             zero_first, zero_last = (torch.from_numpy(value)[None] for value in area.zeros)
@@ -88,23 +88,23 @@ class Preview:
             # Where the path leaves one image, the other image counts.
             a, b = carried.seen_first.float() + UNSEEN, carried.seen_last.float() + UNSEEN
             mean = (carried.first * a + carried.last * b) / (a + b)
-            share = blend_weights(window, self._pair.shape)
+            share = blend_weights(window, self._observations.shape)
             total[(slice(None), *window.slices)] += share * mean[0].numpy()
             weight[window.slices] += share
-        return np.asarray(self._pair.denormalise((total / weight)[None], [0.5])[0])
+        return np.asarray(self._observations.denormalise((total / weight)[None], [0.5])[0])
 
 
 def agreement_of(
-    pair: Observations, fields: NDArray[np.float32], settings: Settings
+    observations: Observations, fields: NDArray[np.float32], settings: Settings
 ) -> float | None:
     """Return the agreement of both images half way along fields (n, 2, H, W), of any n.
 
     The value compares with `Progress.agreement` of a training with these settings.
     """
-    windows = scan(pair.shape, settings.patches.size, settings.patches.stride)
+    windows = scan(observations.shape, settings.patches.size, settings.patches.stride)
     patches = [(0, window) for window in windows]
     with torch.random.fork_rng(devices=[]):
-        model = LatentDynamics(pair.channels, settings)
+        model = LatentDynamics(observations.channels, settings)
     start = np.ascontiguousarray(fields, np.float32)[None]
-    judge = Agreement(model, pair, patches, start, settings, torch.device("cpu"))
+    judge = Agreement(model, observations, patches, start, settings, torch.device("cpu"))
     return judge.measured(model, 0)[0]

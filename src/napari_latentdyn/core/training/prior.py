@@ -75,7 +75,7 @@ def prior_card() -> dict[str, Any]:
 
 @torch.no_grad()
 def prior_velocity(
-    model: LatentDynamics, pair: Observations, start: NDArray[np.float32]
+    model: LatentDynamics, observations: Observations, start: NDArray[np.float32]
 ) -> NDArray[np.float32]:
     """Extract the velocity half way, (2, H, W) in pixels per interval, without training.
 
@@ -83,16 +83,16 @@ def prior_velocity(
     """
     device = next(model.parameters()).device
     model.eval()
-    images = [torch.from_numpy(image)[None] for image in pair.normalised()]
-    total = np.zeros((2, *pair.shape), np.float32)
-    weight = np.zeros(pair.shape, np.float32)
+    images = [torch.from_numpy(image)[None] for image in observations.normalised()]
+    total = np.zeros((2, *observations.shape), np.float32)
+    weight = np.zeros(observations.shape, np.float32)
     stages = model.settings.model.stages
     drift = torch.from_numpy(start).to(device).view(1, 1, 2, 1, 1) / stages
-    for window in tiles(pair.shape, _WINDOW, _OVERLAP):
+    for window in tiles(observations.shape, _WINDOW, _OVERLAP):
         first, last = (image[(..., *window.slices)].to(device) for image in images)
         steady = drift.expand(1, stages, 2, window.height, window.width)
         found = model.extract(first, last, steady)
-        share = blend_weights(window, pair.shape)
+        share = blend_weights(window, observations.shape)
         total[(..., *window.slices)] += found[0].sum(dim=0).cpu().numpy() * share
         weight[window.slices] += share
     return np.asarray(total / weight)
@@ -111,8 +111,8 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         tensors, _ = read_model(Path(source))
     except RunFolderError as error:
         raise SettingsError(
-            f"{str(error).rstrip('.')}; training.start_from takes prior, scratch, or the folder of "
-            "a run."
+            f"{str(error).rstrip('.')}; training.start_from must be prior, scratch, or the folder "
+            "of a run."
         ) from None
     _check_shapes(settings.model, learned.settings.model.model_dump(), source)
     return model_weights(tensors)
@@ -126,7 +126,7 @@ def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str)
         wanted, had = getattr(model, name), learned[name]
         if wanted != had:
             raise SettingsError(
-                f"model.{name} is {wanted}, but {_named(source)} was learned with {had}: set "
+                f"model.{name} is {wanted}, but {_named(source)} was trained with {had}: set "
                 f"model.{name} to {had}, or training.start_from to scratch."
             )
 

@@ -49,7 +49,7 @@ class PatchSampler:
         self._zeros = torch.from_numpy(observations.zeros).to(device)
 
     def batch(self, chosen: NDArray[np.int64]) -> Batch:
-        """Return the patches of these numbers."""
+        """Return the patches with these indices."""
         first, last = self._cut(self._images, chosen), self._cut(self._images, chosen, 1)
         intervals = torch.tensor([self._patches[i][0] for i in chosen], device=self._device)
         zero_first, zero_last = self._zeros[intervals], self._zeros[intervals + 1]

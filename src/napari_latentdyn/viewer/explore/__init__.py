@@ -1,1 +1,1 @@
-"""What can be shown of a result besides its frames and arrows, as napari layers; without Qt."""
+"""Layers of a result besides its frames and arrows, for napari; without Qt."""

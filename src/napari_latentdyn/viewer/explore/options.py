@@ -129,7 +129,7 @@ class TracerOptions(FrozenModel):
 
 
 class ExploreOptions(FrozenModel):
-    """All options."""
+    """Options of all layers."""
 
     frames: FrameOptions = Field(FrameOptions(), title="Frames")
     arrows: ArrowOptions = Field(ArrowOptions(), title="Arrows")

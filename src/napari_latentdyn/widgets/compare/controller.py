@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from qtpy.QtCore import QObject
 
-from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.errors import ObservationError, UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import frame_axes
 from napari_latentdyn.viewer.snapshot import is_image
@@ -98,7 +98,7 @@ class CompareController(QObject):
         try:
             infos = [self._offers.describe(name) for name in self._view.chosen_methods()]
             if not infos:
-                raise PairError("No method is chosen: check at least one.")
+                raise ObservationError("No method is chosen: check at least one.")
             request = self._asked()
         except UserError as error:
             self._fail(str(error))
@@ -136,14 +136,16 @@ class CompareController(QObject):
     def _asked(self) -> Request:
         problem = self._choices.problem(Settings())
         if problem:
-            raise PairError(problem)
+            raise ObservationError(problem)
         early, late = self._choices.snapshots()
         interval = interval_between(*self._choices.layers)
         given = parse_times(self._view.truth_times.text(), interval)
         layer = self._truth_layer()
         if layer is None:
             if given is not None:
-                raise PairError("Times of true frames need true frames: choose a layer of them.")
+                raise ObservationError(
+                    "Times of true frames need true frames: choose a layer of them."
+                )
             times = np.linspace(0.0, 1.0, (self._view.frames.value() or 1) + 2)
             return Request(early, late, times, choice=self._notes.key, interval=interval)
         truth = true_frames(layer, early, late, given)

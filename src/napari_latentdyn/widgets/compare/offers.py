@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.widgets.explore.explorable import ExplorableRuns
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Offers:
     def _load(self, run_id: str, name: str) -> Dynamics:
         dynamics = self._runs.dynamics(run_id)
         if dynamics is None:
-            raise PairError(f"the result “{name}” was deleted; add its run folder.")
+            raise ObservationError(f"the result “{name}” was deleted; add its run folder.")
         return dynamics
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.checks import value_oddities
 from napari_latentdyn.core.runfolder.schema import InputReport
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.context import LayerContext, LayerTuple
 from napari_latentdyn.viewer.layers import image_data
@@ -89,7 +89,7 @@ class Request:
         from napari_latentdyn.core.observations.observations import Observations
 
         info.require()
-        pair = Observations.from_arrays(
+        observations = Observations.from_arrays(
             self.first.array,
             self.last.array,
             settings=Settings().images,
@@ -98,7 +98,7 @@ class Request:
         )
         began = time.perf_counter()
         made = info.method(
-            pair,
+            observations,
             self.times,
             should_stop=job.cancelled.is_set,
             on_progress=lambda event: job.report(int(event.step), int(event.total)),
@@ -106,10 +106,12 @@ class Request:
         seconds = time.perf_counter() - began
         known = () if self.truth is None else (self.truth.frames, self.truth.times)
         odd = value_oddities(
-            pair, titles(self.first, self.last), (self.first.array, self.last.array)
+            observations, titles(self.first, self.last), (self.first.array, self.last.array)
         )
         odd += notes_of_snapshots(self.first, self.last)
-        return Outcome(info, seconds, made, assess(pair, made, self.times, *known), tuple(odd))
+        return Outcome(
+            info, seconds, made, assess(observations, made, self.times, *known), tuple(odd)
+        )
 
     def layers(
         self, outcome: Outcome, *, errors: bool, among_others: bool = False
@@ -202,9 +204,9 @@ def true_frames(
     if stack.ndim == len(shape):
         stack = stack[None]
     if stack.ndim != len(shape) + 1 or stack.shape[1:] != shape:
-        raise PairError(
-            f"“{layer.name}” has shape {stack.shape}, which is no stack of frames like the images, "
-            f"{shape}: choose another layer of true frames."
+        raise ObservationError(
+            f"true frames must be a stack of frames of shape {shape}; got “{layer.name}” of shape "
+            f"{stack.shape}: choose another layer of true frames."
         )
     ends = (_channels_first(first.known), _channels_first(last.known))
     frames = stack[:, None] if len(shape) == 2 else np.moveaxis(stack, -1, 1)

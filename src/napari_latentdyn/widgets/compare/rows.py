@@ -24,8 +24,8 @@ COLUMNS = {
     "field to the other, in percent of the range. Methods without a field have none.",
     "half-\nway\nerror\n(%)": "Half-way error: difference of both images carried half way, in "
     "percent of the range. Methods without a field have none.",
-    "inten-\nsity off\n(%)": "Intensity off: how far the total intensity leaves the straight line "
-    "between both ends, at most, in percent of its mean.",
+    "inten-\nsity off\n(%)": "Intensity off: largest distance of the total intensity from the "
+    "straight line between both ends, in percent of its mean.",
     "time\n(s)": "Computing time in seconds; for an existing result, only that of its frames.",
 }
 MEASURES = {

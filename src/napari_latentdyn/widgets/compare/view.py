@@ -208,7 +208,7 @@ class CompareView(QWidget):
         )
         self.truth.setToolTip(
             tooltip(
-                "Layer with true frames between the images: a stack, with both ends or not. A "
+                "Layer with true frames between the images: a stack with or without both ends. A "
                 "stack that begins and ends with the two images is proposed."
             )
         )
@@ -222,7 +222,9 @@ class CompareView(QWidget):
         )
         self.frames.setValue(7)
         self.frames.setToolTip(
-            tooltip("Frames between the ends; true frames, if there are any, decide instead.")
+            tooltip(
+                "Number of frames between the ends; the times of true frames, if any, replace it."
+            )
         )
         self.errors.setToolTip(tooltip("Add the absolute errors at the true frames as layers."))
         self.errors.setValue(True)

@@ -15,7 +15,7 @@ __all__ = ["CompareMethodsWidget"]
 
 
 class CompareMethodsWidget(Docked):
-    """Let several methods make frames between two images, and see how good they are.
+    """Compute frames between two images with several methods, and compare their quality.
 
     Object names: the choosers ``first_image``, ``last_image``, ``truth``, of the
     frames of stacks ``first_frame``, ``last_frame``, the line ``truth_times``,

@@ -15,7 +15,7 @@ __all__ = ["ExploreDynamicsWidget"]
 
 
 class ExploreDynamicsWidget(Docked):
-    """Look at a result: more frames, arrows, maps, streamlines, tracers, profiles.
+    """Show a result: more frames, arrows, maps, streamlines, tracers, profiles.
 
     Every control's object name is the dotted name of its option in
     `explore.options.ExploreOptions`; the chooser of the result is ``result``,

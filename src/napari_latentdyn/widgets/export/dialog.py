@@ -102,7 +102,7 @@ class ExportDialog(QDialog):
             return None
         path = output_path(text, ExportError)
         if not path.name:
-            raise ExportError(f"{path} is a folder; choose a name in it.")
+            raise ExportError(f"{path} is a folder; choose a file name in this folder.")
         form = self.form
         if not path.name.lower().endswith(form.suffixes):
             path = path.with_name(path.name + form.suffix)

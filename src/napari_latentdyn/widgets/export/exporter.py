@@ -97,7 +97,7 @@ class Exporter(QObject):
         except UserError as error:
             problem = str(error)
         except ValueError:
-            problem = "An option takes numbers with commas between them, such as 0, 0.5, 1."
+            problem = "An option must be numbers separated by commas, such as 0, 0.5, 1."
         if path is None and problem is None:
             problem = "Choose a path: a file, or a folder for OME-Zarr."
         if problem is not None or path is None:

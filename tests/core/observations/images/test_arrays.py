@@ -15,7 +15,7 @@ from hypothesis.extra import numpy as npst
 
 from napari_latentdyn.core.observations.images.arrays import mask_of_bands, plain_array
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 
 RANDOM = np.random.default_rng(5)
 FIRST, LAST = RANDOM.random((2, 20, 24))
@@ -63,9 +63,9 @@ def test_tensors_of_other_layouts():
 
 @pytest.mark.filterwarnings("ignore")
 def test_tensors_without_values():
-    with pytest.raises(PairError, match=r"^the image is a tensor without values"):
+    with pytest.raises(ObservationError, match=r"^the image is a tensor without values"):
         plain_array(torch.empty(20, 24, device="meta"))
-    with pytest.raises(PairError, match="NumPy cannot hold"):
+    with pytest.raises(ObservationError, match="NumPy cannot hold"):
         plain_array(torch.nested.nested_tensor([torch.ones(2, 3), torch.ones(1, 3)]))
 
 
@@ -81,7 +81,7 @@ def test_tables_with_what_is_not_available(kind):
 
 def test_tables_of_text_are_refused():
     frame = pd.DataFrame(FIRST.astype(str))
-    with pytest.raises(PairError, match="must hold integers or real numbers"):
+    with pytest.raises(ObservationError, match="must hold integers or real numbers"):
         Observations.from_arrays(frame, frame)
 
 
@@ -117,13 +117,13 @@ def test_axes_have_names():
     np.testing.assert_array_equal(found.values, np.moveaxis(bands, 1, 0))
     turned = plain_array(xarray.DataArray(FIRST.T, dims=("x", "y")))
     np.testing.assert_array_equal(turned.values, FIRST)
-    with pytest.raises(PairError, match=r"array\.isel\(time=0\)"):
+    with pytest.raises(ObservationError, match=r"array\.isel\(time=0\)"):
         plain_array(xarray.DataArray(np.zeros((4, 20, 24)), dims=("time", "y", "x")))
 
 
 @pytest.mark.parametrize("image", [[[1, 2], [3]], [["a", "b"]], object(), [[1j, 2j]]])
 def test_what_is_no_image(image):
-    with pytest.raises(PairError):
+    with pytest.raises(ObservationError):
         Observations.from_arrays(image, image)
 
 

@@ -15,7 +15,7 @@ from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import parse_source, read_image
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.images.files import load, variables_of
-from napari_latentdyn.errors import ImageFileError, PairError
+from napari_latentdyn.errors import ImageFileError, ObservationError
 
 BASE = np.random.default_rng(0).uniform(0.1, 0.9, (40, 50))
 HOLE = BASE < 0.2
@@ -175,9 +175,9 @@ def described(name, array):
     ],
 )
 def test_grids_that_make_no_pair(last, says):
-    with pytest.raises(PairError, match=says):
+    with pytest.raises(ObservationError, match=says):
         check_grids(described("a", cf(BASE)), described("b", last))
-    with pytest.raises(PairError, match=says.replace(" b ", " the last image ")):
+    with pytest.raises(ObservationError, match=says.replace(" b ", " the last image ")):
         fit_pair(cf(BASE), last, preset="quick")
 
 
@@ -185,7 +185,9 @@ def test_degrees_of_different_size():
     a, b = (described(n, cf(BASE, k * DOWN, k * RIGHT, DEGREES)) for n, k in (("a", 1), ("b", 2)))
     # In a viewer both have pixels of size one.
     for pixels in ({}, {"geometry": Geometry()}):
-        with pytest.raises(PairError, match="measure 10 x 10 degree and those of b 20 x 20 degree"):
+        with pytest.raises(
+            ObservationError, match="measure 10 x 10 degree and those of b 20 x 20 degree"
+        ):
             check_grids(replace(a, **pixels), replace(b, **pixels))
 
 

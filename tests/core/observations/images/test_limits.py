@@ -14,7 +14,7 @@ import xarray as xr
 from napari_latentdyn.core.observations.images import load, parse_source, read_image
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import ImageFileError, PairError
+from napari_latentdyn.errors import ImageFileError, ObservationError
 from napari_latentdyn.files.tiffcheck import check_pages
 from napari_latentdyn.viewer.image_reader import get_image_reader
 
@@ -57,7 +57,7 @@ def test_pages_that_run_in_a_circle(tmp_path: Path, options: dict[str, Any]) -> 
     end = last.offset + (8 + 20 * count if size == 8 else 2 + 12 * count)
     content[end : end + size] = first.to_bytes(size, order)
     file.write_bytes(content)
-    with pytest.raises(ImageFileError, match="run in a circle"):
+    with pytest.raises(ImageFileError, match="form a loop"):
         read_image(str(file))
 
 
@@ -98,10 +98,10 @@ def test_masked_records_and_masks_that_are_none() -> None:
     records = np.ma.zeros((16, 16), [("a", "i4"), ("b", "f4")])
     assert plain_array(records).values.dtype.names == ("a", "b")
     image = np.random.default_rng(0).normal(size=(16, 16))
-    with pytest.raises(PairError, match="got values of type"):
+    with pytest.raises(ObservationError, match="got values of type"):
         Observations.from_arrays(records, image)
     for mask in ([[True], [True, False]], {"a": 1}, "mask", image[:2]):
-        with pytest.raises(PairError, match="mask of the last image"):
+        with pytest.raises(ObservationError, match="mask of the last image"):
             Observations.from_arrays(image, image[::-1], masks=[None, mask])
 
 

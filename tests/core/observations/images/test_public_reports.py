@@ -9,7 +9,7 @@ import pytest
 
 from napari_latentdyn.core.observations.images import read_image
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import ImageFileError, PairError
+from napari_latentdyn.errors import ImageFileError, ObservationError
 
 CASES = Path(__file__).parents[5] / "shared" / "cases" / "in"
 pytestmark = pytest.mark.skipif(
@@ -107,7 +107,7 @@ def test_an_index_does_not_run_over_positions():
 
 def test_complex_values_are_refused():
     read = image("c30/a.tif")
-    with pytest.raises(PairError, match="complex"):
+    with pytest.raises(ObservationError, match="complex"):
         Observations.from_arrays(read.array, read.array[::-1])
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.cf import stack_of
-from napari_latentdyn.errors import ImageFileError, PairError
+from napari_latentdyn.errors import ImageFileError, ObservationError
 
 __all__ = ["PlainArray", "mask_of_bands", "plain_array", "single_keeps_digits"]
 
@@ -35,7 +35,7 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
     """Return an array of NumPy, dask, xarray, pandas or PyTorch with its mask and coordinates.
 
     Of an ``xarray.DataArray``, fill value, scale and offset in the attributes are applied. `name`
-    names the image in a `PairError`.
+    names the image in an `ObservationError`.
     """
     xarray = sys.modules.get("xarray")
     if xarray is not None and isinstance(image, xarray.DataArray):
@@ -53,7 +53,9 @@ def plain_array(image: Any, name: str = "image") -> PlainArray:
     try:
         return PlainArray(np.asarray(image))
     except (ValueError, TypeError) as error:
-        raise PairError(f"the {name} must be an array of numbers; got {_reason(error)}.") from None
+        raise ObservationError(
+            f"the {name} must be an array of numbers; got {_reason(error)}."
+        ) from None
 
 
 def mask_of_bands(masked: NDArray[np.bool_], axis: int | None, real: bool) -> NDArray[np.bool_]:
@@ -87,7 +89,7 @@ def _tensor(tensor: Any, name: str) -> PlainArray:
             known = np.asarray((known.to_dense() if known.is_sparse else known).detach().cpu())
             tensor = tensor.get_data()
         if tensor.is_meta:
-            raise PairError(
+            raise ObservationError(
                 f"the {name} is a tensor without values (its device is meta): give one on a device."
             )
         tensor = tensor.detach()
@@ -102,12 +104,12 @@ def _tensor(tensor: Any, name: str) -> PlainArray:
             # NumPy has no such types.
             tensor = tensor.float()
         values = tensor.numpy()
-    except PairError:
+    except ObservationError:
         raise
     except (AttributeError, RuntimeError, TypeError, ValueError) as error:
-        raise PairError(
-            f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): give one with "
-            "tensor.to_dense().float()."
+        raise ObservationError(
+            f"the {name} is a tensor that NumPy cannot hold ({_reason(error)}): convert the "
+            "tensor with tensor.to_dense().float()."
         ) from None
     return PlainArray(values, None if known is None or known.all() else ~known)
 
@@ -140,9 +142,9 @@ def _labelled(array: Any, name: str) -> PlainArray:
     try:
         stack = stack_of(array, f"the {name}").squeezed()
     except ImageFileError as error:
-        raise PairError(str(error)) from None
+        raise ObservationError(str(error)) from None
     if stack.leading:
-        raise PairError(
+        raise ObservationError(
             f"the {name} has the dimensions {', '.join(map(str, array.dims))}; choose one image, "
             f"such as array.isel({array.dims[0]}=0)."
         )

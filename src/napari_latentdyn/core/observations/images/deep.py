@@ -88,5 +88,5 @@ def _about(content: bytes) -> tuple[int, int, int]:
 
 
 def _upright(data: NDArray[Any], code: Any) -> NDArray[Any]:
-    """Turn and mirror an image as its EXIF orientation says."""
+    """Turn and mirror an image by its EXIF orientation."""
     return turned(data, 0, 1, code if code in range(1, 9) else 1)

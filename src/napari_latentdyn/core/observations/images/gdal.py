@@ -76,7 +76,7 @@ def from_black(data: NDArray[Any], bits: int = 0) -> NDArray[Any]:
 
 
 def turned(data: NDArray[Any], y: int, x: int, orientation: int) -> NDArray[Any]:
-    """Turn and mirror rows and columns as an orientation says."""
+    """Turn and mirror rows and columns by an orientation."""
     if orientation >= 5:
         data = np.swapaxes(data, y, x)
     if orientation in (2, 3, 6, 7):
@@ -89,7 +89,7 @@ def turned(data: NDArray[Any], y: int, x: int, orientation: int) -> NDArray[Any]
 def missing_in(
     data: NDArray[Any], nodata: Nodata | None
 ) -> tuple[NDArray[np.bool_] | None, tuple[str, ...]]:
-    """Return where values are missing, and a sentence where they nearly were."""
+    """Return where values are missing, and a note on values close to the nodata value."""
     if nodata is None:
         return None, ()
     missing, near = nodata.missing(data), nodata.nearly(data)

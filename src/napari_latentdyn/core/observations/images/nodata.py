@@ -22,7 +22,7 @@ _EXACT, _LARGEST = 2**53, 2.0**64
 
 @dataclass(frozen=True)
 class Nodata:
-    """The value of missing pixels, as the file says it.
+    """The value of missing pixels, as the file gives it.
 
     A large whole number may differ by `rounded`, because it was written with the digits of a real
     number.

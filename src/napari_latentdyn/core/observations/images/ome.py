@@ -155,7 +155,7 @@ def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, i
 
 
 def grid_of(planes: Sequence[tuple[int, ...]]) -> tuple[tuple[int, int], ...] | None:
-    """Return which numbers of planes vary, slowest first, and over how many values.
+    """Return which indices of planes vary, slowest first, and the number of values of each.
 
     None if the planes do not fill a grid.
     """

@@ -20,7 +20,7 @@ _PLAIN = ("1", "L", "I", "F", "I;16", "I;16L", "I;16B", "I;16N", "RGB")
 
 
 def read_picture(path: Path) -> Stack:
-    """Read a picture, turned as its EXIF orientation says, with colours as red, green, blue.
+    """Read a picture, turned by its EXIF orientation, with colours as red, green, blue.
 
     Transparent pixels are missing. The frames of an animation are images; the previews that cameras
     store beside a photograph are left out.

@@ -77,7 +77,7 @@ def select(stack: Stack, chosen: Selection, *, all_times: bool = False) -> tuple
                 known += f"{', ' if known else ''}channel (c, {channels})"
             raise ImageFileError(
                 f"{path} has no axis '{key[:40]}'; its axes that number images are: "
-                f"{known or 'none but rows and columns'}."
+                f"{known or 'none except rows and columns'}."
             )
         places[name] = _checked(path, place, every[name], name)
     rest = [name for name in sizes if name not in places]
