@@ -9,8 +9,8 @@ from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.errors import (
     GeometryError,
     MissingLibraryError,
+    ObservationError,
     OutOfMemoryError,
-    PairError,
     is_out_of_memory,
     no_memory,
     readable,

@@ -27,9 +27,15 @@ from napari_latentdyn.errors import FitError, OutOfMemoryError
         (RuntimeError("mat1 and mat2 cannot be multiplied"), "cannot be multiplied"),
         (ValueError("bad value\nsecond line. Third."), "bad value"),
         (KeyError(), "KeyError"),
-        (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."), "smaller batch"),
-        (MemoryError(), "smaller batch"),
-        (RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"), "smaller batch"),
+        (
+            torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB."),
+            "smaller patch size",
+        ),
+        (MemoryError(), "smaller patch size"),
+        (
+            RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried"),
+            "smaller patch size",
+        ),
         (OutOfMemoryError("the memory of the GPU is too small."), "memory of the GPU"),
         (FitError("the loss became NaN after 3 steps; lower the learning rate."), "lower the"),
     ],

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.geometry.checks import check_grids
 from napari_latentdyn.core.observations.checks import MIN_SIDE
-from napari_latentdyn.errors import PairError, UserError
+from napari_latentdyn.errors import ObservationError, UserError
 from napari_latentdyn.settings import ImageSettings, Settings
 from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.frames import frame_axes, frame_text

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.errors import GeometryError, PairError
+from napari_latentdyn.errors import GeometryError, ObservationError
 from napari_latentdyn.settings import ImageSettings
 
 
@@ -197,7 +197,7 @@ PAIR = Observations.from_arrays(scene(0), scene(1)).to_arrays()
 def test_observations_hold_what_their_documentation_says(
     changes: dict[str, Any], says: str
 ) -> None:
-    with pytest.raises(PairError, match=says):
+    with pytest.raises(ObservationError, match=says):
         Observations.from_saved(PAIR | changes)
 
 

@@ -20,7 +20,7 @@ from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import fit
-from napari_latentdyn.errors import PairError, SettingsError
+from napari_latentdyn.errors import ObservationError, SettingsError
 from napari_latentdyn.export import export
 from napari_latentdyn.settings import ImageSettings
 

@@ -84,18 +84,18 @@ class Trained:
 
     def _check(self, own: Observations, given: Observations) -> None:
         if len(own) != len(given):
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these {len(given)} images; got one of "
                 f"{len(own)} images."
             )
         if own.images[0].shape != given.images[0].shape or own.multichannel != given.multichannel:
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these images, {given.images[0].shape} "
                 f"(channels, height, width); got one of {own.images[0].shape}."
             )
         seen = (own.valid & given.valid)[:, None]
         if not np.array_equal(np.where(seen, own.images, 0), np.where(seen, given.images, 0)):
-            raise PairError(
+            raise ObservationError(
                 f"the result “{self.title}” must be of these images; it was found on other "
                 "images or in the opposite order."
             )

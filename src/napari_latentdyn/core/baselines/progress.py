@@ -62,7 +62,7 @@ def make_frames(
 
     `make` returns the frame (C, H, W) at a time between the ends, in the units of the images.
     """
-    frames = np.empty((len(times), *pair.images[0].shape), pair.images[0].dtype)
+    frames = np.empty((len(times), *observations.images[0].shape), observations.images[0].dtype)
     for i, time in enumerate(map(float, times)):
         report_step(on_progress, i, len(times), f"Frame {i + 1} of {len(times)}")
         if time in (0.0, 1.0):

@@ -129,7 +129,7 @@ def assess(
     shape, dtype = observations.images.shape[1:], observations.images.dtype
     known = np.empty((0, *shape), np.float32) if truth is None else truth
     if known.shape[1:] != shape:
-        raise PairError(
+        raise ObservationError(
             f"the true frames have shape {known.shape[1:]} (channels, height, width), the images "
             f"{shape}: they must agree."
         )
@@ -205,7 +205,7 @@ def _along(
 
 
 def _left(
-    pair: Observations, velocity: NDArray[np.float32], span: float
+    observations: Observations, velocity: NDArray[np.float32], span: float
 ) -> tuple[float | None, float | None, float | None]:
     import torch
 

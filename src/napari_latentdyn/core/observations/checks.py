@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.errors import PairError
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
 
 __all__ = [
@@ -26,7 +26,7 @@ MIN_SIDE = 16
 def names_of(count: int) -> list[str]:
     """Return names of images for messages."""
     if count < 2:
-        raise PairError(f"at least two images are needed; got {count}.")
+        raise ObservationError(f"at least two images are needed; got {count}.")
     return ["first", *(f"{k}." for k in range(2, count)), "last"]
 
 
@@ -37,11 +37,11 @@ def checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
     try:
         when = np.asarray(times, np.float64)
     except (TypeError, ValueError):
-        raise PairError(
+        raise ObservationError(
             f"the times of {count} images must be {count} increasing numbers; got {shown(times)}."
         ) from None
     if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
-        raise PairError(
+        raise ObservationError(
             f"the times of {count} images must be {count} increasing numbers; got "
             f"{np.array2string(when, threshold=8)}."
         )
@@ -54,17 +54,17 @@ def check_shapes(images: Sequence[NDArray[np.floating[Any]]], names: Sequence[st
     sizes = [f"{image.shape[1]} x {image.shape[2]}" for image in images]
     for image, name, size in zip(images[1:], names[1:], sizes[1:], strict=True):
         if size != sizes[0]:
-            raise PairError(
+            raise ObservationError(
                 f"the first image has {sizes[0]} pixels and the {name} {size}: crop "
                 "or resample them to the same grid first."
             )
         if first.shape[0] != image.shape[0]:
-            raise PairError(
+            raise ObservationError(
                 f"the first image has {first.shape[0]} channel(s) and the {name} {image.shape[0]}: "
                 "choose one channel under Images, or convert one of the images."
             )
     if min(first.shape[1:]) < MIN_SIDE:
-        raise PairError(
+        raise ObservationError(
             f"the images have {sizes[0]} pixels; at least {MIN_SIDE} x {MIN_SIDE} are needed."
         )
 
@@ -80,7 +80,7 @@ def check_change(
             return
     few = "both" if len(images) == 2 else "all"
     constant = all(np.ptp(channel[seen]) == 0 for channel in first)
-    raise PairError(
+    raise ObservationError(
         f"{few} images are constant: there is nothing to learn from them."
         if constant
         else f"{few} images are the same: choose two images of different times."
@@ -97,7 +97,9 @@ def check_observations(
 ) -> None:
     """Refuse arrays that are not those of `Observations`; `sources` is their number."""
     if images.ndim != 4 or len(images) < 2:
-        raise PairError(f"images must have the shape (K, C, H, W), K >= 2; got {images.shape}.")
+        raise ObservationError(
+            f"images must have the shape (K, C, H, W), K >= 2; got {images.shape}."
+        )
     count, channels, *plane = images.shape
     floats = {"images": images, "low": low, "high": high}
     wanted: dict[str, tuple[Any, tuple[int, ...]]] = {
@@ -110,17 +112,19 @@ def check_observations(
         wanted["brightness"] = (brightness, (count, channels, 2))
     for name, (array, shape) in wanted.items():
         if array.shape != shape:
-            raise PairError(f"{name} must have the shape {shape}; got {array.shape}.")
+            raise ObservationError(f"{name} must have the shape {shape}; got {array.shape}.")
     if valid.dtype != bool:
-        raise PairError(f"valid must be boolean; got {valid.dtype}.")
+        raise ObservationError(f"valid must be boolean; got {valid.dtype}.")
     for name, array in floats.items():
         if array.dtype.kind != "f":
-            raise PairError(f"{name} must be of a real type; got {array.dtype}.")
+            raise ObservationError(f"{name} must be of a real type; got {array.dtype}.")
         if not np.isfinite(array).all():
-            raise PairError(f"{name} must be finite; got values that are not finite.")
+            raise ObservationError(f"{name} must be finite; got values that are not finite.")
     if not (low < high).all():
-        raise PairError("low must be less than high in each channel; got no range of intensities.")
+        raise ObservationError(
+            "low must be less than high in each channel; got no range of intensities."
+        )
     if brightness is not None and not brightness[..., 0].all():
-        raise PairError("a change of brightness must have a gain; got the factor 0.")
+        raise ObservationError("a change of brightness must have a gain; got the factor 0.")
     if sources not in (0, count):
-        raise PairError(f"{count} images must have {count} sources or none; got {sources}.")
+        raise ObservationError(f"{count} images must have {count} sources or none; got {sources}.")

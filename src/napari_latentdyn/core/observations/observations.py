@@ -72,7 +72,7 @@ class Observations:
 
     Raises
     ------
-    PairError
+    ObservationError
         If the arrays do not have these shapes, types and values.
     """
 

@@ -12,7 +12,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.members import INPUTS, load_arrays, reading
 from napari_latentdyn.core.runfolder.report import damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
-from napari_latentdyn.errors import PairError, RunFolderError
+from napari_latentdyn.errors import ObservationError, RunFolderError
 
 __all__ = ["read_observations"]
 
@@ -33,7 +33,7 @@ def read_observations(folder: Path, report: RunReport, shape: tuple[int, int]) -
     place = None if report.placement is None else report.placement.geometry
     try:
         found = Observations.from_saved(arrays)
-    except PairError as error:
+    except ObservationError as error:
         reason = f"holds no observations: {str(error).rstrip('.')}"
         raise RunFolderError(damaged(folder, INPUTS, reason)) from None
     problem = _problem(found, report, shape)
