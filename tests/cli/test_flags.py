@@ -230,4 +230,4 @@ def test_an_empty_value_is_not_taken_for_none(
 def test_an_assignment_has_a_name_and_a_value(call: Any, assignment: str) -> None:
     done = call("run", "a.tif", "b.tif", "-o", "x", "--set", assignment)
     assert done.code == 2
-    assert "--set takes the name of a setting and its value" in done.err
+    assert "--set must be the name of a setting and its value" in done.err

@@ -124,7 +124,8 @@ def write(
         early = f", ended before {report.steps_planned} because the agreement no longer improved"
     if not complete:
         line.note(
-            "Only the frames at the times of the images were computed; this computes the others:  "
+            "Only the frames at the times of the images were computed; this command computes the "
+            "others:  "
             f"napari-latentdyn apply {written}"
         )
     if effect := agreement_sentence(report):

@@ -74,7 +74,7 @@ INPUTS = {
     "'images' has shape (3, 1, 32, 40)": {"images": IMAGES.repeat(2, axis=0)[:3]},
     "(2, 32, 40)": {"images": IMAGES[:, 0]},
     "'low' has shape (1,) where (3)": {"images": IMAGES.repeat(3, axis=1)},
-    "not real numbers": {"images": IMAGES.astype(np.int32)},
+    "real type": {"images": IMAGES.astype(np.int32)},
     "not finite": {"images": np.full_like(IMAGES, np.nan)},
     "'valid' holds values of type": {"valid": IMAGES[:, 0]},
     "other times": {"times": np.array([0.0, 2.0])},

@@ -127,7 +127,7 @@ def test_names_that_nothing_can_have_are_told(exporting, qtbot, tmp_path):
         ("loop/a", "form a loop"),
         ("pipe.nc", "is a pipe"),
         ("/", "is a folder"),
-        ("~nobody-has-this-name/a", "the home folder of"),
+        ("~nobody-has-this-name/a", "home folder of"),
     ):
         target = name if name[0] in "/~" else tmp_path / name
         text, severity = write(dialog, qtbot, "netCDF (CF)", target)

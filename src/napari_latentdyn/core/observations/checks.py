@@ -81,7 +81,7 @@ def check_change(
     few = "both" if len(images) == 2 else "all"
     constant = all(np.ptp(channel[seen]) == 0 for channel in first)
     raise ObservationError(
-        f"{few} images are constant: there is nothing to learn from them."
+        f"{few} images are constant: they show no motion."
         if constant
         else f"{few} images are the same: choose two images of different times."
     )
