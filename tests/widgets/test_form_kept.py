@@ -69,6 +69,18 @@ def close_dock(qtbot: Any, panel: Any) -> None:
     QApplication.processEvents()
 
 
+def test_images_that_are_there_already_fill_in_the_interval(
+    make_napari_viewer: Viewers,
+) -> None:
+    viewer = make_napari_viewer()
+    viewer.open_sample(PLUGIN, "sea_ice")
+    panel = open_learn(viewer)
+    assert control(panel, "images.interval").value() == 23
+    assert control(panel, "images.interval_unit").value() == "hour"
+    choose(panel, "preset", "quick")
+    assert control(panel, "images.interval").value() == 23
+
+
 def test_a_dock_that_is_opened_again_shows_the_form_as_it_was_left(
     make_napari_viewer: Viewers, images: Images, qtbot: Any
 ) -> None:

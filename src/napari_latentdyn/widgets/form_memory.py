@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
 __all__ = ["FormMemory", "OpenedRun", "opened_runs"]
 
+#: Settings that the chosen images fill in.
+_FILLED_IN = ("images.interval", "images.interval_unit")
+
 
 @dataclass(frozen=True)
 class OpenedRun:
@@ -84,7 +87,8 @@ class FormMemory:
         """
         left = self._left.get(self._viewer)
         if left is None:
-            self._form.set_value(initial_settings())
+            filled_in = {name: self._form.editor(name).value() for name in _FILLED_IN}
+            self._form.set_value(initial_settings().updated(filled_in))
         else:
             self._show(left)
         known = frozenset() if left is None else left.runs
