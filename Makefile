@@ -53,8 +53,10 @@ docs: setup ## build the documentation into site/
 screenshots: setup ## take the screenshots of the documentation again
 	$(call on_virtual_screen,$(BIN)/python scripts/screenshots.py)
 
-tutorials: setup ## compute the pictures and figures of the tutorials (an hour and a half, once)
-	$(BIN)/python -m benchmarks.tutorials
+tutorials: setup ## compute the pictures and tables of the tutorials (an hour, once)
+	for example in drift_past_land rotation_with_cracks new_cracks; do \
+	  OMP_NUM_THREADS=1 $(BIN)/python examples/$$example.py || exit; \
+	done
 
 clean: ## remove the environment and all generated files
 	rm -rf $(VENV) build dist site demo-run .pytest_cache .mypy_cache .ruff_cache

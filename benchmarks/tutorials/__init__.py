@@ -1,1 +1,0 @@
-"""The three examples of the paper as tutorials: runs, measures, pictures, figures in pages."""
