@@ -121,6 +121,23 @@ def test_headings_are_words_that_fit_and_explain_themselves(window: Make, qtbot:
     assert sum(table.columnWidth(c) for c in range(len(heads))) <= table.viewport().width()
 
 
+def test_a_narrow_dock_grows_until_the_table_fits(make_napari_viewer: Any, qtbot: Any) -> None:
+    viewer = make_napari_viewer(show=True)
+    viewer.window.set_geometry(0, 0, 1366, 768)
+    for name, time in (("first", 0), ("last", 1)):
+        viewer.add_image(scene(time), name=name)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    qtbot.wait(100)
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
+    check(panel, "dissolve", "advection", "transport-entropic")
+    press(qtbot, panel)
+    table = control(panel, "table", QTableWidget)
+    shown = table.viewport().width
+    qtbot.waitUntil(lambda: sum(map(table.columnWidth, range(table.columnCount()))) <= shown())
+    longest = table.fontMetrics().horizontalAdvance("transport-")
+    assert table.columnWidth(0) >= longest
+
+
 def test_a_run_folder_is_compared_without_training(
     of_drift: tuple[napari.Viewer, Any],
     folder: Path,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,9 @@ __all__ = ["CompareView"]
 
 #: Pixels left and right of the text of a cell.
 _MARGINS = 8
+#: Width in pixels from which the name of a method is elided, and width of margins, frame and
+#: scroll bar beside the table.
+_WIDEST_NAME, _BESIDE_TABLE = 110, 32
 
 
 class CompareView(QWidget):
@@ -80,6 +84,7 @@ class CompareView(QWidget):
         self.progress = QProgressBar()
         self.status = StatusLine()
         self._offered: list[tuple[str, str]] = []
+        self._table_width = 0
         self._dress()
         self._lay_out()
         self.set_busy("")
@@ -149,11 +154,15 @@ class CompareView(QWidget):
         font = self.table.font()
         font.setBold(True)
         metrics = QFontMetrics(font)
+        needed = 0
         for column, texts in enumerate(zip(list(COLUMNS), *rows, strict=True)):
+            lines = [part for text in texts for part in re.split(r"\n|(?<=-)", text)]
+            widest = max(metrics.horizontalAdvance(line) for line in lines) + _MARGINS
             if column:
-                lines = [line for text in texts for line in text.split("\n")]
-                widest = max(metrics.horizontalAdvance(line) for line in lines)
-                self.table.setColumnWidth(column, widest + _MARGINS)
+                self.table.setColumnWidth(column, widest)
+            needed += widest if column else min(widest, _WIDEST_NAME)
+        self._table_width = needed if rows else 0
+        self.updateGeometry()
         self.table.resizeRowsToContents()
         header, side = self.table.horizontalHeader(), self.table.verticalHeader()
         assert header is not None
@@ -190,8 +199,8 @@ class CompareView(QWidget):
         self.pair_notes.set_palette(palette)
 
     def minimumSizeHint(self) -> QSize:
-        """Fit beside the canvas of a small screen."""
-        return QSize(320, 320)
+        """Fit beside the canvas of a small screen, and the table once it is shown."""
+        return QSize(max(320, self._table_width + _BESIDE_TABLE), 320)
 
     def sizeHint(self) -> QSize:
         """Return a size for the table."""
