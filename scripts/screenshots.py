@@ -1,27 +1,36 @@
-"""Take the pictures of the documentation in a real window.
+"""Take the pictures of windows in the documentation.
 
-    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/screenshots.py [FOLDER]
+    xvfb-run -a -s "-screen 0 1600x1000x24" python scripts/screenshots.py
 
-Opens the bundled sea-ice pair, sets up the widget, trains, and shows the result.
-Besides the pictures of the documentation (learn_setup, learn_training,
-learn_result) it takes those by which a change is judged: both themes, a large
-and a small screen; they go to FOLDER, if one is given.
+Drives the windows of the plugin on its samples, and writes to docs/images.
 """
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 import napari
 from napari.settings import get_settings
-from qtpy.QtCore import QEventLoop, QTimer
-from qtpy.QtWidgets import QApplication, QComboBox, QProgressBar, QPushButton, QSpinBox, QWidget
+from PIL import Image
+from qtpy.QtCore import QEventLoop, Qt, QTimer
+from qtpy.QtWidgets import (
+    QComboBox,
+    QDialog,
+    QLabel,
+    QLineEdit,
+    QListWidget,
+    QPushButton,
+    QSpinBox,
+    QWidget,
+)
 
 PLUGIN = "napari-latentdyn"
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
-SMALL, LARGE = (1366, 768), (1600, 1000)
+SIZE = (1366, 768)
+
+Widget = TypeVar("Widget", bound=QWidget)
 
 
 def wait(seconds: float) -> None:
@@ -32,61 +41,110 @@ def wait(seconds: float) -> None:
 
 def wait_until(done: Callable[[], bool], seconds: float = 600.0) -> None:
     for _ in range(int(seconds / 0.1)):
+        wait(0.1)
         if done():
             return
-        wait(0.1)
     raise TimeoutError("the window did not get there in time")
 
 
-def shot(viewer: napari.Viewer, path: Path, size: tuple[int, int] = SMALL) -> None:
-    viewer.window.set_geometry(0, 0, *size)
+def shot(viewer: napari.Viewer, name: str) -> None:
     wait(1.0)
-    viewer.screenshot(str(path), canvas_only=False, flash=False)
-    print(path)
+    picture = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False)).convert("RGB")
+    if name != "explore":  # A palette halves the size, but colour bars would show steps.
+        picture = picture.quantize(256)
+    picture.save(IMAGES / f"{name}.png", optimize=True)
+    print(name, flush=True)
 
 
-def main() -> None:
-    extra = Path(sys.argv[1]) if len(sys.argv) > 1 else None
-    for folder in (IMAGES, extra):
-        if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-    get_settings().appearance.theme = "dark"
-    viewer = napari.Viewer()
-    viewer.window.set_geometry(0, 0, *SMALL)
-    viewer.open_sample(PLUGIN, "sea_ice")
+def find(panel: QWidget, kind: type[Widget], name: str) -> Widget:
+    found = panel.findChild(kind, name)
+    if found is None:
+        raise LookupError(f"the panel has no control '{name}'")
+    return found
+
+
+def idle(panel: QWidget) -> bool:
+    return not find(panel, QPushButton, "cancel").isEnabled()
+
+
+def open_sample(viewer: napari.Viewer, sample: str) -> None:
+    viewer.layers.clear()
+    viewer.open_sample(PLUGIN, sample)
+    viewer.reset_view()
+
+
+def learn(viewer: napari.Viewer) -> None:
+    """Match the sea-ice pair, and train on it."""
+    open_sample(viewer, "sea_ice")
     _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    panel.findChild(QComboBox, "preset").setCurrentText("quick")
-    wait(5.0)
-    shot(viewer, IMAGES / "learn_setup.png")
-    if extra is not None:
-        shot(viewer, extra / "setup_large.png", LARGE)
-        viewer.theme = "light"
-        shot(viewer, extra / "setup_light.png")
-        viewer.theme = "dark"
-
-    train, cancel = (panel.findChild(QPushButton, name) for name in ("train", "cancel"))
-    steps = panel.findChild(QSpinBox, "training.steps")
-    steps.setValue(60)
-    train.click()
-    progress = panel.findChild(QProgressBar, "progress")
-    wait_until(lambda: progress.maximum() == 60 and progress.value() >= 30)
-    shot(viewer, IMAGES / "learn_training.png")
-    wait_until(lambda: not cancel.isEnabled() and train.isEnabled())
+    find(panel, QComboBox, "preset").setCurrentText("quick")
+    devices = find(panel, QComboBox, "training.device")
+    wait_until(lambda: "looking" not in devices.currentText())
+    wait(3.0)
+    shot(viewer, "learn_setup")
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
     for layer in viewer.layers[:2]:
         layer.visible = False
     viewer.dims.set_current_step(0, 2)
+    shot(viewer, "learn_result")
+
+    open_sample(viewer, "sea_ice")
+    find(panel, QSpinBox, "training.steps").setValue(60)
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: "step 12 of 60" in find(panel, QLabel, "status").text())
+    shot(viewer, "learn_training")
+    find(panel, QPushButton, "cancel").click()
+    wait_until(lambda: idle(panel))
+
+
+def explore(viewer: napari.Viewer) -> None:
+    """Show the vorticity of the pack of ice that turns, and the dialog of exports."""
+    open_sample(viewer, "rotation_cracks")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    find(panel, QComboBox, "preset").setCurrentText("standard")
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
+    for layer in viewer.layers[:4]:
+        layer.visible = False
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics", tabify=True)
+    maps = find(explorer, QComboBox, "maps.kind")
+    wait_until(lambda: maps.isEnabled() and idle(explorer))
+    maps.setCurrentIndex(maps.findText("vorticity"))
+    wait_until(lambda: idle(explorer))
+    viewer.dims.set_current_step(0, 4)
+    shot(viewer, "explore")
+    find(explorer, QPushButton, "export").click()
+    dialog = find(explorer, QDialog, "export_dialog")
+    formats = find(dialog, QComboBox, "export.format")
+    formats.setCurrentIndex(formats.findText("MP4", Qt.MatchFlag.MatchContains))
+    find(dialog, QLineEdit, "export.path").setText("~/rotation.mp4")
     wait(1.0)
-    shot(viewer, IMAGES / "learn_result.png")
-    if extra is not None:
-        shot(viewer, extra / "result_large.png", LARGE)
-        viewer.theme = "light"
-        shot(viewer, extra / "result_light.png")
-        advanced = panel.findChild(QWidget, "advanced")
-        if hasattr(advanced, "expand"):
-            advanced.expand(animate=False)
-        shot(viewer, extra / "advanced_light.png", LARGE)
-    QApplication.processEvents()
-    viewer.close()
+    dialog.grab().save(str(IMAGES / "export.png"))
+    dialog.close()
+
+
+def compare(viewer: napari.Viewer) -> None:
+    """Compare seven methods on the pack of ice that turns."""
+    open_sample(viewer, "rotation_cracks")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Compare methods")
+    wait(3.0)
+    methods = find(panel, QListWidget, "methods")
+    for row in range(7):
+        methods.item(row).setCheckState(Qt.CheckState.Checked)
+    find(panel, QPushButton, "compare").click()
+    wait_until(lambda: idle(panel))
+    viewer.dims.set_current_step(0, 4)
+    shot(viewer, "compare")
+
+
+def main() -> None:
+    get_settings().appearance.theme = "dark"
+    for take in (learn, explore, compare):
+        viewer = napari.Viewer()
+        viewer.window.set_geometry(0, 0, *SIZE)
+        take(viewer)
+        viewer.close()
 
 
 if __name__ == "__main__":
