@@ -31,14 +31,15 @@ def drain(
     object
         The value that the generator returns.
     """
-    working = mapped(steps, on_step or (lambda _: None))
-    with contextlib.closing(working):
-        try:
-            while True:
-                next(working)
-        except StopIteration as end:
-            result: Result = end.value
-            return result
+    with contextlib.closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as end:
+                result: Result = end.value
+                return result
+            if on_step is not None:
+                on_step(step)
 
 
 def mapped(
