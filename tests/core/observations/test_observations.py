@@ -224,3 +224,27 @@ def test_units_have_to_be_known(unit: Any) -> None:
     with pytest.raises(GeometryError, match=r"there is no unit .*known are pixel, meter"):
         pair.described(Geometry(units=named), ())
     assert pair.described(Geometry(units=("km", "degree")), ()).geometry is not None
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_each_image_has_a_mask_or_none(count: int) -> None:
+    images = np.random.default_rng(0).random((2, 20, 20))
+    masks = [np.zeros((20, 20), bool)] * count
+    with pytest.raises(ObservationError, match=f"2 images must have 2 masks.*; got {count}"):
+        Observations.from_arrays(*images, masks=masks)
+
+
+@pytest.mark.parametrize("unit", ["datetime64[D]", "datetime64[ns]", "timedelta64[h]"])
+def test_dates_are_no_numbers(unit: str) -> None:
+    images = np.random.default_rng(0).random((2, 20, 20))
+    with pytest.raises(ObservationError, match=r"must be 2 increasing numbers; got dates"):
+        Observations.from_arrays(*images, times=np.array([1, 2], unit))
+
+
+def test_images_of_a_series_have_english_names() -> None:
+    images = list(np.random.default_rng(0).random((5, 20, 20)))
+    for number, name in ((1, "2nd"), (2, "3rd"), (3, "4th")):
+        wrong = [*images]
+        wrong[number] = np.full((20, 20), np.nan)
+        with pytest.raises(ObservationError, match=f"the {name} image has no valid pixel"):
+            Observations.from_arrays(*wrong)

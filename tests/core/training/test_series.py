@@ -16,11 +16,12 @@ from napari_latentdyn.cli import main
 from napari_latentdyn.core.baselines import BASELINES, assess, describe_method, find_method
 from napari_latentdyn.core.baselines.learned import Learned, Trained
 from napari_latentdyn.core.dynamics.dataset import make_dataset
+from napari_latentdyn.core.dynamics.motion import Motion
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.training.fit import fit
-from napari_latentdyn.errors import ObservationError, SettingsError
+from napari_latentdyn.errors import ObservationError, ResumeError, SettingsError
 from napari_latentdyn.export import export
 from napari_latentdyn.settings import ImageSettings
 
@@ -284,3 +285,31 @@ def test_two_images_are_one_interval_of_a_series() -> None:
     stages = settings.model.stages
     difference = np.abs(series.fields[:stages] - pair.fields)[..., 16:-16, 16:-16]
     assert difference.mean() < 0.02
+
+
+def test_velocity_at_any_time_is_that_of_the_stage(series: Dynamics) -> None:
+    assert series.interval is None
+    found = series.velocity([10.0, 10.9, 11.0, 13.0])
+    np.testing.assert_array_equal(found, series.fields[[0, 2, 3, 5]])
+    np.testing.assert_array_equal(series.velocity(), series.fields)
+    for wrong in ([9.9], [13.1], []):
+        with pytest.raises(SettingsError, match="between 10 and 13"):
+            series.velocity(wrong)
+    with pytest.raises(SettingsError, match="times must be numbers; got"):
+        series.frames(["noon"])
+
+
+def test_velocity_is_per_unit_of_time_where_the_interval_is_known() -> None:
+    interval = {"value": 2.0, "unit": "hour"}
+    report = RunReport(observation_times=[0.0, 1.0, 3.0], interval=interval)
+    fields = np.ones((4, 2, 4, 5), np.float32)
+    # Stages of 1 h in the first interval, and of 2 h in the second.
+    found = Motion(fields, report).velocity()
+    np.testing.assert_allclose(found[:, 0, 0, 0], [1.0, 1.0, 0.5, 0.5])
+
+
+def test_training_does_not_continue_with_other_images(series: Dynamics) -> None:
+    before = series.fitted.checkpoint
+    for other in (observed(TIMES[:2]), observed((*TIMES, 14.0))):
+        with pytest.raises(ResumeError, match="images had another number or size"):
+            finished(fit(other, series.settings, resume=before))

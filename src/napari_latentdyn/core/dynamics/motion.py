@@ -10,6 +10,7 @@ from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajector
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.settings.text import shown
 
 __all__ = ["Motion", "times_at"]
 
@@ -126,7 +127,10 @@ class Motion:
         SettingsError
             If a time lies outside of the observations.
         """
-        chosen = np.atleast_1d(np.asarray(times, np.float64))
+        try:
+            chosen = np.atleast_1d(np.asarray(times, np.float64))
+        except (TypeError, ValueError):
+            raise SettingsError(f"times must be numbers; got {shown(times)}.") from None
         first, last = self.report.observation_times[0], self.report.observation_times[-1]
         inside = bool(np.all((chosen >= first) & (chosen <= last)))
         if chosen.ndim != 1 or not chosen.size or not inside:
@@ -135,6 +139,31 @@ class Motion:
                 f"{np.array2string(chosen, threshold=8)}."
             )
         return chosen
+
+    def velocity(self, times: ArrayLike | None = None) -> NDArray[np.float32]:
+        """Return the velocity at any times, constant within a stage.
+
+        Parameters
+        ----------
+        times : array_like, shape (T,), optional
+            Between the first and the last observation, fractions in [0, 1] for two;
+            the start of each stage by default.
+
+        Returns
+        -------
+        ndarray of float32, shape (T, 2, H, W)
+            (dy, dx) in pixels per `time_unit`.
+
+        Raises
+        ------
+        SettingsError
+            If a time lies outside of the observations.
+        """
+        chosen = self.field_times if times is None else self.checked_times(times)
+        # A time belongs to the stage that it begins, that of the last observation to the last.
+        stage = np.searchsorted(self.field_times, chosen, side="right") - 1
+        duration = self.stage_durations[stage].astype(np.float32)
+        return np.asarray(self.fields[stage] / duration[:, None, None, None])
 
     def trajectories(
         self,

@@ -163,7 +163,8 @@ class Dynamics(Motion):
         Returns
         -------
         ndarray of float32, shape (T, H, W), or (T, C, H, W) for several channels
-            In the units of the images; NaN where a place is missing in both images.
+            In the units of the images; NaN where a place is missing in all images of the
+            frame: in both of its interval, or in the one at its time.
 
         Raises
         ------

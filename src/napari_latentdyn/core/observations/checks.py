@@ -27,13 +27,23 @@ def names_of(count: int) -> list[str]:
     """Return names of images for messages."""
     if count < 2:
         raise ObservationError(f"at least two images are needed; got {count}.")
-    return ["first", *(f"{k}." for k in range(2, count)), "last"]
+    return ["first", *(_ordinal(k) for k in range(2, count)), "last"]
+
+
+def _ordinal(number: int) -> str:
+    ending = {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}th" if number % 100 in (11, 12, 13) else f"{number}{ending}"
 
 
 def checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
     """Return the times of K images, (K,); by default 0, 1, 2 ..."""
     if times is None:
         return np.arange(count, dtype=np.float64)
+    if np.asarray(times).dtype.kind in "mM":
+        raise ObservationError(
+            f"the times of {count} images must be {count} increasing numbers; got dates or "
+            "durations: divide the time since the first image by its unit."
+        )
     try:
         when = np.asarray(times, np.float64)
     except (TypeError, ValueError):

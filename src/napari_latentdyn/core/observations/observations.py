@@ -127,6 +127,11 @@ class Observations:
         settings = settings or ImageSettings()
         names = names_of(len(images))
         when = checked_times(times, len(images))
+        if masks is not None and len(masks) != len(images):
+            raise ObservationError(
+                f"{len(images)} images must have {len(images)} masks, None for an image without "
+                f"one; got {len(masks)}."
+            )
         plain = [
             plain_array(image, f"{name} image") for image, name in zip(images, names, strict=True)
         ]

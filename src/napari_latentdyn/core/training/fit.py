@@ -30,7 +30,7 @@ from napari_latentdyn.core.training.prior import load_weights
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.reporting import make_report
 from napari_latentdyn.core.training.sampler import PatchSampler
-from napari_latentdyn.errors import FitError, Stopped, is_out_of_memory, no_memory
+from napari_latentdyn.errors import FitError, ResumeError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
@@ -61,8 +61,9 @@ def fit(
         Called between two steps. Once it returns true the training ends, and the
         result so far is returned.
     resume : Checkpoint, optional
-        State from which the training continues. The observations and the networks
-        have to be the same; other settings may differ.
+        State from which the training continues, ``dynamics.fitted.checkpoint`` of an
+        earlier result. The observations and the networks have to be the same; other
+        settings may differ.
 
     Yields
     ------
@@ -184,6 +185,7 @@ class _Fit:
 
     def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, tuple[Ensemble, ...]]:
         if self.resume is not None:
+            self._check_resumed(self.resume)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
         working = match_intervals(
@@ -194,6 +196,14 @@ class _Fit:
             # Marks the end of this phase for a stopwatch.
             yield replace(self._latest, step=self._latest.total, seconds=self._seconds())
         return ensembles
+
+    def _check_resumed(self, before: Checkpoint) -> None:
+        known = [ensemble.velocities.shape[-2:] for ensemble in before.ensembles]
+        if known != [self.observations.shape] * (len(self.observations) - 1):
+            raise ResumeError(
+                "the training cannot continue, because its images had another number or size; "
+                "start again."
+            )
 
     def _prepared(self, step: tuple[float, int, str]) -> Progress:
         if self.should_stop():
