@@ -64,7 +64,7 @@ class ClosingGuard(QObject):
 
     @property
     def away(self) -> bool:
-        """Whether the main window keeps the panel without a dock."""
+        """Whether the panel has no dock; the main window then keeps it alive."""
         return self._panel in _held or (
             self._window is not None and self._panel.parent() is self._window
         )

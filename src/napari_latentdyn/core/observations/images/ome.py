@@ -25,8 +25,8 @@ _LARGEST = 2**26  # bytes of a file of metadata
 class OmeImage:
     """One image of OME metadata.
 
-    `note` is a sentence for the user on the pixel size. `planes` has file, time, channel and depth
-    of each plane that a file is named for, in the order of the pages of each file.
+    `note` is a sentence for the user on the pixel size. `planes` has one entry for each plane whose
+    file the metadata names: file, time, channel and depth, in the order of the pages of the file.
     """
 
     geometry: Geometry | None
