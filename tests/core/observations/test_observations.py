@@ -241,6 +241,13 @@ def test_dates_are_no_numbers(unit: str) -> None:
         Observations.from_arrays(*images, times=np.array([1, 2], unit))
 
 
+@pytest.mark.parametrize("times", [[[1], [1, 2]], ["noon", "night"], [None, 1]])
+def test_times_that_are_no_numbers_are_refused(times: Any) -> None:
+    images = np.random.default_rng(0).random((2, 20, 20))
+    with pytest.raises(ObservationError, match=r"must be 2 increasing numbers; got"):
+        Observations.from_arrays(*images, times=times)
+
+
 def test_images_of_a_series_have_english_names() -> None:
     images = list(np.random.default_rng(0).random((5, 20, 20)))
     for number, name in ((1, "2nd"), (2, "3rd"), (3, "4th")):

@@ -39,22 +39,18 @@ def checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
     """Return the times of K images, (K,); by default 0, 1, 2 ..."""
     if times is None:
         return np.arange(count, dtype=np.float64)
-    if np.asarray(times).dtype.kind in "mM":
-        raise ObservationError(
-            f"the times of {count} images must be {count} increasing numbers; got dates or "
-            "durations: divide the time since the first image by its unit."
-        )
+    wanted = f"the times of {count} images must be {count} increasing numbers; got"
     try:
-        when = np.asarray(times, np.float64)
+        given = np.asarray(times)
+        when = given.astype(np.float64)
     except (TypeError, ValueError):
+        raise ObservationError(f"{wanted} {shown(times)}.") from None
+    if given.dtype.kind in "mM":
         raise ObservationError(
-            f"the times of {count} images must be {count} increasing numbers; got {shown(times)}."
-        ) from None
-    if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
-        raise ObservationError(
-            f"the times of {count} images must be {count} increasing numbers; got "
-            f"{np.array2string(when, threshold=8)}."
+            f"{wanted} dates or durations: divide the time since the first image by its unit."
         )
+    if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
+        raise ObservationError(f"{wanted} {np.array2string(when, threshold=8)}.")
     return when
 
 
