@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import typing
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -102,14 +103,18 @@ def texts(path: Path) -> list[tuple[int, str]]:
     ]
 
 
-def test_no_text_has_a_phrase_that_users_stumbled_over(root: Path) -> None:
+def in_source(
+    root: Path, read: Callable[[Path], list[tuple[int, str]]]
+) -> Iterator[tuple[str, str]]:
+    """Yield what is read from each module: its place with the text, and the text."""
     source = root / "src" / "napari_latentdyn"
-    found = [
-        f"{path.relative_to(source)}:{line}: {text}"
-        for path in sorted(source.rglob("*.py"))
-        for line, text in texts(path)
-        if UNPLAIN.search(text)
-    ]
+    for path in sorted(source.rglob("*.py")):
+        for line, text in read(path):
+            yield f"{path.relative_to(source)}:{line}: {text}", text
+
+
+def test_no_text_has_a_phrase_that_users_stumbled_over(root: Path) -> None:
+    found = [where for where, text in in_source(root, texts) if UNPLAIN.search(text)]
     assert not found, "\n".join(found)
 
 
@@ -124,22 +129,14 @@ def docstrings(path: Path) -> list[tuple[int, str]]:
 
 
 def test_messages_say_what_a_value_must_be(root: Path) -> None:
-    source = root / "src" / "napari_latentdyn"
-    found = [
-        f"{path.relative_to(source)}:{line}: {text}"
-        for path in sorted(source.rglob("*.py"))
-        for line, text in texts(path)
-        if TAKES_NOT.search(text)
-    ]
+    found = [where for where, text in in_source(root, texts) if TAKES_NOT.search(text)]
     assert not found, "\n".join(found)
 
 
 def test_docstrings_are_plain(root: Path) -> None:
-    source = root / "src" / "napari_latentdyn"
     found = [
-        f"{path.relative_to(source)}:{line}: {text}"
-        for path in sorted(source.rglob("*.py"))
-        for line, text in docstrings(path)
+        where
+        for where, text in in_source(root, docstrings)
         if UNPLAIN.search(text.replace("\n", " ")) or QUESTION.search(text)
     ]
     assert not found, "\n".join(found)

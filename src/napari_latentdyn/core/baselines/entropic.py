@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
-from napari_latentdyn.core.baselines.progress import make_frames
+from napari_latentdyn.core.baselines.progress import dissolved, make_frames
 from napari_latentdyn.core.baselines.transport import Masses, masses_of
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import FitError
@@ -46,9 +46,7 @@ def entropic_transport(
         frame = []
         for c, (masses, ends) in enumerate(zip(channels, reduced, strict=True)):
             if masses is None or ends is None:
-                frame.append(
-                    (1 - time) * observations.images[0][c] + time * observations.images[1][c]
-                )
+                frame.append(dissolved(observations, time)[c])
             else:
                 frame.append(_between(masses, ends, time))
         return np.stack(frame)

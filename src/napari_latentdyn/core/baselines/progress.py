@@ -15,7 +15,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.errors import Stopped
 
-__all__ = ["make_frames", "report_step", "run_interruptible", "within_range"]
+__all__ = ["dissolved", "make_frames", "report_step", "run_interruptible", "within_range"]
 
 Result = TypeVar("Result")
 
@@ -70,6 +70,12 @@ def make_frames(
         else:
             frames[i] = run_interruptible(lambda time=time: make(time), should_stop)  # type: ignore[misc]
     return frames
+
+
+def dissolved(observations: Observations, time: float) -> NDArray[np.float32]:
+    """Return two images mixed by time, (C, H, W)."""
+    first, last = observations.images
+    return np.asarray((1 - time) * first + time * last)
 
 
 def within_range(

@@ -10,7 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.baselines.interface import Interpolation, OnProgress, ShouldStop, Times
-from napari_latentdyn.core.baselines.progress import make_frames, report_step, run_interruptible
+from napari_latentdyn.core.baselines.progress import (
+    dissolved,
+    make_frames,
+    report_step,
+    run_interruptible,
+)
 from napari_latentdyn.core.observations.observations import Observations
 
 __all__ = ["Masses", "exact_transport", "masses_of"]
@@ -51,9 +56,7 @@ def exact_transport(
     def made(time: float) -> Array:
         return np.stack(
             [
-                (1 - time) * observations.images[0][c] + time * observations.images[1][c]
-                if plan is None
-                else plan.frame(time)
+                dissolved(observations, time)[c] if plan is None else plan.frame(time)
                 for c, plan in enumerate(plans)
             ]
         )
@@ -82,9 +85,7 @@ class Masses:
 
 def masses_of(observations: Observations, channel: int) -> Masses | None:
     """Return the masses of a channel; None if one image has no mass, so that nothing can move."""
-    ends = np.stack([observations.images[0][channel], observations.images[1][channel]]).astype(
-        np.float64
-    )
+    ends = observations.images[:, channel].astype(np.float64)
     ground = float(ends.min())
     ends -= ground
     totals = ends.sum(axis=(1, 2))
