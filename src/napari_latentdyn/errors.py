@@ -16,6 +16,7 @@ __all__ = [
     "MissingLibraryError",
     "ObservationError",
     "OutOfMemoryError",
+    "ProcessError",
     "ResumeError",
     "RunFolderError",
     "SettingsError",
@@ -115,6 +116,10 @@ class DeviceError(FitError):
 
 class ResumeError(FitError):
     """A training cannot continue, because its settings or images have changed."""
+
+
+class ProcessError(FitError):
+    """The training failed in one of several processes."""
 
 
 class OutOfMemoryError(FitError):

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 
 from napari_latentdyn.cli.streams import lenient_streams
+from napari_latentdyn.core.training.torchrun import launched
 
 __all__ = ["main"]
 
@@ -29,7 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
             code = program(argv)
         except KeyboardInterrupt as interrupt:
-            sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
+            if launched().rank == 0:
+                sys.stderr.write("napari-latentdyn: interrupted; nothing was written.\n")
             # Python notes an interrupt within `exec`, as when a data class is made, and would end
             # by the signal instead of returning our code; the next call of `exec` clears the note.
             exec("")

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
     from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.observations.observations import Observations
+    from napari_latentdyn.core.training.processes import Processes
     from napari_latentdyn.settings import Settings
 
 __all__ = ["Interrupt", "interruptible", "learn", "write"]
@@ -80,6 +81,7 @@ def learn(
     line: ProgressLine,
     should_stop: Callable[[], bool],
     resume: Checkpoint | None = None,
+    processes: Processes | None = None,
 ) -> Dynamics:
     """Fit the model and show the progress."""
     from napari_latentdyn.core.training.fit import fit
@@ -90,6 +92,7 @@ def learn(
         settings.updated({"output.preview": False}),
         should_stop=should_stop,
         resume=resume,
+        processes=processes,
     )
     dynamics = drain(fitting, line.show)
     dynamics.settings = settings

@@ -25,6 +25,7 @@ from napari_latentdyn.core.observations.images import ImageFile, read_image, rea
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.report import is_run_folder
+from napari_latentdyn.core.training.torchrun import launched
 from napari_latentdyn.errors import ObservationError, RunFolderError, Stopped
 from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
@@ -67,17 +68,33 @@ def fit_and_write(
     """Fit observations, write the run folder, print where it is, return the exit code."""
     # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
     import napari_latentdyn.core.training.fit  # noqa: F401
+    from napari_latentdyn.core.training.processes import together
 
+    count = launched().count
+    if count > 1 and settings.training.steps == 0:
+        raise UsageError(
+            f"these settings train nothing that {count} processes could share: call run without "
+            "torchrun, or train with --preset paper or --steps."
+        )
     line = ProgressLine(quiet=quiet)
     with interruptible(line) as interrupt:
         try:
-            dynamics = learn(
-                observations, settings, line=line, should_stop=interrupt.should_stop, resume=resume
-            )
+            with together(settings.training.device) as processes:
+                dynamics = learn(
+                    observations,
+                    settings,
+                    line=line,
+                    should_stop=interrupt.should_stop,
+                    resume=resume,
+                    processes=processes,
+                )
         except Stopped:
             line.close()
             line.note("Stopped before a result was found; nothing was written.")
             return interrupt.code
+        if not processes.is_first:
+            # An exit code that is not zero would end the process that writes.
+            return OK
         written = write(dynamics, target, line=line, overwrite=overwrite, interrupt=interrupt)
         sys.stdout.write(f"{written}\n")
         return interrupt.code

@@ -92,9 +92,12 @@ def default_threads() -> int:
     return max(1, (count or 1) - 1)
 
 
-def use_threads(count: int) -> None:
-    """Set the number of CPU threads of the calling thread; 0 leaves one core free."""
-    torch.set_num_threads(count or default_threads())
+def use_threads(count: int, processes: int = 1) -> None:
+    """Set the number of CPU threads of the calling thread; 0 leaves one core free.
+
+    With 0, `processes` that train together share the cores.
+    """
+    torch.set_num_threads(count or max(1, default_threads() // processes))
 
 
 def warm_up() -> None:

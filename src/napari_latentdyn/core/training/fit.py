@@ -10,13 +10,13 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.fitted import Fitted
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.networks.device import resolve, use_threads
+from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.losses import loss_terms, total_loss
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
@@ -27,9 +27,10 @@ from napari_latentdyn.core.training.agreement import Agreement, Plateau
 from napari_latentdyn.core.training.initial import match_intervals, start_fields
 from napari_latentdyn.core.training.preview import Preview
 from napari_latentdyn.core.training.prior import load_weights
+from napari_latentdyn.core.training.processes import Processes
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.reporting import make_report
-from napari_latentdyn.core.training.sampler import PatchSampler
+from napari_latentdyn.core.training.sampler import PatchSampler, predicted
 from napari_latentdyn.errors import FitError, ResumeError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
@@ -48,6 +49,7 @@ def fit(
     *,
     should_stop: Callable[[], bool] | None = None,
     resume: Checkpoint | None = None,
+    processes: Processes | None = None,
 ) -> Generator[Progress, None, Dynamics]:
     """Learn the dynamics between neighbouring observations (HLG section 3).
 
@@ -64,6 +66,9 @@ def fit(
         State from which the training continues, ``dynamics.fitted.checkpoint`` of an
         earlier result. The observations and the networks have to be the same; other
         settings may differ.
+    processes : Processes, optional
+        The processes that share each batch, from `together`. All have to call this function
+        with the same arguments, and all return the result.
 
     Yields
     ------
@@ -96,7 +101,8 @@ def fit(
     >>> for progress in fitting:  # doctest: +SKIP
     ...     print(progress.step, progress.losses)
     """
-    return _Fit(observations, settings or Settings.preset("standard"), should_stop, resume).run()
+    chosen = settings or Settings.preset("standard")
+    return _Fit(observations, chosen, should_stop, resume, processes or Processes()).run()
 
 
 class _Fit:
@@ -106,11 +112,13 @@ class _Fit:
         settings: Settings,
         should_stop: Callable[[], bool] | None,
         resume: Checkpoint | None,
+        processes: Processes,
     ) -> None:
         self.observations = observations
         self.settings = settings
         self.should_stop = should_stop or (lambda: False)
         self.resume = resume
+        self.processes = processes
         self.history: list[dict[str, float]] = list(resume.history) if resume else []
         self.step = resume.step if resume else 0
         self.batch_size = settings.training.batch_size
@@ -120,23 +128,24 @@ class _Fit:
         self._started = time.perf_counter() - (resume.seconds if resume else 0.0)
 
     def run(self) -> Generator[Progress, None, Dynamics]:
-        message: str | None = None
         try:
             return (yield from self._run())
         except RuntimeError as error:
             if is_out_of_memory(error):
-                message = str(no_memory(self.device.type))
+                failure: FitError = no_memory(self.device.type)
             else:
-                message = f"the training failed: {_first_line(error)}"
+                failure = self.processes.failure(error)
         # Outside of the handler, because the traceback of its error keeps tensors alive.
-        raise FitError(message)
+        raise failure
 
     def _run(self) -> Generator[Progress, None, Dynamics]:
-        use_threads(self.settings.training.threads)
-        self.device = resolve(self.settings.training.device)
+        use_threads(self.settings.training.threads, self.processes.local_count)
+        self.device = self.processes.device(self.settings.training.device)
         model = self._model()
-        ensembles = yield from self._prepare(model)
+        with self.processes.stopping_together():
+            ensembles = yield from self._prepare(model)
         start = np.stack([start_fields(ensemble, self.settings) for ensemble in ensembles])
+        start = self.processes.from_first(start)
         optimiser = None
         # The first optimiser of a process takes a second.
         if self.resume is not None or self.settings.training.steps > 0:
@@ -237,23 +246,25 @@ class _Fit:
         self.agreement = judge.measured(model, self.step)
         plateau = Plateau(self.settings, self.agreement[1], self.step)
         preview = None
-        if self.settings.output.preview:
+        if self.settings.output.preview and self.processes.is_first:
             middle = (len(known) - 1) // 2
             preview = Preview(known.interval(middle), model, start[middle])
         rate = training.learning_rate
         if training.start_from != "scratch":
             rate *= training.learned_rate
         halved, first_step = False, self.step
-        while self.step < training.steps and not self.converged and not self.should_stop():
+        network = self.processes.wrapped(model)
+        while self.step < training.steps and not self.converged and not self._is_stopped():
             for group in optimiser.param_groups:
                 group["lr"] = rate * training.final_rate ** (self.step / training.steps)
             chosen = batch_indices(self.step, len(patches), self.batch_size, training.seed)
             try:
-                losses = self._one_step(model, optimiser, sampler, chosen)
+                losses = self._one_step(network, optimiser, sampler, chosen)
             except (RuntimeError, MemoryError) as error:
                 if not is_out_of_memory(error):
                     raise
-                if halved or self.batch_size == 1:
+                # One process cannot change the batch of all processes.
+                if halved or self.batch_size == 1 or self.processes.count > 1:
                     raise no_memory(self.device.type) from None
                 halved = True
                 self.batch_size = max(1, min(self.batch_size, len(patches)) // 2)
@@ -265,7 +276,8 @@ class _Fit:
             self.history.append(losses)
             if judge.is_due(self.step, training.steps):
                 self.agreement = judge.measured(model, self.step)
-                self.converged = plateau.reached(self.agreement[1], self.step)
+                reached = plateau.reached(self.agreement[1], self.step)
+                self.converged = self.processes.any(reached)
             yield Progress(
                 "train",
                 self.step,
@@ -279,11 +291,11 @@ class _Fit:
         self.agreement = judge.measured(model, self.step)
         if self.step > first_step:
             with torch.no_grad():  # Checks that the loss after the last step is finite.
-                self._loss(model, sampler, chosen)
+                self._loss(network, sampler, chosen)
 
     def _one_step(
         self,
-        model: LatentDynamics,
+        model: nn.Module,
         optimiser: torch.optim.Optimizer,
         sampler: PatchSampler,
         chosen: NDArray[np.int64],
@@ -291,16 +303,15 @@ class _Fit:
         model.train()
         total, losses = self._loss(model, sampler, chosen)
         optimiser.zero_grad(set_to_none=True)
-        total.backward()
+        self.processes.backward(total)
         torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
         optimiser.step()
         return losses
 
     def _loss(
-        self, model: LatentDynamics, sampler: PatchSampler, chosen: NDArray[np.int64]
+        self, model: nn.Module, sampler: PatchSampler, chosen: NDArray[np.int64]
     ) -> tuple[Tensor, dict[str, float]]:
-        batch = sampler.batch(chosen)
-        terms = loss_terms(batch, model(batch), self.settings)
+        terms = loss_terms(*predicted(model, sampler, chosen, self.processes), self.settings)
         total = total_loss(terms, self.settings.training)
         losses = {"total": float(total.detach())}
         losses |= {name: float(term.detach()) for name, term in terms.items()}
@@ -327,13 +338,12 @@ class _Fit:
                 raise no_memory(self.device.type) from None
             raise
 
+    def _is_stopped(self) -> bool:
+        return self.processes.any(self.should_stop())
+
     def _ask(self, *_: int) -> None:
         # Fields are always completed; the call only lets the caller update.
         self.should_stop()
 
     def _seconds(self) -> float:
         return time.perf_counter() - self._started
-
-
-def _first_line(error: BaseException) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

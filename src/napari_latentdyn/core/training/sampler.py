@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import chain
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 
-from napari_latentdyn.core.networks.model import Batch
+from napari_latentdyn.core.networks.model import Batch, Prediction
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import patch_bounds
+from napari_latentdyn.core.training.processes import Processes
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Patch", "PatchSampler"]
+__all__ = ["Patch", "PatchSampler", "predicted"]
 
 #: An interval between two neighbouring observations, and a window of it.
 Patch = tuple[int, Window]
@@ -71,3 +73,20 @@ class PatchSampler:
         patches = [self._patches[number] for number in chosen]
         cut = [values[(interval + later, ..., *window.slices)] for interval, window in patches]
         return torch.stack(cut).to(self._device)
+
+
+def predicted(
+    model: nn.Module, sampler: PatchSampler, chosen: NDArray[np.int64], processes: Processes
+) -> tuple[Batch, Prediction]:
+    """Return the patches with these indices and the output of the model for them.
+
+    Each process runs the model, which was `wrapped`, on its share of the patches.
+    """
+    batch = sampler.batch(chosen)
+    if processes.count == 1:
+        return batch, model(batch)
+    own: Prediction = model(sampler.batch(chosen[processes.share(len(chosen))]))
+    outputs = [own.fields, own.coded_first, own.coded_last, *chain.from_iterable(own.arrived)]
+    fields, coded_first, coded_last, *rest = processes.whole_batch(outputs, len(chosen))
+    arrived = list(zip(rest[::3], rest[1::3], rest[2::3], strict=True))
+    return batch, Prediction(fields, coded_first, coded_last, arrived)
