@@ -6,14 +6,18 @@ import argparse
 import dataclasses
 import logging
 from collections import deque
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from napari_latentdyn.core.training.processes import Processes, together
+from napari_latentdyn.core.training.torchrun import launched, shows
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.settings import Settings
 from training.evaluate import evaluate
 from training.export import export, kept
 from training.plan import Plan
+from training.state import State
 from training.train import train
 
 __all__ = ["main"]
@@ -24,7 +28,8 @@ _log = logging.getLogger("training")
 def main(arguments: list[str] | None = None) -> int:
     """Train, and write the weights; return the exit code."""
     parsed = _parser().parse_args(arguments)
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    first = launched().rank == 0
+    logging.basicConfig(level=logging.INFO if first else logging.ERROR, format="%(message)s")
     given = {
         name: value for name in Plan.model_fields if (value := getattr(parsed, name)) is not None
     }
@@ -33,18 +38,24 @@ def main(arguments: list[str] | None = None) -> int:
         if parsed.judged < 1:
             raise SettingsError("--judged takes a number of scenes, at least 1.")
         settings = Settings.preset("standard").updated(dict(map(_pair, parsed.set)))
-        state = deque(train(plan, settings, parsed.out), maxlen=1)
+        with together(plan.device) as processes:
+            state = deque(_trained(plan, settings, parsed.out, processes), maxlen=1)
+        if not state:
+            raise SettingsError(
+                f"{parsed.out} holds a training that is over; give more steps or another folder"
+            )
     except UserError as error:
-        _log.error("%s", error)
+        if shows(error):
+            _log.error("%s", error)
         return 2
     except KeyboardInterrupt:
-        _log.error("stopped; the same command goes on from the last checkpoint in %s", parsed.out)
+        if first:
+            _log.error(
+                "stopped; the same command goes on from the last checkpoint in %s", parsed.out
+            )
         return 130
-    if not state:
-        _log.error(
-            "%s holds a training that is over; give more steps or another folder", parsed.out
-        )
-        return 2
+    if not first:
+        return 0
     model = kept(state[0], plan)
     figures = evaluate(model, parsed.judged)
     path = export(model, state[0], plan, settings, figures, parsed.out / "prior.safetensors")
@@ -52,6 +63,15 @@ def main(arguments: list[str] | None = None) -> int:
         _log.info("%s: %.3f", name, value)
     _log.info("wrote %s", path)
     return 0
+
+
+def _trained(plan: Plan, settings: Settings, folder: Path, processes: Processes) -> Iterator[State]:
+    try:
+        yield from train(plan, settings, folder, processes)
+    except RuntimeError as error:
+        if processes.count == 1:
+            raise
+        raise processes.failure(error) from error
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.training.processes import Processes
 from training.plan import Plan
 from training.scenes import Scene, make_scene, photometry
 
@@ -47,6 +49,10 @@ class Example:
         """Return the same on a device."""
         return Example(self.frames.to(device), self.velocity.to(device), self.known.to(device))
 
+    def of(self, chosen: NDArray[np.int64]) -> Example:
+        """Return the scenes with these indices."""
+        return Example(self.frames[chosen], self.velocity[chosen], self.known[chosen])
+
 
 def scene_of(seed: int, number: int, size: int, longest: float, simple: float = 0.0) -> Scene:
     """Return one scene of the endless sequence that belongs to a seed.
@@ -67,13 +73,15 @@ def scene_of(seed: int, number: int, size: int, longest: float, simple: float = 
     return make_scene(random, (size, size), TIMES, longest, simple=easy)
 
 
-def batches(plan: Plan, start: int = 0) -> Iterator[Example]:
+def batches(plan: Plan, start: int = 0, processes: Processes | None = None) -> Iterator[Example]:
     """Yield the batches from a step on; the same ones for the same plan.
 
-    Scenes that are seen again after a restart are those since then.
+    Scenes that are seen again after a restart are those since then. Each of several
+    `processes` makes its part of the scenes, and all yield the whole batch.
     """
+    processes = processes or Processes()
     pool: deque[Scene] = deque(maxlen=plan.pool)
-    scenes = _scenes(plan, start * plan.fresh)
+    scenes = _of_all(_scenes(plan, start * plan.fresh, processes), processes)
     step = start
     while True:
         random = torch.Generator().manual_seed(_mixed(plan.seed + 1, step))
@@ -89,16 +97,24 @@ def batches(plan: Plan, start: int = 0) -> Iterator[Example]:
         step += 1
 
 
-def _scenes(plan: Plan, first: int) -> Iterator[Scene]:
-    numbers = itertools.count(first)
+def _of_all(own: Iterator[Scene], processes: Processes) -> Iterator[Scene]:
+    """Yield the scenes of all processes in turn."""
+    for scene in own:
+        parts = [part[None] for part in (scene.frames, scene.velocity, scene.known)]
+        for values in zip(*processes.whole_batch(parts, processes.count), strict=True):
+            yield Scene(*values)
+
+
+def _scenes(plan: Plan, first: int, processes: Processes) -> Iterator[Scene]:
+    numbers = itertools.count(first + processes.rank, processes.count)
     if plan.workers == 0:
         for number in numbers:
             yield scene_of(*_described(plan, number))
-    with ProcessPoolExecutor(plan.workers, initializer=_one_thread) as processes:
+    with ProcessPoolExecutor(plan.workers, initializer=_one_thread) as workers:
         waiting: deque[Future[Scene]] = deque()
         while True:
             while len(waiting) < _AHEAD:
-                waiting.append(processes.submit(scene_of, *_described(plan, next(numbers))))
+                waiting.append(workers.submit(scene_of, *_described(plan, next(numbers))))
             yield waiting.popleft().result()
 
 

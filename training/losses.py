@@ -13,7 +13,7 @@ from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.fusion import Carried, fuse, visibility
 from training.feed import TIMES, Example
 
-__all__ = ["field_loss", "frame_loss", "in_between", "start_near", "whole"]
+__all__ = ["decoded", "field_loss", "frame_loss", "in_between", "start_near", "whole"]
 
 #: Stages of the frames in between while training.
 _STAGES = 4
@@ -102,10 +102,10 @@ def in_between(
     return model.decode(fuse([carried], [1.0], model.transport.equation))
 
 
-def frame_loss(
+def decoded(
     model: LatentDynamics, example: Example, velocity: Tensor, number: int, count: int
-) -> tuple[Tensor, Tensor, Tensor]:
-    """Return the losses of a frame in between and of both ends, and the former's mean square.
+) -> list[Tensor]:
+    """Return a frame in between, and both ends encoded and decoded, each (count, 1, H, W).
 
     Parameters
     ----------
@@ -121,10 +121,29 @@ def frame_loss(
         Leading pairs of the batch that are used.
     """
     first, last = example.frames[:count, :1], example.frames[:count, -1:]
-    truth = example.frames[:count, number : number + 1]
     frame = in_between(model, first, last, velocity[:count].detach(), TIMES[number])
-    both = torch.cat([first, last])
-    ends = model.decode(model.encode(both))
+    ends = model.decode(model.encode(torch.cat([first, last])))
+    return [frame, *ends.split(len(first))]
+
+
+def frame_loss(
+    images: list[Tensor], example: Example, number: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the losses of a frame in between and of both ends, and the former's mean square.
+
+    Parameters
+    ----------
+    images : list of Tensor, shape (b, 1, H, W)
+        The frame and both ends of the leading pairs, from `decoded`.
+    example : Example
+        The truth.
+    number : int
+        Number of the time of the frame.
+    """
+    count = len(images[0])
+    truth = example.frames[:count, number : number + 1]
+    both = torch.cat([example.frames[:count, :1], example.frames[:count, -1:]])
+    frame, ends = images[0], torch.cat(images[1:])
     return _soft(frame - truth), _soft(ends - both), (frame - truth).square().mean().detach()
 
 

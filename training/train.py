@@ -9,14 +9,17 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
 import torch
+from torch import Tensor, nn
 
-from napari_latentdyn.core.networks.device import resolve, use_threads
+from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.errors import SettingsError
+from napari_latentdyn.core.training.processes import Processes
+from napari_latentdyn.errors import ResumeError, SettingsError
 from napari_latentdyn.settings import Settings
 from training.feed import TIMES, Example, batches
-from training.losses import field_loss, frame_loss, start_near, whole
+from training.losses import decoded, field_loss, frame_loss, start_near, whole
 from training.plan import Plan
 from training.state import State
 
@@ -51,7 +54,35 @@ def rate(plan: Plan, step: int) -> float:
     return plan.learning_rate * rise * (plan.final_rate + (1 - plan.final_rate) * fall)
 
 
-def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterator[State]:
+class _Networks(nn.Module):
+    """The outputs of the networks that a step needs, in one call."""
+
+    def __init__(self, model: LatentDynamics) -> None:
+        super().__init__()
+        self.model = model
+
+    def forward(
+        self, example: Example, start: Tensor, number: int | None, count: int
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Return the fields of all levels, and a frame with both ends decoded.
+
+        The frame is that of time `number`, of the leading `count` pairs; without a number
+        there is none.
+        """
+        first, last = example.frames[:, :1], example.frames[:, -1:]
+        levels = self.model.velocities(first, last, start)
+        if number is None:
+            return levels, []
+        velocity = start + whole(levels[-1], (first.shape[-2], first.shape[-1]))
+        return levels, decoded(self.model, example, velocity, number, count)
+
+
+def train(
+    plan: Plan,
+    settings: Settings,
+    folder: Path | None = None,
+    processes: Processes | None = None,
+) -> Iterator[State]:
     """Train the prior, step by step.
 
     Parameters
@@ -63,14 +94,17 @@ def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterato
     folder : Path, optional
         Where checkpoints and the log are written, and from which training goes
         on if it has been here before.
+    processes : Processes, optional
+        The processes that share each batch, from `together`; the first one writes.
 
     Yields
     ------
     State
         After every step; the same object.
     """
+    processes = processes or Processes()
     use_threads(plan.threads)
-    device = resolve(plan.device)
+    device = processes.device(plan.device)
     state = new_state(plan, settings, device)
     if folder is not None:
         try:
@@ -81,14 +115,23 @@ def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterato
             ) from None
         if state.restore(folder):
             _log.info("going on after %d steps", state.step)
+        first = processes.from_first(np.array([state.step], np.float32))
+        if processes.any(int(first[0]) != state.step):
+            raise ResumeError(
+                f"the processes found different checkpoints in {folder}: give a folder that all "
+                "computers share."
+            )
+    if not processes.is_first:
+        folder = None
     sums, since = dict.fromkeys(_NAMES, 0.0), 0
     shown = 0
     started = time.perf_counter() - state.seconds
-    feed = batches(plan, state.step)
+    feed = batches(plan, state.step, processes)
+    networks = processes.wrapped(_Networks(state.model), partly_used=True)
     while state.step < plan.steps:
         for group in state.optimiser.param_groups:
             group["lr"] = rate(plan, state.step)
-        found = _one_step(plan, state, next(feed).to(device))
+        found = _one_step(plan, state, networks, next(feed).to(device), processes)
         state.step += 1
         state.seconds = time.perf_counter() - started
         state.average(plan)
@@ -115,20 +158,24 @@ def train(plan: Plan, settings: Settings, folder: Path | None = None) -> Iterato
         yield state
 
 
-def _one_step(plan: Plan, state: State, example: Example) -> dict[str, float]:
+def _one_step(
+    plan: Plan, state: State, networks: nn.Module, example: Example, processes: Processes
+) -> dict[str, float]:
     model = state.model.train()
     settled = model.settings.model.coarsening
     model.extractor.coarsening = settled + (state.step < plan.coarse)
     random = torch.Generator().manual_seed(plan.seed * 1_000_003 + state.step)
     start = start_near(example, plan.given_start, random)
-    first, last = example.frames[:, :1], example.frames[:, -1:]
-    levels = model.velocities(first, last, start)
+    number, size = None, len(start)
+    if state.step % plan.frames_every == 0:
+        number = 1 + int(torch.randint(len(TIMES) - 2, (), generator=random))
+    own, count = processes.share(size), min(plan.frames_batch, size)
+    levels, images = networks(example.of(own), start[own], number, len(processes.share(count)))
+    levels = processes.whole_batch(levels, size)
     loss, epe = field_loss(levels, start, example)
     found = {"field": float(loss.detach()), "epe": float(epe)}
-    if state.step % plan.frames_every == 0:
-        velocity = start + whole(levels[-1], (first.shape[-2], first.shape[-1]))
-        number = 1 + int(torch.randint(len(TIMES) - 2, (), generator=random))
-        frames, ends, square = frame_loss(model, example, velocity, number, plan.frames_batch)
+    if number is not None:
+        frames, ends, square = frame_loss(processes.whole_batch(images, count), example, number)
         loss = loss + plan.weight_frames * frames + plan.weight_ends * ends
         found |= {
             "frames": float(frames.detach()),
@@ -136,7 +183,7 @@ def _one_step(plan: Plan, state: State, example: Example) -> dict[str, float]:
             "square": float(square),
         }
     state.optimiser.zero_grad(set_to_none=True)
-    loss.backward()
+    processes.backward(loss)
     torch.nn.utils.clip_grad_norm_(model.parameters(), _MAX_GRADIENT)
     state.optimiser.step()
     return found
