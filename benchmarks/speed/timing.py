@@ -11,7 +11,10 @@ from pathlib import Path
 import torch
 from benchmarks.accuracy.worker import peak_memory
 
-__all__ = ["Probe", "added_memory", "in_turn", "timed"]
+__all__ = ["TRANSFORMS", "Probe", "added_memory", "in_turn", "timed"]
+
+#: Transforms in one probe: so many that one interruption by another process counts little.
+TRANSFORMS = 48
 
 Compute = Callable[[], object]
 
@@ -30,7 +33,7 @@ class Probe:
         self.seconds.append(timed(self._compute))
 
     def _compute(self) -> None:
-        for _ in range(8):
+        for _ in range(TRANSFORMS):
             torch.fft.irfft2(torch.fft.rfft2(self._values))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from benchmarks.accuracy.cases import make_case
 from benchmarks.accuracy.markdown import BEGIN, END, splice
-from benchmarks.speed import cli, parts, race, reference, tables, worker
+from benchmarks.speed import cli, parts, race, reference, tables, timing, worker
 from benchmarks.speed.runs import Runner
 from benchmarks.speed.scene import moving_texture
 from benchmarks.speed.subjects import Subject
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 
 def test_the_reference_learns(drifting: Callable[[float], NDArray[np.uint8]]) -> None:
-    first, last = (drifting(time).astype(np.float32) for time in (0, 1))
+    first, last = (drifting(time)[:40, :48].astype(np.float32) for time in (0, 1))
     losses: list[float] = []
     drawn = []
 
@@ -29,7 +29,7 @@ def test_the_reference_learns(drifting: Callable[[float], NDArray[np.uint8]]) ->
             drawn.append(draw())
 
     frames = reference.interpolate(first, last, [0.5, 1.0], steps=8, on_step=on_step)
-    assert frames.shape == drawn[0].shape == (2, 64, 64)
+    assert frames.shape == drawn[0].shape == (2, 40, 48)
     assert frames.dtype == np.float32
     assert len(losses) == 8
     assert losses[-1] < 0.7 * losses[0]
@@ -86,7 +86,8 @@ def test_subjects_make_frames(subject: Subject) -> None:
         assert len(made) == 5
 
 
-def test_computations_take_turns() -> None:
+def test_computations_take_turns(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timing, "TRANSFORMS", 1)
     order: list[str] = []
     computations = {name: lambda name=name: order.append(name) for name in "ab"}
     seconds = in_turn(computations, 3, probe := Probe())
@@ -114,7 +115,8 @@ def test_a_row_is_measured_in_processes_of_its_own() -> None:
 
 def test_standard_and_reference_are_compared_on_one_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(race, "EVERY", 2)
-    frames = np.stack([moving_texture(64, seed=seed)[0] for seed in range(3)])
+    monkeypatch.setattr(timing, "TRANSFORMS", 1)
+    frames = np.stack([moving_texture(40, seed=seed)[0] for seed in range(3)])
     measured = race.measure(make_case("noise", "data", frames, range(3)), 3, 1, 1)
     assert measured["time"] == 0.5
     ((seconds, psnr),) = measured["standard"]
