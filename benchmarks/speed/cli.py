@@ -41,10 +41,10 @@ def main(arguments: list[str] | None = None) -> int:
             print(f"{part:10} {said(row)}", flush=True)
     text = page({part: _read(_file(options.out, part)) for part in PARTS})
     (options.out / "speed.md").write_text(text, encoding="utf-8")
-    print(text)
     if options.docs:
         written = splice(options.docs.read_text(encoding="utf-8"), text)
         options.docs.write_text(written, encoding="utf-8")
+    print(text)
     return 0
 
 
