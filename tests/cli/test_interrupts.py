@@ -47,19 +47,19 @@ def test_ctrl_c_keeps_what_was_learned(pair, tmp_path, call, tiny):
 def test_ctrl_c_while_the_images_are_matched_leaves_what_was_there(
     call, pair, tmp_path, tiny, monkeypatch, there_before
 ):
-    from napari_latentdyn.core.matching import pyramid
+    from napari_latentdyn.core.matching import members
 
     out = tmp_path / "out"
     if there_before:
         assert call("run", *pair, "-o", out, *tiny).code == 0
     before = sorted((p.name, p.stat().st_mtime_ns) for p in tmp_path.rglob("*"))
-    refine = pyramid.refine
+    refine = members.refine
 
     def pressed(*given):
         signal.raise_signal(signal.SIGINT)
         return refine(*given)
 
-    monkeypatch.setattr(pyramid, "refine", pressed)
+    monkeypatch.setattr(members, "refine", pressed)
     matched = ("--set", "model.initial_fields=matched")
     answer = call("run", *pair, "-o", out, *tiny, *matched, "--overwrite")
     assert answer.code == 130
@@ -97,11 +97,11 @@ def pressed_while_drawing(monkeypatch):
 
     carry, drawn, moments = Renderer._carry, [], []
 
-    def watched(self, window, members, at, *more):
+    def watched(self, window, members, fields, at, *more):
         drawn.append(at)
         if len(drawn) in moments:
             signal.raise_signal(signal.SIGINT)
-        return carry(self, window, members, at, *more)
+        return carry(self, window, members, fields, at, *more)
 
     monkeypatch.setattr(Renderer, "_carry", watched)
 

@@ -218,8 +218,8 @@ def test_presets_say_how_much_they_train() -> None:
     for name in ("quick", "standard"):
         assert PRESETS[name].summary.endswith("othing is trained.")
     starts = {name: Settings.preset(name).training.start_from for name in PRESETS}
-    assert starts["quick"] == starts["accurate"] == "prior"
-    assert starts["standard"] == "scratch"
+    assert starts["accurate"] == "prior"
+    assert starts["quick"] == starts["standard"] == "scratch"
     assert set(PRESETS["accurate"].changes) == {"training.start_from"}, "the summary names no other"
     assert Settings.preset("paper").training.start_from == "scratch"
     assert "from random weights" in PRESETS["paper"].summary

@@ -220,22 +220,21 @@ class ModelSettings(FrozenModel):
         json_schema_extra={"advanced": True},
     )
     members: int = Field(
-        6,
+        4,
         ge=1,
         le=6,
         title="Members",
         description="Number of matched velocities, each with its own stiffness and image "
         "features. The latent state is their weighted mean, and the result is uncertain where the "
-        "members disagree. Computing time grows with the number. Fields that are not matched have "
-        "one member.",
+        "members disagree. Members of negligible weight are not matched at full size. Fields that "
+        "are not matched have one member.",
         json_schema_extra={"advanced": True},
     )
     refinement: Literal["short", "full"] = Field(
         "full",
         title="Refinement",
-        description="Effort of matching: all levels for each member (full), or levels of up to a "
-        "quarter of the size once for all members, half of the size for each member, and few "
-        "iterations at full size (short).",
+        description="Effort of matching: the same number of iterations at all sizes of the images "
+        "(full), or fewer, and few at half and full size (short).",
         json_schema_extra={"advanced": True},
     )
     weighting: Literal["equal", "held_out"] = Field(

@@ -16,11 +16,10 @@ class Preset:
 
 PRESETS: dict[str, Preset] = {
     "quick": Preset(
-        "Two velocities are matched to the images in seconds, from the velocity that a pretrained "
-        "network proposes. Nothing is trained.",
+        "Three velocities are matched to the images with few iterations, in seconds. No network is "
+        "used and nothing is trained.",
         {
-            "training.start_from": "prior",
-            "model.members": 2,
+            "model.members": 3,
             "model.refinement": "short",
             "model.stages": 4,
             "output.window": 512,
@@ -28,8 +27,8 @@ PRESETS: dict[str, Preset] = {
         },
     ),
     "standard": Preset(
-        "Six velocities are matched to the images at full effort, in about a minute; slightly "
-        "closer to true frames than quick. No network is used and nothing is trained.",
+        "Four velocities are matched to the images with more iterations; closer to true frames "
+        "than quick. No network is used and nothing is trained.",
         {},
     ),
     "accurate": Preset(

@@ -18,9 +18,10 @@ from tests.core.helpers import finished, moved, spin, texture, turning
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters, features
+from napari_latentdyn.core.matching.members import pyramid_shapes
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.matching.propagation import propagate
-from napari_latentdyn.core.matching.pyramid import match_members, pyramid_shapes
+from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.physics.motion import Motion
 
 Image = NDArray[np.float64]
@@ -41,7 +42,7 @@ def searching(
     valid: tuple[Mask, Mask] | None = None,
     drift: tuple[float, float] = STILL,
     motion: Motion = "local",
-) -> Generator[tuple[int, float], None, Ensemble]:
+) -> Generator[float, None, Ensemble]:
     everywhere = np.ones(first.shape, bool)
     return match_members(
         (first.astype(np.float32), last.astype(np.float32)),
@@ -53,9 +54,7 @@ def searching(
     )
 
 
-def matched(
-    first: Image, last: Image, **options: Any
-) -> tuple[list[tuple[int, float]], NDArray[np.float32]]:
+def matched(first: Image, last: Image, **options: Any) -> tuple[list[float], NDArray[np.float32]]:
     """What a search says, and what it finds."""
     said, ensemble = finished(searching(first, last, **options))
     return said, ensemble.velocities
@@ -153,9 +152,9 @@ def test_another_brightness_does_not_spoil_the_motion(
     change: Callable[[Image], Image],
 ) -> None:
     at = moved((3.0, -2.0), (48, 48))
-    _, found = matched(unit(at(0)), change(unit(at(1))), members=3)
-    # Those that look at local contrast above all.
-    missed = error(found[1:], (3.0, -2.0))
+    _, found = matched(unit(at(0)), change(unit(at(1))), members=2)
+    # The features of the second member are mostly local contrast.
+    missed = error(found[1], (3.0, -2.0))
     assert missed.mean() < 0.1
     assert missed.max() < 0.3
 
@@ -174,20 +173,64 @@ def test_the_local_contrast_does_not_know_the_brightness(
     assert float(difference) < 0.35
 
 
-def test_missing_pixels_do_not_pull() -> None:
-    """Garbage that stands still, as large as a quarter of the image's side."""
+@pytest.mark.parametrize(
+    ("hole", "mean", "most"), [(np.s_[20:36, 20:36], 0.15, 0.8), (np.s_[14:42, 14:42], 0.25, 1.5)]
+)
+def test_missing_pixels_do_not_pull(hole: tuple[slice, slice], mean: float, most: float) -> None:
+    """Garbage that stands still, as large as a quarter or half of the image's side."""
     at = moved((3.0, -2.0), (56, 56))
     first, last = unit(at(0)), unit(at(1))
     valid = np.ones(first.shape, bool)
-    valid[20:36, 20:36] = False
+    valid[hole] = False
     garbage = unit(texture(first.shape, seed=7, sigma=1.0))
     first, last = np.where(valid, first, garbage), np.where(valid, last, garbage)
-    _, found = matched(first, last, valid=(valid, valid), members=3)
-    missed = error(found[2], (3.0, -2.0))
-    assert missed.mean() < 0.15
-    assert missed.max() < 0.8
-    _, believed = matched(first, last, members=3)
-    assert error(believed[2], (3.0, -2.0)).max() > 2.0
+    _, found = matched(first, last, valid=(valid, valid), members=2)
+    missed = error(found[1], (3.0, -2.0))
+    assert missed.mean() < mean
+    assert missed.max() < most
+    if most > 1:
+        _, believed = matched(first, last, members=2)
+        assert error(believed[1], (3.0, -2.0)).max() > 2 * most
+
+
+def stripes(shape: tuple[int, int]) -> tuple[Mask, Mask]:
+    lost = np.broadcast_to(np.arange(shape[1]) % 16 < 4, shape)
+    return ~lost, ~lost
+
+
+def dropouts(shape: tuple[int, int]) -> tuple[Mask, Mask]:
+    random = np.random.default_rng(3)
+    return random.random(shape) > 0.25, random.random(shape) > 0.25
+
+
+def swaths(shape: tuple[int, int]) -> tuple[Mask, Mask]:
+    lost = np.broadcast_to((np.arange(shape[0]) % 32 < 8)[:, None], shape)
+    return ~lost, ~np.roll(lost, 11, axis=0)
+
+
+@pytest.mark.parametrize("gaps", [stripes, dropouts, swaths])
+@pytest.mark.parametrize("short", [True, False])
+def test_motion_is_found_where_a_quarter_of_the_pixels_is_missing(
+    gaps: Callable[[tuple[int, int]], tuple[Mask, Mask]], short: bool
+) -> None:
+    """On coarse levels each pixel covers valid and missing ones: only the valid ones count."""
+    angle, shape = math.radians(8), (128, 128)
+    at, valid = turning(angle, shape), gaps(shape)
+    first, last = (np.where(v, unit(at(t)), 0.0) for t, v in zip((0, 1), valid, strict=True))
+    everything = match_members(
+        (first.astype(np.float32), last.astype(np.float32)),
+        valid,
+        np.zeros(2, np.float32),
+        3,
+        "local",
+        torch.device("cpu"),
+        weigh=True,
+        short=short,
+    )
+    _, ensemble = finished(everything)
+    missed = error(ensemble.centre, spin(angle, shape))
+    assert missed.mean() < 0.25
+    assert np.percentile(missed, 99) < 1.5
 
 
 def test_images_that_are_the_same_do_not_move() -> None:
@@ -213,12 +256,12 @@ def drifted() -> tuple[Image, Image]:
 @pytest.fixture(scope="module")
 def all_members(
     drifted: tuple[Image, Image],
-) -> tuple[list[tuple[int, float]], NDArray[np.float32]]:
+) -> tuple[list[float], NDArray[np.float32]]:
     return matched(*drifted, members=len(MEMBERS))
 
 
 def test_members_differ_and_each_finds_the_motion(
-    all_members: tuple[list[tuple[int, float]], NDArray[np.float32]],
+    all_members: tuple[list[float], NDArray[np.float32]],
 ) -> None:
     found = all_members[1]
     assert found.shape == (len(MEMBERS), 2, 30, 28)
@@ -226,34 +269,31 @@ def test_members_differ_and_each_finds_the_motion(
     assert error(found, (0.8, -0.6)).mean(axis=(1, 2)).max() < 0.1
 
 
-def test_members_are_told_one_after_the_other(
-    all_members: tuple[list[tuple[int, float]], NDArray[np.float32]],
+def test_progress_grows_from_nothing_to_nearly_all(
+    all_members: tuple[list[float], NDArray[np.float32]],
 ) -> None:
     said = all_members[0]
-    numbers = [number for number, _ in said]
-    assert numbers == sorted(numbers)
-    assert set(numbers) == set(range(len(MEMBERS)))
-    for member in range(len(MEMBERS)):
-        parts = [part for number, part in said if number == member]
-        assert parts == sorted(parts)
-        assert parts[0] == 0.0
-        assert parts[-1] < 1.0
+    assert said == sorted(said)
+    assert said[0] == 0.0
+    assert 0.3 < said[-1] < 1.0
 
 
 def test_a_search_repeats_itself_however_many_members_follow(
     drifted: tuple[Image, Image],
-    all_members: tuple[list[tuple[int, float]], NDArray[np.float32]],
+    all_members: tuple[list[float], NDArray[np.float32]],
 ) -> None:
     random = torch.random.get_rng_state()
-    _, one = matched(*drifted)
-    np.testing.assert_array_equal(one[0], all_members[1][0])
+    one, again = (matched(*drifted)[1] for _ in range(2))
+    np.testing.assert_array_equal(one, again)
+    # The members of a batch go on until the last one has converged.
+    np.testing.assert_allclose(one[0], all_members[1][0], atol=1e-3)
     assert torch.equal(random, torch.random.get_rng_state())
 
 
 def test_it_can_be_interrupted() -> None:
     at = moved((2.0, 1.0), (32, 32))
     search = searching(unit(at(0)), unit(at(1)), members=2)
-    assert next(search) == (0, 0.0)
+    assert next(search) == 0.0
     next(search)
     search.close()
     with pytest.raises(StopIteration):
@@ -270,26 +310,13 @@ def test_between_two_pieces_gradients_are_those_of_the_caller() -> None:
 
 
 @settings(max_examples=100, deadline=None)
-@given(
-    st.integers(8, 5000), st.integers(8, 5000), st.sampled_from(sorted({r.factor for r in MEMBERS}))
-)
-def test_levels_grow_from_sixteen_pixels_to_the_image(
-    height: int, width: int, factor: float
-) -> None:
-    shapes = pyramid_shapes((height, width), factor)
+@given(st.integers(8, 5000), st.integers(8, 5000))
+def test_levels_grow_from_sixteen_pixels_to_the_image(height: int, width: int) -> None:
+    shapes = pyramid_shapes((height, width))
     assert shapes[-1] == (height, width)
-    assert min(shapes[0]) * factor < 16
+    assert min(shapes[0]) < 32
     assert len(shapes) == 1 or min(shapes[0]) >= 16
     for small, large in itertools.pairwise(shapes):
         for one, other in zip(small, large, strict=True):
-            assert abs(one - factor * other) <= 0.5
+            assert abs(one - other / 2) <= 0.5
             assert one < other
-
-
-def test_small_images_are_solved_alike_with_numpy(monkeypatch: pytest.MonkeyPatch) -> None:
-    at = moved((3.0, -2.0), (48, 48))
-    images = unit(at(0)), unit(at(1))
-    _, without_torch = matched(*images)
-    monkeypatch.setattr("napari_latentdyn.core.matching.normal_equations._NUMPY_PIXELS", 0)
-    _, with_torch = matched(*images)
-    np.testing.assert_allclose(without_torch, with_torch, atol=0.02)

@@ -68,6 +68,7 @@ class Fitted:
                     self.model,
                     observations.interval(int(k)),
                     ensemble=self.ensembles[k],
+                    trained=self._is_trained(settings),
                     should_stop=should_stop,
                 )
                 chosen = fraction[interval == k].tolist()
@@ -83,6 +84,11 @@ class Fitted:
             self.model.to("cpu")
         # The parts are in the order of the intervals, and times may be in any order.
         return np.concatenate(parts)[np.argsort(np.argsort(interval, kind="stable"))]
+
+    def _is_trained(self, settings: Settings) -> bool:
+        """Whether the fields may differ from the initial ones."""
+        initial = settings.model.initial_fields in ("extracted", "matched")
+        return self.checkpoint is None or self.checkpoint.step > 0 or not initial
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, as `read` takes them."""

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.matching.features import MEMBERS
+from napari_latentdyn.core.matching.members import scale_velocity
 from napari_latentdyn.core.matching.pair import MaskedPair
-from napari_latentdyn.core.matching.pyramid import match_one, scale_velocity
+from napari_latentdyn.core.matching.pyramid import match_one
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
 
@@ -22,7 +23,7 @@ _SIDE = 96
 #: Number of reweightings of the robust fit.
 _ROUNDS = 10
 #: The features of this member are mostly local contrast, which does not depend on brightness.
-_MEMBER = MEMBERS[2]
+_MEMBER = MEMBERS[1]
 #: Difference above which the robust fit gives little weight: something is new.
 _OUTLIER = 0.05
 #: Largest difference that counts.

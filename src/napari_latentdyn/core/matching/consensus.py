@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 
 from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
 
 __all__ = ["consensus_velocity", "weighted_median"]
@@ -14,6 +17,8 @@ __all__ = ["consensus_velocity", "weighted_median"]
 _SIGMA = 8.0
 #: Largest difference of intensity that counts, and the level of noise.
 _LARGEST, _NOISE = 0.2, 0.05
+#: Side in pixels of the tiles that are compared at once.
+_TILE = 1024
 
 
 @torch.no_grad()
@@ -29,6 +34,17 @@ def consensus_velocity(
     """
     if len(velocities) == 1:
         return velocities[0]
+    centre = torch.empty_like(velocities[0])
+    # Tile by tile: tensors of large images leave the caches.
+    for tile in covering(pair.shape, _TILE):
+        reach = float(velocities[(..., *tile.slices)].abs().max()) / 2
+        window = tile.grown(round(3 * _SIGMA) + math.ceil(reach), pair.shape)
+        found = _consensus(velocities[(..., *window.slices)], weights, pair.crop(window), motion)
+        centre[(..., *tile.slices)] = found[(..., *tile.within(window).slices)]
+    return centre
+
+
+def _consensus(velocities: Tensor, weights: Tensor, pair: MaskedPair, motion: Motion) -> Tensor:
     misfits = torch.cat(
         [
             pair.half_way(pixel_ends(one[None], motion)).local_distance(_LARGEST, _SIGMA)

@@ -18,7 +18,7 @@ __all__ = ["Ensemble", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
 #: Relative excess of the prediction error at which the weight of a member decreases to 1/e.
-_EXCESS = 0.55
+_EXCESS = 0.35
 #: Number of pixels at which half of the weights follows the errors.
 _PIXELS = 500.0
 

@@ -24,15 +24,12 @@ class MemberParameters:
         Standard deviation in pixels of the neighbourhood of the local contrast.
     stiffness : float
         Weight of the second differences of the velocity.
-    factor : float
-        Ratio of the sides of two levels of the pyramid.
     """
 
     intensity: float
     contrast: float
     sigma: float
     stiffness: float
-    factor: float = 0.5
 
 
 #: Stiffness and features vary because the best values are not known beforehand: where the members
@@ -40,15 +37,15 @@ class MemberParameters:
 #: members consists of the first K.
 MEMBERS: tuple[MemberParameters, ...] = (
     MemberParameters(intensity=1.0, contrast=0.15, sigma=4.0, stiffness=0.2),
-    MemberParameters(intensity=0.5, contrast=0.4, sigma=2.0, stiffness=1.0),
     MemberParameters(intensity=0.5, contrast=0.4, sigma=2.0, stiffness=0.3),
-    MemberParameters(intensity=1.0, contrast=0.15, sigma=4.0, stiffness=0.1, factor=0.7),
+    MemberParameters(intensity=1.0, contrast=0.15, sigma=4.0, stiffness=0.05),
+    MemberParameters(intensity=0.5, contrast=0.4, sigma=2.0, stiffness=1.0),
     MemberParameters(intensity=1.0, contrast=0.15, sigma=4.0, stiffness=3.0),
-    MemberParameters(intensity=1.0, contrast=0.15, sigma=4.0, stiffness=0.1),
+    MemberParameters(intensity=0.5, contrast=0.4, sigma=2.0, stiffness=0.1),
 )
 
 
-def features(image: Tensor, member: MemberParameters) -> Tensor:
+def features(image: Tensor, member: MemberParameters, mask: Tensor | None = None) -> Tensor:
     """Return weighted intensity and local contrast, shape (B, 2, H, W).
 
     Parameters
@@ -57,6 +54,8 @@ def features(image: Tensor, member: MemberParameters) -> Tensor:
         Normalised to about [0, 1].
     member : MemberParameters
         Weights.
+    mask : Tensor, shape (1, 1, H, W), optional
+        Valid fraction of each pixel: missing ones do not enter the local contrast.
     """
-    contrast = local_contrast(image, member.sigma)
+    contrast = local_contrast(image, member.sigma, mask)
     return torch.cat([image * member.intensity, contrast * member.contrast], dim=1)

@@ -12,6 +12,7 @@ import itertools
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
@@ -35,7 +36,7 @@ _SEED = 0
 
 
 class HoldOut:
-    """Hidden blocks half way between two images of half the size.
+    """Hidden blocks half way between two images.
 
     Parameters
     ----------
@@ -46,9 +47,8 @@ class HoldOut:
     """
 
     def __init__(self, pair: MaskedPair, motion: Motion) -> None:
-        height, width = pair.shape
-        self.shape = (max(1, round(height / 2)), max(1, round(width / 2)))
-        self._pair = pair.resized(self.shape)
+        self.shape = pair.shape
+        self._pair = pair
         self._motion: Motion = motion
         first, last = self._pair.images
         change = smooth((last - first).abs().clamp(max=_LARGEST) ** 2, _SIGMA)
@@ -62,36 +62,41 @@ class HoldOut:
             hidden.flat[0], hidden.flat[-1] = True, hidden.size == 1
             self._blocks.append(torch.from_numpy(hidden).to(first)[None, None])
 
-    def hidden(self, fold: int, shape: tuple[int, int] | None = None) -> Tensor:
-        """Return True in hidden blocks, (1, 1, h, w), by default at half of the size."""
+    def hidden(self, fold: int) -> Tensor:
+        """Return True in hidden blocks, (1, 1, H, W)."""
         whole = functional.interpolate(self._blocks[fold], scale_factor=float(_BLOCK))
-        whole = whole[..., : self.shape[0], : self.shape[1]]
-        return (whole if shape is None else functional.interpolate(whole, size=shape)) > 0.5
+        return whole[..., : self.shape[0], : self.shape[1]] > 0.5
 
-    def errors(self, velocity: Tensor | None, fold: int) -> tuple[float, float]:
-        """Return the weighted sum of squared differences in a set of blocks, and that of weights.
+    def errors(self, velocity: Tensor, fold: int) -> NDArray[np.float64]:
+        """Return weighted sums of squared differences in a set of blocks, and sums of weights.
 
-        `velocity` half way is (1, 2, h, w) at half of the size; None means no motion.
+        `velocity` half way is (B, 2, H, W), the result (B, 2).
         """
-        if velocity is None:
-            grid = pixel_grid(*self.shape, device=self._weight.device)
-            return self._sums((grid, grid), fold)
         return self._sums(pixel_ends(velocity, self._motion), fold)
 
-    def unmoved(self, fold: int) -> tuple[float, float]:
+    def still(self, fold: int) -> NDArray[np.float64]:
+        """Return `errors` without motion, (1, 2)."""
+        grid = pixel_grid(*self.shape, device=self._weight.device)
+        return self._sums((grid, grid), fold)
+
+    def unmoved(self, fold: int) -> NDArray[np.float64]:
         """Return `errors` without motion, for images interpolated between the pixels.
 
         Interpolation removes a part of the noise, as it does with motion.
         """
-        sums = []
-        for offset in itertools.product((0.0, 0.5), repeat=2):
-            grid = pixel_grid(*self.shape, device=self._weight.device)
-            places = grid + grid.new_tensor(offset).view(1, 2, 1, 1)
-            sums.append(self._sums((places, places), fold))
-        squares, weights = (sum(part) / len(sums) for part in zip(*sums, strict=True))
-        return squares, weights
+        grid = pixel_grid(*self.shape, device=self._weight.device)
+        offsets = [
+            grid.new_tensor(offset).view(1, 2, 1, 1)
+            for offset in itertools.product((0.0, 0.5), repeat=2)
+        ]
+        sums = [self._sums((grid + offset, grid + offset), fold) for offset in offsets]
+        return np.asarray(np.mean(sums, axis=0))
 
-    def _sums(self, places: tuple[Tensor, Tensor], fold: int) -> tuple[float, float]:
+    def _sums(self, places: tuple[Tensor, Tensor], fold: int) -> NDArray[np.float64]:
         carried = self._pair.half_way(places, "spline")
         weight = (carried.seen & self.hidden(fold)) * self._weight
-        return float((carried.distance(_LARGEST) ** 2 * weight).sum()), float(weight.sum())
+        sums = [
+            part.double().sum(dim=(1, 2, 3))
+            for part in (carried.distance(_LARGEST) ** 2 * weight, weight)
+        ]
+        return np.asarray(torch.stack(sums, dim=1).cpu())

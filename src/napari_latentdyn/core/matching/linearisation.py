@@ -6,7 +6,8 @@ The problem is solved for the velocity ``u`` half way between the images. It min
 
 with the features ``f``, the acceleration ``a`` of the chosen motion and second differences
 ``D2``, which do not penalise affine motion. Both penalties are robust, so that cracks and
-new features do not distort the velocity around them.
+new features do not distort the velocity around them. The members of the ensemble are one
+batch.
 """
 
 from __future__ import annotations
@@ -24,13 +25,15 @@ from napari_latentdyn.core.matching.propagation import propagate
 from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends
 from napari_latentdyn.core.physics.operators import gradient, halve
 
-__all__ = ["FULL", "SHORT", "Schedule", "refine"]
+__all__ = ["BRIEF", "FULL", "SHORT", "Schedule", "refine"]
 
 #: Difference of features above which the robust penalty stops growing: the pixel shows something
 #: new.
 _OUTLIER = 0.1
 #: Largest change of the velocity from one linearisation to the next, in pixels.
 _LARGEST_CHANGE = 2.0
+#: Shorter side in pixels up to which the linear problems are solved on two levels.
+_TWO_LEVELS = 48
 
 
 @dataclass(frozen=True)
@@ -48,26 +51,29 @@ class Schedule:
     reweightings: int = 2
 
 
-#: For an initial velocity without information, and for one that only lacks detail.
-FULL = Schedule(6, (3, 5), 100)
-SHORT = Schedule(2, (1,), 100, reweightings=1)
+#: For an initial velocity without information, the same in less time, and for an initial velocity
+#: that only lacks detail.
+FULL = Schedule(6, (3, 5), 30)
+BRIEF = Schedule(4, (2,), 30)
+SHORT = Schedule(2, (1,), 16)
 
 
 def refine(
     pair: MaskedPair,
     velocity: Tensor,
-    stiffness: float,
+    stiffness: Tensor,
     motion: Motion,
     schedule: Schedule,
     hidden: Tensor | None = None,
 ) -> Generator[None, None, Tensor]:
-    """Improve the velocity half way, (1, 2, H, W) in pixels per interval, on one level.
+    """Improve velocities half way, (B, 2, H, W) in pixels per interval, on one level.
 
-    `pair` holds the features of both images, `stiffness` is the weight of the second
-    differences. The images are not compared where `hidden`, (1, 1, H, W), is true. Yields
-    after each iteration of the conjugate gradients.
+    `pair` holds the features of both images, `stiffness` (B, 1, 1, 1) the weights of the
+    second differences. The images are not compared where `hidden`, (B, 1, H, W), is true.
+    Yields between the iterations.
     """
     coarse = pair.shape[0] * pair.shape[1] > COARSE_PIXELS
+    space = None
     for number in range(schedule.linearisations):
         if number in schedule.propagate_before:
             velocity = propagate(pair, velocity, acceleration(velocity, motion))
@@ -83,7 +89,9 @@ def refine(
             left = difference + (slopes * change[:, :, None]).sum(dim=1)
             weight = counts * (4 * _OUTLIER**3) / (left**2 + _OUTLIER**2) ** 2
             equations = NormalEquations(weight, slopes, difference, on_grid, solution, stiffness)
-            solution = yield from equations.solve(solution, schedule.iterations)
+            if space is None and min(pair.shape) <= _TWO_LEVELS:
+                space = equations.coarse_space()
+            solution = yield from equations.solve(solution, schedule.iterations, space)
             change = prolong(solution, pair.shape) if coarse else solution
         velocity = velocity + change.clamp(-_LARGEST_CHANGE, _LARGEST_CHANGE)
     return velocity
@@ -91,8 +99,7 @@ def refine(
 
 def _linearise(pair: MaskedPair, velocity: Tensor, change: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Return the difference of the features, its derivative, and where both images are seen."""
-    first, last = (torch.cat([image, *gradient(image)], dim=1) for image in pair.images)
-    carried = MaskedPair((first, last), pair.masks).half_way(path_ends(velocity, change))
-    count = pair.images[0].shape[1]
-    slopes = ((carried.first + carried.last)[:, count:] / 2).unflatten(1, (2, count))
-    return carried.difference[:, :count], slopes, carried.seen
+    carried = pair.half_way(path_ends(velocity, change))
+    # The derivatives half way: those of the images, carried there, take three times as long.
+    slopes = torch.stack(gradient((carried.first + carried.last) / 2), dim=1)
+    return carried.difference, slopes, carried.seen

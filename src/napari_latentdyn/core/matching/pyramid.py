@@ -1,10 +1,11 @@
-"""Matching from coarse to fine, for each ensemble member."""
+"""Matching from coarse to fine, for all ensemble members together."""
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,37 +14,35 @@ from torch import Tensor
 
 from napari_latentdyn.core.matching.consensus import consensus_velocity
 from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
-from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters, features
+from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
-from napari_latentdyn.core.matching.linearisation import FULL, SHORT, Schedule, refine
+from napari_latentdyn.core.matching.linearisation import BRIEF, FULL, SHORT, Schedule
+from napari_latentdyn.core.matching.members import (
+    COARSEST,
+    LARGE,
+    Members,
+    Shape,
+    pyramid_shapes,
+    scale_velocity,
+)
 from napari_latentdyn.core.matching.pair import MaskedPair
-from napari_latentdyn.core.physics.motion import Motion, pixel_ends
-from napari_latentdyn.core.physics.operators import resize
+from napari_latentdyn.core.physics.motion import Motion
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.generators import mapped
 
-__all__ = ["match_members", "match_one", "pyramid_shapes", "scale_velocity"]
+__all__ = ["match_finer", "match_members", "match_one", "match_reduced"]
 
-#: Shortest side of the coarsest level in pixels: there, half of the image has moved by few pixels.
-_COARSEST = 16
+_Found = TypeVar("_Found")
+
 #: Size of a level, as a fraction of the image: where a prior is first refined; up to where
-#: levels are matched once for all members (short matching), and from a prior (full matching).
-_PRIOR_FROM, _SHORT_FROM, _FULL_FROM = 1 / 24, 1 / 4, 1 / 8
-#: Standard deviation of the neighbourhood in which two velocities are compared, as a fraction of
-#: the longer side of the image; the ratio of both differences below which the second velocity is
-#: taken; the largest difference that counts.
-_SIGMA, _CLEARLY, _LARGEST = 0.12, 0.95, 0.15
-
-Shape = tuple[int, int]
-
-
-def pyramid_shapes(shape: Shape, factor: float) -> list[Shape]:
-    """Return the sizes of the levels, the coarsest first."""
-    shapes = [shape]
-    while min(shapes[-1]) * factor >= _COARSEST:
-        height, width = shapes[-1]
-        shapes.append((round(height * factor), round(width * factor)))
-    return shapes[::-1]
+#: levels are matched from a prior.
+_PRIOR_FROM, _PRIOR_UP_TO = 1 / 24, 1 / 8
+#: Ratio of the sides of two levels, for short and for full matching.
+_FACTOR, _FULL_FACTOR = 0.5, 0.7
+#: Largest number of pixels of the level on which blocks are hidden: more do not change the weights.
+_HELD_OUT_PIXELS = 1 << 17
+#: Weight below which a member is left out of the finest level.
+_NEGLIGIBLE = 0.15
 
 
 def match_members(
@@ -57,7 +56,7 @@ def match_members(
     prior: NDArray[np.float32] | None = None,
     weigh: bool = False,
     short: bool = False,
-) -> Generator[tuple[int, float], None, Ensemble]:
+) -> Generator[float, None, Ensemble]:
     """Find the velocity half way between two images, for each ensemble member.
 
     Parameters
@@ -78,60 +77,92 @@ def match_members(
         Velocity half way extracted by networks. It is refined on coarse levels, and kept
         where no other velocity fits better.
     weigh : bool
-        Weigh the members by their prediction error in hidden blocks. Otherwise all weights are
-        equal, and the blocks only give the evidence for motion.
+        Weigh the members by their prediction error in hidden blocks, and leave those of
+        negligible weight out of the finest level. Otherwise all weights are equal, and the
+        blocks only give the evidence for motion.
     short : bool
-        Match coarse levels once for all members, and refine the velocity of each member with
-        few iterations on the finest level.
+        Match with fewer iterations, and with few on the two finest levels.
 
     Yields
     ------
-    (int, float)
-        Number of finished members, and the finished fraction of the current one.
+    float
+        Finished fraction of the work.
 
     Returns
     -------
     Ensemble
     """
+    ensemble, _ = yield from match_reduced(
+        images, valid, start, members, motion, device, prior=prior, weigh=weigh, short=short
+    )
+    return ensemble
+
+
+def match_reduced(
+    images: tuple[NDArray[np.float32], NDArray[np.float32]],
+    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
+    start: NDArray[np.float32],
+    members: int,
+    motion: Motion,
+    device: torch.device,
+    *,
+    prior: NDArray[np.float32] | None = None,
+    weigh: bool = False,
+    short: bool = False,
+    finer: int = 0,
+) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
+    """Match reduced images of which `finer` larger levels are matched later.
+
+    All else is as in `match_members`. Also returns the parameters of the members that are
+    not left out.
+    """
     pair = MaskedPair.from_arrays((images[0][None], images[1][None]), valid, device)
-    holdout = HoldOut(pair, motion)
-    drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(1, 2, *pair.shape)
-    given = None if prior is None else torch.from_numpy(prior).to(device)[None]
-    coarse = _SHORT_FROM if short else 0.0 if given is None else _FULL_FROM
-    if short:
-        common = _Member(pair, MEMBERS[0], motion)
-        seeking = (
-            common.run(drift, common.shapes(up_to=coarse), FULL)
-            if given is None
-            else common.seed([given], coarse)
-        )
-        given = yield from common.reported(0, seeking)
-    found, errors = [], []
-    for number, parameters in enumerate(MEMBERS[:members]):
-        member = _Member(pair, parameters, motion)
-        velocity = drift if given is None else given
-        if given is not None and not short:
-            velocity = yield from member.reported(number, member.seed([given, drift], coarse))
-        shapes = member.shapes(above=coarse)
-        # A small image has no coarser level on which its velocity was found already.
-        finest = SHORT if short and (given is not drift or len(shapes) > 1) else FULL
-        steps = member.run(velocity, shapes, FULL, holdout, finest)
-        velocity = yield from member.reported(number, steps)
-        found.append(velocity[0].cpu().numpy())
-        errors.append(_root_mean_square(member.errors))
-    velocities = np.stack(found)
-    with torch.no_grad():
-        still = [holdout.errors(None, fold) for fold in range(FOLDS)]
-        unmoved = [holdout.unmoved(fold) for fold in range(FOLDS)]
-    pixels = sum(weight for _, weight in unmoved)
-    evidence = MotionEvidence(float(min(errors)), _root_mean_square(unmoved), pixels)
-    if not weigh:
-        return Ensemble.equal(velocities, evidence)
-    pixels = sum(weight for _, weight in still)
-    weights, rest = held_out_weights(np.array(errors), _root_mean_square(still), pixels)
-    stack, each = (torch.from_numpy(array).to(device) for array in (velocities, weights))
-    consensus = consensus_velocity(stack, each, pair, motion)
-    return Ensemble(velocities, weights, rest, consensus.cpu().numpy(), evidence)
+    drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(members, 2, *pair.shape)
+    given = None
+    if prior is not None:
+        given = torch.from_numpy(prior).to(device)[None].expand(members, -1, -1, -1)
+    matching = _Matching(pair, MEMBERS[:members], motion, short, finer)
+    ensemble = yield from matching.run(drift, given, weigh)
+    return ensemble, matching.parameters
+
+
+def match_finer(
+    pair: MaskedPair,
+    velocity: Tensor,
+    parameters: Sequence[MemberParameters],
+    motion: Motion,
+    *,
+    short: bool,
+    finest: bool,
+) -> Generator[None, None, Tensor]:
+    """Improve the velocities of members on one finer level, or on a window of it.
+
+    Parameters
+    ----------
+    pair : MaskedPair
+        Images of shape (1, 1, H, W), normalised to about [0, 1].
+    velocity : Tensor, shape (M, 2, H, W)
+        Velocities half way of the next coarser level, scaled to this one.
+    parameters : sequence of M MemberParameters
+        Features and stiffness.
+    motion : {"steady", "inertial", "local"}
+        Acceleration along the paths.
+    short : bool
+        Match with fewer iterations.
+    finest : bool
+        Whether this is one of the two finest levels.
+
+    Yields
+    ------
+    None
+        Between the iterations.
+
+    Returns
+    -------
+    Tensor, shape (M, 2, H, W)
+    """
+    schedule = FULL if not short else SHORT if finest else BRIEF
+    return Members(pair, parameters, motion).refine(velocity, schedule)
 
 
 def match_one(
@@ -142,131 +173,165 @@ def match_one(
     `start` is the displacement of the whole scene (2,), or a velocity (2, H, W) that only
     lacks detail.
     """
-    member = _Member(pair, parameters, motion)
+    member = Members(pair, [parameters], motion)
     if start.ndim == 3:
-        return member.run(start[None], [pair.shape], SHORT)
-    return member.run(start.view(1, 2, 1, 1).expand(1, 2, *pair.shape), member.shapes(), FULL)
+        return member.refine(start[None], SHORT)
+    return _through(member, start.view(1, 2, 1, 1), pyramid_shapes(pair.shape))
 
 
-class _Member:
-    """Matching of one ensemble member from the coarsest level to the finest."""
+def _through(
+    members: Members, velocity: Tensor, shapes: list[Shape]
+) -> Generator[None, None, Tensor]:
+    """Improve velocities of any size on levels of these sizes, coarsest first."""
+    for shape in shapes:
+        if velocity.shape[-2:] == (1, 1):
+            velocity = velocity.expand(-1, -1, *members.level(shapes[-1]).shape)
+        velocity = yield from members.refine(scale_velocity(velocity, shape), FULL)
+    return velocity
 
-    def __init__(self, pair: MaskedPair, parameters: MemberParameters, motion: Motion) -> None:
-        self._pair = pair
-        self._parameters = parameters
-        self._motion: Motion = motion
-        #: Finished fraction of `run` with hidden blocks.
-        self._done = 0.0
-        #: Sums of squared errors in hidden blocks, and of their weights.
-        self.errors: list[tuple[float, float]] = []
 
-    def reported(
-        self, number: int, steps: Generator[None, None, Tensor]
-    ) -> Generator[tuple[int, float], None, Tensor]:
-        """Yield the number of the member and its progress with each step."""
-        return mapped(steps, lambda _: (number, self._done))
+class _Matching:
+    """Matching of all members from the coarsest level to the finest."""
 
-    def shapes(self, above: float = 0.0, up_to: float = 1.0) -> list[Shape]:
-        """Return the sizes of the levels between two fractions of the image's, coarsest first."""
-        # Sizes are rounded: one per cent is tolerated.
-        low, high = (1.01 * fraction * min(self._pair.shape) for fraction in (above, up_to))
-        return [
-            size
-            for size in pyramid_shapes(self._pair.shape, self._parameters.factor)
-            if low < min(size) <= max(high, float(_COARSEST))
-        ]
-
-    @torch.no_grad()
-    def run(
+    def __init__(
         self,
-        velocity: Tensor,
-        shapes: list[Shape],
-        schedule: Schedule,
-        holdout: HoldOut | None = None,
-        finest: Schedule | None = None,
+        pair: MaskedPair,
+        parameters: tuple[MemberParameters, ...],
+        motion: Motion,
+        short: bool,
+        finer: int,
+    ) -> None:
+        self._pair = pair
+        self._members = Members(pair, parameters, motion)
+        self._motion: Motion = motion
+        self._count = len(parameters)
+        self._short = short
+        #: Number of larger levels that are not matched here.
+        self._finer = finer
+        self._shapes = pyramid_shapes(pair.shape, _FACTOR if short else _FULL_FACTOR)
+        #: Level on which blocks are hidden.
+        self._held_out = _nearest_to_half(self._shapes)
+        large = [number for number, shape in enumerate(self._shapes) if math.prod(shape) > LARGE]
+        #: Level before which members of negligible weight are left out.
+        self._dropping = min([*large, len(self._shapes) - (0 if finer else 1)])
+        self._done = 0.0
+
+    @property
+    def parameters(self) -> tuple[MemberParameters, ...]:
+        """Parameters of the members that are not left out."""
+        return self._members.parameters
+
+    def run(
+        self, drift: Tensor, prior: Tensor | None, weigh: bool
+    ) -> Generator[float, None, Ensemble]:
+        """Match all levels, and weigh the members."""
+        velocity = drift
+        coarse: list[Shape] = []
+        if prior is not None:
+            limit = max(1.01 * _PRIOR_UP_TO * min(self._pair.shape), float(COARSEST))
+            coarse = [shape for shape in self._shapes if min(shape) <= limit]
+            velocity = yield from self._reported(self._seed(drift, prior, coarse))
+        weights = np.full(self._count, 1.0 / self._count, np.float32)
+        still, evidence = 0.0, None
+        work = [
+            h * w * (1 + FOLDS * (i == self._held_out)) for i, (h, w) in enumerate(self._shapes)
+        ]
+        for number, shape in enumerate(self._shapes):
+            self._done = sum(work[:number]) / sum(work)
+            velocity = scale_velocity(velocity, shape)
+            if number == self._held_out:
+                holdout = HoldOut(self._members.level(shape), self._motion)
+                errors = yield from self._reported(self._hold_out(velocity, holdout))
+                evidence, found, rest = _judged(errors, holdout)
+                self._done += FOLDS * shape[0] * shape[1] / sum(work)
+                if weigh and self._count > 1:
+                    weights, still = found, rest
+            if weigh and number == self._dropping:
+                velocity, weights = self._dropped(velocity, weights, still)
+            if shape in coarse and number < len(self._shapes) - 1:
+                continue
+            schedule = self._schedule(number)
+            velocity = yield from self._reported(self._members.refine(velocity, schedule))
+        if weigh and self._dropping == len(self._shapes):
+            velocity, weights = self._dropped(velocity, weights, still)
+        if not weigh:
+            return Ensemble.equal(velocity.cpu().numpy(), evidence)
+        share = torch.from_numpy(weights).to(velocity.device)
+        centre = consensus_velocity(velocity, share, self._pair, self._motion)
+        return Ensemble(velocity.cpu().numpy(), weights, still, centre.cpu().numpy(), evidence)
+
+    def _schedule(self, number: int) -> Schedule:
+        if not self._short:
+            return FULL
+        # A small image has no coarser level on which its velocity was found already.
+        finest = number >= len(self._shapes) + self._finer - 2
+        return SHORT if number and finest else BRIEF
+
+    def _seed(
+        self, drift: Tensor, prior: Tensor, shapes: list[Shape]
     ) -> Generator[None, None, Tensor]:
-        """Improve a velocity (1, 2, h, w) of any size on levels of these sizes, coarsest first.
+        """Find the velocities on the coarse levels from the prior, and from a common drift.
 
-        `finest` is the schedule of the last level and of the hidden blocks, if it differs.
-        With `holdout`, also measure the errors in hidden blocks, near half of the finest size.
+        The prior is not refined on the coarsest levels; it is replaced where the other
+        velocity fits clearly better.
         """
-        held_out = -1 if holdout is None else _nearest_to_half(shapes)
-        work = [h * w * (1 + FOLDS * (i == held_out)) for i, (h, w) in enumerate(shapes)]
-        for number, size in enumerate(shapes):
-            velocity = scale_velocity(velocity, size)
-            if holdout is not None:
-                self._done = sum(work[:number]) / sum(work)
-                if number == held_out:
-                    yield from self._hold_out(velocity, finest or schedule, holdout)
-                    self._done += FOLDS * size[0] * size[1] / sum(work)
-            last = number == len(shapes) - 1
-            velocity = yield from self._refine(velocity, (last and finest) or schedule)
-        return velocity
-
-    @torch.no_grad()
-    def seed(self, starts: list[Tensor], fraction: float) -> Generator[None, None, Tensor]:
-        """Find the initial velocity of the fine levels, (1, 2, h, w), on the coarse ones.
-
-        The levels have at most this fraction of the image's size. The first of the `starts`,
-        each (1, 2, H, W), is the prior, which is not refined on the coarsest levels; it is
-        replaced where another velocity fits clearly better.
-        """
-        best = starts[0]
-        for number, start in enumerate(starts):
-            above = 0.0 if number else _PRIOR_FROM
-            shapes = self.shapes(above, fraction) or self.shapes(0.0, fraction)
-            found = yield from self.run(start, shapes, FULL)
-            best = self._better(best, found)
-        return best
-
-    def _better(self, given: Tensor, found: Tensor) -> Tensor:
-        """Return `found` where it fits clearly better than `given`, at the size of `found`."""
-        given = scale_velocity(given, (found.shape[-2], found.shape[-1]))
-        pair = self._level(found)
-        sigma = _SIGMA * max(pair.shape)
-        before, after = (
-            pair.half_way(pixel_ends(velocity, self._motion)).local_distance(_LARGEST, sigma)
-            for velocity in (given, found)
-        )
-        return torch.where(after < _CLEARLY * before, found, given)
-
-    def _level(self, velocity: Tensor) -> MaskedPair:
-        """Return the features of both images at the size of a velocity."""
-        pair = self._pair.resized((velocity.shape[-2], velocity.shape[-1]))
-        first, last = (features(image, self._parameters) for image in pair.images)
-        return MaskedPair((first, last), pair.masks)
+        least = 1.01 * _PRIOR_FROM * min(self._pair.shape)
+        fine = [shape for shape in shapes if min(shape) > least] or shapes
+        best = yield from _through(self._members, prior, fine)
+        found = yield from _through(self._members, drift, shapes)
+        return self._members.better(best, found)
 
     def _hold_out(
-        self, start: Tensor, schedule: Schedule, holdout: HoldOut
-    ) -> Generator[None, None, None]:
-        """Match without the hidden blocks, and measure the errors in them."""
-        # Propagation cannot change hidden blocks, and takes half of the time.
-        schedule = dataclasses.replace(schedule, propagate_before=())
+        self, velocity: Tensor, holdout: HoldOut
+    ) -> Generator[None, None, NDArray[np.float64]]:
+        """Match without the hidden blocks; return the errors in them, (M, 2)."""
+        # Propagation cannot change hidden blocks.
+        schedule = dataclasses.replace(SHORT if self._short else FULL, propagate_before=())
+        errors = np.zeros((len(velocity), 2))
         for fold in range(FOLDS):
-            hidden = holdout.hidden(fold, (start.shape[-2], start.shape[-1]))
-            velocity = yield from self._refine(start, schedule, hidden)
-            self.errors.append(holdout.errors(scale_velocity(velocity, holdout.shape), fold))
+            found = yield from self._members.refine(velocity, schedule, holdout.hidden(fold))
+            errors += holdout.errors(found, fold)
+        return errors
 
-    def _refine(
-        self, start: Tensor, schedule: Schedule, hidden: Tensor | None = None
-    ) -> Generator[None, None, Tensor]:
-        stiffness = self._parameters.stiffness
-        return refine(self._level(start), start, stiffness, self._motion, schedule, hidden)
+    def _dropped(
+        self, velocity: Tensor, weights: NDArray[np.float32], still: float
+    ) -> tuple[Tensor, NDArray[np.float32]]:
+        """Leave out members of negligible weight."""
+        kept = np.flatnonzero(weights >= min(_NEGLIGIBLE, float(weights.max())))
+        self._members.keep(kept.tolist())
+        weights = weights[kept] * ((1.0 - still) / weights[kept].sum())
+        return velocity[kept.tolist()], weights.astype(np.float32)
+
+    def _reported(self, steps: Generator[None, None, _Found]) -> Generator[float, None, _Found]:
+        return mapped(steps, lambda _: self._done)
+
+
+def _judged(
+    errors: NDArray[np.float64], holdout: HoldOut
+) -> tuple[MotionEvidence, NDArray[np.float32], float]:
+    """Return the evidence of motion, the weights of the members, and that of no motion."""
+    still, unmoved = (
+        np.sum([one(fold)[0] for fold in range(FOLDS)], axis=0)
+        for one in (holdout.still, holdout.unmoved)
+    )
+    roots = np.array([_root_mean_square(sums) for sums in errors])
+    evidence = MotionEvidence(float(min(roots)), _root_mean_square(unmoved), float(unmoved[1]))
+    weights, rest = held_out_weights(roots, _root_mean_square(still), float(still[1]))
+    return evidence, weights, rest
 
 
 def _nearest_to_half(shapes: list[Shape]) -> int:
-    """Return the index of the level whose sides are nearest to half of those of the last one."""
+    """Return the index of the level nearest to half of the size, or of a smaller one.
+
+    A smaller one is taken where that level is large.
+    """
     ratios = [abs(math.log(2 * height / shapes[-1][0])) for height, _ in shapes]
-    return ratios.index(min(ratios))
+    number = ratios.index(min(ratios))
+    while number and math.prod(shapes[number]) > _HELD_OUT_PIXELS:
+        number -= 1
+    return number
 
 
-def _root_mean_square(sums: list[tuple[float, float]]) -> float:
-    """Return the root mean square from weighted sums of squares and weights; inf without any."""
-    total, count = (sum(part) for part in zip(*sums, strict=True))
-    return math.sqrt(total / count) if count > 0 else math.inf
-
-
-def scale_velocity(velocity: Tensor, shape: Shape) -> Tensor:
-    """Resize a velocity (1, 2, H, W) in pixels, and scale its values with the pixel size."""
-    ratio = [new / old for new, old in zip(shape, velocity.shape[-2:], strict=True)]
-    return resize(velocity, shape) * velocity.new_tensor(ratio).view(1, 2, 1, 1)
+def _root_mean_square(sums: NDArray[np.float64]) -> float:
+    """Return the root mean square from a sum of squares and one of weights; inf without any."""
+    return math.sqrt(sums[0] / sums[1]) if sums[1] > 0 else math.inf

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from napari_latentdyn.core.networks.architectures import Encoder, UNet
 from napari_latentdyn.core.networks.extraction import FieldExtraction
 from napari_latentdyn.core.physics.operators import local_contrast, smooth
-from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
+from napari_latentdyn.core.physics.sampling import Interpolant, inside, pixel_grid, sample
 from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.settings import Settings
 
@@ -162,34 +162,38 @@ class LatentDynamics(nn.Module):
         residual: Tensor = self.decoder(each)
         return image + residual.view_as(image)
 
-    def read(self, state: Tensor, places: Tensor, origin: tuple[int, int] = (0, 0)) -> Tensor:
-        """Interpolate a latent state (B, c, H, W) at positions; see `sample`."""
+    def read(self, state: Tensor | Interpolant, places: Tensor) -> Tensor:
+        """Interpolate a latent state (B, c, H, W) at positions; see `sample`.
+
+        An `Interpolant` holds the image without learned channels.
+        """
         physics = self.settings.physics
         kernel, limiter = physics.interpolation, physics.limiter
+        if isinstance(state, Interpolant):
+            return state.at(places, kernel, limiter=limiter)
         if not self._keeps_image:
-            return sample(state, places, kernel, origin, limiter=limiter)
+            return sample(state, places, kernel, limiter=limiter)
         # The learned channels have little detail and do not need the better kernel.
-        image = sample(state[:, : self.channels], places, kernel, origin, limiter=limiter)
+        image = sample(state[:, : self.channels], places, kernel, limiter=limiter)
         if state.shape[1] == self.channels:
             return image
-        return torch.cat([image, sample(state[:, self.channels :], places, "bilinear", origin)], 1)
+        return torch.cat([image, sample(state[:, self.channels :], places, "bilinear")], 1)
 
     def carry(
         self,
-        state: Tensor,
+        state: Tensor | Interpolant,
         fields: Tensor,
         end: int,
         time: float,
         places: Tensor,
         zero: Tensor | float = 0.0,
-        origin: tuple[int, int] = (0, 0),
     ) -> Tensor:
         """Carry the latent state of an observation to a time.
 
         Parameters
         ----------
-        state : Tensor, shape (B, c, H, W)
-            Latent state of the observation.
+        state : Tensor, shape (B, c, H, W), or Interpolant
+            Latent state of the observation; an interpolant with transport along whole paths.
         fields : Tensor, shape (B, n, 2, H, W)
             Velocity of each stage in pixels per stage, at the pixels of the state.
         end : int
@@ -201,8 +205,6 @@ class LatentDynamics(nn.Module):
             transport by stages, which returns all pixels of the state.
         zero : Tensor or float
             Normalised value of zero intensity, (B, C, 1, 1).
-        origin : (int, int)
-            Position of the state's first pixel.
 
         Returns
         -------
@@ -210,9 +212,9 @@ class LatentDynamics(nn.Module):
         """
         # A latent state without the image has no zero intensity.
         zero = zero if self._keeps_image else 0.0
-        if self.settings.physics.transport == "stages":
+        if self.settings.physics.transport == "stages" and isinstance(state, Tensor):
             return self.transport.by_stages(state, fields, end, time, zero)
-        read = self.read(state, places, origin)
+        read = self.read(state, places)
         return self.transport.along(read, places, time - end, zero)
 
     def extract(self, first: Tensor, last: Tensor, start: Tensor) -> Tensor:

@@ -81,7 +81,7 @@ def channel_values(
 
 
 def valid_pixels(
-    image: NDArray[np.float64],
+    image: NDArray[np.floating[Any]],
     missing_value: float | None,
     mask: ArrayLike | None,
     name: str,

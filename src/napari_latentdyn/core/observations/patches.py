@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["Window", "batch_indices", "blend_weights", "scan", "tiles"]
+__all__ = ["Window", "batch_indices", "blend_weights", "covering", "scan", "tiles"]
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,15 @@ class Window:
     def slices(self) -> tuple[slice, slice]:
         """Rows and columns, to index an array of shape (..., H, W) with."""
         return slice(self.y, self.y + self.height), slice(self.x, self.x + self.width)
+
+    def within(self, outer: Window) -> Window:
+        """Return the window relative to the first pixel of another one, which contains it."""
+        return Window(self.y - outer.y, self.x - outer.x, self.height, self.width)
+
+    def even(self) -> Window:
+        """Return a window that begins at even rows and columns, and contains this one."""
+        y, x = self.y - self.y % 2, self.x - self.x % 2
+        return Window(y, x, self.height + self.y - y, self.width + self.x - x)
 
     def grown(self, margin: int, shape: tuple[int, int]) -> Window:
         """Return the window with a margin on all sides, cut at the image."""
@@ -57,6 +66,16 @@ def tiles(shape: tuple[int, int], side: int, overlap: float) -> list[Window]:
     size = tuple(side if length > 1.5 * side else length for length in shape)
     stride = tuple(max(1, round(s * (1 - overlap))) for s in size)
     return scan(shape, (size[0], size[1]), (stride[0], stride[1]))
+
+
+def covering(shape: tuple[int, int], side: int) -> list[Window]:
+    """Cover an image with square tiles that do not overlap; those at the end can be smaller."""
+    height, width = shape
+    return [
+        Window(y, x, min(side, height - y), min(side, width - x))
+        for y in range(0, height, side)
+        for x in range(0, width, side)
+    ]
 
 
 def batch_indices(step: int, count: int, batch_size: int, seed: int) -> NDArray[np.int64]:

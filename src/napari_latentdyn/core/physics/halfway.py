@@ -59,6 +59,7 @@ def carry_half_way(
     places: tuple[Tensor, Tensor],
     masks: tuple[Tensor, Tensor] | None = None,
     interpolation: Interpolation = "bilinear",
+    least: float = 0.99,
 ) -> HalfWay:
     """Carry both images half way between them.
 
@@ -72,6 +73,8 @@ def carry_half_way(
         One where a pixel is valid, zero where it is missing. By default all are valid.
     interpolation : {"bilinear", "bicubic", "spline", "nearest"}
         Kernel of the interpolation of the images.
+    least : float
+        Least value of a mask where an image counts as seen.
 
     Returns
     -------
@@ -83,5 +86,5 @@ def carry_half_way(
     )
     seen = [inside(at, shape) for at in places]
     if masks is not None:
-        seen = [s & (sample(m, at) > 0.99) for s, m, at in zip(seen, masks, places, strict=True)]
+        seen = [s & (sample(m, at) > least) for s, m, at in zip(seen, masks, places, strict=True)]
     return HalfWay(first, last, seen[0], seen[1])

@@ -46,17 +46,24 @@ def acceleration(velocity: Tensor, motion: Motion) -> Tensor:
     steady = velocity[:, :1] * rows + velocity[:, 1:] * columns
     if motion == "steady":
         return steady
-    bend = torch.stack([*gradient(rows), *gradient(columns)]).square().sum(dim=(0, 2)).sqrt()
-    return steady * torch.exp(-((smooth(bend[:, None], 1.0) / _EDGE) ** 2))
+    # The sum of four squares is taken term by term: a stack of them exceeds the caches.
+    bend = torch.zeros_like(velocity[:, :1])
+    for part in (*gradient(rows), *gradient(columns)):
+        bend += part.square().sum(dim=1, keepdim=True)
+    return steady * torch.exp(-((smooth(bend.sqrt(), 1.0) / _EDGE) ** 2))
 
 
-def path_ends(velocity: Tensor, change: Tensor) -> tuple[Tensor, Tensor]:
+def path_ends(
+    velocity: Tensor, change: Tensor, grid: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
     """Return the positions in both images of the points that are at the pixels half way.
 
     The paths are parabolas, the solution of ``dx/dt = u`` to second order. `velocity` half
-    way and `change`, its `acceleration`, are (B, 2, H, W), as are both results.
+    way and `change`, its `acceleration`, are (B, 2, H, W), as are both results. The points
+    may be at other positions `grid`, (1, 2, H, W).
     """
-    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
+    if grid is None:
+        grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
     return grid - velocity / 2 + change / 8, grid + velocity / 2 + change / 8
 
 

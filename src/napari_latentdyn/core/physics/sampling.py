@@ -5,16 +5,17 @@ Positions are in pixels, rows before columns.
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Literal
 
 import torch
 from torch import Tensor
 from torch.nn import functional
 
-from napari_latentdyn.core.physics.limiter import limited
-from napari_latentdyn.core.physics.spline import spline_sample
+from napari_latentdyn.core.physics.limiter import limited, neighbour_extremes
+from napari_latentdyn.core.physics.spline import coefficients, spline_sample
 
-__all__ = ["Interpolation", "inside", "pixel_grid", "sample"]
+__all__ = ["Interpolant", "Interpolation", "inside", "pixel_grid", "sample"]
 
 Interpolation = Literal["bilinear", "bicubic", "spline", "nearest"]
 
@@ -77,6 +78,36 @@ def sample(
         padding_mode="border",
         align_corners=True,
     )
+
+
+class Interpolant:
+    """Values that are interpolated several times: what depends on them alone is computed once.
+
+    Parameters
+    ----------
+    values : Tensor, shape (B, C, H, W)
+        Values at the pixels.
+    """
+
+    def __init__(self, values: Tensor) -> None:
+        self.values = values
+
+    @cached_property
+    def _coefficients(self) -> Tensor:
+        return coefficients(self.values)
+
+    @cached_property
+    def _extremes(self) -> Tensor:
+        return neighbour_extremes(self.values)
+
+    def at(
+        self, positions: Tensor, interpolation: Interpolation, *, limiter: bool = False
+    ) -> Tensor:
+        """Return `sample` of the values at positions (B, 2, h, w), (B, C, h, w)."""
+        if interpolation != "spline":
+            return sample(self.values, positions, interpolation, limiter=limiter)
+        read = spline_sample(self.values, positions, self._coefficients)
+        return limited(read, self.values, positions, self._extremes) if limiter else read
 
 
 def inside(positions: Tensor, shape: tuple[int, int]) -> Tensor:

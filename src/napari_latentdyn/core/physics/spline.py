@@ -33,7 +33,7 @@ def coefficients(values: Tensor) -> Tensor:
     return separable(values, kernel / kernel.sum(), _RIM)
 
 
-def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
+def spline_sample(values: Tensor, positions: Tensor, table: Tensor | None = None) -> Tensor:
     """Interpolate values between the pixels by a cubic B-spline.
 
     Four bilinear interpolations at shifted positions replace the sixteen neighbours
@@ -45,13 +45,16 @@ def spline_sample(values: Tensor, positions: Tensor) -> Tensor:
         Values at the pixels.
     positions : Tensor, shape (B, 2, h, w)
         In pixels, rows first; outside, the nearest border value is returned.
+    table : Tensor, optional
+        `coefficients` of the values, if they are known.
 
     Returns
     -------
     Tensor, shape (B, C, h, w)
     """
     height, width = values.shape[-2:]
-    table = coefficients(values)
+    if table is None:
+        table = coefficients(values)
     rows, row_shares = _taps(positions[:, 0].clamp(0, height - 1))
     columns, column_shares = _taps(positions[:, 1].clamp(0, width - 1))
     scale_y, scale_x = 2.0 / (height + 2 * _RIM - 1), 2.0 / (width + 2 * _RIM - 1)

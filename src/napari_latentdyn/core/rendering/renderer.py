@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Literal
 
@@ -16,10 +15,8 @@ from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
-from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.physics.operators import patch_bounds
-from napari_latentdyn.core.physics.sampling import pixel_grid, sample
-from napari_latentdyn.core.physics.spline import MARGIN
+from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
     agreement,
@@ -28,7 +25,7 @@ from napari_latentdyn.core.rendering.fusion import (
     is_seen,
     visibility,
 )
-from napari_latentdyn.core.rendering.members import MemberFields
+from napari_latentdyn.core.rendering.members import Member, MemberFields, ensemble_members
 from napari_latentdyn.core.rendering.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
 
@@ -36,8 +33,9 @@ __all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
 Wanted = Literal["frames", "latents", "confidence"]
-#: Weight of no motion below which it is left out.
-_NEGLIGIBLE = 1e-3
+#: Margin in pixels of windows without networks, for the smoothing of visibility and scatter, and
+#: the side of these windows: larger ones exceed the caches of a processor.
+_MARGIN, _SIDE, _SIDE_ELSEWHERE = 12, 512, 2048
 
 
 class Renderer:
@@ -56,6 +54,8 @@ class Renderer:
     ensemble : Ensemble, optional
         Initial velocities half way of the members. The fields of each member are its
         initial ones plus the trained change of the consensus, where that fits.
+    trained : bool
+        False if the fields are the initial ones of the consensus.
     should_stop : callable, optional
         Called between two windows; true raises `Stopped`.
     """
@@ -66,6 +66,7 @@ class Renderer:
         observations: Observations,
         *,
         ensemble: Ensemble | None = None,
+        trained: bool = True,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
@@ -81,10 +82,13 @@ class Renderer:
         self._valid = tuple(
             torch.from_numpy(valid)[None, None].to(self.device) for valid in observations.valid
         )
+        self._complete = [bool(valid.all()) for valid in observations.valid]
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
         self._ensemble = ensemble if several else None
+        self._trained = trained
+        self._is_image_alone = False
         self._per_patch = model.settings.images.normalisation == "patch"
 
     @torch.no_grad()
@@ -183,17 +187,23 @@ class Renderer:
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
         velocity = torch.from_numpy(fields)[None].to(self.device)
-        # Computed once: it depends on the fields of the whole image.
-        reach = self._reach(velocity)
+        members: list[Member] = [MemberFields(velocity, self.model.transport.paths)]
+        if self._ensemble is not None:
+            members = ensemble_members(
+                self._ensemble, velocity, self.model, self._with if self._trained else None
+            )
+        self._is_image_alone = not learned
         done = 0
-        for window in self.windows:
-            share = blend_weights(window, self.observations.shape)
+        windows = self.windows if learned else self._apart
+        for part in windows:
+            share = blend_weights(part, self.observations.shape) if learned else np.float32(1)
+            window = part if learned else part.grown(_MARGIN, self.observations.shape)
+            inner = part.within(window)
             low, span = self._bounds(window)
             states = WindowStates(self.model, self._images, window, low, span, learned)
-            members = self._members(window, velocity, reach)
             for i, time in enumerate(times):
                 self._check()
-                carried, seen = self._carry(window, members, time, states)
+                carried, seen = self._carry(window, members, velocity, time, states)
                 # The member without motion must not fill holes of both images; outside the
                 # border the mean of all other members is the best estimate.
                 shares = [
@@ -206,12 +216,13 @@ class Renderer:
                     state = fuse(carried, shares, self.model.transport.equation)
                 if wanted == "frames":
                     state = self.model.decode(state) * span + low
-                total[(i, slice(None), *window.slices)] += state[0].cpu().numpy() * share
-                missing[(i, *window.slices)] |= ~seen[0, 0].cpu().numpy()
+                values = state[(0, slice(None), *inner.slices)].cpu().numpy()
+                total[(i, slice(None), *part.slices)] += values * share
+                missing[(i, *part.slices)] |= ~seen[(0, 0, *inner.slices)].cpu().numpy()
                 done += 1
                 if on_progress is not None:
-                    on_progress(done, len(self.windows) * len(times))
-            weight[window.slices] += share
+                    on_progress(done, len(windows) * len(times))
+            weight[part.slices] += share
         total /= weight
         if wanted == "confidence":
             total[missing[:, None]] = 0.0
@@ -219,51 +230,30 @@ class Renderer:
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
-        if not all(bool(valid.all()) for valid in self._valid):
+        if not all(self._complete):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
 
-    def _reach(self, velocity: Tensor) -> int:
-        """Return the distance in pixels around a window that its members need."""
-        if self._ensemble is None:
-            return 0
-        longest = max(
-            float(np.abs(self._ensemble.velocities).max()),
-            float(velocity.abs().max()) * self.model.stages,
-        )
-        # Paths are at most as long as the largest velocity; stage fields are computed from a
-        # velocity up to half of that length away.
-        return math.ceil(1.5 * longest) + MARGIN
+    @property
+    def _apart(self) -> list[Window]:
+        """Windows that are not blended, because without networks their results are equal."""
+        side = _SIDE if self.device.type == "cpu" else _SIDE_ELSEWHERE
+        return tiles(self.observations.shape, side, 0.0)
 
-    def _members(self, window: Window, velocity: Tensor, reach: int) -> list[MemberFields]:
-        """Return the fields of each member on the window and a margin of `reach`."""
-        if self._ensemble is None:
-            return [MemberFields(velocity, (0, 0))]
-        box = window.grown(reach, self.observations.shape)
-        near = torch.from_numpy(self._ensemble.velocities[(..., *box.slices)]).to(self.device)
-        centre = torch.from_numpy(self._ensemble.centre[(..., *box.slices)]).to(self.device)
-        physics = self.model.settings.physics
-        middle = stage_fields(centre[None], self.model.stages, physics.motion)
-        learned = velocity[(..., *box.slices)] - middle
-        judge = self.model.settings.training.keep_better and bool(learned.any())
-        low, span = self._bounds(window)
-        first, last = ((self._crop(image, box) - low) / span for image in self._images)
-        members = []
-        for one, share in zip(near, self._ensemble.weights.tolist(), strict=True):
-            start = stage_fields(one[None], self.model.stages, physics.motion)
-            fields = start + learned
-            if judge:
-                fields = self.model.keep_better(first, last, start, fields, self._zero(low, span))
-            members.append(MemberFields(fields, (box.y, box.x), share))
-        if self._ensemble.still > _NEGLIGIBLE:
-            still = torch.zeros_like(learned)
-            members.append(MemberFields(still, (box.y, box.x), self._ensemble.still, moves=False))
-        return members
+    def _with(self, start: Tensor, trained: Tensor) -> Tensor:
+        """Add a trained change to the initial fields of a member where the sum fits better."""
+        if not self.model.settings.training.keep_better:
+            return start + trained
+        images = [image.to(self.device) for image in self._images]
+        low, span = patch_bounds(images[0], images[1]) if self._per_patch else self._range
+        first, last = ((image - low) / span for image in images)
+        return self.model.keep_better(first, last, start, start + trained, self._zero(low, span))
 
     def _carry(
         self,
         window: Window,
-        members: list[MemberFields],
+        members: list[Member],
+        velocity: Tensor,
         time: float,
         states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
@@ -276,32 +266,36 @@ class Renderer:
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
         shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
         carried: list[list[Carried]] = []
-        for fields in members:
-            offset = grid.new_tensor(fields.origin).view(1, 2, 1, 1)
+        for member in members:
             ends = []
-            for end, share in enumerate(at):
-                if share == 0.0:
-                    continue
-                places = grid
-                if fields.moves:
-                    paths = transport.paths
-                    places = paths.trace(end, fields.velocity, grid - offset, time) + offset
+            seen_by = [end for end, share in enumerate(at) if share > 0.0]
+            for end, places in zip(seen_by, member.places(window, time, seen_by), strict=True):
                 here = states.near(end, places)
                 state = here.at(window)
-                if fields.moves:
-                    state = self._carried(end, window, fields.velocity, time, here, places)
-                there = self.model.seen(self._valid[end], places)
-                if fields.moves:
+                if member.moves:
+                    state = self._carried(end, window, velocity, time, here, places)
+                there, known = self._seen(end, places)
+                if member.moves:
                     # The member without motion does not count: see `_blend`.
-                    shown |= sample(self._valid[end].float(), places, "nearest") > 0.5
+                    shown |= known
                 sure = there.float()
                 if settings.border == "exclude":
                     sure = sure * border_weight(places, grid, self.observations.shape)
                 if settings.visibility:
                     sure = sure * visibility(places)
-                ends.append(Carried(state, sure, share))
+                ends.append(Carried(state, sure, at[end]))
             carried.append(ends)
         return carried, shown
+
+    def _seen(self, end: int, places: Tensor) -> tuple[Tensor, Tensor]:
+        """Return where an observation contains positions, and where its nearest pixel is valid."""
+        if not self._complete[end]:
+            known = sample(self._valid[end].float(), places, "nearest") > 0.5
+            return self.model.seen(self._valid[end], places), known
+        everywhere = torch.ones_like(places[:, :1], dtype=torch.bool)
+        if self.model.settings.physics.border != "exclude":
+            return everywhere, everywhere
+        return inside(places, self.observations.shape), everywhere
 
     @property
     def _compared(self) -> int:
@@ -322,7 +316,9 @@ class Renderer:
         low, span = self._bounds(window)
         zero = self._zero(low, span)[end]
         if self.model.settings.physics.transport == "characteristics":
-            return self.model.carry(here.state, velocity, end, time, places, zero, here.origin)
+            offset = places.new_tensor(here.origin).view(1, 2, 1, 1)
+            state = here.interpolant if self._is_image_alone else here.state
+            return self.model.carry(state, velocity, end, time, places - offset, zero)
         y, x = here.origin
         height, width = here.state.shape[-2:]
         local = velocity[..., y : y + height, x : x + width]
@@ -332,6 +328,11 @@ class Renderer:
     def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
         if self._per_patch:
             return patch_bounds(*(self._crop(image, window) for image in self._images))
+        return self._range
+
+    @property
+    def _range(self) -> tuple[Tensor, Tensor]:
+        """Return minimum and span of images that are normalised as a whole."""
         zero = torch.zeros(1, 1, 1, 1, device=self.device)
         return zero, zero + 1
 

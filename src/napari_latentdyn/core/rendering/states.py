@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.patches import Window
+from napari_latentdyn.core.physics.sampling import Interpolant
 from napari_latentdyn.core.physics.spline import MARGIN
 
 __all__ = ["States", "WindowStates"]
@@ -29,6 +31,11 @@ class States:
 
     state: Tensor
     origin: tuple[int, int]
+
+    @cached_property
+    def interpolant(self) -> Interpolant:
+        """The states, to interpolate several times."""
+        return Interpolant(self.state)
 
     def contains(self, box: Window) -> bool:
         """Return whether a part of the image lies within this one."""

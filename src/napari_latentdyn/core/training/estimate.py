@@ -25,13 +25,13 @@ _GPU_RATE = 2e12
 _FORWARD_AND_BACKWARD = 3.0
 _BASE_MEMORY = 400e6
 #: Seconds of matching: per pixel and member, and per member for images of any size.
-_CPU_MATCHING, _GPU_MATCHING = (2.7e-5, 0.4), (5e-6, 3.0)
+_CPU_MATCHING, _GPU_MATCHING = (8e-6, 0.3), (5e-7, 1.0)
 #: Part of the time that short matching takes.
-_SHORT = 0.35
+_SHORT = 0.25
 #: Factor for the prediction of hidden blocks.
 _HOLD_OUT = 1.25
 #: Seconds per pixel, member and end in which a state is carried to a time.
-_CPU_CARRYING, _GPU_CARRYING = 4e-7, 1e-8
+_CPU_CARRYING, _GPU_CARRYING = 1e-7, 1e-8
 #: Uncertainty factors of a time: guessed, measured with other settings or another size, and
 #: measured with the same.
 _GUESSED, _ALIKE, _SAME = 2.5, 2.0, 1.25

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 
 import numpy as np
@@ -12,20 +13,31 @@ from skimage.registration import phase_cross_correlation
 
 from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.pyramid import match_members
+from napari_latentdyn.core.matching.features import MemberParameters
+from napari_latentdyn.core.matching.members import TILE
+from napari_latentdyn.core.matching.pyramid import match_reduced
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.training.prior import prior_velocity
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
-__all__ = ["common_drift", "initial_velocities", "match_intervals", "start_fields"]
+__all__ = [
+    "common_drift",
+    "initial_velocities",
+    "match_intervals",
+    "reduced_velocities",
+    "start_fields",
+]
 
 #: Largest part of the difference of the images that a common drift may leave, and the standard
 #: deviation in pixels of the neighbourhood in which the differences are compared.
 _CLEARLY_BETTER = 0.95
 _AROUND = 4.0
+#: Margin in pixels of a tile whose stage fields are computed, beside the way of its points.
+_AHEAD = 16
 
 
 def initial_velocities(
@@ -58,6 +70,24 @@ def _matched(
     device: torch.device,
     model: LatentDynamics | None,
 ) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
+    found = yield from reduced_velocities(observations, settings, device, model)
+    return found[0], found[1]
+
+
+def reduced_velocities(
+    observations: Observations,
+    settings: Settings,
+    device: torch.device,
+    model: LatentDynamics | None = None,
+    *,
+    finer: int = 0,
+) -> Generator[
+    tuple[float, int, str], None, tuple[Observations, Ensemble, tuple[MemberParameters, ...]]
+]:
+    """Match two images, of which `finer` larger levels are matched later.
+
+    Yields and returns what `initial_velocities` does, and the parameters of the members.
+    """
     members, motion = settings.model.members, settings.physics.motion
     total = 1 + members
     yield 0, total, "Looking for a common drift"
@@ -75,7 +105,7 @@ def _matched(
             prior = prior_velocity(model, followed, drift)
         observations = followed
     first, last = (image.mean(axis=0) for image in observations.normalised())
-    matching = match_members(
+    matching = match_reduced(
         (first, last),
         (observations.valid[0], observations.valid[1]),
         drift,
@@ -85,13 +115,14 @@ def _matched(
         prior=prior,
         weigh=settings.model.weighting == "held_out" and members > 1,
         short=settings.model.refinement == "short",
+        finer=finer,
     )
 
-    def tell(step: tuple[int, float]) -> tuple[float, int, str]:
-        done, part = step
-        return 1 + done + part, total, f"Matching the images ({done + 1} of {members})…"
+    def tell(part: float) -> tuple[float, int, str]:
+        return 1 + members * part, total, "Matching the images…"
 
-    return observations, (yield from mapped(matching, tell))
+    ensemble, parameters = yield from mapped(matching, tell)
+    return observations, ensemble, parameters
 
 
 def match_intervals(
@@ -119,9 +150,16 @@ def match_intervals(
 
 def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:
     """Return the stage fields (n, 2, H, W) of the centre of the members, in pixels per stage."""
-    centre = torch.from_numpy(ensemble.centre)[None]
-    fields = stage_fields(centre, settings.model.stages, settings.physics.motion)
-    return np.asarray(fields[0])
+    centre, stages = torch.from_numpy(ensemble.centre)[None], settings.model.stages
+    shape = (centre.shape[-2], centre.shape[-1])
+    fields = np.empty((stages, *centre.shape[1:]), np.float32)
+    # Tile by tile: tensors of large images leave the caches.
+    for tile in covering(shape, TILE):
+        reach = float(centre[(..., *tile.slices)].abs().max())
+        window = tile.grown(_AHEAD + math.ceil(reach), shape)
+        found = stage_fields(centre[(..., *window.slices)], stages, settings.physics.motion)
+        fields[(..., *tile.slices)] = found[(0, ..., *tile.within(window).slices)]
+    return fields
 
 
 def common_drift(first: NDArray[np.float32], last: NDArray[np.float32]) -> NDArray[np.float32]:

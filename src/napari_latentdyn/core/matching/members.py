@@ -1,0 +1,205 @@
+"""All ensemble members on one pyramid: the levels are matched for several members at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Generator, Sequence
+
+import torch
+from torch import Tensor
+
+from napari_latentdyn.core.matching.features import MemberParameters, features
+from napari_latentdyn.core.matching.linearisation import Schedule, refine
+from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.observations.patches import covering
+from napari_latentdyn.core.physics.motion import Motion, pixel_ends
+from napari_latentdyn.core.physics.operators import resize
+
+__all__ = [
+    "LARGE",
+    "MARGIN",
+    "TILE",
+    "Members",
+    "Shape",
+    "half_reach",
+    "pyramid_shapes",
+    "scale_velocity",
+]
+
+Shape = tuple[int, int]
+
+#: Shortest side of the coarsest level in pixels: there, half of the image has moved by few pixels.
+COARSEST = 16
+#: Number of pixels above which a level is large: each side is half of the next one's, and members
+#: of negligible weight are left out.
+LARGE = 1 << 20
+#: Number of pixels, over several members, that are matched at once on a processor: more exceed its
+#: caches. On other devices, one launch for more pixels saves time.
+_AT_ONCE, _AT_ONCE_ELSEWHERE = 1 << 16, 1 << 23
+#: Number of pixels of a level above which it is matched tile by tile: larger tensors leave the
+#: caches, and a processor has to map their memory anew each time.
+_WHOLE, _WHOLE_ELSEWHERE = 1 << 21, 1 << 26
+#: Side of the tiles, and the margin around each, beside the way of its points: velocities depend on
+#: their surroundings.
+TILE, MARGIN = 1024, 32
+#: Way of a point in pixels that no margin is wider for: single wrong velocities can be larger.
+_FARTHEST = 256
+#: Standard deviation of the neighbourhood in which two velocities are compared, as a fraction of
+#: the longer side of the image; the ratio of both differences below which the second velocity is
+#: taken; the largest difference that counts.
+_SIGMA, _CLEARLY, _LARGEST = 0.12, 0.95, 0.15
+
+
+def pyramid_shapes(shape: Shape, factor: float = 0.5) -> list[Shape]:
+    """Return the sizes of the levels, the coarsest first.
+
+    The sides of a level are those of the next one, reduced by a factor; large levels are halved.
+    """
+    shapes = [shape]
+    while min(shapes[-1]) * factor >= COARSEST:
+        height, width = shapes[-1]
+        if height * width > LARGE:
+            shapes.append((-(-height // 2), -(-width // 2)))
+        else:
+            shapes.append((round(height * factor), round(width * factor)))
+    return shapes[::-1]
+
+
+def scale_velocity(velocity: Tensor, shape: Shape) -> Tensor:
+    """Resize velocities (B, 2, H, W) in pixels, and scale their values with the pixel size."""
+    ratio = [new / old for new, old in zip(shape, velocity.shape[-2:], strict=True)]
+    return resize(velocity, shape) * velocity.new_tensor(ratio).view(1, 2, 1, 1)
+
+
+def half_reach(velocity: Tensor) -> int:
+    """Return the largest way, up to a limit, of points to an image from half way, in pixels."""
+    return math.ceil(min(float(velocity.abs().max()) / 2, _FARTHEST))
+
+
+class Members:
+    """Improves the velocities of several members on the levels of one pyramid.
+
+    Parameters
+    ----------
+    pair : MaskedPair
+        Images of shape (1, 1, H, W), normalised to about [0, 1].
+    parameters : sequence of MemberParameters
+        One for each of the M members.
+    motion : {"steady", "inertial", "local"}
+        Acceleration along the paths.
+    """
+
+    def __init__(
+        self, pair: MaskedPair, parameters: Sequence[MemberParameters], motion: Motion
+    ) -> None:
+        self._pair = pair
+        self._parameters = tuple(parameters)
+        self._motion: Motion = motion
+        self._levels: dict[Shape, MaskedPair] = {}
+
+    @property
+    def parameters(self) -> tuple[MemberParameters, ...]:
+        """Features and stiffness of each member."""
+        return self._parameters
+
+    def keep(self, numbers: Sequence[int]) -> None:
+        """Forget all other members."""
+        self._parameters = tuple(self._parameters[number] for number in numbers)
+
+    def level(self, shape: Shape) -> MaskedPair:
+        """Return both images at the size of a level."""
+        if shape not in self._levels:
+            self._levels[shape] = self._pair.resized(shape)
+        return self._levels[shape]
+
+    @torch.no_grad()
+    def refine(
+        self, velocity: Tensor, schedule: Schedule, hidden: Tensor | None = None
+    ) -> Generator[None, None, Tensor]:
+        """Improve the velocities of all members on the level of their size.
+
+        Parameters
+        ----------
+        velocity : Tensor, shape (M, 2, h, w)
+            Velocities half way in pixels per interval.
+        schedule : Schedule
+            Number of iterations.
+        hidden : Tensor of bool, shape (1, 1, h, w), optional
+            Where the images are not compared.
+
+        Yields
+        ------
+        None
+            Between the iterations.
+
+        Returns
+        -------
+        Tensor, shape (M, 2, h, w)
+        """
+        whole = _WHOLE if velocity.device.type == "cpu" else _WHOLE_ELSEWHERE
+        large = velocity.shape[-2] * velocity.shape[-1] > whole
+        steps = self._in_tiles if large else self._at_once
+        return (yield from steps(velocity, schedule, hidden))
+
+    def _at_once(
+        self, velocity: Tensor, schedule: Schedule, hidden: Tensor | None
+    ) -> Generator[None, None, Tensor]:
+        shape = (velocity.shape[-2], velocity.shape[-1])
+        on_cpu = velocity.device.type == "cpu"
+        limit = _AT_ONCE if on_cpu else _AT_ONCE_ELSEWHERE
+        at_once = max(1, limit // (shape[0] * shape[1]))
+        found = []
+        for first in range(0, len(self._parameters), at_once):
+            some = self._parameters[first : first + at_once]
+            stiffness = velocity.new_tensor([one.stiffness for one in some]).view(-1, 1, 1, 1)
+            start = velocity[first : first + at_once]
+            pair = self._features(shape, some)
+            found.append(
+                (yield from refine(pair, start, stiffness, self._motion, schedule, hidden))
+            )
+        return torch.cat(found)
+
+    def _in_tiles(
+        self, velocity: Tensor, schedule: Schedule, hidden: Tensor | None
+    ) -> Generator[None, None, Tensor]:
+        """Improve velocities tile by tile, each with a margin around it."""
+        shape = (velocity.shape[-2], velocity.shape[-1])
+        level, found = self.level(shape), torch.empty_like(velocity)
+        for tile in covering(shape, TILE):
+            window = tile.grown(MARGIN + half_reach(velocity[(..., *tile.slices)]), shape).even()
+            part = (..., *window.slices)
+            members = Members(level.crop(window), self._parameters, self._motion)
+            of_tile = None if hidden is None else hidden[part]
+            improved = yield from members._at_once(velocity[part], schedule, of_tile)
+            found[(..., *tile.slices)] = improved[(..., *tile.within(window).slices)]
+        return found
+
+    @torch.no_grad()
+    def better(self, given: Tensor, found: Tensor) -> Tensor:
+        """Return `found` where it fits clearly better than `given`, at the size of `found`."""
+        shape = (found.shape[-2], found.shape[-1])
+        given = scale_velocity(given, shape)
+        pair = self._features(shape, self._parameters)
+        sigma = _SIGMA * max(shape)
+        before, after = (
+            pair.half_way(pixel_ends(velocity, self._motion)).local_distance(_LARGEST, sigma)
+            for velocity in (given, found)
+        )
+        return torch.where(after < _CLEARLY * before, found, given)
+
+    def _features(self, shape: Shape, parameters: Sequence[MemberParameters]) -> MaskedPair:
+        """Return the features of both images on a level, one batch of members."""
+        level = self.level(shape)
+        # Members that differ in stiffness alone have the same features.
+        kinds = {(p.intensity, p.contrast, p.sigma): p for p in parameters}
+        known = {
+            kind: [
+                features(image, parameter, mask)
+                for image, mask in zip(level.images, level.masks or (None, None), strict=True)
+            ]
+            for kind, parameter in kinds.items()
+        }
+        each = [known[p.intensity, p.contrast, p.sigma] for p in parameters]
+        first, last = (torch.cat([images[end] for images in each]) for end in (0, 1))
+        return dataclasses.replace(level, images=(first, last))
