@@ -187,6 +187,7 @@ def test_pages_name_only_flags_and_settings_that_exist(root):
     (commands,) = (a for a in parser._actions if hasattr(a, "choices") and a.choices)
     flags = {o for c in commands.choices.values() for a in c._actions for o in a.option_strings}
     text = (root / "docs" / "command-line.md").read_text() + (root / "README.md").read_text()
+    flags |= {"--nnodes", "--no-python", "--nproc-per-node"}  # Of torchrun.
     for flag in re.findall(r"(?<![\w-])--[a-z][a-z-]+", text):
         assert flag in flags, flag
     names = {name for name, _ in iter_fields()}

@@ -53,7 +53,7 @@ def build_parser() -> argparse.ArgumentParser:
         help="show the version and exit",
     )
     commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
-    for add in (_add_run, _add_apply, _add_compare, _add_demo, _add_export):
+    for add in (_add_run, _add_scene, _add_apply, _add_compare, _add_demo, _add_export):
         add(commands)
     _command(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")
     return parser
@@ -141,6 +141,37 @@ def _add_run(commands: Any) -> None:
     _add_images(parser, optional=True)
     _add_output(parser, "run folder to write (default with --resume: that folder)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
+    add_setting_flags(parser)
+
+
+def _add_scene(commands: Any) -> None:
+    parser = _command(
+        commands,
+        "scene",
+        "FIRST LAST -o DIR [flags]",
+        "scene:scene",
+        "match two images that do not fit into the memory, tile by tile",
+        "Frames are written as OME-Zarr, which napari opens without reading it whole. The same "
+        "command continues a scene that was stopped.",
+    )
+    kinds = "TIFF, GeoTIFF, COG or Zarr; FILE:3 takes one image of a Zarr"
+    parser.add_argument("first", metavar="FIRST", help=f"first image: {kinds}")
+    parser.add_argument("last", metavar="LAST", help="last image")
+    _add_output(parser, "folder of the scene to write", required=True)
+    parser.add_argument(
+        "--tile",
+        type=int,
+        default=1024,
+        metavar="N",
+        help="side of the tiles in pixels, which bounds the memory (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--scheduler",
+        metavar="ADDRESS",
+        help="compute the tiles on the Dask cluster with this scheduler, such as "
+        "tcp://10.0.0.1:8786; its workers read and write the same paths",
+    )
+    parser.add_argument("--tiff", metavar="FILE", help="also write the frames as BigTIFF")
     add_setting_flags(parser)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ from napari_latentdyn.export.grid import (
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["FORMAT"]
+__all__ = ["FORMAT", "make_frames"]
 
 _CHUNK, _SMALLEST = 512, 256
 #: Files of a Zarr group; all else are folders.
@@ -62,18 +62,42 @@ def _write(data: xarray.Dataset, path: Path, steps: Steps, *, ngff: str, fields:
         }
     for _ in steps.over(chain.from_iterable(images), len(frames) + len(velocity)):
         pass
-    # A scale expresses even steps only.
-    root.attrs["latentdyn"] = {
-        "fraction": data.fraction.values.tolist(),
-        "time": moments.tolist(),
-        "source": data.attrs["source"],
-    }
+    root.attrs["latentdyn"] = _about(data)
 
 
 def _axis(moments: NDArray[np.float64]) -> tuple[float, float]:
     """Return scale and translation of a time axis, which counts planes where these are uneven."""
     step = even_step(moments)
     return (1.0, 0.0) if step is None else (step, float(moments[0]))
+
+
+def make_frames(path: Path, data: xarray.Dataset, sizes: Sequence[tuple[int, int]]) -> None:
+    """Make an OME-Zarr of version 0.4 whose frames are written later, window by window.
+
+    Parameters
+    ----------
+    path : Path
+        Folder to write; what is in it is deleted.
+    data : xarray.Dataset
+        As `make_dataset` returns it; the values of its frames are not read.
+    sizes : sequence of (int, int)
+        Height and width of each level, full resolution first.
+    """
+    import zarr
+
+    root = zarr.open_group(str(path), mode="w", zarr_format=2)
+    shape, moments = data.frames.shape, data.time.values
+    _create(root, shape, data.frames.dtype, sizes, data, _axis(moments), "0.4", data.attrs["title"])
+    root.attrs["latentdyn"] = _about(data)
+
+
+def _about(data: xarray.Dataset) -> dict[str, Any]:
+    # A scale expresses even steps only.
+    return {
+        "fraction": data.fraction.values.tolist(),
+        "time": data.time.values.tolist(),
+        "source": data.attrs["source"],
+    }
 
 
 def _planes(
@@ -88,34 +112,48 @@ def _planes(
 
     A level of at most 256 pixels is the last.
     """
-    from yaozarrs import v04, v05
-
-    axes = "tyx" if planes.ndim == 3 else "tcyx"
     levels = [planes.shape[-2:]]
     while max(levels[-1]) > _SMALLEST and min(levels[-1]) >= 2:
         levels.append((levels[-1][0] // 2, levels[-1][1] // 2))
-    model = v04 if ngff == "0.4" else v05
-    multiscale = _multiscale(model, data, axes, len(levels), name, time)
-    plain = model.Image(multiscales=[multiscale]).model_dump(mode="json", exclude_none=True)
-    options: dict[str, Any] = {"dimension_names": list(axes)}
-    if ngff == "0.4":
-        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
-    group.attrs.update(plain if ngff == "0.4" else {"ome": {"version": ngff, **plain}})
-    arrays = [
-        group.create_array(
-            str(level),
-            shape=(*planes.shape[:-2], *size),
-            dtype=planes.dtype,
-            chunks=(*(1,) * (planes.ndim - 2), *(min(_CHUNK, side) for side in size)),
-            **options,
-        )
-        for level, size in enumerate(levels)
-    ]
+    arrays = _create(group, planes.shape, planes.dtype, levels, data, time, ngff, name)
     for index, plane in enumerate(planes):
         for array in arrays:
             array[index] = plane
             plane = _halved(plane)
         yield
+
+
+def _create(
+    group: Any,
+    shape: tuple[int, ...],
+    dtype: Any,
+    sizes: Sequence[tuple[int, int]],
+    data: xarray.Dataset,
+    time: tuple[float, float],
+    ngff: str,
+    name: str,
+) -> list[Any]:
+    """Make the arrays of all levels of planes (T, [C,] Y, X), and describe them."""
+    from yaozarrs import v04, v05
+
+    axes = "tyx" if len(shape) == 3 else "tcyx"
+    model = v04 if ngff == "0.4" else v05
+    multiscale = _multiscale(model, data, axes, len(sizes), name, time)
+    plain = model.Image(multiscales=[multiscale]).model_dump(mode="json", exclude_none=True)
+    options: dict[str, Any] = {"dimension_names": list(axes)}
+    if ngff == "0.4":
+        options = {"chunk_key_encoding": {"name": "v2", "separator": "/"}}
+    group.attrs.update(plain if ngff == "0.4" else {"ome": {"version": ngff, **plain}})
+    return [
+        group.create_array(
+            str(level),
+            shape=(*shape[:-2], *size),
+            dtype=dtype,
+            chunks=(*(1,) * (len(shape) - 2), *(min(_CHUNK, side) for side in size)),
+            **options,
+        )
+        for level, size in enumerate(sizes)
+    ]
 
 
 def _multiscale(

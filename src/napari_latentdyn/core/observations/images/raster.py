@@ -14,16 +14,32 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.observations.images.gdal import TiffTags, missing_in, scaled, turned
+from napari_latentdyn.core.observations.images.gdal import (
+    TiffTags,
+    missing_in,
+    scaled,
+    tags_of,
+    turned,
+)
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.core.observations.images.model import Stack, joined
 from napari_latentdyn.core.observations.images.nodata import Nodata
 from napari_latentdyn.errors import GeometryError
 
-__all__ = ["DRIVERS", "missing_of", "opened", "place_of", "read_place", "read_raster"]
+__all__ = [
+    "DRIVERS",
+    "missing_of",
+    "opened",
+    "place_of",
+    "read_place",
+    "read_raster",
+    "read_window",
+    "window_kind",
+]
 
 #: Formats of local files by suffix; all other files are read as GeoTIFF. Virtual formats are
 #: left out, because they can name other files and addresses.
@@ -109,6 +125,53 @@ def read_raster(path: Path, tags: Callable[[int], TiffTags] | None = None) -> St
             index = int(page[1]) - 1 if page else 0
             stacks.append(_read(path, file, tags(index) if tags else TiffTags()))
     return joined(path, stacks, "I")
+
+
+class _View:
+    """A window of an open raster, (row, column, height, width), which reads like the whole."""
+
+    def __init__(self, file: Any, window: tuple[int, int, int, int]) -> None:
+        from rasterio.windows import Window
+
+        row, column, self.height, self.width = window
+        self.shape = (self.height, self.width)
+        self._file = file
+        self._window = Window(column, row, self.width, self.height)
+
+    def read(self, bands: Any) -> NDArray[Any]:
+        return np.asarray(self._file.read(bands, window=self._window))
+
+    def read_masks(self, band: int) -> NDArray[np.uint8]:
+        return np.asarray(self._file.read_masks(band, window=self._window))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def read_window(
+    path: Path, window: tuple[int, int, int, int]
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
+    """Return the values (C, h, w) of a window (row, column, height, width), and missing pixels."""
+    with opened(path) as file:
+        stack = _read(path, _View(file, window), _tags(path))
+    return stack.data, stack.missing
+
+
+def window_kind(path: Path) -> str | None:
+    """Return why a raster cannot be read window by window, or None where it can."""
+    with opened(path) as file:
+        if file.subdatasets:
+            return "holds several images"
+        if file.dtypes[0].startswith("complex"):
+            return "holds complex values"
+    return "is stored turned or mirrored" if _tags(path).orientation != 1 else None
+
+
+def _tags(path: Path) -> TiffTags:
+    if path.suffix.lower() in DRIVERS:
+        return TiffTags()
+    with tifffile.TiffFile(path) as tif:
+        return tags_of(tif.pages.first)
 
 
 def _read(path: Path, file: Any, tags: TiffTags) -> Stack:

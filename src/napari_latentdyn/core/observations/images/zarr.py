@@ -11,7 +11,7 @@ import numpy as np
 from napari_latentdyn.core.observations.images.limits import check_claim
 from napari_latentdyn.errors import ImageFileError
 
-__all__ = ["array_of_zarr", "is_zarr"]
+__all__ = ["array_of_zarr", "full_array", "is_zarr"]
 
 
 def is_zarr(path: Path) -> bool:
@@ -43,6 +43,33 @@ def array_of_zarr(path: Path) -> Any:
             f"choose one by its folder, such as {path / nameless[0]}."
         )
     return None
+
+
+def full_array(path: Path) -> tuple[Any, list[str]]:
+    """Return a plain array or the full resolution of an OME-Zarr, not read, and its axes.
+
+    Axes without a name are called ``axis0`` and so on, the last two ``y`` and ``x``.
+    """
+    import zarr
+
+    node: Any = zarr.open(path, mode="r")
+    names: list[str] = []
+    if not isinstance(node, zarr.Array):
+        attributes: dict[str, Any] = dict(node.attrs)
+        inner = attributes.get("ome")
+        images = (inner if isinstance(inner, Mapping) else attributes).get("multiscales")
+        if not images:
+            raise ImageFileError(f"{path} holds no image: give an array of it, or an OME-Zarr.")
+        axes = images[0].get("axes") or "tczyx"
+        names = [str(axis["name"] if isinstance(axis, Mapping) else axis) for axis in axes]
+        node = node[images[0]["datasets"][0]["path"]]
+    else:
+        names = _dimensions(node)
+    if node.ndim < 2:
+        raise ImageFileError(f"{path} has {node.ndim} axis, in which there is no image.")
+    if len(names) != node.ndim:
+        names = [*(f"axis{k}" for k in range(node.ndim - 2)), "y", "x"]
+    return node, names
 
 
 def _dimensions(array: Any) -> list[str]:

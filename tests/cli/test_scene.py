@@ -1,0 +1,126 @@
+"""The command for large scenes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_latentdyn.core.scene import folder as scene_folder
+
+
+@pytest.fixture
+def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scenes of more than 1600 pixels need tiles."""
+    monkeypatch.setattr(scene_folder, "_WHOLE", 1600)
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_a_scene_is_written_and_continued(call, pair, tmp_path):
+    out, stack = tmp_path / "out", tmp_path / "frames.tif"
+    arguments = ("scene", *pair, "-o", out, "--tile", "64", "--frames", "1", "--threads", "1")
+    answer = call(*arguments, "--tiff", stack)
+    assert answer.code == 0, answer.err
+    assert answer.out.strip() == str(out)
+    frames = np.asarray(zarr.open_array(str(out / "frames.ome.zarr" / "0"), mode="r")[:])
+    first = tifffile.imread(pair[0])
+    assert frames.shape == (3, *first.shape)
+    assert frames.dtype == np.float32
+    np.testing.assert_allclose(frames[0], first, atol=0.02)
+    np.testing.assert_array_equal(tifffile.imread(stack), frames)
+    about = json.loads((out / "frames.ome.zarr" / ".zattrs").read_text())
+    assert about["latentdyn"]["fraction"] == [0.0, 0.5, 1.0]
+    assert "is finished; --overwrite" in call(*arguments).sentence()
+    assert call(*arguments, "--overwrite", "-q").code == 0
+
+
+@pytest.mark.usefixtures("small_is_large")
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("{first}", "{small}", "-o", "{out}"), "same grid"),
+        (("{first}", "{none}", "-o", "{out}"), "there is no file"),
+        (("{first}", "{text}", "-o", "{out}"), "cannot be read as an image"),
+        (("{first}", "{folder}", "-o", "{out}"), "is a folder"),
+        (("{first}", "{last}:1", "-o", "{out}"), "as a file of its own"),
+        (("{first}", "{last}", "-o", "{used}"), "is not empty and holds no scene"),
+        (("{first}", "{last}", "-o", "{out}", "--tile", "8"), "at least 64 pixels; got 8"),
+        (("{first}", "{last}", "-o", "{out}", "--tile", "x"), "invalid int"),
+        (("{first}", "{last}", "-o", "{out}", "--preset", "paper"), "without networks"),
+        (("{first}", "{last}", "-o", "{out}", "--channel", "1"), "no channel 1"),
+        (("{first}", "{first}", "-o", "{out}", "-q"), "both images are the same"),
+        (("{first}", "{last}"), "-o"),
+        (("{first}", "{last}", "-o", "{out}", "--scheduler", "nowhere"), "Dask scheduler"),
+    ],
+)
+def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, arguments, says):
+    if "--scheduler" in arguments:
+        pytest.importorskip("distributed")
+    (tmp_path / "text.txt").write_text("no image")
+    tifffile.imwrite(tmp_path / "small.tif", tifffile.imread(pair[1])[:40])
+    (tmp_path / "used").mkdir()
+    (tmp_path / "used" / "letter.txt").write_text("dear all")
+    names = {
+        "first": pair[0],
+        "last": pair[1],
+        "none": tmp_path / "none.tif",
+        "folder": tmp_path,
+        "text": tmp_path / "text.txt",
+        "small": tmp_path / "small.tif",
+        "used": tmp_path / "used",
+        "out": tmp_path / "out",
+    }
+    answer = call("scene", *(text.format(**names) for text in arguments))
+    assert answer.code == 2, answer.err
+    assert says in answer.sentence()
+
+
+def test_images_that_need_no_tiles_are_refused(call, pair, tmp_path):
+    answer = call("scene", *pair, "-o", tmp_path / "out")
+    assert answer.code == 2
+    assert "use the command run" in answer.sentence()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_keeps_what_is_done(tmp_path):
+    """An image of 1.2 megapixels, stopped by the first Ctrl-C, and killed."""
+    rng = np.random.default_rng(0)
+    image = rng.normal(100, 20, (1100, 1100)).astype(np.float32)
+    names = []
+    for name, shift in (("a.tif", 0), ("b.tif", 3)):
+        tifffile.imwrite(tmp_path / name, np.roll(image, shift, axis=1))
+        names.append(str(tmp_path / name))
+    out = tmp_path / "out"
+    command = [sys.executable, "-m", "napari_latentdyn", "scene", *names, "-o", str(out)]
+    command += ["--tile", "256", "--frames", "1", "--threads", "1"]
+    marks = out / "work" / "done"
+
+    def stopped(count: int, how: signal.Signals) -> tuple[int, str]:
+        with subprocess.Popen(
+            command, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ)
+        ) as process:
+            until = time.monotonic() + 120
+            while time.monotonic() < until and process.poll() is None:
+                if marks.is_dir() and len(list(marks.iterdir())) >= count:
+                    process.send_signal(how)
+                    break
+                time.sleep(0.02)
+            _, said = process.communicate(timeout=60)
+            return process.returncode, said
+
+    code, said = stopped(3, signal.SIGINT)
+    assert code == 130, said
+    assert "the same command continues the scene" in said
+    before = len(list(marks.iterdir()))
+    code, _ = stopped(before + 2, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    assert len(list(marks.iterdir())) >= before
