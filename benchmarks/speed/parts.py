@@ -44,11 +44,11 @@ def rows(part: str, sizes: Sequence[int]) -> Rows:
             quick, standard = Subject("fit", size), Subject("fit", size, preset="standard")
             yield str(size), {"quick": quick, "standard": standard}
     elif part == "frames":
-        yield "2 (`quick`)", {"frames": Subject("frames", _FRAMES)}
+        yield "3 (`quick`)", {"frames": Subject("frames", _FRAMES)}
         # How carefully they were matched does not change what drawing takes.
         short = {"model.refinement": "short"}
         many = Subject("frames", _FRAMES, preset="standard", changes=short)
-        yield "6 (`standard`)", {"frames": many}
+        yield "4 (`standard`)", {"frames": many}
     else:
         yield from _counts(max(moderate))
 
