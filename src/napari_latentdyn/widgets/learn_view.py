@@ -214,7 +214,7 @@ class LearnView(QWidget):
         self.swap.setFixedWidth(28)
         self.preview.setToolTip(
             tooltip(
-                "Get a result in seconds: a short matching fits two velocities to the images, as "
+                "Get a result in seconds: a short matching fits three velocities to the images, as "
                 "with the preset quick. Nothing is trained. "
                 "Only the settings of images, stages, device and output are used."
             )

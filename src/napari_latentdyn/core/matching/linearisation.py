@@ -53,8 +53,8 @@ class Schedule:
 
 #: For an initial velocity without information, the same in less time, and for an initial velocity
 #: that only lacks detail.
-FULL = Schedule(6, (3, 5), 30)
-BRIEF = Schedule(4, (2,), 30)
+FULL = Schedule(5, (2, 4), 24)
+BRIEF = Schedule(3, (1,), 30)
 SHORT = Schedule(2, (1,), 16)
 
 

@@ -31,6 +31,9 @@ Shape = tuple[int, int]
 
 #: Shortest side of the coarsest level in pixels: there, half of the image has moved by few pixels.
 COARSEST = 16
+#: Shorter side in pixels up to which a level is small, and the ratio of the sides of two small
+#: levels: more levels take little time there, and find motion that the halves miss.
+_SMALL, _SMALL_FACTOR = 128, 0.7
 #: Number of pixels above which a level is large: each side is half of the next one's, and members
 #: of negligible weight are left out.
 LARGE = 1 << 20
@@ -54,16 +57,19 @@ _SIGMA, _CLEARLY, _LARGEST = 0.12, 0.95, 0.15
 def pyramid_shapes(shape: Shape, factor: float = 0.5) -> list[Shape]:
     """Return the sizes of the levels, the coarsest first.
 
-    The sides of a level are those of the next one, reduced by a factor; large levels are halved.
+    The sides of a level are those of the next one, reduced by a factor; large levels are
+    halved, and small ones reduced by 0.7.
     """
     shapes = [shape]
-    while min(shapes[-1]) * factor >= COARSEST:
+    while True:
         height, width = shapes[-1]
+        ratio = max(factor, _SMALL_FACTOR) if min(height, width) <= _SMALL else factor
+        if min(height, width) * ratio < COARSEST:
+            return shapes[::-1]
         if height * width > LARGE:
             shapes.append((-(-height // 2), -(-width // 2)))
         else:
-            shapes.append((round(height * factor), round(width * factor)))
-    return shapes[::-1]
+            shapes.append((round(height * ratio), round(width * ratio)))
 
 
 def scale_velocity(velocity: Tensor, shape: Shape) -> Tensor:

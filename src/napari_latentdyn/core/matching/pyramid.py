@@ -37,7 +37,7 @@ _Found = TypeVar("_Found")
 #: Size of a level, as a fraction of the image: where a prior is first refined; up to where
 #: levels are matched from a prior.
 _PRIOR_FROM, _PRIOR_UP_TO = 1 / 24, 1 / 8
-#: Ratio of the sides of two levels, for short and for full matching.
+#: Ratio of the sides of two levels above the small ones, for short and for full matching.
 _FACTOR, _FULL_FACTOR = 0.5, 0.7
 #: Largest number of pixels of the level on which blocks are hidden: more do not change the weights.
 _HELD_OUT_PIXELS = 1 << 17
