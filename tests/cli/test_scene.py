@@ -11,6 +11,8 @@ import time
 
 import numpy as np
 import pytest
+import rasterio
+import rasterio.transform
 import tifffile
 import zarr
 
@@ -39,6 +41,10 @@ def test_a_scene_is_written_and_continued(call, pair, tmp_path):
     about = json.loads((out / "frames.ome.zarr" / ".zattrs").read_text())
     assert about["latentdyn"]["fraction"] == [0.0, 0.5, 1.0]
     assert "is finished; --overwrite" in call(*arguments).sentence()
+    again = tmp_path / "again.tif"
+    assert call(*arguments, "--tiff", again).code == 0
+    np.testing.assert_array_equal(tifffile.imread(again), frames)
+    assert "again.tif exists" in call(*arguments, "--tiff", again).sentence()
     assert call(*arguments, "--overwrite", "-q").code == 0
 
 
@@ -54,11 +60,16 @@ def test_a_scene_is_written_and_continued(call, pair, tmp_path):
         (("{first}", "{last}", "-o", "{used}"), "is not empty and holds no scene"),
         (("{first}", "{last}", "-o", "{out}", "--tile", "8"), "at least 64 pixels; got 8"),
         (("{first}", "{last}", "-o", "{out}", "--tile", "x"), "invalid int"),
-        (("{first}", "{last}", "-o", "{out}", "--preset", "paper"), "without networks"),
+        (("{first}", "{last}", "-o", "{out}", "--preset", "paper"), "presets quick and standard"),
         (("{first}", "{last}", "-o", "{out}", "--channel", "1"), "no channel 1"),
         (("{first}", "{first}", "-o", "{out}", "-q"), "both images are the same"),
         (("{first}", "{last}"), "-o"),
-        (("{first}", "{last}", "-o", "{out}", "--scheduler", "nowhere"), "Dask scheduler"),
+        (("{first}", "{last}", "-o", "{out}", "--scheduler", "nowhere"), "address of a scheduler"),
+        (("{first}", "{last}", "-o", "{out}", "--tiff", "{first}"), "is an image of the scene"),
+        (("{first}", "{last}", "-o", "{out}", "--tiff", "{text}/x.tif"), "cannot be written"),
+        (("{first}", "{last}", "-o", "{text}"), "is a file: choose a folder"),
+        (("{first}", "{last}", "-o", "{text}/out"), "cannot be written"),
+        (("{first}", "{last}", "-o", "{out}", "--batch-size", "3"), "no flag"),
     ],
 )
 def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, arguments, says):
@@ -81,6 +92,62 @@ def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, arguments, says)
     answer = call("scene", *(text.format(**names) for text in arguments))
     assert answer.code == 2, answer.err
     assert says in answer.sentence()
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_a_refused_pair_does_not_block_the_folder(call, pair, tmp_path):
+    out, quick = tmp_path / "out", ("--tile", "64", "--frames", "1", "-q")
+    assert "the same" in call("scene", pair[0], pair[0], "-o", out, *quick).sentence()
+    assert not out.exists()
+    assert call("scene", *pair, "-o", out, *quick).code == 0
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_paths_may_be_relative_and_changed_files_are_named(call, pair, tmp_path, monkeypatch):
+    folder, quick = tmp_path / "sp ä" / "deep", ("--tile", "64", "--frames", "1", "-q")
+    folder.mkdir(parents=True)
+    assert call("scene", *pair, "-o", folder / "out", *quick).code == 0
+    monkeypatch.chdir(folder)
+    there = [os.path.relpath(path, folder) for path in pair]
+    assert "is finished" in call("scene", *there, "-o", "../deep/out", *quick).sentence()
+    assert "other tiles" in call("scene", *there, "-o", "out", "--frames", "1").sentence()
+    os.utime(pair[0], (0, 0))
+    assert "a file was changed after" in call("scene", *there, "-o", "out", *quick).sentence()
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_digits_on_a_large_offset_are_kept(call, pair, tmp_path):
+    names = [tmp_path / "a64.tif", tmp_path / "b64.tif"]
+    for name, source in zip(names, pair, strict=True):
+        tifffile.imwrite(name, tifffile.imread(source).astype(np.float64) + 1e9)
+    out = tmp_path / "out"
+    assert call("scene", *names, "-o", out, "--tile", "64", "--frames", "1", "-q").code == 0
+    frames = np.asarray(zarr.open_array(str(out / "frames.ome.zarr" / "0"), mode="r")[:])
+    assert frames.dtype == np.float64
+    np.testing.assert_allclose(frames[0] - 1e9, tifffile.imread(pair[0]), atol=0.05)
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_pixels_of_different_sizes_are_refused(call, pair, tmp_path):
+    names = [str(tmp_path / "a40.tif"), str(tmp_path / "b30.tif")]
+    for name, source, size in zip(names, pair, (40, 30), strict=True):
+        image = tifffile.imread(source)
+        with rasterio.open(
+            name,
+            "w",
+            driver="GTiff",
+            height=image.shape[0],
+            width=image.shape[1],
+            count=1,
+            dtype=image.dtype,
+            crs="EPSG:32633",
+            transform=rasterio.transform.from_origin(5e5, 8e6, size, size),
+        ) as file:
+            file.write(image, 1)
+    answer = call("scene", *names, "-o", tmp_path / "out")
+    assert answer.code == 2
+    assert "40" in answer.sentence()
+    assert not (tmp_path / "out").exists()
 
 
 def test_images_that_need_no_tiles_are_refused(call, pair, tmp_path):
@@ -119,6 +186,7 @@ def test_ctrl_c_keeps_what_is_done(tmp_path):
 
     code, said = stopped(3, signal.SIGINT)
     assert code == 130, said
+    assert "The finished tiles are kept" in said
     assert "the same command continues the scene" in said
     before = len(list(marks.iterdir()))
     code, _ = stopped(before + 2, signal.SIGKILL)

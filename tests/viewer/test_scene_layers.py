@@ -76,3 +76,24 @@ def test_a_scene_that_is_not_finished_is_one_sentence(scene: Path, tmp_path: Pat
     assert reader is not None
     with pytest.raises(RunFolderError, match="is not finished: the command that began it"):
         reader(str(tmp_path))
+
+
+@pytest.mark.usefixtures("plugin")
+def test_colours_are_shown_as_colours(tmp_path: Path) -> None:
+    at, names = moved(SHIFT, SHAPE), [str(tmp_path / "a.tif"), str(tmp_path / "b.tif")]
+    for name, time in zip(names, (0.0, 1.0), strict=True):
+        image = np.stack([at(time), at(time) / 2, 255 - at(time)], axis=-1).clip(0, 255)
+        tifffile.imwrite(name, image.astype(np.uint8), photometric="rgb")
+    settings = Settings.preset("quick").updated({"output.frames": 1})
+    images = (open_windows(names[0]), open_windows(names[1]))
+    request = request_of((names[0], names[1]), images, settings, 128, 80 * 90)
+    out = tmp_path / "out"
+    SceneFolder(out).start(request)
+    drain(run_scene(out, lambda path: make_scene_frames(path, request, images, settings)))
+    SceneFolder(out).finish({"weights": [1.0]})
+    shown, _ = ViewerModel().open(str(out), plugin="napari-latentdyn")
+    assert shown.rgb
+    assert shown.data[0].shape == (3, *SHAPE, 3)
+    assert shown.data[0].dtype == np.uint8
+    first = tifffile.imread(names[0])
+    assert np.abs(np.asarray(shown.data[0][0]).astype(int) - first).max() <= 1

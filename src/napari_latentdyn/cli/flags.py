@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import argparse
 import typing
+from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
+from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.settings.run import STARTS
 
 __all__ = ["add_setting_flags", "default_text", "flag_of", "settings_from"]
@@ -37,20 +39,28 @@ def flag_of(name: str) -> str | None:
     return _NAMES.get(name, "--" + name.partition(".")[2].replace("_", "-"))
 
 
-def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) -> None:
-    """Add a flag for every setting, `--set`, and with `presets` `--preset` and `--settings`."""
+def add_setting_flags(
+    parser: argparse.ArgumentParser,
+    *,
+    presets: Sequence[str] = tuple(PRESETS),
+    preset: str = "standard",
+    only: Collection[str] | None = None,
+) -> None:
+    """Add flags for settings, `--set`, and with `presets` `--preset` and `--settings`.
+
+    `preset` is the one that is used without `--preset`; `only` are the settings that have a flag,
+    by default all.
+    """
     general = parser.add_argument_group(
         "Settings",
         "A preset is changed by the settings file, this by the flags, and these by --set.",
     )
     if presets:
-        from napari_latentdyn.settings.presets import PRESETS
-
         general.add_argument(
             "--preset",
             metavar="P",
-            help="; ".join(f"{name}: {p.summary.rstrip('.')}" for name, p in PRESETS.items())
-            + " (default: standard).",
+            help="; ".join(f"{name}: {PRESETS[name].summary.rstrip('.')}" for name in presets)
+            + f" (default: {preset}).",
         )
         general.add_argument(
             "--settings",
@@ -69,10 +79,10 @@ def add_setting_flags(parser: argparse.ArgumentParser, *, presets: bool = True) 
         name: parser.add_argument_group(f"Settings: {info.title}")
         for name, info in Settings.model_fields.items()
     }
-    defaults = Settings()
+    defaults = Settings.preset(preset)
     for name, field in iter_fields():
         flag = flag_of(name)
-        if flag is None:
+        if flag is None or (only is not None and name not in only):
             continue
         extra = field.json_schema_extra
         unit = f" [{extra['unit']}]" if isinstance(extra, dict) and "unit" in extra else ""

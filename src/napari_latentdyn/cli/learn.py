@@ -26,12 +26,16 @@ if TYPE_CHECKING:
 __all__ = ["Interrupt", "interruptible", "learn", "write"]
 
 
+_STOPPING = "Stopping after this step. Press Ctrl-C again to stop at once without a result."
+
+
 class Interrupt:
     """Signals to stop, by Ctrl-C or from the system; `code` is the exit code for them."""
 
-    def __init__(self, line: ProgressLine) -> None:
+    def __init__(self, line: ProgressLine, announcement: str) -> None:
         self.code = OK
         self._line = line
+        self._announcement = announcement
         self._requested = self._announced = False
 
     def should_stop(self) -> bool:
@@ -39,9 +43,7 @@ class Interrupt:
         # Not in the signal handler, which may interrupt a write to the same stream.
         if self._requested and not self._announced:
             self._announced = True
-            self._line.note(
-                "Stopping after this step. Press Ctrl-C again to stop at once without a result."
-            )
+            self._line.note(self._announcement)
         return self._requested
 
     def forget(self) -> None:
@@ -59,9 +61,12 @@ class Interrupt:
 
 
 @contextmanager
-def interruptible(line: ProgressLine) -> Iterator[Interrupt]:
-    """Let the first Ctrl-C or SIGTERM ask for a stop, and the second one interrupt."""
-    interrupt = Interrupt(line)
+def interruptible(line: ProgressLine, announcement: str = _STOPPING) -> Iterator[Interrupt]:
+    """Let the first Ctrl-C or SIGTERM ask for a stop, and the second one interrupt.
+
+    `announcement` tells the user about the first one.
+    """
+    interrupt = Interrupt(line, announcement)
     before = {
         number: signal.signal(number, interrupt.on_signal)
         for number in (signal.SIGINT, signal.SIGTERM)

@@ -17,6 +17,18 @@ from napari_latentdyn.cli.flags import add_setting_flags, default_text
 __all__ = ["build_parser", "parse"]
 
 _IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
+#: Settings that a scene without networks uses.
+_SCENE = [
+    f"{group}.{name}"
+    for group, names in {
+        "images": "channel normalisation brightness missing_value interval interval_unit",
+        "model": "stages members refinement weighting",
+        "physics": "equation motion interpolation limiter border visibility",
+        "training": "device threads",
+        "output": "frames times",
+    }.items()
+    for name in names.split()
+]
 _LIST = re.compile(r"-[\d.][\d.eE+-]*,")
 
 
@@ -172,7 +184,7 @@ def _add_scene(commands: Any) -> None:
         "tcp://10.0.0.1:8786; its workers read and write the same paths",
     )
     parser.add_argument("--tiff", metavar="FILE", help="also write the frames as BigTIFF")
-    add_setting_flags(parser)
+    add_setting_flags(parser, presets=("quick", "standard"), preset="quick", only=_SCENE)
 
 
 def _add_apply(commands: Any) -> None:
@@ -236,7 +248,7 @@ def _add_compare(commands: Any) -> None:
         default=[],
         help="run folder of the same two images, compared without training again; may be repeated",
     )
-    add_setting_flags(parser, presets=False)
+    add_setting_flags(parser, presets=())
 
 
 def _add_demo(commands: Any) -> None:

@@ -15,12 +15,19 @@ from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.observations.images.windows import open_windows
-from napari_latentdyn.core.scene.folder import SceneFolder, is_scene_folder, request_of
-from napari_latentdyn.errors import RunFolderError, Stopped
+from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
+from napari_latentdyn.core.observations.images.windows import WindowedImage, open_windows
+from napari_latentdyn.core.scene.folder import (
+    SceneFolder,
+    SceneRequest,
+    is_scene_folder,
+    request_of,
+)
+from napari_latentdyn.errors import ExportError, RunFolderError, Stopped, UserError
 from napari_latentdyn.export.scene import make_scene_frames, write_big_tiff
-from napari_latentdyn.files.paths import absolute
+from napari_latentdyn.files.paths import absolute, check_writable
 from napari_latentdyn.generators import drain
+from napari_latentdyn.settings import Settings
 
 __all__ = ["scene"]
 
@@ -34,16 +41,51 @@ def scene(arguments: argparse.Namespace) -> int:
     settings = settings_from(arguments)
     images = open_windows(arguments.first), open_windows(arguments.last)
     request = request_of((arguments.first, arguments.last), images, settings, arguments.tile)
-    target = _target(arguments)
-    folder = SceneFolder(target)
+    told = [Described(image.name, image.geometry, image.coordinates) for image in images]
+    check_grids(*told)
+    sys.stderr.writelines(f"{sentence}\n" for sentence in place_oddities(*told))
+    tiff = _tiff(arguments, request)
+    folder = SceneFolder(_target(arguments))
+    begun = is_scene_folder(folder.path)
     folder.start(request)
+    line = ProgressLine(quiet=arguments.quiet)
+    if not folder.report():
+        try:
+            code = _compute(folder, request, images, settings, arguments.scheduler, line)
+        except UserError:
+            if not begun:
+                folder.discard()
+            raise
+        if code != OK:
+            return code
+    elif tiff is None:
+        raise RunFolderError(
+            f"the scene in {folder.path} is finished; --overwrite computes it again."
+        )
+    if tiff is not None:
+        line.tell(f"Writing {tiff}")
+        write_big_tiff(folder.frames, tiff)
+    sys.stdout.write(f"{folder.path}\n")
+    return OK
+
+
+def _compute(
+    folder: SceneFolder,
+    request: SceneRequest,
+    images: tuple[WindowedImage, WindowedImage],
+    settings: Settings,
+    scheduler: str | None,
+    line: ProgressLine,
+) -> int:
+    """Compute what is left of a scene; return the exit code."""
     # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
     from napari_latentdyn.core.scene.cluster import dask_workers
     from napari_latentdyn.core.scene.run import SceneProgress, run_scene
 
-    line = ProgressLine(quiet=arguments.quiet)
-    cluster = nullcontext() if arguments.scheduler is None else dask_workers(arguments.scheduler)
-    with cluster as workers, interruptible(line) as interrupt:
+    stopping = "Stopping after this tile. The finished tiles are kept."
+    stopped = f"Stopped; the same command continues the scene in {folder.path}."
+    cluster = nullcontext() if scheduler is None else dask_workers(scheduler)
+    with cluster as workers, interruptible(line, stopping) as interrupt:
 
         def tell(progress: SceneProgress) -> None:
             # Per mille, so that the time that is left can be told.
@@ -55,33 +97,37 @@ def scene(arguments: argparse.Namespace) -> int:
             make_scene_frames(path, request, images, settings)
 
         try:
-            done = drain(run_scene(target, make_frames, workers=workers), tell)
-        except Stopped:
-            line.note(f"Stopped; the same command continues the scene in {target}.")
+            done = drain(run_scene(folder.path, make_frames, workers=workers), tell)
+        except (Stopped, KeyboardInterrupt):
+            line.note(stopped)
             return interrupt.code
-        report = {
-            "weights": np.round(done.ensemble.weights.astype(float), 4).tolist(),
-            "weight_of_no_motion": round(done.ensemble.still, 4),
-        }
-        folder.finish(report)
-        if arguments.tiff is not None:
-            line.note(f"Writing {arguments.tiff}")
-            write_big_tiff(folder.frames, absolute(arguments.tiff, RunFolderError))
-    sys.stdout.write(f"{target}\n")
+        weights = np.round(done.ensemble.weights.astype(float), 4).tolist()
+        folder.finish({"weights": weights, "weight_of_no_motion": round(done.ensemble.still, 4)})
     return OK
 
 
+def _tiff(arguments: argparse.Namespace, request: SceneRequest) -> Path | None:
+    """Return the path of the BigTIFF, checked before the computation."""
+    if arguments.tiff is None:
+        return None
+    path = absolute(arguments.tiff, ExportError)
+    if str(path.resolve()) in request.images:
+        raise ExportError(f"{path} is an image of the scene: choose another name for --tiff.")
+    if path.exists() and (path.is_dir() or not arguments.overwrite):
+        raise ExportError(f"{path} exists: choose another name for --tiff, or --overwrite.")
+    check_writable(path, ExportError, folder=False)
+    return path
+
+
 def _target(arguments: argparse.Namespace) -> Path:
-    target = absolute(arguments.output, RunFolderError)
+    target = absolute(arguments.output, RunFolderError).resolve()
     if not target.exists():
+        check_writable(target, RunFolderError, folder=True)
         return target
-    if not target.is_dir() or (any(target.iterdir()) and not is_scene_folder(target)):
+    if not target.is_dir():
+        raise RunFolderError(f"{target} is a file: choose a folder.")
+    if any(target.iterdir()) and not is_scene_folder(target):
         raise RunFolderError(f"{target} is not empty and holds no scene: choose another folder.")
-    if is_scene_folder(target):
-        if arguments.overwrite:
-            shutil.rmtree(target)
-        elif SceneFolder(target).report():
-            raise RunFolderError(
-                f"the scene in {target} is finished; --overwrite computes it again."
-            )
+    if arguments.overwrite and is_scene_folder(target):
+        shutil.rmtree(target)
     return target

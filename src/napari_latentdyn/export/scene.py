@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.observations.images.windows import WindowedImage
 from napari_latentdyn.core.observations.patches import covering
-from napari_latentdyn.core.scene.folder import SceneRequest, frame_shapes
+from napari_latentdyn.core.scene.folder import SceneFolder, SceneRequest, frame_shapes
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.omezarr import make_frames
 from napari_latentdyn.settings import Settings
@@ -35,7 +35,10 @@ def make_scene_frames(
     shape: tuple[int, ...] = (len(request.times), request.channels, *request.shape)
     if request.channels == 1:
         shape = (shape[0], *shape[2:])
-    frames = dask.array.zeros(shape, dtype=np.float32)
+    solution = SceneFolder(path.parent).solution()
+    # As in a run folder, where single precision would lose digits of the images.
+    double = solution is not None and bool(solution["double"][0])
+    frames = dask.array.zeros(shape, dtype=np.float64 if double else np.float32)
     places = [p for image in images for p in (image.coordinates, image.geometry)]
     geometry = next((place for place in places if place is not None), None)
     length, unit = settings.images.interval, settings.images.interval_unit

@@ -49,9 +49,14 @@ def scene_layers(path: Path) -> list[LayerTuple]:
     context = LayerContext.on(line, place, path.name, common)
     frames = _levels(folder)
     smallest = np.asarray(frames[-1][[0, -1]])
-    channels = int(frames[0].ndim == 4)
-    if channels:
+    channels = int(frames[0].ndim == 4 and not request.rgb)
+    if request.rgb:
+        frames = [_colours(level, float(np.nan_to_num(smallest).max())) for level in frames]
+    elif channels:
         frames = [level.transpose(1, 0, 2, 3) for level in frames]
+    looks: dict[str, Any] = {"rgb": request.rgb}
+    if not request.rgb:
+        looks["contrast_limits"] = contrast_limits(smallest)
     return [
         context.layer(
             frames,
@@ -60,8 +65,7 @@ def scene_layers(path: Path) -> list[LayerTuple]:
             "frames",
             channels=channels,
             multiscale=True,
-            rgb=False,
-            contrast_limits=contrast_limits(smallest),
+            **looks,
         ),
         _arrows(context, solution, request.shape),
     ]
@@ -73,6 +77,20 @@ def _levels(folder: SceneFolder) -> list[Any]:
 
     group = zarr.open_group(str(folder.frames), mode="r")
     return [dask.array.from_zarr(group[str(k)]) for k in range(len(list(group.array_keys())))]
+
+
+def _colours(level: Any, most: float) -> Any:
+    """Return frames (T, 3, Y, X) as colours (T, Y, X, 3), of which `most` is the largest value.
+
+    napari shows float colours only in [0, 1]: larger ones become integers.
+    """
+    import dask.array
+
+    colours = dask.array.nan_to_num(level.transpose(0, 2, 3, 1))
+    if most <= 1.5:
+        return colours.clip(0.0, 1.0)
+    kind = np.uint8 if most < 256 else np.uint16
+    return dask.array.rint(colours).clip(0, np.iinfo(kind).max).astype(kind)
 
 
 def _arrows(context: LayerContext, solution: dict[str, Any], shape: tuple[int, int]) -> LayerTuple:

@@ -146,7 +146,7 @@ def test_a_scene_of_other_images_is_refused(start: Start, tmp_path: Path) -> Non
     folder = tmp_path / "scene"
     start(folder)
     other = replace(SceneFolder(folder).request(), tile=256)
-    with pytest.raises(RunFolderError, match="holds a scene with other tile"):
+    with pytest.raises(RunFolderError, match="holds a scene with other tiles;"):
         SceneFolder(folder).start(other)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -39,6 +40,10 @@ def dask_workers(address: str) -> Iterator[Workers]:
         raise UserError(
             'a Dask cluster needs dask.distributed: pip install "napari-latentdyn[cluster]".'
         ) from None
+    if not re.fullmatch(r"(\w+://)?[^\s/]+:\d{1,5}", address):
+        raise UserError(
+            f"the address of a scheduler must be like tcp://10.0.0.1:8786; got {address}."
+        )
     connect: Any = distributed.Client
     try:
         client = connect(address, timeout=_TIMEOUT, set_as_default=False)

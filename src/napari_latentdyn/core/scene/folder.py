@@ -35,6 +35,17 @@ __all__ = [
 SCENE, FRAMES, _WORK, _SOLUTION = "scene.json", "frames.ome.zarr", "work", "solution.npz"
 _VELOCITY = "velocity.zarr"
 _FORMAT = 1
+#: What differs between two scenes, in words, by the name in the request.
+_DIFFERENT = {
+    "images": "images",
+    "stamps": "images ",
+    "shape": "images",
+    "channels": "images",
+    "tile": "tiles",
+    "reduced": "tiles",
+    "settings": "settings",
+    "times": "times of the frames",
+}
 #: Number of pixels of a scene up to which it is matched as a whole.
 _WHOLE = 1 << 20
 
@@ -63,6 +74,8 @@ class SceneRequest:
         Times of the frames as fractions of the interval.
     placement : mapping or None
         Size of the pixels, as `Geometry.to_report` gives it.
+    rgb : bool
+        Whether the channels are red, green and blue.
     """
 
     images: tuple[str, str]
@@ -74,6 +87,7 @@ class SceneRequest:
     settings: Mapping[str, Any]
     times: tuple[float, ...]
     placement: Mapping[str, Any] | None = None
+    rgb: bool = False
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> SceneRequest:
@@ -144,8 +158,8 @@ def request_of(
     for name, value in wanted.items():
         if settings.get(name) != value:
             raise SettingsError(
-                f"{name} must be {value} for a large scene, which is matched without networks; got "
-                f"{settings.get(name)}."
+                "a large scene is matched without networks, as by the presets quick and standard: "
+                f"{name} must be {value}; got {settings.get(name)}."
             )
     return SceneRequest(
         images=(_absolute(sources[0]), _absolute(sources[1])),
@@ -156,6 +170,7 @@ def request_of(
         reduced=reduced,
         settings=json.loads(settings.to_json()),
         times=tuple(map(float, frame_times(settings))),
+        rgb=channel is None and all(image.rgb for image in images),
         placement=next((i.geometry.to_report() for i in images if i.geometry is not None), None),
     )
 
@@ -168,7 +183,7 @@ def frame_shapes(request: SceneRequest) -> list[tuple[int, int]]:
 def _absolute(source: str) -> str:
     """Return a source whose file can be found from any folder."""
     path = parse_source(source).path
-    return source.replace(str(path), str(path.expanduser().absolute()), 1)
+    return str(path.expanduser().resolve()) + source.removeprefix(str(path))
 
 
 def _stamp(source: str) -> str:
@@ -206,16 +221,30 @@ class SceneFolder:
         """
         plain = json.loads(json.dumps(asdict(request)))
         if is_scene_folder(self.path):
-            known = self._description()["request"]
-            other = [name for name in plain if known.get(name) != plain[name]]
-            if other:
-                raise RunFolderError(
-                    f"{named(self.path)} holds a scene with other {' and '.join(other)}: choose "
-                    "another folder, or --overwrite."
-                )
+            self._check_same(plain)
             return
         self.path.mkdir(parents=True, exist_ok=True)
         self._write({"format": _FORMAT, "request": plain, "report": {}})
+
+    def _check_same(self, plain: Mapping[str, Any]) -> None:
+        known = self._description()["request"]
+        other = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
+        if not other:
+            return
+        remedy = "choose another folder, or --overwrite"
+        if other == [_DIFFERENT["stamps"]]:
+            names = ", ".join(Path(source).name for source in plain["images"])
+            raise RunFolderError(
+                f"{names}: a file was changed after the scene in {named(self.path)} was begun; "
+                f"{remedy}."
+            )
+        kinds = " and ".join(dict.fromkeys(said.strip() for said in other))
+        raise RunFolderError(f"{named(self.path)} holds a scene with other {kinds}; {remedy}.")
+
+    def discard(self) -> None:
+        """Delete a scene of which nothing was computed that is worth keeping."""
+        if self.solution() is None:
+            shutil.rmtree(self.path, ignore_errors=True)
 
     def request(self) -> SceneRequest:
         """Return images and settings of the scene."""
@@ -240,8 +269,10 @@ class SceneFolder:
         """Return where an array is; the velocities at full resolution are kept."""
         return self.path / (_VELOCITY if name == "velocity/0" else f"{_WORK}/{name}")
 
-    def create(self, name: str, shape: Sequence[int], chunks: Sequence[int]) -> None:
-        """Make an intermediate array of float32, unless there is one; it is NaN at first."""
+    def create(
+        self, name: str, shape: Sequence[int], chunks: Sequence[int], kind: str = "float32"
+    ) -> None:
+        """Make an array of floating point numbers, unless there is one; it is NaN at first."""
         import zarr
 
         target = self._stored(name)
@@ -250,7 +281,7 @@ class SceneFolder:
                 str(target),
                 shape=tuple(shape),
                 chunks=tuple(min(a, b) for a, b in zip(chunks, shape, strict=True)),
-                dtype="float32",
+                dtype=kind,
                 fill_value=np.nan,
                 overwrite=True,
             )

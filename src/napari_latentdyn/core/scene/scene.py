@@ -20,6 +20,7 @@ from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.matching.pyramid import match_finer
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.images.arrays import single_keeps_digits
 from napari_latentdyn.core.observations.images.windows import WindowedImage, open_windows
 from napari_latentdyn.core.observations.intensities import bounds, fill, valid_pixels
 from napari_latentdyn.core.observations.observations import Observations
@@ -40,6 +41,7 @@ __all__ = ["Scene"]
 _DRAWN = 48
 #: Number of pixels of each image from which its range of intensities is taken.
 _SAMPLE = 1 << 21
+_PIXEL = Window(0, 0, 1, 1)
 #: Largest number of rows and columns of the stage fields that are kept for arrows.
 _ARROWS = 256
 
@@ -94,12 +96,13 @@ class Scene:
         """Make the arrays in which tasks write."""
         count = len(self.tiles(0))
         channels = self.request.channels
+        kind = "float64" if self.images[0].read(_PIXEL).dtype == np.float64 else "float32"
         for level in range(1, self.levels + 1):
             side = self.tile >> level
             shape = (2, channels, *self.shapes[level])
-            self.folder.create(f"images/{level}", shape, (1, channels, side, side))
+            self.folder.create(f"images/{level}", shape, (1, channels, side, side), kind)
         size = max(64, _SAMPLE // count)
-        self.folder.create("sample", (count, 2, channels, size), (1, 2, channels, size))
+        self.folder.create("sample", (count, 2, channels, size), (1, 2, channels, size), kind)
 
     def reduce(self, number: int) -> None:
         """Write the means of one tile of both images at all levels, and a sample of its pixels."""
@@ -148,6 +151,7 @@ class Scene:
             "parameters": np.array(numbers),
             "fields": thin.astype(np.float32),
             "fields_step": np.array([step << self.levels]),
+            "double": np.array([not all(map(single_keeps_digits, sample))]),
         }
         if observations.brightness is not None:
             kept["brightness"] = observations.brightness

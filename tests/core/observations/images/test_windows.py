@@ -118,7 +118,7 @@ def test_arrays_of_zarr_and_dask(folder: Path) -> None:
         ("series.zarr:9", "there is no image 9"),
         ("array.zarr:t=1", "is chosen by FILE or FILE:3"),
         ("turned.tif", "stored turned or mirrored"),
-        ("several.tif", "holds several images"),
+        ("several.tif", "file of its own"),
         ("complex.tif", "complex"),
         ("none.tif", "there is no file"),
         ("broken.tif", "cannot be read as an image"),

@@ -150,21 +150,22 @@ class _View:
 
 def read_window(
     path: Path, window: tuple[int, int, int, int]
-) -> tuple[NDArray[Any], NDArray[np.bool_] | None]:
-    """Return the values (C, h, w) of a window (row, column, height, width), and missing pixels."""
+) -> tuple[NDArray[Any], NDArray[np.bool_] | None, bool]:
+    """Return values (C, h, w), missing pixels and whether RGB; of (row, column, height, width)."""
     with opened(path) as file:
         stack = _read(path, _View(file, window), _tags(path))
-    return stack.data, stack.missing
+    return stack.data, stack.missing, stack.rgb
 
 
 def window_kind(path: Path) -> str | None:
     """Return why a raster cannot be read window by window, or None where it can."""
     with opened(path) as file:
         if file.subdatasets:
-            return "holds several images"
+            return "holds several images: save the image to use as a file of its own"
         if file.dtypes[0].startswith("complex"):
-            return "holds complex values"
-    return "is stored turned or mirrored" if _tags(path).orientation != 1 else None
+            return "holds complex values: save their amplitude"
+    problem = "is stored turned or mirrored: save it upright"
+    return problem if _tags(path).orientation != 1 else None
 
 
 def _tags(path: Path) -> TiffTags:

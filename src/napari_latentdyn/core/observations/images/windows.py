@@ -41,6 +41,8 @@ class WindowedImage(Protocol):
         Size of the pixels, where the file gives a length.
     coordinates : Geometry or None
         Place on the Earth.
+    rgb : bool
+        Whether the channels are red, green and blue.
     """
 
     @property
@@ -58,6 +60,10 @@ class WindowedImage(Protocol):
     @property
     def coordinates(self) -> Geometry | None:
         """Place on the Earth."""
+
+    @property
+    def rgb(self) -> bool:
+        """Whether the channels are red, green and blue."""
 
     def read(self, window: Window) -> NDArray[np.floating[Any]]:
         """Return a window (C, h, w) in physical values; missing pixels are NaN."""
@@ -81,6 +87,7 @@ class ArrayWindows:
     name: str
     geometry: Geometry | None = None
     coordinates: Geometry | None = None
+    rgb: bool = False
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -104,23 +111,19 @@ class _RasterWindows:
     shape: tuple[int, int, int]
     geometry: Geometry | None
     coordinates: Geometry | None
+    rgb: bool
 
     @property
     def name(self) -> str:
         return self.path.name
 
     def read(self, window: Window) -> NDArray[np.floating[Any]]:
-        values, missing = _guarded(
-            self.path, lambda: read_window(self.path, (window.y, window.x, *self._size(window)))
-        )
+        place = (window.y, window.x, window.height, window.width)
+        values, missing, _ = _guarded(self.path, lambda: read_window(self.path, place))
         values = _real(values, self.name)
         if missing is not None:
             values = np.where(missing, np.nan, values).astype(values.dtype)
         return values
-
-    @staticmethod
-    def _size(window: Window) -> tuple[int, int]:
-        return window.height, window.width
 
 
 @dataclass(frozen=True)
@@ -132,6 +135,7 @@ class _ZarrWindows:
     shape: tuple[int, int, int]
     geometry: Geometry | None = None
     coordinates: Geometry | None = None
+    rgb: bool = False
 
     @property
     def name(self) -> str:
@@ -168,21 +172,24 @@ def open_windows(source: str) -> WindowedImage:
             raise ImageFileError(f"{named(path)} is a folder; give an image file.")
         return _guarded(path, lambda: _open_zarr(path, chosen.index))
     if chosen.index is not None:
-        raise ImageFileError(f"{source}: save the image to use as a file of its own.")
+        raise ImageFileError(
+            f"{source}: one image of several is taken from a Zarr only; save the image to use as a "
+            "file of its own."
+        )
     return _guarded(path, lambda: _open_raster(path))
 
 
 def _open_raster(path: Path) -> WindowedImage:
     problem = window_kind(path)
     if problem is not None:
-        raise ImageFileError(f"{named(path)} {problem}; save the image as a tiled TIFF.")
+        raise ImageFileError(f"{named(path)} {problem}.")
     with opened(path) as file:
         size, place = place_of(file)
         window = (0, 0, 1, 1)
         shape = (file.height, file.width)
-    values, _ = read_window(path, window)
+    values, _, rgb = read_window(path, window)
     _real(values, path.name)
-    return _RasterWindows(path, (len(values), *shape), size, place)
+    return _RasterWindows(path, (len(values), *shape), size, place, rgb)
 
 
 def _open_zarr(path: Path, index: int | None) -> WindowedImage:
@@ -222,5 +229,8 @@ def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
         raise
     # Decoders raise many kinds of errors for damaged files.
     except Exception as error:  # noqa: BLE001
-        reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
+        # GDAL tells the reason in the error before.
+        told = error.__cause__ or error.__context__ if "previous exception" in str(error) else error
+        reason = " ".join(str(told or "it is cut off or damaged").split()).rstrip(".")[:300]
+        reason = reason or type(error).__name__
         raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None
