@@ -168,7 +168,7 @@ def test_tables_have_ratios_of_pairs_and_the_noise() -> None:
                 row(parts.BASE, 100, changed=[2.0]),
                 row("8 stages", 100, changed=[3.0], quick=[2.0]),
             ),
-            "frames": found(row("2 (`quick`)", 1024, frames=[1.5])),
+            "frames": found(row("3 (`quick`)", 1024, frames=[1.5])),
             "reference": None,
         }
     ).splitlines()
@@ -182,7 +182,7 @@ def test_tables_have_ratios_of_pairs_and_the_noise() -> None:
     assert "| 100 x 100 | 20.0 | 2.00 | 10.0 | 12 | 12 | 10 % |" in lines
     assert "| 8 stages | 3.00 | 1.50 | 12 | 10 % |" in lines
     assert "| as it is | 2.00 |  | 12 | 10 % |" in lines
-    assert "| 2 (`quick`) | 1.50 | 12 | 10 % |" in lines
+    assert "| 3 (`quick`) | 1.50 | 12 | 10 % |" in lines
     last = "3 repeats, 1 thread, a processor, PyTorch 2.0. Noise over the whole table: 10 %."
     assert lines[-1] == last
 
@@ -234,7 +234,7 @@ def test_a_part_is_measured_alone_and_written_into_the_page(
     page = docs.read_text(encoding="utf-8")
     assert page.startswith("above")
     assert page.endswith("below\n")
-    assert "| 2 (`quick`) | 1.00 |" in page
+    assert "| 3 (`quick`) | 1.00 |" in page
     assert [path.name for path in out.glob("*.json")] == ["frames.json"]
     monkeypatch.setattr(Runner, "row", None)
     assert cli.main(["--no-run", f"--out={out}", f"--docs={docs}"]) == 0
