@@ -170,7 +170,8 @@ def weighed(first: np.ndarray, last: np.ndarray, members: int = 4) -> Ensemble:
         torch.device("cpu"),
         weigh=True,
     )
-    return finished(search)[1]
+    _, (ensemble, _) = finished(search)
+    return ensemble
 
 
 def test_hidden_blocks_tell_motion_from_change_without_any() -> None:

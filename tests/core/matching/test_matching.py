@@ -42,7 +42,7 @@ def searching(
     valid: tuple[Mask, Mask] | None = None,
     drift: tuple[float, float] = STILL,
     motion: Motion = "local",
-) -> Generator[float, None, Ensemble]:
+) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
     everywhere = np.ones(first.shape, bool)
     return match_members(
         (first.astype(np.float32), last.astype(np.float32)),
@@ -56,7 +56,7 @@ def searching(
 
 def matched(first: Image, last: Image, **options: Any) -> tuple[list[float], NDArray[np.float32]]:
     """What a search says, and what it finds."""
-    said, ensemble = finished(searching(first, last, **options))
+    said, (ensemble, _) = finished(searching(first, last, **options))
     return said, ensemble.velocities
 
 
@@ -227,7 +227,7 @@ def test_motion_is_found_where_a_quarter_of_the_pixels_is_missing(
         weigh=True,
         short=short,
     )
-    _, ensemble = finished(everything)
+    _, (ensemble, _) = finished(everything)
     missed = error(ensemble.centre, spin(angle, shape))
     assert missed.mean() < 0.25
     assert np.percentile(missed, 99) < 1.5

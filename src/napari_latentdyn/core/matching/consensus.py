@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor
 
+from napari_latentdyn.core.matching.members import TILE
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
@@ -17,8 +18,6 @@ __all__ = ["consensus_velocity", "weighted_median"]
 _SIGMA = 8.0
 #: Largest difference of intensity that counts, and the level of noise.
 _LARGEST, _NOISE = 0.2, 0.05
-#: Side in pixels of the tiles that are compared at once.
-_TILE = 1024
 
 
 @torch.no_grad()
@@ -36,7 +35,7 @@ def consensus_velocity(
         return velocities[0]
     centre = torch.empty_like(velocities[0])
     # Tile by tile: tensors of large images leave the caches.
-    for tile in covering(pair.shape, _TILE):
+    for tile in covering(pair.shape, TILE):
         reach = float(velocities[(..., *tile.slices)].abs().max()) / 2
         window = tile.grown(round(3 * _SIGMA) + math.ceil(reach), pair.shape)
         found = _consensus(velocities[(..., *window.slices)], weights, pair.crop(window), motion)

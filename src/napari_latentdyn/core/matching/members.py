@@ -40,8 +40,8 @@ LARGE = 1 << 20
 #: Number of pixels, over several members, that are matched at once on a processor: more exceed its
 #: caches. On other devices, one launch for more pixels saves time.
 _AT_ONCE, _AT_ONCE_ELSEWHERE = 1 << 16, 1 << 23
-#: Number of pixels of a level above which it is matched tile by tile: larger tensors leave the
-#: caches, and a processor has to map their memory anew each time.
+#: Number of pixels of a level above which it is matched tile by tile: tensors of more
+#: pixels do not fit into the caches, and their memory is mapped again at every step.
 _WHOLE, _WHOLE_ELSEWHERE = 1 << 21, 1 << 26
 #: Side of the tiles, and the margin around each, beside the way of its points: velocities depend on
 #: their surroundings.

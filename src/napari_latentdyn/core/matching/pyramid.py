@@ -30,7 +30,7 @@ from napari_latentdyn.core.physics.motion import Motion
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.generators import mapped
 
-__all__ = ["match_finer", "match_members", "match_one", "match_reduced"]
+__all__ = ["match_finer", "match_members", "match_one"]
 
 _Found = TypeVar("_Found")
 
@@ -56,7 +56,8 @@ def match_members(
     prior: NDArray[np.float32] | None = None,
     weigh: bool = False,
     short: bool = False,
-) -> Generator[float, None, Ensemble]:
+    finer: int = 0,
+) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
     """Find the velocity half way between two images, for each ensemble member.
 
     Parameters
@@ -82,6 +83,8 @@ def match_members(
         blocks only give the evidence for motion.
     short : bool
         Match with fewer iterations, and with few on the two finest levels.
+    finer : int
+        Number of larger levels of the same scene that are matched later, by `match_finer`.
 
     Yields
     ------
@@ -90,31 +93,9 @@ def match_members(
 
     Returns
     -------
-    Ensemble
-    """
-    ensemble, _ = yield from match_reduced(
-        images, valid, start, members, motion, device, prior=prior, weigh=weigh, short=short
-    )
-    return ensemble
-
-
-def match_reduced(
-    images: tuple[NDArray[np.float32], NDArray[np.float32]],
-    valid: tuple[NDArray[np.bool_], NDArray[np.bool_]],
-    start: NDArray[np.float32],
-    members: int,
-    motion: Motion,
-    device: torch.device,
-    *,
-    prior: NDArray[np.float32] | None = None,
-    weigh: bool = False,
-    short: bool = False,
-    finer: int = 0,
-) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
-    """Match reduced images of which `finer` larger levels are matched later.
-
-    All else is as in `match_members`. Also returns the parameters of the members that are
-    not left out.
+    ensemble : Ensemble
+    parameters : tuple of MemberParameters
+        Those of the members that are not left out.
     """
     pair = MaskedPair.from_arrays((images[0][None], images[1][None]), valid, device)
     drift = torch.from_numpy(start).to(device).view(1, 2, 1, 1).expand(members, 2, *pair.shape)
@@ -161,8 +142,13 @@ def match_finer(
     -------
     Tensor, shape (M, 2, H, W)
     """
-    schedule = FULL if not short else SHORT if finest else BRIEF
-    return Members(pair, parameters, motion).refine(velocity, schedule)
+    return Members(pair, parameters, motion).refine(velocity, _schedule(short, finest))
+
+
+def _schedule(short: bool, finest: bool) -> Schedule:
+    if not short:
+        return FULL
+    return SHORT if finest else BRIEF
 
 
 def match_one(
@@ -250,7 +236,9 @@ class _Matching:
                 velocity, weights = self._dropped(velocity, weights, still)
             if shape in coarse and number < len(self._shapes) - 1:
                 continue
-            schedule = self._schedule(number)
+            # A small image has no coarser level on which its velocity was found already.
+            finest = number > 0 and number >= len(self._shapes) + self._finer - 2
+            schedule = _schedule(self._short, finest)
             velocity = yield from self._reported(self._members.refine(velocity, schedule))
         if weigh and self._dropping == len(self._shapes):
             velocity, weights = self._dropped(velocity, weights, still)
@@ -259,13 +247,6 @@ class _Matching:
         share = torch.from_numpy(weights).to(velocity.device)
         centre = consensus_velocity(velocity, share, self._pair, self._motion)
         return Ensemble(velocity.cpu().numpy(), weights, still, centre.cpu().numpy(), evidence)
-
-    def _schedule(self, number: int) -> Schedule:
-        if not self._short:
-            return FULL
-        # A small image has no coarser level on which its velocity was found already.
-        finest = number >= len(self._shapes) + self._finer - 2
-        return SHORT if number and finest else BRIEF
 
     def _seed(
         self, drift: Tensor, prior: Tensor, shapes: list[Shape]

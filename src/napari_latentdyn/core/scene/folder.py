@@ -38,7 +38,6 @@ _FORMAT = 1
 #: What differs between two scenes, in words, by the name in the request.
 _DIFFERENT = {
     "images": "images",
-    "stamps": "images ",
     "shape": "images",
     "channels": "images",
     "tile": "tiles",
@@ -229,16 +228,16 @@ class SceneFolder:
     def _check_same(self, plain: Mapping[str, Any]) -> None:
         known = self._description()["request"]
         other = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
-        if not other:
-            return
         remedy = "choose another folder, or --overwrite"
-        if other == [_DIFFERENT["stamps"]]:
+        if not other:
+            if known.get("stamps") == plain["stamps"]:
+                return
             names = ", ".join(Path(source).name for source in plain["images"])
             raise RunFolderError(
                 f"{names}: a file was changed after the scene in {named(self.path)} was begun; "
                 f"{remedy}."
             )
-        kinds = " and ".join(dict.fromkeys(said.strip() for said in other))
+        kinds = " and ".join(dict.fromkeys(other))
         raise RunFolderError(f"{named(self.path)} holds a scene with other {kinds}; {remedy}.")
 
     def discard(self) -> None:

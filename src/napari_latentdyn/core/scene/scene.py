@@ -171,11 +171,10 @@ class Scene:
         Those of full resolution are kept at every second pixel.
         """
         tile = self.tiles(level)[number]
-        coarse = self._velocities(level + 1, tile, 0)
         # Twice as large here as on the coarser level.
-        reach = half_reach(2.0 * torch.from_numpy(coarse))
+        reach = half_reach(2.0 * self._within(level + 1, tile))
         window = tile.grown(MARGIN + reach, self.shapes[level]).even()
-        velocity = 2.0 * self._prolonged(level + 1, window, self.shapes[level])
+        velocity = 2.0 * self._prolonged(level + 1, window)
         device = self._device()
         pair = self._pair(level, window, device)
         steps = match_finer(
@@ -201,10 +200,9 @@ class Scene:
         import zarr
 
         tile = self.tiles(0)[number]
-        around = self._velocities(0, self._at(tile, 1, None), 0)
-        reach = 2 * half_reach(torch.from_numpy(around))
+        reach = 2 * half_reach(self._within(0, tile))
         window = tile.grown(_DRAWN + reach, self.request.shape).even()
-        velocities = self._prolonged(0, window, self.request.shape)
+        velocities = self._prolonged(0, window)
         observations = self._window(0, window)
         known = self.ensemble
         centre = weighted_median(velocities, torch.from_numpy(known.weights))
@@ -254,28 +252,24 @@ class Scene:
         use_threads(self.settings.training.threads)
         return resolve(self.settings.training.device)
 
-    def _velocities(self, level: int, tile: Window, margin: int) -> NDArray[np.float32]:
-        """Return stored velocities of a level; `tile` is in pixels of the finer level if it is.
+    def _velocities(self, level: int) -> Any:
+        """Return the velocities of a level, as they are stored; of the reduced one, its solution.
 
-        The level of the reduced scene has those of its solution.
+        Each array has every second pixel of the next finer level, that of level 0 of the frames.
         """
-        if level == self.levels and level > 0:
-            grid: Any = self.ensemble.velocities
-        else:
-            grid = self.folder.array(f"velocity/{level}")
-        part = tile if level == 0 else self._at(tile, 1, None)
-        part = part.grown(margin, (grid.shape[-2], grid.shape[-1]))
-        return np.asarray(grid[(..., *part.slices)], np.float32)
+        if level == self.levels:
+            return self.ensemble.velocities
+        return self.folder.array(f"velocity/{level}")
 
-    def _prolonged(self, level: int, window: Window, shape: tuple[int, int]) -> torch.Tensor:
+    def _within(self, level: int, tile: Window) -> torch.Tensor:
+        """Return stored velocities in a tile of the next finer level, (M, 2, h, w)."""
+        part = (..., *self._at(tile, 1, None).slices)
+        return torch.from_numpy(np.asarray(self._velocities(level)[part], np.float32))
+
+    def _prolonged(self, level: int, window: Window) -> torch.Tensor:
         """Return velocities stored at every second pixel of `window`, at all its pixels."""
-        half = self._at(window, 1, None)
-        grid = (-(-shape[0] // 2), -(-shape[1] // 2))
-        wide = half.grown(1, grid)
-        if level == self.levels and level > 0:
-            stored: Any = self.ensemble.velocities
-        else:
-            stored = self.folder.array(f"velocity/{level}")
+        stored = self._velocities(level)
+        wide = self._at(window, 1, None).grown(1, stored.shape[-2:])
         values = torch.from_numpy(np.asarray(stored[(..., *wide.slices)], np.float32))
         fine = prolong(values, (2 * wide.height, 2 * wide.width))
         top, left = window.y - 2 * wide.y, window.x - 2 * wide.x

@@ -15,7 +15,7 @@ from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.members import TILE
-from napari_latentdyn.core.matching.pyramid import match_reduced
+from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
@@ -105,7 +105,7 @@ def reduced_velocities(
             prior = prior_velocity(model, followed, drift)
         observations = followed
     first, last = (image.mean(axis=0) for image in observations.normalised())
-    matching = match_reduced(
+    matching = match_members(
         (first, last),
         (observations.valid[0], observations.valid[1]),
         drift,

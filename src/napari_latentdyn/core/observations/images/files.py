@@ -2,27 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.observations.images.arrays import single_keeps_digits
 from napari_latentdyn.core.observations.images.cf import image_variables, read_cf
+from napari_latentdyn.core.observations.images.guard import guarded
 from napari_latentdyn.core.observations.images.model import ImageFile, Stack
 from napari_latentdyn.core.observations.images.picture import read_picture
 from napari_latentdyn.core.observations.images.raster import DRIVERS, read_raster
 from napari_latentdyn.core.observations.images.selection import Selection, parse_source, select
 from napari_latentdyn.core.observations.images.tiff import read_tiff
 from napari_latentdyn.core.observations.images.zarr import is_zarr
-from napari_latentdyn.errors import ImageFileError, UserError
+from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.paths import input_file, named, why
 
 __all__ = ["load", "read_image", "read_mask", "read_stack", "variables_of"]
 
-_Read = TypeVar("_Read")
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
@@ -121,40 +120,25 @@ def load(chosen: Selection) -> Stack:
     path = input_file(chosen.path, ImageFileError, folder=True)
     if path.is_dir():
         if is_zarr(path):
-            return _guarded(path, lambda: read_cf(path, chosen.variable))
+            return _with_pixels(path, guarded(path, lambda: read_cf(path, chosen.variable)))
         raise ImageFileError(f"{named(path)} is a folder; give an image file.")
     try:
         with path.open("rb") as file:
             magic = file.read(4)
     except OSError as error:
         raise ImageFileError(f"cannot read {named(path)}: {why(error)}.") from None
-    return _guarded(path, lambda: _load(path, magic, chosen.variable))
+    return _with_pixels(path, guarded(path, lambda: _load(path, magic, chosen.variable)))
 
 
 def variables_of(path: Path) -> list[str]:
     """Return the names of the variables of a NetCDF or Zarr data set that are images."""
-    return _guarded(path, lambda: image_variables(path))
+    return guarded(path, lambda: image_variables(path))
 
 
-def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
-    """Read a file, and turn every error of its decoder into one sentence."""
-    try:
-        found = read()
-        if isinstance(found, Stack) and found.data.size == 0:
-            raise ImageFileError(f"{named(path)} holds an image without pixels.")
-        return found
-    except UserError:
-        raise
-    except MemoryError:
-        raise ImageFileError(f"{named(path)} does not fit into the memory.") from None
-    except ImportError as error:
-        raise ImageFileError(
-            f"{named(path)} needs the library {error.name}, which is missing: install it with pip."
-        ) from None
-    # Decoders raise many kinds of errors for damaged files.
-    except Exception as error:  # noqa: BLE001
-        reason = " ".join(str(error).split()).rstrip(".")[:300] or type(error).__name__
-        raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None
+def _with_pixels(path: Path, stack: Stack) -> Stack:
+    if stack.data.size == 0:
+        raise ImageFileError(f"{named(path)} holds an image without pixels.")
+    return stack
 
 
 def _load(path: Path, magic: bytes, variable: str | None) -> Stack:

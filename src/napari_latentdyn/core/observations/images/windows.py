@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.observations.images.guard import guarded
 from napari_latentdyn.core.observations.images.raster import (
     opened,
     place_of,
@@ -20,12 +20,10 @@ from napari_latentdyn.core.observations.images.raster import (
 from napari_latentdyn.core.observations.images.selection import parse_source
 from napari_latentdyn.core.observations.images.zarr import full_array, is_zarr
 from napari_latentdyn.core.observations.patches import Window
-from napari_latentdyn.errors import ImageFileError, UserError
+from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.paths import input_file, named
 
 __all__ = ["ArrayWindows", "WindowedImage", "open_windows"]
-
-_Read = TypeVar("_Read")
 
 
 class WindowedImage(Protocol):
@@ -119,7 +117,7 @@ class _RasterWindows:
 
     def read(self, window: Window) -> NDArray[np.floating[Any]]:
         place = (window.y, window.x, window.height, window.width)
-        values, missing, _ = _guarded(self.path, lambda: read_window(self.path, place))
+        values, missing, _ = guarded(self.path, lambda: read_window(self.path, place))
         values = _real(values, self.name)
         if missing is not None:
             values = np.where(missing, np.nan, values).astype(values.dtype)
@@ -142,7 +140,7 @@ class _ZarrWindows:
         return self.path.name
 
     def read(self, window: Window) -> NDArray[np.floating[Any]]:
-        array, _ = _guarded(self.path, lambda: full_array(self.path))
+        array, _ = guarded(self.path, lambda: full_array(self.path))
         part = np.asarray(array[(*self.index, ..., *window.slices)])
         return _real(part, self.name).reshape(-1, window.height, window.width)
 
@@ -170,13 +168,13 @@ def open_windows(source: str) -> WindowedImage:
     if path.is_dir():
         if not is_zarr(path):
             raise ImageFileError(f"{named(path)} is a folder; give an image file.")
-        return _guarded(path, lambda: _open_zarr(path, chosen.index))
+        return guarded(path, lambda: _open_zarr(path, chosen.index))
     if chosen.index is not None:
         raise ImageFileError(
             f"{source}: one image of several is taken from a Zarr only; save the image to use as a "
             "file of its own."
         )
-    return _guarded(path, lambda: _open_raster(path))
+    return guarded(path, lambda: _open_raster(path))
 
 
 def _open_raster(path: Path) -> WindowedImage:
@@ -219,18 +217,3 @@ def _real(values: NDArray[Any], name: str) -> NDArray[np.floating[Any]]:
         raise ImageFileError(f"{name} holds {values.dtype} values; save real numbers.")
     wide = values.dtype.itemsize > (4 if values.dtype.kind == "f" else 2)
     return values.astype(np.float64 if wide else np.float32, copy=False)
-
-
-def _guarded(path: Path, read: Callable[[], _Read]) -> _Read:
-    """Read a file, and turn every error of its decoder into one sentence."""
-    try:
-        return read()
-    except UserError:
-        raise
-    # Decoders raise many kinds of errors for damaged files.
-    except Exception as error:  # noqa: BLE001
-        # GDAL tells the reason in the error before.
-        told = error.__cause__ or error.__context__ if "previous exception" in str(error) else error
-        reason = " ".join(str(told or "it is cut off or damaged").split()).rstrip(".")[:300]
-        reason = reason or type(error).__name__
-        raise ImageFileError(f"{named(path)} cannot be read as an image: {reason}.") from None

@@ -66,7 +66,7 @@ def full_array(path: Path) -> tuple[Any, list[str]]:
     else:
         names = _dimensions(node)
     if node.ndim < 2:
-        raise ImageFileError(f"{path} has {node.ndim} axis, in which there is no image.")
+        raise ImageFileError(f"an image must have at least two axes; {path} has {node.ndim}.")
     if len(names) != node.ndim:
         names = [*(f"axis{k}" for k in range(node.ndim - 2)), "y", "x"]
     return node, names
