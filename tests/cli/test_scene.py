@@ -16,13 +16,13 @@ import rasterio.transform
 import tifffile
 import zarr
 
-from napari_latentdyn.core.scene import folder as scene_folder
+from napari_latentdyn.core.scene import request as scene_request
 
 
 @pytest.fixture
 def small_is_large(monkeypatch: pytest.MonkeyPatch) -> None:
     """Scenes of more than 1600 pixels need tiles."""
-    monkeypatch.setattr(scene_folder, "_WHOLE", 1600)
+    monkeypatch.setattr(scene_request, "_WHOLE", 1600)
 
 
 @pytest.mark.usefixtures("small_is_large")
@@ -97,7 +97,9 @@ def test_wrong_input_ends_in_one_sentence(call, pair, tmp_path, arguments, says)
 @pytest.mark.usefixtures("small_is_large")
 def test_a_refused_pair_does_not_block_the_folder(call, pair, tmp_path):
     out, quick = tmp_path / "out", ("--tile", "64", "--frames", "1", "-q")
-    assert "the same" in call("scene", pair[0], pair[0], "-o", out, *quick).sentence()
+    copy = tmp_path / "copy.ome.tif"
+    copy.write_bytes(pair[0].read_bytes())
+    assert "are the same:" in call("scene", pair[0], copy, "-o", out, *quick).sentence()
     assert not out.exists()
     assert call("scene", *pair, "-o", out, *quick).code == 0
 
@@ -113,6 +115,15 @@ def test_paths_may_be_relative_and_changed_files_are_named(call, pair, tmp_path,
     assert "other tiles" in call("scene", *there, "-o", "out", "--frames", "1").sentence()
     os.utime(pair[0], (0, 0))
     assert "a file was changed after" in call("scene", *there, "-o", "out", *quick).sentence()
+
+
+@pytest.mark.usefixtures("small_is_large")
+def test_overwriting_deletes_the_scene_and_nothing_else(call, pair, tmp_path):
+    out, quick = tmp_path / "out", ("--tile", "64", "--frames", "1", "-q")
+    assert call("scene", *pair, "-o", out, *quick).code == 0
+    (out / "notes.txt").write_text("mine")
+    assert call("scene", *pair, "-o", out, *quick, "--stages", "2", "--overwrite").code == 0
+    assert (out / "notes.txt").read_text() == "mine"
 
 
 @pytest.mark.usefixtures("small_is_large")

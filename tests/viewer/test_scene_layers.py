@@ -12,7 +12,8 @@ from napari.components import ViewerModel
 from tests.core.helpers import moved
 
 from napari_latentdyn.core.observations.images.windows import open_windows
-from napari_latentdyn.core.scene.folder import SceneFolder, request_of
+from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.request import request_of
 from napari_latentdyn.core.scene.run import run_scene
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.export.scene import make_scene_frames

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 from napari_latentdyn import __version__
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import add_setting_flags, default_text
+from napari_latentdyn.settings.scene import SCENE_PRESETS, SceneOptions
 
 __all__ = ["build_parser", "parse"]
 
@@ -156,6 +157,12 @@ def _add_run(commands: Any) -> None:
     add_setting_flags(parser)
 
 
+def _plain(description: str | None) -> str:
+    """Return the description of a setting in the style of the help of arguments."""
+    text = (description or "").rstrip(".")
+    return text[:1].lower() + text[1:]
+
+
 def _add_scene(commands: Any) -> None:
     parser = _command(
         commands,
@@ -167,24 +174,24 @@ def _add_scene(commands: Any) -> None:
         "command continues a scene that was stopped.",
     )
     kinds = "TIFF, GeoTIFF, COG or Zarr; FILE:3 takes one image of a Zarr"
+    tile = SceneOptions.model_fields["tile"]
     parser.add_argument("first", metavar="FIRST", help=f"first image: {kinds}")
     parser.add_argument("last", metavar="LAST", help="last image")
     _add_output(parser, "folder of the scene to write", required=True)
     parser.add_argument(
         "--tile",
         type=int,
-        default=1024,
+        default=tile.default,
         metavar="N",
-        help="side of the tiles in pixels, which bounds the memory (default: %(default)s)",
+        help=f"{_plain(tile.description)} [pixels] (default: %(default)s)",
     )
     parser.add_argument(
         "--scheduler",
         metavar="ADDRESS",
-        help="compute the tiles on the Dask cluster with this scheduler, such as "
-        "tcp://10.0.0.1:8786; its workers read and write the same paths",
+        help=_plain(SceneOptions.model_fields["scheduler"].description),
     )
     parser.add_argument("--tiff", metavar="FILE", help="also write the frames as BigTIFF")
-    add_setting_flags(parser, presets=("quick", "standard"), preset="quick", only=_SCENE)
+    add_setting_flags(parser, presets=SCENE_PRESETS, preset=SCENE_PRESETS[0], only=_SCENE)
 
 
 def _add_apply(commands: Any) -> None:

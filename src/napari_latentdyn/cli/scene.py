@@ -3,31 +3,25 @@
 from __future__ import annotations
 
 import argparse
-import shutil
 import sys
-from contextlib import nullcontext
 from pathlib import Path
-
-import numpy as np
+from typing import TYPE_CHECKING
 
 from napari_latentdyn.cli.codes import OK
-from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
-from napari_latentdyn.core.observations.images.windows import WindowedImage, open_windows
-from napari_latentdyn.core.scene.folder import (
-    SceneFolder,
-    SceneRequest,
-    is_scene_folder,
-    request_of,
-)
-from napari_latentdyn.errors import ExportError, RunFolderError, Stopped, UserError
+from napari_latentdyn.core.observations.images.windows import open_windows
+from napari_latentdyn.core.scene.plan import BegunScene, begin_scene, plan_scene, scene_target
+from napari_latentdyn.core.scene.request import SceneRequest
+from napari_latentdyn.errors import ExportError, RunFolderError, Stopped
 from napari_latentdyn.export.scene import make_scene_frames, write_big_tiff
 from napari_latentdyn.files.paths import absolute, check_writable
 from napari_latentdyn.generators import drain
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.scene import SCENE_PRESETS, SceneOptions
+
+if TYPE_CHECKING:
+    from napari_latentdyn.core.scene.run import SceneProgress
 
 __all__ = ["scene"]
 
@@ -35,27 +29,19 @@ __all__ = ["scene"]
 def scene(arguments: argparse.Namespace) -> int:
     """Match two large images tile by tile, and write frames as OME-Zarr."""
     if arguments.preset is None and arguments.settings is None:
-        arguments.preset = "quick"
-    if arguments.tile < 64:
-        raise UsageError(f"--tile must be at least 64 pixels; got {arguments.tile}.")
+        arguments.preset = SCENE_PRESETS[0]
+    options = SceneOptions.parse({"tile": arguments.tile, "scheduler": arguments.scheduler})
     settings = settings_from(arguments)
-    images = open_windows(arguments.first), open_windows(arguments.last)
-    request = request_of((arguments.first, arguments.last), images, settings, arguments.tile)
-    told = [Described(image.name, image.geometry, image.coordinates) for image in images]
-    check_grids(*told)
-    sys.stderr.writelines(f"{sentence}\n" for sentence in place_oddities(*told))
-    tiff = _tiff(arguments, request)
-    folder = SceneFolder(_target(arguments))
-    begun = is_scene_folder(folder.path)
-    folder.start(request)
+    sources = arguments.first, arguments.last
+    images = open_windows(sources[0]), open_windows(sources[1])
+    plan = plan_scene(sources, images, settings, options)
+    sys.stderr.writelines(f"{sentence}\n" for sentence in plan.oddities)
+    tiff = _tiff(arguments, plan.request)
+    begun = begin_scene(plan, scene_target(arguments.output), overwrite=arguments.overwrite)
+    folder = begun.folder
     line = ProgressLine(quiet=arguments.quiet)
-    if not folder.report():
-        try:
-            code = _compute(folder, request, images, settings, arguments.scheduler, line)
-        except UserError:
-            if not begun:
-                folder.discard()
-            raise
+    if not begun.finished:
+        code = _compute(begun, line)
         if code != OK:
             return code
     elif tiff is None:
@@ -69,23 +55,12 @@ def scene(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def _compute(
-    folder: SceneFolder,
-    request: SceneRequest,
-    images: tuple[WindowedImage, WindowedImage],
-    settings: Settings,
-    scheduler: str | None,
-    line: ProgressLine,
-) -> int:
+def _compute(begun: BegunScene, line: ProgressLine) -> int:
     """Compute what is left of a scene; return the exit code."""
-    # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
-    from napari_latentdyn.core.scene.cluster import dask_workers
-    from napari_latentdyn.core.scene.run import SceneProgress, run_scene
-
+    # PyTorch is imported here: before `interruptible`, Ctrl-C stops that at once.
+    steps = begun.compute(make_scene_frames)
     stopping = "Stopping after this tile. The finished tiles are kept."
-    stopped = f"Stopped; the same command continues the scene in {folder.path}."
-    cluster = nullcontext() if scheduler is None else dask_workers(scheduler)
-    with cluster as workers, interruptible(line, stopping) as interrupt:
+    with interruptible(line, stopping) as interrupt:
 
         def tell(progress: SceneProgress) -> None:
             # Per mille, so that the time that is left can be told.
@@ -93,16 +68,11 @@ def _compute(
             if interrupt.should_stop():
                 raise Stopped
 
-        def make_frames(path: Path) -> None:
-            make_scene_frames(path, request, images, settings)
-
         try:
-            done = drain(run_scene(folder.path, make_frames, workers=workers), tell)
+            drain(steps, tell)
         except (Stopped, KeyboardInterrupt):
-            line.note(stopped)
+            line.note(f"Stopped; the same command continues the scene in {begun.folder.path}.")
             return interrupt.code
-        weights = np.round(done.ensemble.weights.astype(float), 4).tolist()
-        folder.finish({"weights": weights, "weight_of_no_motion": round(done.ensemble.still, 4)})
     return OK
 
 
@@ -117,17 +87,3 @@ def _tiff(arguments: argparse.Namespace, request: SceneRequest) -> Path | None:
         raise ExportError(f"{path} exists: choose another name for --tiff, or --overwrite.")
     check_writable(path, ExportError, folder=False)
     return path
-
-
-def _target(arguments: argparse.Namespace) -> Path:
-    target = absolute(arguments.output, RunFolderError).resolve()
-    if not target.exists():
-        check_writable(target, RunFolderError, folder=True)
-        return target
-    if not target.is_dir():
-        raise RunFolderError(f"{target} is a file: choose a folder.")
-    if any(target.iterdir()) and not is_scene_folder(target):
-        raise RunFolderError(f"{target} is not empty and holds no scene: choose another folder.")
-    if arguments.overwrite and is_scene_folder(target):
-        shutil.rmtree(target)
-    return target

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.observations.images.windows import WindowedImage
 from napari_latentdyn.core.observations.patches import covering
-from napari_latentdyn.core.scene.folder import SceneFolder, SceneRequest, frame_shapes
+from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.request import SceneRequest, frame_shapes
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.omezarr import make_frames
 from napari_latentdyn.settings import Settings

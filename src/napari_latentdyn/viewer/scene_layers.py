@@ -32,7 +32,8 @@ def scene_layers(path: Path) -> list[LayerTuple]:
     request, solution = folder.request(), folder.solution()
     if not folder.report() or solution is None:
         raise RunFolderError(
-            f"the scene in {named(path)} is not finished: the command that began it continues it."
+            f"the scene in {named(path)} is not finished: the command that began it continues it, "
+            "and so does Plugins > Large scene."
         )
     settings = Settings.model_validate(request.settings)
     length, unit = settings.images.interval, settings.images.interval_unit

@@ -13,7 +13,8 @@ from scipy import ndimage
 from tests.core.helpers import texture
 
 from napari_latentdyn.core.observations.images.windows import open_windows
-from napari_latentdyn.core.scene.folder import SceneFolder, request_of
+from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.request import request_of
 from napari_latentdyn.export.scene import make_scene_frames
 from napari_latentdyn.settings import Settings
 

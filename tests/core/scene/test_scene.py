@@ -22,7 +22,7 @@ from napari_latentdyn.core.scene.folder import SceneFolder
 from napari_latentdyn.core.scene.run import Task, perform, run_scene
 from napari_latentdyn.core.scene.scene import Scene
 from napari_latentdyn.core.training.fit import fit
-from napari_latentdyn.errors import RunFolderError, UserError
+from napari_latentdyn.errors import RunFolderError, Stopped, UserError
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 
@@ -38,7 +38,7 @@ def finished(
     tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str], quick: Settings
 ) -> Path:
     from napari_latentdyn.core.observations.images.windows import open_windows
-    from napari_latentdyn.core.scene.folder import request_of
+    from napari_latentdyn.core.scene.request import request_of
     from napari_latentdyn.export.scene import make_scene_frames
 
     folder = tmp_path_factory.mktemp("finished") / "scene"
@@ -107,6 +107,25 @@ def test_a_scene_that_was_stopped_goes_on_and_is_the_same(
     drain(run_scene(folder, make))
     for level in (0, 1):
         np.testing.assert_array_equal(frames_in(folder, level), frames_in(finished, level))
+
+
+def test_a_scene_stops_within_a_tile_and_goes_on(
+    finished: Path, start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scene"
+    make = start(folder)
+    marks = folder / "work" / "done"
+
+    def should_stop() -> bool:
+        """Stop within the first tile that is matched, and within the first that is drawn."""
+        return any(marks.glob("reduce-*")) and not any(marks.glob(f"{step}-*"))
+
+    for step in ("match", "render"):
+        with pytest.raises(Stopped):
+            drain(run_scene(folder, make, should_stop=should_stop))
+        assert not any(marks.glob(f"{step}-*"))
+    drain(run_scene(folder, make))
+    np.testing.assert_array_equal(frames_in(folder), frames_in(finished))
 
 
 def test_a_tile_that_was_killed_while_it_was_written_is_written_again(

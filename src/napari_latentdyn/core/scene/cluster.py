@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from napari_latentdyn.core.scene.run import Task, Workers, perform
-from napari_latentdyn.errors import UserError
+from napari_latentdyn.errors import Stopped, UserError
 
 __all__ = ["dask_workers"]
 
 _TIMEOUT = 10.0
 #: How often a tile is tried again after a worker was lost.
 _RETRIES = 3
+#: Time in seconds between two looks at the tiles.
+_POLL = 0.02
 
 
 @contextmanager
-def dask_workers(address: str) -> Iterator[Workers]:
+def dask_workers(address: str, should_stop: Callable[[], bool] | None = None) -> Iterator[Workers]:
     """Connect to the scheduler of a Dask cluster, and yield its workers.
 
     The workers have this package installed, and read and write the same paths. A tile whose
@@ -28,6 +31,8 @@ def dask_workers(address: str) -> Iterator[Workers]:
     ----------
     address : str
         Address of the scheduler, such as ``tcp://10.0.0.1:8786``.
+    should_stop : callable, optional
+        Called while tiles are computed; true raises `Stopped`.
 
     Raises
     ------
@@ -51,19 +56,19 @@ def dask_workers(address: str) -> Iterator[Workers]:
         reason = " ".join(str(error).split()).rstrip(".") or type(error).__name__
         raise UserError(f"no Dask scheduler answers at {address}: {reason[:200]}.") from None
     try:
-        yield lambda tasks: _perform(client, tasks)
+        yield lambda tasks: _perform(client, tasks, should_stop or (lambda: False))
     finally:
         client.close()
 
 
-def _perform(client: Any, tasks: Sequence[Task]) -> Iterator[None]:
+def _perform(client: Any, tasks: Sequence[Task], should_stop: Callable[[], bool]) -> Iterator[None]:
     import distributed
     from distributed.scheduler import KilledWorker
 
     as_completed: Any = distributed.as_completed
     futures = client.map(perform, tasks, pure=False, retries=_RETRIES)
     try:
-        for future in as_completed(futures, loop=client.loop):
+        for future in _finished(as_completed(futures, loop=client.loop), should_stop):
             try:
                 future.result()
             except KilledWorker:
@@ -75,3 +80,14 @@ def _perform(client: Any, tasks: Sequence[Task]) -> Iterator[None]:
             yield
     finally:
         client.cancel(futures)
+
+
+def _finished(futures: Any, should_stop: Callable[[], bool]) -> Iterator[Any]:
+    """Yield futures as they finish; a caller that waits for one can stop in between."""
+    while futures.count():
+        finished = futures.next_batch(block=False)
+        yield from finished
+        if should_stop():
+            raise Stopped
+        if not finished:
+            time.sleep(_POLL)

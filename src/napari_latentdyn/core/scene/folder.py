@@ -1,34 +1,28 @@
-"""The folder of a large scene: its request, intermediate arrays, and finished tiles."""
+"""The folder of a large scene: its description, intermediate arrays, and finished tiles."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.dynamics.result import frame_times
-from napari_latentdyn.core.observations.images.selection import parse_source
-from napari_latentdyn.core.observations.images.windows import WindowedImage
-from napari_latentdyn.core.scene.pyramid import level_shapes
-from napari_latentdyn.errors import ObservationError, RunFolderError, SettingsError
+from napari_latentdyn.core.scene.request import SceneRequest
+from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.atomic import write_text
-from napari_latentdyn.files.paths import named
-from napari_latentdyn.settings import Settings
+from napari_latentdyn.files.paths import named, why
 
 __all__ = [
     "FRAMES",
     "SCENE",
     "SceneFolder",
-    "SceneRequest",
-    "frame_shapes",
     "is_scene_folder",
-    "request_of",
 ]
 
 #: Description of a scene, its result, and all else, which is deleted at the end.
@@ -45,149 +39,6 @@ _DIFFERENT = {
     "settings": "settings",
     "times": "times of the frames",
 }
-#: Number of pixels of a scene up to which it is matched as a whole.
-_WHOLE = 1 << 20
-
-
-@dataclass(frozen=True)
-class SceneRequest:
-    """Images and settings of a large scene.
-
-    Attributes
-    ----------
-    images : pair of str
-        Both images, as `open_windows` takes them.
-    stamps : pair of str
-        Size and time of change of each file.
-    shape : (int, int)
-        Height and width in pixels.
-    channels : int
-        Number of channels.
-    tile : int
-        Side of the tiles in pixels.
-    reduced : int
-        Number of pixels up to which the scene is matched as a whole.
-    settings : mapping
-        Settings as plain data.
-    times : sequence of float
-        Times of the frames as fractions of the interval.
-    placement : mapping or None
-        Size of the pixels, as `Geometry.to_report` gives it.
-    rgb : bool
-        Whether the channels are red, green and blue.
-    """
-
-    images: tuple[str, str]
-    stamps: tuple[str, str]
-    shape: tuple[int, int]
-    channels: int
-    tile: int
-    reduced: int
-    settings: Mapping[str, Any]
-    times: tuple[float, ...]
-    placement: Mapping[str, Any] | None = None
-    rgb: bool = False
-
-    @classmethod
-    def from_plain(cls, plain: Mapping[str, Any]) -> SceneRequest:
-        """Make the request that `asdict` turned into plain data."""
-        values: dict[str, Any] = {
-            name: tuple(value) if isinstance(value, list) else value
-            for name, value in plain.items()
-        }
-        return cls(**values)
-
-
-def request_of(
-    sources: tuple[str, str],
-    images: tuple[WindowedImage, WindowedImage],
-    settings: Settings,
-    tile: int,
-    reduced: int | None = None,
-) -> SceneRequest:
-    """Check images and settings of a large scene, and return the request for it.
-
-    Parameters
-    ----------
-    sources : pair of str
-        Both images, as `open_windows` takes them.
-    images : pair of WindowedImage
-        The same images, opened.
-    settings : Settings
-        Those of a matching without training.
-    tile : int
-        Side of the tiles in pixels.
-    reduced : int, optional
-        Number of pixels up to which the scene is matched as a whole.
-
-    Raises
-    ------
-    ObservationError
-        If the images differ in size, are too small, or lack the chosen channel.
-    SettingsError
-        If the settings ask for networks or training.
-    """
-    reduced = reduced or _WHOLE
-    first, last = images
-    sizes = [f"{image.shape[1]} x {image.shape[2]}" for image in images]
-    if first.shape[1:] != last.shape[1:]:
-        raise ObservationError(
-            f"the first image has {sizes[0]} pixels and the last {sizes[1]}: crop or resample "
-            "them to the same grid first."
-        )
-    if first.shape[1] * first.shape[2] <= reduced:
-        raise ObservationError(
-            f"the images have {sizes[0]} pixels and need no tiles: use the command run."
-        )
-    channel = settings.images.channel
-    for image in images:
-        if channel is not None and channel >= image.shape[0]:
-            raise ObservationError(f"{image.name} has no channel {channel}.")
-    if channel is None and first.shape[0] != last.shape[0]:
-        raise ObservationError(
-            f"the first image has {first.shape[0]} channel(s) and the last {last.shape[0]}: "
-            "choose one with --channel."
-        )
-    wanted = {
-        "training.steps": 0,
-        "training.start_from": "scratch",
-        "model.initial_fields": "matched",
-        "physics.transport": "characteristics",
-    }
-    for name, value in wanted.items():
-        if settings.get(name) != value:
-            raise SettingsError(
-                "a large scene is matched without networks, as by the presets quick and standard: "
-                f"{name} must be {value}; got {settings.get(name)}."
-            )
-    return SceneRequest(
-        images=(_absolute(sources[0]), _absolute(sources[1])),
-        stamps=(_stamp(sources[0]), _stamp(sources[1])),
-        shape=first.shape[1:],
-        channels=1 if channel is not None else first.shape[0],
-        tile=tile,
-        reduced=reduced,
-        settings=json.loads(settings.to_json()),
-        times=tuple(map(float, frame_times(settings))),
-        rgb=channel is None and all(image.rgb for image in images),
-        placement=next((i.geometry.to_report() for i in images if i.geometry is not None), None),
-    )
-
-
-def frame_shapes(request: SceneRequest) -> list[tuple[int, int]]:
-    """Return the sizes of the levels of the frames; the last one is a quarter of `reduced`."""
-    return level_shapes(request.shape, request.reduced // 4)
-
-
-def _absolute(source: str) -> str:
-    """Return a source whose file can be found from any folder."""
-    path = parse_source(source).path
-    return str(path.expanduser().resolve()) + source.removeprefix(str(path))
-
-
-def _stamp(source: str) -> str:
-    status = parse_source(source).path.expanduser().stat()
-    return f"{status.st_size} {status.st_mtime_ns}"
 
 
 def is_scene_folder(path: Path) -> bool:
@@ -228,7 +79,7 @@ class SceneFolder:
     def _check_same(self, plain: Mapping[str, Any]) -> None:
         known = self._description()["request"]
         other = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
-        remedy = "choose another folder, or --overwrite"
+        remedy = "choose another folder, or overwrite it"
         if not other:
             if known.get("stamps") == plain["stamps"]:
                 return
@@ -243,7 +94,31 @@ class SceneFolder:
     def discard(self) -> None:
         """Delete a scene of which nothing was computed that is worth keeping."""
         if self.solution() is None:
-            shutil.rmtree(self.path, ignore_errors=True)
+            with suppress(RunFolderError, OSError):
+                self.clear()
+                self.path.rmdir()
+
+    def clear(self) -> None:
+        """Delete the scene; other files in the folder stay, and so does the folder.
+
+        Raises
+        ------
+        RunFolderError
+            If a file cannot be deleted.
+        """
+        try:
+            # The description is last: what is left of a scene stays one that can be deleted.
+            for name in (FRAMES, _VELOCITY, _WORK, f"{_SOLUTION}.part", _SOLUTION, SCENE):
+                part = self.path / name
+                if part.is_dir():
+                    shutil.rmtree(part)
+                else:
+                    part.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunFolderError(
+                f"the scene in {named(self.path)} cannot be deleted ({why(error)}); choose another "
+                "folder."
+            ) from None
 
     def request(self) -> SceneRequest:
         """Return images and settings of the scene."""

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["halved", "level_shapes"]
+__all__ = ["halved", "level_shapes", "whole_tile"]
 
 Shape = tuple[int, int]
 
@@ -23,6 +23,12 @@ def level_shapes(shape: Shape, most: int) -> list[Shape]:
         height, width = shapes[-1]
         shapes.append((-(-height // 2), -(-width // 2)))
     return shapes
+
+
+def whole_tile(side: int, levels: int) -> int:
+    """Return the side of tiles, at least `side`, that is whole pixels on each of the levels."""
+    step = 1 << levels
+    return -(-side // step) * step
 
 
 def halved(values: NDArray[np.floating[Any]]) -> NDArray[np.floating[Any]]:

@@ -81,6 +81,7 @@ def run_scene(
     *,
     images: Sequence[WindowedImage] | None = None,
     workers: Workers | None = None,
+    should_stop: Callable[[], bool] | None = None,
 ) -> Generator[SceneProgress, None, Scene]:
     """Match and render a large scene, or continue one that was stopped.
 
@@ -95,6 +96,9 @@ def run_scene(
         Both images; by default those that the folder names.
     workers : callable, optional
         Performs the tasks; by default this process, one after the other.
+    should_stop : callable, optional
+        Called within a tile that this process computes; true raises `Stopped`, and the tile is
+        computed again when the scene continues.
 
     Yields
     ------
@@ -105,7 +109,7 @@ def run_scene(
     -------
     Scene
     """
-    scene = Scene(folder, images)
+    scene = Scene(folder, images, should_stop)
     state = SceneFolder(folder)
     scene.make_arrays()
     work = _Work(scene)

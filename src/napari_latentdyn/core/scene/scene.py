@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -28,10 +28,11 @@ from napari_latentdyn.core.observations.patches import Window, covering
 from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.core.rendering.renderer import Renderer
-from napari_latentdyn.core.scene.folder import SceneFolder, frame_shapes
-from napari_latentdyn.core.scene.pyramid import halved, level_shapes
+from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.pyramid import halved, level_shapes, whole_tile
+from napari_latentdyn.core.scene.request import frame_shapes
 from napari_latentdyn.core.training.initial import reduced_velocities
-from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.errors import ObservationError, Stopped
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 
@@ -55,14 +56,22 @@ class Scene:
         Folder of the scene, which `SceneFolder.start` has made.
     images : pair of WindowedImage, optional
         Both images; by default those that the folder names.
+    should_stop : callable, optional
+        Called within a tile; true raises `Stopped`, and the tile is not done.
     """
 
-    def __init__(self, path: Path, images: Sequence[WindowedImage] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        images: Sequence[WindowedImage] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
         self.folder = SceneFolder(path)
         self.request = self.folder.request()
         self.settings = Settings.model_validate(self.request.settings)
         self.shapes = level_shapes(self.request.shape, self.request.reduced)
         self._given = images
+        self._should_stop = should_stop or (lambda: False)
 
     @cached_property
     def images(self) -> tuple[WindowedImage, WindowedImage]:
@@ -85,8 +94,7 @@ class Scene:
     @property
     def tile(self) -> int:
         """Side of the tiles in pixels: a multiple of all steps between the levels."""
-        step = 1 << self.levels
-        return -(-self.request.tile // step) * step
+        return whole_tile(self.request.tile, self.levels)
 
     def tiles(self, level: int) -> list[Window]:
         """Return the tiles of a level."""
@@ -185,7 +193,7 @@ class Scene:
             short=self.settings.model.refinement == "short",
             finest=level < 2,
         )
-        found = drain(steps)
+        found = drain(steps, self._check)
         inner = tile.within(window)
         if level == 0:
             # The margin is even, so that the pixels of the grid lie in the tile.
@@ -211,7 +219,9 @@ class Scene:
         fields = stage_fields(centre[None], stages, motion)[0].numpy()
         torch.manual_seed(0)
         model = LatentDynamics(self.request.channels, self.settings).to(self._device())
-        renderer = Renderer(model, observations, ensemble=ensemble, trained=False)
+        renderer = Renderer(
+            model, observations, ensemble=ensemble, trained=False, should_stop=self._should_stop
+        )
         frames = renderer.frames(fields, self.request.times)
         inner = tile.within(window)
         target = zarr.open_array(str(self.folder.frames / "0"), mode="r+")
@@ -247,6 +257,10 @@ class Scene:
     @property
     def _parameters(self) -> list[MemberParameters]:
         return [MemberParameters(*row) for row in self._solution["parameters"].tolist()]
+
+    def _check(self, _: None) -> None:
+        if self._should_stop():
+            raise Stopped
 
     def _device(self) -> torch.device:
         use_threads(self.settings.training.threads)

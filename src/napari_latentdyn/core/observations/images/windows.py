@@ -35,6 +35,8 @@ class WindowedImage(Protocol):
         Name for the user.
     shape : (int, int, int)
         Channels, height and width.
+    dtype : str
+        Data type of the values in the file, such as ``"uint16"``.
     geometry : Geometry or None
         Size of the pixels, where the file gives a length.
     coordinates : Geometry or None
@@ -50,6 +52,10 @@ class WindowedImage(Protocol):
     @property
     def shape(self) -> tuple[int, int, int]:
         """Channels, height and width."""
+
+    @property
+    def dtype(self) -> str:
+        """Data type of the values in the file."""
 
     @property
     def geometry(self) -> Geometry | None:
@@ -92,6 +98,11 @@ class ArrayWindows:
         """Channels, height and width."""
         return (1, 1, *self.array.shape)[-3:]
 
+    @property
+    def dtype(self) -> str:
+        """Data type of the array."""
+        return str(self.array.dtype)
+
     def read(self, window: Window) -> NDArray[np.floating[Any]]:
         """Return a window (C, h, w); missing pixels are NaN."""
         part: Any = self.array[(..., *window.slices)]
@@ -107,6 +118,7 @@ class _RasterWindows:
 
     path: Path
     shape: tuple[int, int, int]
+    dtype: str
     geometry: Geometry | None
     coordinates: Geometry | None
     rgb: bool
@@ -131,6 +143,7 @@ class _ZarrWindows:
     path: Path
     index: tuple[int, ...]
     shape: tuple[int, int, int]
+    dtype: str
     geometry: Geometry | None = None
     coordinates: Geometry | None = None
     rgb: bool = False
@@ -184,10 +197,10 @@ def _open_raster(path: Path) -> WindowedImage:
     with opened(path) as file:
         size, place = place_of(file)
         window = (0, 0, 1, 1)
-        shape = (file.height, file.width)
+        shape, dtype = (file.height, file.width), str(file.dtypes[0])
     values, _, rgb = read_window(path, window)
     _real(values, path.name)
-    return _RasterWindows(path, (len(values), *shape), size, place, rgb)
+    return _RasterWindows(path, (len(values), *shape), dtype, size, place, rgb)
 
 
 def _open_zarr(path: Path, index: int | None) -> WindowedImage:
@@ -208,7 +221,8 @@ def _open_zarr(path: Path, index: int | None) -> WindowedImage:
             f"{path.name}:0."
         )
     height, width = array.shape[-2:]
-    return _ZarrWindows(path, tuple(at), (array.shape[-3] if channels else 1, height, width))
+    shape = (array.shape[-3] if channels else 1, height, width)
+    return _ZarrWindows(path, tuple(at), shape, str(array.dtype))
 
 
 def _real(values: NDArray[Any], name: str) -> NDArray[np.floating[Any]]:
