@@ -28,13 +28,20 @@ _held: set[Docked] = set()
 class Stake:
     """Running job and unsaved result that closing a panel would lose, by name or ``""``.
 
-    `can_save` tells whether the result can be saved; `marks` identify job and result.
+    `can_save` tells whether the result can be saved; `marks` identify job and result. `kept` is a
+    sentence on what stays of the running job, ``""`` if nothing stays.
     """
 
     running: str
     unsaved: str
     can_save: bool
     marks: tuple[int, ...]
+    kept: str = ""
+
+    @property
+    def stop(self) -> str:
+        """Text of the button that stops the running job."""
+        return "Stop" if self.kept else "Stop and discard"
 
     def __str__(self) -> str:
         parts = []
@@ -122,7 +129,7 @@ class ClosingGuard(QObject):
         self._panel.setParent(window)
         if stake.running:
             more = "It continues without the dock; the menu Plugins opens the dock again."
-            buttons = {_BUTTON.Ok: "Keep running", _BUTTON.Discard: "Stop and discard"}
+            buttons = {_BUTTON.Ok: "Keep running", _BUTTON.Discard: stake.stop}
         else:
             more = _LAYERS_STAY
             buttons = {_BUTTON.Save: "Save…"} if stake.can_save else {}
@@ -172,7 +179,7 @@ class ClosingGuard(QObject):
             self.question.raise_()
             return False
         buttons = {_BUTTON.Save: "Save…"} if stake.can_save else {}
-        buttons[_BUTTON.Discard] = "Stop and discard" if stake.running else "Discard"
+        buttons[_BUTTON.Discard] = stake.stop if stake.running else "Discard"
         box = _box(self._window, stake, "", buttons)
         box.exec()
         answer = box.standardButton(box.clickedButton())
@@ -191,7 +198,7 @@ def _box(
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle("Close?")
     box.setText(str(stake))
-    box.setInformativeText(more)
+    box.setInformativeText(" ".join(part for part in (more, stake.kept) if part))
     for kind, text in buttons.items():
         button = box.addButton(kind)
         assert button is not None

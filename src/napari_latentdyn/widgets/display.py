@@ -14,7 +14,24 @@ if TYPE_CHECKING:
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.preview import Preview
 
-__all__ = ["ProgressDisplay"]
+__all__ = ["ProgressDisplay", "TimeLeft"]
+
+
+class TimeLeft:
+    """Time left of a job, from the pace since its first step."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, float] | None = None
+
+    def text(self, done: float, total: float, least: float = 0.0) -> str:
+        """Return a text such as " – 20 s left"; ``""`` within a second, or up to `least` parts."""
+        now = time.monotonic()
+        if self._began is None:
+            self._began = (done, now)
+        made, taken = done - self._began[0], now - self._began[1]
+        if made <= least or taken <= 1 or done >= total:
+            return ""
+        return f" – {duration(taken / made * (total - done))} left"
 
 
 class ProgressDisplay:
@@ -23,11 +40,11 @@ class ProgressDisplay:
     def __init__(self, view: LearnView, preview: Preview) -> None:
         self._view = view
         self._preview = preview
-        self._began: tuple[int, float] | None = None
+        self._time_left = TimeLeft()
 
     def begin(self, *, restart: bool) -> None:
         """Prepare for a run; `restart` clears the losses."""
-        self._began = None
+        self._time_left = TimeLeft()
         if restart:
             self._view.loss_plot.clear()
         self._view.show_progress(0, 0, "")
@@ -53,13 +70,7 @@ class ProgressDisplay:
             )
             state = State.RENDERING if event.phase == "render" else State.PREPARING
             return state, sentence(event.message)
-        text = "%p %"
-        now = time.monotonic()
-        if self._began is None:
-            self._began = (event.step, now)
-        done, taken = event.step - self._began[0], now - self._began[1]
-        if done >= 2 and taken > 1:
-            text += f" – {duration(taken / done * (event.total - event.step))} left"
+        text = f"%p %{self._time_left.text(event.step, event.total, least=1)}"
         self._view.show_progress(event.step, event.total, text)
         note = agreement_note(event.agreement_before, event.agreement)
         return State.TRAINING, (

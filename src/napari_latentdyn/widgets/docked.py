@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, Self
+from weakref import WeakSet
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QCloseEvent, QShowEvent
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QSizePolicy, QWidget
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["Docked"]
+
+_panels: WeakSet[Docked] = WeakSet()
 
 
 class _Controller(Protocol):
@@ -38,6 +42,31 @@ class Docked(QWidget):
         self.guard = ClosingGuard(self)
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         column((view,), self)
+        # The view of another panel was hidden with its dock.
+        view.show()
+        _panels.add(self)
+
+    @classmethod
+    def without_dock(cls, viewer: Viewer) -> Self | None:
+        """Return a panel of this class whose dock was closed while it ran, or None."""
+        return next(
+            (
+                panel
+                for panel in _panels
+                if isinstance(panel, cls)
+                and isalive(panel)
+                and panel.viewer is viewer
+                and panel.guard.away
+            ),
+            None,
+        )
+
+    def give_up(self) -> None:
+        """Delete this panel, as another one takes over its view and controller."""
+        self.guard.release()
+        _panels.discard(self)
+        # Qt deletes this panel after the view has moved.
+        self.deleteLater()
 
     def at_stake(self) -> Stake | None:
         """Return what closing the controller would lose, or None."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import types
 import typing
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from annotated_types import Ge, Gt, Le, Lt
@@ -20,6 +21,7 @@ from napari_latentdyn.settings.words import WORDS
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox, FloatBox, IntBox, PairBox
 from napari_latentdyn.widgets.folder_box import FolderBox
 from napari_latentdyn.widgets.layouts import column, form_layout, row
+from napari_latentdyn.widgets.text_boxes import TextBox
 
 __all__ = ["Editor", "SettingsForm", "make_editor", "tooltip"]
 
@@ -29,6 +31,7 @@ _EMPTY = {
     "images.interval": "not known",
     "images.missing_value": "none",
     "output.frames": "at each stage",
+    "scheduler": "this computer",
 }
 # Settings that are one of some names, or the path of a folder of this kind.
 _FOLDERS = {"training.start_from": (STARTS, "a saved run")}
@@ -51,20 +54,26 @@ class Editor(Protocol):
 
 
 class SettingsForm(QWidget):
-    """Editors of all settings; advanced settings are collapsed.
+    """Editors of settings; advanced settings are collapsed.
 
     The object name of each editor is the dotted name of its setting. Settings without an editor
     keep their value.
+
+    Parameters
+    ----------
+    only : mapping, optional
+        Names of the settings that have an editor, and whether each is advanced; by default all
+        settings, of which the advanced ones are grouped.
     """
 
     valueChanged = Signal()
 
-    def __init__(self) -> None:
+    def __init__(self, only: Mapping[str, bool] | None = None) -> None:
         super().__init__()
         self._base = Settings()
         self._editors: dict[str, Editor] = {}
         self._rows: dict[str, QHBoxLayout] = {}
-        basic = _form_layout()
+        self.basic = basic = _form_layout()
         self.advanced = QCollapsible("Advanced", expandedIcon="▾", collapsedIcon="▸")
         self.advanced.setObjectName("advanced")
         self.advanced.setDuration(0)
@@ -74,25 +83,29 @@ class SettingsForm(QWidget):
         content = QWidget()
         self.advanced.content().layout().addWidget(content)
         self._inner = column((), content, spacing=6)
-        sections: dict[str, QFormLayout] = {}
+        self._sections: dict[str, QFormLayout] = {}
         self._forms = [basic]
         for name, field in iter_fields():
             extra = field.json_schema_extra
             extra = extra if isinstance(extra, dict) else {}
-            if extra.get("form", True) is False:
+            if extra.get("form", True) is False or (only is not None and name not in only):
                 continue
-            target = basic
-            if extra.get("advanced"):
-                group = name.split(".")[0]
-                if group not in sections:
-                    sections[group] = self._add_section(group)
-                target = sections[group]
-            self._add_row(target, name, field)
+            advanced = extra.get("advanced") if only is None else only[name]
+            # A few advanced settings need no groups.
+            group = name.split(".")[0] if only is None else ""
+            self._add_row(self._section(group) if advanced else basic, name, field)
         self.set_value(self._base)
 
     def editor(self, name: str) -> Any:
         """Return the editor of a setting."""
         return self._editors[name]
+
+    def add_option(self, name: str, field: FieldInfo) -> Editor:
+        """Append the editor of an advanced value that is not a setting, and return it."""
+        editor = make_editor(name, field)
+        editor.edited.connect(self.valueChanged)
+        self._place(self._section(""), name, field, editor)
+        return editor
 
     def add_note(self, name: str, note: QWidget) -> None:
         """Insert a note below the line of a setting."""
@@ -135,17 +148,23 @@ class SettingsForm(QWidget):
         if expanded:
             self.advanced.content().setMaximumHeight(_ANY_HEIGHT)
 
-    def _add_section(self, group: str) -> QFormLayout:
-        self._inner.addWidget(QLabel(f"<b>{Settings.model_fields[group].title}</b>"))
-        form = _form_layout()
-        self._inner.addLayout(form)
-        self._forms.append(form)
-        return form
+    def _section(self, group: str) -> QFormLayout:
+        """Return the advanced settings of a group; ``""`` has no title."""
+        if group not in self._sections:
+            if group:
+                self._inner.addWidget(QLabel(f"<b>{Settings.model_fields[group].title}</b>"))
+            form = self._sections[group] = _form_layout()
+            self._inner.addLayout(form)
+            self._forms.append(form)
+        return self._sections[group]
 
     def _add_row(self, form: QFormLayout, name: str, field: FieldInfo) -> None:
         editor = make_editor(name, field)
         editor.edited.connect(self.valueChanged)
         self._editors[name] = editor
+        self._place(form, name, field, editor)
+
+    def _place(self, form: QFormLayout, name: str, field: FieldInfo, editor: Editor) -> None:
         assert isinstance(editor, QWidget)
         if name in _BESIDE:
             self._rows[_BESIDE[name]].addWidget(editor, 1)
@@ -172,7 +191,7 @@ def make_editor(name: str, field: FieldInfo) -> Editor:
     kinds = [kind for kind in found if kind is not type(None)]
     optional = len(kinds) < len(found)
     kind, special = kinds[0], _EMPTY.get(name, "auto")
-    editor: CheckBox | ChoiceBox | FloatBox | IntBox | PairBox
+    editor: CheckBox | ChoiceBox | FloatBox | IntBox | PairBox | TextBox
     if kind is bool:
         editor = CheckBox(field.title or name)
     elif typing.get_origin(kind) is Literal:
@@ -191,6 +210,8 @@ def make_editor(name: str, field: FieldInfo) -> Editor:
         editor = PairBox(low, high)
     elif kind is str and name in _FOLDERS:
         editor = FolderBox(*_FOLDERS[name])
+    elif kind is str:
+        editor = TextBox(special if optional else "")
     else:
         raise TypeError(f"there is no editor for the setting {name} of type {kind}")
     editor.setObjectName(name)

@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from weakref import WeakSet
-
-from qtpy.compat import isalive
 
 from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.controller import LearnController
@@ -18,9 +15,6 @@ if TYPE_CHECKING:
     from napari.viewer import Viewer
 
 __all__ = ["LearnDynamicsWidget"]
-
-
-_panels: WeakSet[LearnDynamicsWidget] = WeakSet()
 
 
 class LearnDynamicsWidget(Docked):
@@ -40,16 +34,14 @@ class LearnDynamicsWidget(Docked):
     def __init__(self, napari_viewer: Viewer, fit: Callable[..., Any] | None = None) -> None:
         super().__init__()
         self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
-        away = None if fit is not None else _without_dock(self.viewer)
+        away = None if fit is not None else LearnDynamicsWidget.without_dock(self.viewer)
         if away is not None:
-            self.view, self.controller = away.hand_over()
+            away.give_up()
+            self.view, self.controller = away.view, away.controller
         else:
             self.view = LearnView(self)
             self.controller = LearnController(napari_viewer, self.view, fit)
         self.fill("learn_dynamics", self.view)
-        # The view of another panel was hidden with its dock.
-        self.view.show()
-        _panels.add(self)
 
     def at_stake(self) -> Stake | None:
         """Return the running job and the unsaved result, or None."""
@@ -58,14 +50,6 @@ class LearnDynamicsWidget(Docked):
     def save_unsaved(self) -> bool:
         """Ask for a path and save the result; return whether it is saved."""
         return self.controller.saving.save_unsaved()
-
-    def hand_over(self) -> tuple[LearnView, LearnController]:
-        """Return view and controller for another panel, and delete this panel."""
-        self.guard.release()
-        _panels.discard(self)
-        # Qt deletes this panel after the view has moved.
-        self.deleteLater()
-        return self.view, self.controller
 
     def preview(self) -> None:
         """Compute a preview, as the button does."""
@@ -82,15 +66,3 @@ class LearnDynamicsWidget(Docked):
     def save_run(self, path: str | Path, *, overwrite: bool = False) -> Path | None:
         """Save the last result as a run folder; return the path, or None after an error message."""
         return self.controller.saving.save("run", path, overwrite=overwrite)
-
-
-def _without_dock(viewer: Viewer) -> LearnDynamicsWidget | None:
-    """Return the panel of a viewer whose dock was closed, or None."""
-    return next(
-        (
-            panel
-            for panel in _panels
-            if isalive(panel) and panel.viewer is viewer and panel.guard.away
-        ),
-        None,
-    )

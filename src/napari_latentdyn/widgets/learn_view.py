@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
@@ -16,8 +16,6 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_latentdyn.settings.presets import PRESETS
-from napari_latentdyn.widgets.editors import ChoiceBox
 from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import Severity, StatusLine, WrappingLabel
@@ -25,10 +23,10 @@ from napari_latentdyn.widgets.layouts import fill_view, name_children
 from napari_latentdyn.widgets.loss_plot import LossPlot
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
+from napari_latentdyn.widgets.preset_box import CUSTOM, PresetBox
 
-__all__ = ["CUSTOM", "LearnView"]
+__all__ = ["DOCUMENTATION", "LearnView"]
 
-CUSTOM = "custom"
 DOCUMENTATION = "https://napari-latentdyn.github.io/napari-latentdyn"
 _LINKS = {"Tutorial": "tutorial/", "Settings": "settings/", "How it works": "method/"}
 
@@ -58,7 +56,7 @@ class LearnView(QWidget):
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
         self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
         self.swap = QPushButton("⇅")
-        self.preset = ChoiceBox(PRESETS)
+        self.preset = PresetBox()
         self.form = SettingsForm()
         self.pair_notes = NotesLabel()
         self.estimate = WrappingLabel()
@@ -103,14 +101,7 @@ class LearnView(QWidget):
 
     def show_preset(self, name: str) -> None:
         """Show the preset that the settings equal, or `CUSTOM`."""
-        names = [(preset, preset) for preset in PRESETS]
-        with QSignalBlocker(self.preset):
-            self.preset.set_items(names if name in PRESETS else [*names, (CUSTOM, CUSTOM)])
-            self.preset.setValue(name)
-        summary = PRESETS[name].summary if name in PRESETS else "Your own choice of settings."
-        self.preset.setToolTip(tooltip(summary))
-        for index, preset in enumerate(PRESETS.values()):
-            self.preset.setItemData(index, preset.summary, Qt.ItemDataRole.ToolTipRole)
+        self.preset.show_preset(name)
 
     def show_devices(self, texts: dict[str, str], note: str) -> None:
         """Show the devices by name, and why a GPU is not used."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Protocol
 
 from napari_latentdyn.widgets.labels import Severity
-from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.texts import sentence
 
 __all__ = ["Messages", "fail"]
@@ -24,12 +23,17 @@ def fail(view: Any, text: str) -> None:
     show_error(text)
 
 
+class _View(Protocol):
+    def show_status(self, text: str, severity: Severity = "info") -> None: ...
+
+
 class Messages:
     """Decides on the text of the status line, and notifies napari of errors."""
 
-    def __init__(self, view: LearnView) -> None:
+    def __init__(self, view: _View, welcome: str = WELCOME) -> None:
         self._view = view
-        self._last: tuple[str, Severity] = (WELCOME, "info")
+        self._welcome = welcome
+        self._last: tuple[str, Severity] = (welcome, "info")
         self._problem: tuple[str, Severity] = ("", "info")
 
     def say(self, text: str, doubt: str = "") -> None:
@@ -40,7 +44,7 @@ class Messages:
     def forget(self, first: str = "", last: str = "") -> None:
         """Replace the message about an earlier choice: two named images are ready."""
         ready = f"Ready: {first} → {last}. Press Preview for a quick answer."
-        self.say(ready if first and last else WELCOME)
+        self.say(ready if first and last else self._welcome)
 
     def report(self, text: str, severity: Severity = "error") -> None:
         """Show a message with its severity, and as a notification of napari."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.widgets.learn_view import CUSTOM
+from napari_latentdyn.widgets.preset_box import CUSTOM
 from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 
 if TYPE_CHECKING:
