@@ -9,18 +9,23 @@ saved there.
 from __future__ import annotations
 
 import sys
+import tempfile
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import napari
 import numpy as np
+import tifffile
 from qtpy.QtCore import Qt, QTimer
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import (
     QApplication,
     QDockWidget,
     QFileDialog,
+    QLabel,
+    QLineEdit,
     QMainWindow,
     QMessageBox,
     QPushButton,
@@ -162,6 +167,20 @@ def exploring(s: Session) -> None:
     s.open("Explore dynamics")
 
 
+def computing_scene(s: Session) -> None:
+    """In the middle of a tile, which takes longer than anyone waits for napari to close."""
+    panel = s.open("Large scene")
+    folder = Path(tempfile.mkdtemp())
+    image = np.random.default_rng(0).normal(100, 20, (1100, 1100)).astype(np.float32)
+    for end, shift in (("first", 0), ("last", 3)):
+        tifffile.imwrite(folder / f"{end}.tif", np.roll(image, shift, axis=1))
+        panel.findChild(QLineEdit, f"{end}_file").setText(str(folder / f"{end}.tif"))
+    panel.findChild(QLineEdit, "output").setText(str(folder / "out"))
+    s.press("start", panel)
+    status = panel.findChild(QLabel, "status")
+    wait(lambda: status.text().startswith("Matching"))
+
+
 STATES = {
     state.__name__: state
     for state in (
@@ -178,6 +197,7 @@ STATES = {
         reopened_and_training,
         comparing,
         exploring,
+        computing_scene,
     )
 }
 

@@ -20,6 +20,7 @@ _IN_THE_SUITE = {
     ],
     "reopened_and_previewed": ["The preview of a → b has not been saved as a run folder. Discard"]
     * 2,
+    "computing_scene": ["The large scene first.tif → last.tif is running. Stop"],
 }
 
 

@@ -18,7 +18,7 @@ def test_widgets_become_tabs_of_each_other_and_of_nothing_else(
     docks = [window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")[0]]
     main = docks[0].parent()
     assert isinstance(main, QMainWindow)
-    for name in ("Explore dynamics", "Compare methods"):
+    for name in ("Explore dynamics", "Compare methods", "Large scene"):
         docks.append(window.add_plugin_dock_widget(PLUGIN, name)[0])
         beside = docks[:-1]
         qtbot.waitUntil(lambda beside=beside: set(beside) <= tabs(main, docks[-1]))

@@ -46,6 +46,12 @@ def is_scene_folder(path: Path) -> bool:
     return (path / SCENE).is_file()
 
 
+def _plain(request: SceneRequest) -> dict[str, Any]:
+    """Return a request as it is read from the folder."""
+    plain: dict[str, Any] = json.loads(json.dumps(asdict(request)))
+    return plain
+
+
 class SceneFolder:
     """Reads and writes the folder of a large scene, from any process.
 
@@ -69,14 +75,21 @@ class SceneFolder:
         RunFolderError
             If the folder holds a scene of other images or settings.
         """
-        plain = json.loads(json.dumps(asdict(request)))
         if is_scene_folder(self.path):
-            self._check_same(plain)
+            self.check_same(request)
             return
         self.path.mkdir(parents=True, exist_ok=True)
-        self._write({"format": _FORMAT, "request": plain, "report": {}})
+        self._write({"format": _FORMAT, "request": _plain(request), "report": {}})
 
-    def _check_same(self, plain: Mapping[str, Any]) -> None:
+    def check_same(self, request: SceneRequest) -> None:
+        """Check that the folder holds this scene.
+
+        Raises
+        ------
+        RunFolderError
+            If it holds a scene of other images or settings.
+        """
+        plain = _plain(request)
         known = self._description()["request"]
         other = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
         remedy = "choose another folder, or overwrite it"

@@ -15,7 +15,7 @@ from napari_latentdyn.core.scene.pyramid import level_shapes, whole_tile
 from napari_latentdyn.errors import ObservationError, SettingsError
 from napari_latentdyn.settings import Settings
 
-__all__ = ["SceneRequest", "frame_shapes", "request_of", "tile_count"]
+__all__ = ["SceneRequest", "frame_shapes", "request_of", "tile_count", "tile_side"]
 
 #: Number of pixels of a scene up to which it is matched as a whole.
 _WHOLE = 1 << 20
@@ -156,8 +156,12 @@ def frame_shapes(request: SceneRequest) -> list[tuple[int, int]]:
 
 def tile_count(request: SceneRequest) -> int:
     """Return the number of tiles at full resolution."""
-    levels = len(level_shapes(request.shape, request.reduced)) - 1
-    return len(covering(request.shape, whole_tile(request.tile, levels)))
+    return len(covering(request.shape, tile_side(request)))
+
+
+def tile_side(request: SceneRequest) -> int:
+    """Return the side of the tiles in pixels."""
+    return whole_tile(request.tile, len(level_shapes(request.shape, request.reduced)) - 1)
 
 
 def _absolute(source: str) -> str:

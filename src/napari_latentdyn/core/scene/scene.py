@@ -29,8 +29,8 @@ from napari_latentdyn.core.physics.motion import stage_fields
 from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.pyramid import halved, level_shapes, whole_tile
-from napari_latentdyn.core.scene.request import frame_shapes
+from napari_latentdyn.core.scene.pyramid import halved, level_shapes
+from napari_latentdyn.core.scene.request import frame_shapes, tile_side
 from napari_latentdyn.core.training.initial import reduced_velocities
 from napari_latentdyn.errors import ObservationError, Stopped
 from napari_latentdyn.generators import drain
@@ -94,7 +94,7 @@ class Scene:
     @property
     def tile(self) -> int:
         """Side of the tiles in pixels: a multiple of all steps between the levels."""
-        return whole_tile(self.request.tile, self.levels)
+        return tile_side(self.request)
 
     def tiles(self, level: int) -> list[Window]:
         """Return the tiles of a level."""

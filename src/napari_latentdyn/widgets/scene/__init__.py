@@ -1,0 +1,1 @@
+"""The window "Large scene": images that do not fit into the memory."""
