@@ -16,7 +16,9 @@ import rasterio.transform
 import tifffile
 import zarr
 
+from napari_latentdyn.core.scene import cluster
 from napari_latentdyn.core.scene import request as scene_request
+from napari_latentdyn.core.scene.folder import SceneFolder
 
 
 @pytest.fixture
@@ -118,12 +120,17 @@ def test_paths_may_be_relative_and_changed_files_are_named(call, pair, tmp_path,
 
 
 @pytest.mark.usefixtures("small_is_large")
-def test_overwriting_deletes_the_scene_and_nothing_else(call, pair, tmp_path):
+def test_overwriting_deletes_the_scene_and_nothing_else(call, pair, tmp_path, monkeypatch):
     out, quick = tmp_path / "out", ("--tile", "64", "--frames", "1", "-q")
     assert call("scene", *pair, "-o", out, *quick).code == 0
     (out / "notes.txt").write_text("mine")
     assert call("scene", *pair, "-o", out, *quick, "--stages", "2", "--overwrite").code == 0
     assert (out / "notes.txt").read_text() == "mine"
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(cluster, "_TIMEOUT", 0.5)
+    again = call("scene", *pair, "-o", out, *quick, "--overwrite", "--scheduler", "127.0.0.1:1")
+    assert "no Dask scheduler answers" in again.sentence()
+    assert SceneFolder(out).report(), "the scene that was to be overwritten is still there"
 
 
 @pytest.mark.usefixtures("small_is_large")

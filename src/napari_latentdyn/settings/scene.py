@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from pydantic import Field, field_validator
 
 from napari_latentdyn.settings.base import FrozenModel
+from napari_latentdyn.settings.text import shown
 
 __all__ = ["SCENE_PRESETS", "SceneOptions"]
 
 #: Presets that use no networks; the first one is the default.
 SCENE_PRESETS = ("quick", "standard")
 _LEAST = 64
+_EXAMPLE = "tcp://10.0.0.1:8786"
+_ADDRESS = re.compile(r"(\w+://)?[^\s/]+:\d{1,5}")
 
 
 class SceneOptions(FrozenModel):
@@ -30,7 +34,7 @@ class SceneOptions(FrozenModel):
         None,
         title="Dask scheduler",
         description="Compute the tiles on the Dask cluster with this scheduler, such as "
-        "tcp://10.0.0.1:8786; its workers read and write the same paths.",
+        f"{_EXAMPLE}; its workers read and write the same paths.",
     )
 
     @field_validator("tile", mode="before")
@@ -39,3 +43,12 @@ class SceneOptions(FrozenModel):
         if isinstance(tile, int) and tile < _LEAST:
             raise ValueError(f"must be at least {_LEAST} pixels; got {tile}")
         return tile
+
+    @field_validator("scheduler")
+    @classmethod
+    def _address(cls, scheduler: str | None) -> str | None:
+        if scheduler is not None and not _ADDRESS.fullmatch(scheduler):
+            raise ValueError(
+                f"must be the address of a scheduler, such as {_EXAMPLE}; got {shown(scheduler)}"
+            )
+        return scheduler

@@ -105,7 +105,7 @@ def scene_target(output: str) -> SceneFolder:
 
 @dataclass(frozen=True)
 class BegunScene:
-    """A scene whose folder was made, now or earlier.
+    """A scene that can be computed into its folder.
 
     Attributes
     ----------
@@ -115,16 +115,19 @@ class BegunScene:
         The folder.
     earlier : bool
         Whether the folder held this scene before.
+    replaces : bool
+        Whether the folder holds a scene that is deleted when the computation begins.
     """
 
     plan: ScenePlan
     folder: SceneFolder
     earlier: bool
+    replaces: bool
 
     @property
     def finished(self) -> bool:
         """Whether nothing is left to compute."""
-        return bool(self.folder.report())
+        return not self.replaces and bool(self.folder.report())
 
     def compute(
         self, make_frames: MakeFrames, should_stop: Callable[[], bool] | None = None
@@ -155,13 +158,19 @@ class BegunScene:
 
         def steps() -> Generator[SceneProgress, None, None]:
             cluster = nullcontext() if scheduler is None else dask_workers(scheduler, should_stop)
+            new = not self.earlier and not self.replaces
             try:
                 with cluster as workers:
+                    if self.replaces:
+                        # A cluster that does not answer leaves the old scene as it is.
+                        folder.clear()
+                        folder.start(plan.request)
+                        new = True
                     done = yield from run_scene(
                         folder.path, make, workers=workers, should_stop=should_stop
                     )
             except UserError:
-                if not self.earlier:
+                if new:
                     folder.discard()
                 raise
             known = done.ensemble
@@ -181,7 +190,7 @@ def begin_scene(plan: ScenePlan, folder: SceneFolder, *, overwrite: bool = False
     folder : SceneFolder
         The folder, from `scene_target`.
     overwrite : bool
-        Delete a scene in the folder first.
+        Replace a scene in the folder.
 
     Raises
     ------
@@ -190,8 +199,8 @@ def begin_scene(plan: ScenePlan, folder: SceneFolder, *, overwrite: bool = False
     """
     if not folder.path.exists():
         check_writable(folder.path, RunFolderError, folder=True)
-    if overwrite and is_scene_folder(folder.path):
-        folder.clear()
-    earlier = is_scene_folder(folder.path)
+    there = is_scene_folder(folder.path)
+    if there and overwrite:
+        return BegunScene(plan, folder, earlier=False, replaces=True)
     folder.start(plan.request)
-    return BegunScene(plan, folder, earlier)
+    return BegunScene(plan, folder, earlier=there, replaces=False)
