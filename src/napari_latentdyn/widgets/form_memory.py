@@ -39,7 +39,8 @@ def opened_runs(layers: Iterable[Layer]) -> list[OpenedRun]:
     found = []
     for layer in layers:
         info = mark_of(layer)
-        if info.get("role") != "frames" or not info.get("folder"):
+        # Large scenes have a folder and no run.
+        if info.get("role") != "frames" or not info.get("folder") or not info.get("run_id"):
             continue
         try:
             settings = Settings.parse(info.get("settings"))

@@ -95,5 +95,6 @@ class PathBox(TextBox):
 
 def _local_paths(data: QMimeData | None) -> list[str]:
     urls = [] if data is None else data.urls()
-    # A folder ends in a slash.
-    return [url.toLocalFile().rstrip("/") or "/" for url in urls if url.isLocalFile()]
+    paths = [url.toLocalFile() for url in urls if url.isLocalFile()]
+    # The path of a folder may end in a slash, and that of a drive has to.
+    return [path.rstrip("/") if len(path) > len("C:/") else path for path in paths]

@@ -14,7 +14,7 @@ import zarr
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QLabel, QLineEdit, QMessageBox, QProgressBar, QPushButton
 from tests.core.scene.conftest import waves
-from tests.widgets.helpers import answer, choose, control, made, press, status
+from tests.widgets.helpers import PLUGIN, answer, choose, control, made, press, put, status
 from tests.widgets.scene.conftest import Opened
 from tests.widgets.scene.helpers import QUICK, fill, running, start, stop_within, wait_for, write
 from tests.widgets.test_closing_question import close_dock
@@ -125,6 +125,21 @@ def test_a_scene_that_was_stopped_continues(
     assert len(made(viewer, "frames")) == 1
 
 
+def test_a_second_stop_leaves_the_tile(open_scene: Open, pair: Pair, out: Path, qtbot: Any) -> None:
+    _, panel = open_scene()
+    fill(qtbot, panel, pair, out)
+    put(panel, {"tile": 512, "preset": "standard"})
+    start(qtbot, panel)
+    wait_for(qtbot, panel, "Matching: tile 1 of 1, at 130 x 115 pixels")
+    press(qtbot, panel, "stop")
+    assert "Press Stop again to leave this tile unfinished." in status(panel)[0]
+    press(qtbot, panel, "stop")
+    assert not running(panel)
+    wait_for(qtbot, panel, "Stopped; Start continues")
+    marks = {mark.name for mark in (out / "work" / "done").iterdir()}
+    assert marks == {"reduce-0-0", "match-1-0"}
+
+
 def test_a_scene_of_the_command_line_fills_an_empty_form(
     open_scene: Open, pair: Pair, out: Path, qtbot: Any
 ) -> None:
@@ -135,9 +150,11 @@ def test_a_scene_of_the_command_line_fills_an_empty_form(
     assert control(panel, "first_file", QLineEdit).text() == pair[0]
     assert {name: control(panel, name).value() for name in QUICK} == QUICK
     assert control(panel, "preset").value() == "quick"
+    _, learn = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
     start(qtbot, panel)
     wait_for(qtbot, panel, "Done in ")
     assert len(made(viewer, "frames")) == 1
+    assert control(learn, "output.frames").value() is None, "the form of another dock stays"
 
 
 def test_a_scene_runs_on_without_its_dock_and_stops_with_it(

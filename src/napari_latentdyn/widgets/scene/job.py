@@ -6,8 +6,9 @@ import threading
 from collections.abc import Generator
 from typing import TYPE_CHECKING
 
+from napari_latentdyn.core.observations.images.windows import open_windows
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.plan import ScenePlan, begin_scene
+from napari_latentdyn.core.scene.plan import ScenePlan, begin_scene, plan_scene
 from napari_latentdyn.widgets.background import BackgroundJob
 
 if TYPE_CHECKING:
@@ -44,7 +45,11 @@ class SceneJob(BackgroundJob):
         """Begin or continue the scene, and return the steps that are left."""
         from napari_latentdyn.export.scene import make_scene_frames
 
-        begun = begin_scene(self.plan, self.folder, overwrite=self._overwrite)
+        # The files may have changed since they were looked at.
+        sources = self.plan.request.images
+        images = open_windows(sources[0]), open_windows(sources[1])
+        plan = plan_scene(sources, images, self.plan.settings, self.plan.options)
+        begun = begin_scene(plan, self.folder, overwrite=self._overwrite)
         if begun.finished:
             return None
         return begun.compute(make_scene_frames, self._abort.is_set)

@@ -6,7 +6,7 @@ import html
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QMenu, QPushButton, QSizePolicy, QWidget
+from qtpy.QtWidgets import QLabel, QMenu, QPushButton, QSizePolicy, QWidget
 
 from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.layouts import column, row
@@ -48,13 +48,19 @@ class PathChooser(QWidget):
             action.setObjectName(f"{name}_{key}")
             action.triggered.connect(lambda _=False, ask=ask: self._ask(ask))
         column((row(self.path, self.choose),), self)
-        self.setFocusProxy(self.path)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.path.edited.connect(self.edited)
         self.path.dropped.connect(self.dropped)
         self.choose.clicked.connect(
             lambda: self._menu.popup(self.choose.mapToGlobal(self.choose.rect().bottomLeft()))
         )
+
+    def label(self, text: str) -> QLabel:
+        """Return a label whose mnemonic and whose name for screen readers are those of the path."""
+        label = QLabel(text)
+        # With a focus proxy the key Tab would not leave path and button.
+        label.setBuddy(self.path)
+        return label
 
     def value(self) -> str:
         """Return the path, ``""`` if there is none."""

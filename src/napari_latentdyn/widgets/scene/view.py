@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import html
+import itertools
 from functools import partial
+from typing import Any
 
 from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidget
@@ -11,7 +13,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QSizePolicy, QWidg
 from napari_latentdyn.core.observations.images.raster import DRIVERS
 from napari_latentdyn.settings.scene import SCENE_PRESETS, SceneOptions
 from napari_latentdyn.widgets.file_dialogs import ask_file, ask_folder, ask_target
-from napari_latentdyn.widgets.form import Editor, SettingsForm, tooltip
+from napari_latentdyn.widgets.form import SettingsForm, tooltip
 from napari_latentdyn.widgets.labels import Severity, StatusLine, WrappingLabel
 from napari_latentdyn.widgets.layouts import fill_view, name_children, row
 from napari_latentdyn.widgets.learn_view import DOCUMENTATION
@@ -53,7 +55,7 @@ class LargeSceneView(QWidget):
         self.swap = QPushButton("⇅")
         self.preset = PresetBox(SCENE_PRESETS)
         self.form = SettingsForm(_SHOWN)
-        self.options: dict[str, Editor] = {
+        self.options: dict[str, Any] = {
             name: self.form.add_option(name, field)
             for name, field in SceneOptions.model_fields.items()
         }
@@ -193,14 +195,14 @@ class LargeSceneView(QWidget):
 
     def _lay_out(self) -> None:
         rows = self.form.basic
-        rows.insertRow(0, "First image", self.first)
+        rows.insertRow(0, self.first.label("First image"), self.first)
         # The whole width, so that they need one line only.
         rows.insertRow(1, self.first.facts)
-        rows.insertRow(2, "Last image", self.last)
+        rows.insertRow(2, self.last.label("Last image"), self.last)
         rows.insertRow(3, self.last.facts)
         rows.insertRow(4, "", row(self.use_layers, self.swap))
         rows.insertRow(5, "Preset", self.preset)
-        rows.addRow("Output folder", self.output)
+        rows.addRow(self.output.label("Output folder"), self.output)
         self.scroll = fill_view(
             self,
             (self.header, self.form),
@@ -209,6 +211,19 @@ class LargeSceneView(QWidget):
                 row(self.start, self.stop),
             ),
         )
+        self._order_tabs()
+
+    def _order_tabs(self) -> None:
+        """Let the key Tab go through the controls from above."""
+        above = [
+            *(control for end in (self.first, self.last) for control in (end.path, end.choose)),
+            *(self.use_layers, self.swap, self.preset, self.form.editor("output.frames")),
+            *(self.output.path, self.output.choose),
+        ]
+        below = [self.options["scheduler"], self.start, self.stop]
+        for controls in (above, below):
+            for control, following in itertools.pairwise(controls):
+                QWidget.setTabOrder(control, following)
 
     def _wire(self) -> None:
         for chooser in (self.first, self.last, self.output):
