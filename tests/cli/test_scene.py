@@ -48,6 +48,14 @@ def test_a_scene_is_written_and_continued(call, pair, tmp_path):
     np.testing.assert_array_equal(tifffile.imread(again), frames)
     assert "again.tif exists" in call(*arguments, "--tiff", again).sentence()
     assert call(*arguments, "--overwrite", "-q").code == 0
+    solution = (out / "solution.npz").stat().st_mtime_ns
+    other = [text if text != "1" or k != 8 else "3" for k, text in enumerate(arguments)]
+    assert "times of the frames" in call(*other).sentence()
+    assert call(*other, "--overwrite", "-q").code == 0
+    assert (out / "solution.npz").stat().st_mtime_ns == solution
+    again = np.asarray(zarr.open_array(str(out / "frames.ome.zarr" / "0"), mode="r")[:])
+    assert again.shape == (5, *first.shape)
+    np.testing.assert_array_equal(again[2], frames[1])
 
 
 @pytest.mark.usefixtures("small_is_large")

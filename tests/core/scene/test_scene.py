@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
@@ -16,13 +17,16 @@ from numpy.typing import NDArray
 from tests.core.scene.conftest import REDUCED, SHAPE, TILE, waves
 
 from napari_latentdyn.core.matching import members, pyramid
+from napari_latentdyn.core.observations.images.windows import open_windows
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.scene.cluster import dask_workers
 from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.request import request_of
 from napari_latentdyn.core.scene.run import Task, perform, run_scene
 from napari_latentdyn.core.scene.scene import Scene
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import RunFolderError, Stopped, UserError
+from napari_latentdyn.export.scene import make_scene_frames
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
 
@@ -37,10 +41,6 @@ def frames_in(folder: Path, level: int = 0) -> NDArray[np.float32]:
 def finished(
     tmp_path_factory: pytest.TempPathFactory, files: tuple[str, str], quick: Settings
 ) -> Path:
-    from napari_latentdyn.core.observations.images.windows import open_windows
-    from napari_latentdyn.core.scene.request import request_of
-    from napari_latentdyn.export.scene import make_scene_frames
-
     folder = tmp_path_factory.mktemp("finished") / "scene"
     images = (open_windows(files[0]), open_windows(files[1]))
     request = request_of(files, images, quick, TILE, REDUCED)
@@ -159,6 +159,40 @@ def test_a_finished_scene_keeps_its_velocities_and_nothing_else(
         "velocity.zarr",
     }
     assert SceneFolder(folder).report() == {"weights": [1.0]}
+
+
+def test_other_frames_of_a_finished_scene_keep_its_velocities(
+    files: tuple[str, str], finished: Path, quick: Settings, tmp_path: Path
+) -> None:
+    """Only drawing is done again, and its progress ends at one."""
+    images = (open_windows(files[0]), open_windows(files[1]))
+    folder = tmp_path / "scene"
+    shutil.copytree(finished, folder)
+    scene = SceneFolder(folder)
+    asked = quick.updated({"output.frames": None, "output.times": [0.5]})
+    other = request_of(files, images, asked, TILE, REDUCED)
+    assert not scene.redraw(other), "the scene is not finished"
+    scene.finish({"weights": [1.0]})
+    assert not scene.redraw(replace(other, tile=256))
+    assert not scene.redraw(replace(other, stamps=("1 1", "1 1")))
+    assert scene.report() == {"weights": [1.0]}
+    known = [(path, path.stat().st_mtime_ns) for path in (folder / "velocity.zarr").rglob("*")]
+    assert scene.redraw(other)
+    assert not scene.report()
+    said: list[tuple[str, float]] = []
+    drain(
+        run_scene(folder, lambda path: make_scene_frames(path, other, images, asked)),
+        lambda step: said.append((step.message, step.done / step.total)),
+    )
+    assert {message.split(":")[0] for message, _ in said} == {"Drawing frames", "Reducing frames"}
+    assert said[-1][1] == pytest.approx(1.0, abs=1e-6)
+    assert known == [(path, path.stat().st_mtime_ns) for path, _ in known]
+    found = frames_in(folder)
+    assert found.shape == (3, *SHAPE)
+    for new, old in ((0, 0), (2, 3)):
+        np.testing.assert_array_equal(found[new], frames_in(finished)[old])
+    missed = np.abs(found[1] - waves(0.5))[8:-8, 8:-8].mean()
+    assert missed < 0.2 * np.abs(waves(0.0) - waves(0.5))[8:-8, 8:-8].mean()
 
 
 def test_a_scene_of_other_images_is_refused(start: Start, tmp_path: Path) -> None:

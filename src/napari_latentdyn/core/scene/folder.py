@@ -20,6 +20,7 @@ from napari_latentdyn.files.paths import named, why
 
 __all__ = [
     "FRAMES",
+    "MATCHED",
     "SCENE",
     "SceneFolder",
     "is_scene_folder",
@@ -28,6 +29,8 @@ __all__ = [
 #: Description of a scene, its result, and all else, which is deleted at the end.
 SCENE, FRAMES, _WORK, _SOLUTION = "scene.json", "frames.ome.zarr", "work", "solution.npz"
 _VELOCITY = "velocity.zarr"
+#: Mark of a scene whose velocities are known from frames at other times.
+MATCHED = "matched"
 _FORMAT = 1
 #: What differs between two scenes, in words, by the name in the request.
 _DIFFERENT = {
@@ -80,6 +83,30 @@ class SceneFolder:
             return
         self.path.mkdir(parents=True, exist_ok=True)
         self._write({"format": _FORMAT, "request": _plain(request), "report": {}})
+
+    def redraw(self, request: SceneRequest) -> bool:
+        """Begin frames at other times of a finished scene, whose velocities stay.
+
+        Returns
+        -------
+        bool
+            False if the scene is not finished, or differs in more or in less than its
+            frames; then nothing is changed.
+        """
+        if not is_scene_folder(self.path) or not self.report():
+            return False
+        plain, known = _plain(request), self._description()["request"]
+        without_frames = [
+            {**each, "times": None, "settings": {**each["settings"], "output": None}}
+            for each in (known, plain)
+        ]
+        if without_frames[0] != without_frames[1] or known["times"] == plain["times"]:
+            return False
+        # In this order a scene that is stopped here is either finished as before or begun.
+        self.mark(MATCHED)
+        self._write({"format": _FORMAT, "request": plain, "report": {}})
+        shutil.rmtree(self.frames, ignore_errors=True)
+        return True
 
     def check_same(self, request: SceneRequest) -> None:
         """Check that the folder holds this scene.

@@ -116,7 +116,8 @@ class BegunScene:
     earlier : bool
         Whether the folder held this scene before.
     replaces : bool
-        Whether the folder holds a scene that is deleted when the computation begins.
+        Whether the folder holds a scene that is deleted when the computation begins. Its
+        velocities stay if only the times of the frames differ.
     """
 
     plan: ScenePlan
@@ -161,8 +162,8 @@ class BegunScene:
             new = not self.earlier and not self.replaces
             try:
                 with cluster as workers:
-                    if self.replaces:
-                        # A cluster that does not answer leaves the old scene as it is.
+                    # A cluster that does not answer leaves the old scene as it is.
+                    if self.replaces and not folder.redraw(plan.request):
                         folder.clear()
                         folder.start(plan.request)
                         new = True

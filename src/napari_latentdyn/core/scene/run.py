@@ -9,7 +9,7 @@ from typing import Protocol
 
 from napari_latentdyn.core.observations.images.windows import WindowedImage
 from napari_latentdyn.core.observations.patches import covering
-from napari_latentdyn.core.scene.folder import SceneFolder
+from napari_latentdyn.core.scene.folder import MATCHED, SceneFolder
 from napari_latentdyn.core.scene.scene import Scene
 
 __all__ = ["SceneProgress", "Workers", "perform", "run_scene"]
@@ -111,17 +111,11 @@ def run_scene(
     """
     scene = Scene(folder, images, should_stop)
     state = SceneFolder(folder)
-    scene.make_arrays()
-    work = _Work(scene)
+    matched = state.is_done(MATCHED)
+    work = _Work(scene, matched=matched)
     do = workers or (lambda tasks: _here(tasks, scene))
-    yield from work.run(do, "reduce", 0, len(scene.tiles(0)), "Reading")
-    if state.solution() is None:
-        for done, total, message in scene.solve():
-            yield SceneProgress(work.done + work.solving * done / total, work.total, message)
-    work.done += work.solving
-    scene.make_velocities()
-    for level in range(scene.levels - 1, -1, -1):
-        yield from work.run(do, "match", level, len(scene.tiles(level)), "Matching")
+    if not matched:
+        yield from _match(scene, work, do)
     if not state.is_done("frames"):
         make_frames(state.frames)
         state.mark("frames")
@@ -133,23 +127,36 @@ def run_scene(
     return scene
 
 
+def _match(scene: Scene, work: _Work, do: Workers) -> Iterator[SceneProgress]:
+    scene.make_arrays()
+    yield from work.run(do, "reduce", 0, len(scene.tiles(0)), "Reading")
+    if scene.folder.solution() is None:
+        for done, total, message in scene.solve():
+            yield SceneProgress(work.done + work.solving * done / total, work.total, message)
+    work.done += work.solving
+    scene.make_velocities()
+    for level in range(scene.levels - 1, -1, -1):
+        yield from work.run(do, "match", level, len(scene.tiles(level)), "Matching")
+
+
 class _Work:
     """Runs the tasks of one step after the other, and knows how much is done.
 
     The unit of work is one tile of full resolution that is matched.
     """
 
-    def __init__(self, scene: Scene) -> None:
+    def __init__(self, scene: Scene, *, matched: bool) -> None:
         self.scene = scene
         self.done = 0.0
         tiles = len(scene.tiles(0))
         #: Work of matching the reduced scene.
         self.solving = 1.5 * scene.request.reduced / scene.tile**2
         self._frames = 0.15 * len(scene.request.times)
-        matching = sum(len(scene.tiles(level)) for level in range(scene.levels))
         reduced = sum(len(covering(shape, scene.tile)) for shape in scene.frame_shapes[1:])
-        self.total = tiles * (_SHARES["reduce"] + self._frames) + self.solving
-        self.total += matching * _SHARES["match"] + reduced * _SHARES["coarsen"]
+        self.total = tiles * self._frames + reduced * _SHARES["coarsen"]
+        if not matched:
+            finer = sum(len(scene.tiles(level)) for level in range(scene.levels))
+            self.total += tiles * _SHARES["reduce"] + self.solving + finer * _SHARES["match"]
 
     def run(
         self, workers: Workers, step: str, level: int, count: int, what: str
