@@ -7,15 +7,22 @@ Opens napari with the bundled sea-ice pair, trains with live preview and loss
 plot, and looks with a timer how late the event loop is. Prints the distribution
 of the gaps between two turns of the loop. Aims: 95 % below 50 ms, none above
 200 ms.
+
+    python benchmarks/responsiveness.py --jobs 10      # memory after each of ten jobs
+
+Runs whole jobs one after the other instead, and prints the resident memory after each. Aim:
+that after the last within 5 % of that after the first.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
 import time
 
 import napari
 import numpy as np
+import psutil
 from qtpy.QtCore import QEventLoop, Qt, QTimer
 from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QSpinBox
 
@@ -60,12 +67,33 @@ def report(what: str, gaps: np.ndarray) -> None:
     print(f"  longest {gaps.max():5.1f} ms; over 50 ms: {(gaps > 50).sum()}", flush=True)
 
 
+def repeat(train: QPushButton, cancel: QPushButton, jobs: int) -> None:
+    """Run jobs one after the other, and print how late the loop is and the memory after each."""
+    process, watch = psutil.Process(), Watch()
+    memory, every = [], []
+    for number in range(1, jobs + 1):
+        watch.start()
+        train.click()
+        while not cancel.isEnabled():
+            wait(0.05)
+        while cancel.isEnabled():
+            wait(0.1)
+        every.append(watch.gaps())
+        wait(2.0)
+        gc.collect()
+        memory.append(process.memory_info().rss / 1e6)
+        print(f"job {number}: {memory[-1]:.0f} MB", flush=True)
+    report(f"{jobs} jobs", np.concatenate(every))
+    print(f"memory after the last job: {100 * memory[-1] / memory[0] - 100:+.1f} %")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=40.0, help="time of training watched")
     parser.add_argument("--preset", default="standard")
     parser.add_argument("--steps", type=int, default=1000, help="steps of training")
     parser.add_argument("--sample", default="sea_ice")
+    parser.add_argument("--jobs", type=int, default=0, help="run this number of whole jobs")
     arguments = parser.parse_args()
 
     viewer = napari.Viewer(show=True)
@@ -75,7 +103,8 @@ def main() -> None:
     QApplication.processEvents()
     print(f"opening the widget: {time.perf_counter() - begin:.2f} s")
     panel.findChild(QComboBox, "preset").setCurrentText(arguments.preset)
-    panel.findChild(QSpinBox, "training.steps").setValue(arguments.steps)
+    if not arguments.jobs:
+        panel.findChild(QSpinBox, "training.steps").setValue(arguments.steps)
     wait(6.0)
 
     watch = Watch()
@@ -84,6 +113,10 @@ def main() -> None:
     report("idle", watch.gaps())
 
     train, cancel = (panel.findChild(QPushButton, name) for name in ("train", "cancel"))
+    if arguments.jobs:
+        repeat(train, cancel, arguments.jobs)
+        viewer.close()
+        return
     watch.start()
     train.click()
     wait(arguments.seconds)

@@ -146,7 +146,7 @@ def _frames(rows: list[Row]) -> str:
 
 def _reference(rows: list[Row]) -> str:
     header = ["sequence", "`standard` (s)", "PSNR (dB)", "reference (s)", "PSNR (dB)"]
-    header += ["near its final PSNR after (s)", "at step", "reference / `standard`", "noise"]
+    header += ["reference / `standard`", "near its final PSNR after (s)", "at step", "noise"]
     lines = []
     for row in rows:
         curves = row["reference"]
@@ -154,7 +154,8 @@ def _reference(rows: list[Row]) -> str:
         ours, needed = _ours(row), [seconds for _, seconds in arrivals]
         accuracy = [psnr for _, psnr in row["standard"]]
         final = [curve[-1][2] for curve in curves]
-        faster = [theirs / own for theirs, own in zip(needed, ours, strict=True)]
+        ended = [curve[-1][1] for curve in curves]
+        faster = [theirs / own for theirs, own in zip(ended, ours, strict=True)]
         # A ratio of times says nothing where the accuracy of the reference is not reached.
         comparable = min(accuracy) >= max(final)
         lines.append(
@@ -162,13 +163,13 @@ def _reference(rows: list[Row]) -> str:
                 row["label"],
                 spread(ours),
                 number(median(accuracy), 2),
-                spread([curve[-1][1] for curve in curves]),
+                spread(ended),
                 _decibels(final),
+                spread(faster) if comparable else "less accurate",
                 spread(needed),
                 " / ".join(
                     f"{step:g} of {c[-1][0]}" for c, (step, _) in zip(curves, arrivals, strict=True)
                 ),
-                spread(faster) if comparable else "less accurate",
                 noise(row["probe"]),
             ]
         )

@@ -192,7 +192,7 @@ def test_the_reference_counts_as_there_near_its_final_accuracy() -> None:
     assert tables.reached(curve) == (40, 20.0)
     given = {"label": "ice", "standard": [(2.0, 27.0)], "reference": [curve], "probe": [1.0, 1.0]}
     text = tables.page({"reference": found(given)})
-    cells = "| ice | 2.00 | 27.00 | 40.0 | 26.00 | 20.0 | 40 of 80 | 10.0 | 0 % |"
+    cells = "| ice | 2.00 | 27.00 | 40.0 | 26.00 | 20.0 | 20.0 | 40 of 80 | 0 % |"
     assert cells in text.splitlines()
     worse = tables.page({"reference": found({**given, "standard": [(2.0, 25.0)]})})
     assert "| less accurate |" in worse
