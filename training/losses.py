@@ -7,7 +7,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.networks.extraction import enlarge
 from napari_latentdyn.core.networks.model import LatentDynamics
-from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.course import stage_fields
 from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.fusion import Carried, fuse, visibility

@@ -275,6 +275,14 @@ class PhysicsSettings(FrozenModel):
         "separate (local).",
         json_schema_extra={"advanced": True},
     )
+    follow_series: bool = Field(
+        True,
+        title="Acceleration from the series",
+        description="With three images or more, measure the acceleration of each point from its "
+        "velocities in neighbouring intervals, as far as these agree, instead of taking it from "
+        "the motion. Paths then run through all images without a kink.",
+        json_schema_extra={"advanced": True},
+    )
     interpolation: Literal["bilinear", "bicubic", "spline"] = Field(
         "spline",
         title="Interpolation",

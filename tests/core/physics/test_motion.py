@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from napari_latentdyn.core.physics.characteristics import Characteristics
-from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends, stage_fields
+from napari_latentdyn.core.physics.course import stage_fields
+from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends
 from napari_latentdyn.core.physics.sampling import pixel_grid
 
 SIDE = 65

@@ -276,15 +276,40 @@ def test_times_must_increase(times: Any, says: str) -> None:
         Observations.from_arrays(images[0])
 
 
-def test_two_images_are_one_interval_of_a_series() -> None:
-    """What is found between two neighbours does not depend on those beside them."""
-    settings = small_settings(training__steps=0, images__normalisation="pair")
+@pytest.mark.parametrize(("times", "follow"), [(None, False), (TIMES, True)])
+def test_two_images_are_one_interval_of_a_series(
+    times: tuple[float, ...] | None, follow: bool
+) -> None:
+    """What is found between two neighbours depends on others only by an acceleration.
+
+    At the true times there is none; at even times the second interval is twice as fast.
+    """
+    settings = small_settings(
+        training__steps=0, images__normalisation="pair", physics__follow_series=follow
+    )
     images = observed().images[:, 0]
     _, pair = finished(fit(Observations.from_arrays(*images[:2]), settings))
-    _, series = finished(fit(Observations.from_arrays(*images), settings))
+    _, series = finished(fit(Observations.from_arrays(*images, times=times), settings))
     stages = settings.model.stages
     difference = np.abs(series.fields[:stages] - pair.fields)[..., 16:-16, 16:-16]
     assert difference.mean() < 0.02
+
+
+def test_the_acceleration_of_a_series_is_in_its_fields_and_frames(tmp_path: Path) -> None:
+    """Three images of a scene whose speed doubles, and what a run folder keeps of it."""
+    images = observed().images[:, 0]
+    settings = small_settings(training__steps=0, output__frames=1)
+    series = finished(fit(Observations.from_arrays(*images), settings))[1]
+    stages = settings.model.stages
+    first, second = middle(series.fields).reshape(2, stages, 2)
+    # Half of the change of the velocity counts, where only one change is known.
+    for fields, drift in ((first, DRIFT), (second, 2 * DRIFT)):
+        change = (fields[-1] - fields[0]) * stages**2 / (stages - 1)
+        np.testing.assert_allclose(change, 0.5 * DRIFT, atol=0.6)
+        np.testing.assert_allclose(fields.sum(axis=0), drift, atol=0.4)
+    again = Dynamics.load(series.save(tmp_path / "run"))
+    np.testing.assert_allclose(again.frames([0.3, 1.5]), series.frames([0.3, 1.5]), atol=1e-4)
+    assert again.fitted.ensembles[1].course is not None
 
 
 def test_velocity_at_any_time_is_that_of_the_stage(series: Dynamics) -> None:

@@ -12,11 +12,13 @@ import torch
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.matching.consensus import weighted_median
+from napari_latentdyn.core.physics.course import Course
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
 __all__ = ["Ensemble", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
+_COURSE, _MEASURED = "course", "measured"
 #: Relative excess of the prediction error at which the weight of a member decreases to 1/e.
 _EXCESS = 0.35
 #: Number of pixels at which half of the weights follows the errors.
@@ -39,6 +41,9 @@ class Ensemble:
         Consensus velocity, from which training starts.
     evidence : MotionEvidence or None
         How well hidden blocks are predicted; None where none were hidden.
+    course : Course or None
+        Acceleration and jerk along the paths, measured from the neighbours of the interval in a
+        series; None without neighbours.
     """
 
     velocities: NDArray[np.float32]
@@ -46,6 +51,7 @@ class Ensemble:
     still: float
     centre: NDArray[np.float32]
     evidence: MotionEvidence | None = None
+    course: Course | None = None
 
     @classmethod
     def equal(
@@ -63,6 +69,9 @@ class Ensemble:
         told: dict[str, NDArray[np.float32]] = {}
         if self.evidence is not None:
             told[_EVIDENCE] = np.array(dataclasses.astuple(self.evidence), np.float32)
+        if self.course is not None:
+            told[_COURSE] = np.stack([self.course.acceleration, self.course.jerk])
+            told[_MEASURED] = np.array([self.course.share], np.float32)
         return told | {
             _VELOCITIES: self.velocities,
             _WEIGHTS: np.append(self.weights, still),
@@ -78,7 +87,11 @@ class Ensemble:
         evidence = None
         if _EVIDENCE in arrays:
             evidence = MotionEvidence(*np.asarray(arrays[_EVIDENCE], np.float64).tolist())
-        return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence)
+        course = None
+        if _COURSE in arrays:
+            acceleration, jerk = np.asarray(arrays[_COURSE], np.float32)
+            course = Course(acceleration, jerk, float(arrays[_MEASURED][0]))
+        return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence, course)
 
     @staticmethod
     def many_to_arrays(ensembles: Sequence[Ensemble]) -> dict[str, NDArray[np.float32]]:
@@ -96,7 +109,7 @@ class Ensemble:
         """Make the ensembles that `many_to_arrays` described; none where there are none."""
         if _VELOCITIES in arrays:
             return (cls.from_arrays(arrays),)
-        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE)
+        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE, _COURSE, _MEASURED)
         found: list[Ensemble] = []
         while f"{len(found)}.{_VELOCITIES}" in arrays:
             keys = {name: f"{len(found)}.{name}" for name in names}

@@ -1,4 +1,4 @@
-"""From a velocity half way to characteristics and to one advection field per stage.
+"""From a velocity half way to the paths of points.
 
 Two images determine one displacement at each pixel. The motion determines how a
 point moves along it: in a steady flow it has the acceleration ``(u . grad) u``, so
@@ -13,9 +13,9 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.physics.operators import gradient, smooth
-from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+from napari_latentdyn.core.physics.sampling import pixel_grid
 
-__all__ = ["Motion", "acceleration", "path_ends", "pixel_ends", "stage_fields"]
+__all__ = ["Motion", "acceleration", "path_ends", "pixel_ends"]
 
 Motion = Literal["steady", "inertial", "local"]
 
@@ -70,44 +70,3 @@ def path_ends(
 def pixel_ends(velocity: Tensor, motion: Motion) -> tuple[Tensor, Tensor]:
     """Return `path_ends` with the acceleration of a motion."""
     return path_ends(velocity, acceleration(velocity, motion))
-
-
-def stage_fields(velocity: Tensor, stages: int, motion: Motion) -> Tensor:
-    """Return the advection field of each stage from the velocity half way.
-
-    The field is advected with the points: ``dv/dt + v . grad v = a``. In a steady flow
-    ``dv/dt = 0``.
-
-    Parameters
-    ----------
-    velocity : Tensor, shape (B, 2, H, W)
-        Velocity half way in pixels per interval.
-    stages : int
-        Number n of stages.
-    motion : {"steady", "inertial", "local"}
-        See `acceleration`.
-
-    Returns
-    -------
-    Tensor, shape (B, n, 2, H, W)
-        Velocity in the middle of each stage, in pixels per stage.
-    """
-    if motion == "steady" or not bool(velocity.any()):
-        return (velocity / stages)[:, None].expand(-1, stages, -1, -1, -1).contiguous()
-    both = torch.cat([velocity, acceleration(velocity, motion)], dim=1)
-    grid = pixel_grid(*velocity.shape[-2:], device=velocity.device)
-    grid = grid.expand(len(velocity), -1, -1, -1)
-    times = [(k + 0.5) / stages - 0.5 for k in range(stages)]
-    fields: list[Tensor | None] = [None] * stages
-    # The positions of a stage are the initial guess for the next one, away from half way.
-    for direction in (1, -1):
-        places = grid
-        chosen = [k for k in range(stages) if (times[k] >= 0) == (direction > 0)]
-        for k in chosen[::direction]:
-            s = times[k]
-            for _ in range(4):
-                read = sample(both, places)
-                places = grid - s * read[:, :2] - s * s / 2 * read[:, 2:]
-            read = sample(both, places)
-            fields[k] = (read[:, :2] + s * read[:, 2:]) / stages
-    return torch.stack([f for f in fields if f is not None], dim=1)

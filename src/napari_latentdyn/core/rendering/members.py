@@ -18,11 +18,13 @@ from napari_latentdyn.core.matching.multigrid import prolong
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.characteristics import Characteristics
-from napari_latentdyn.core.physics.motion import (
-    Motion,
-    acceleration,
+from napari_latentdyn.core.physics.course import (
+    Course,
+    displacement,
+    motion_terms,
     stage_fields,
 )
+from napari_latentdyn.core.physics.motion import Motion
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["Member", "MemberFields", "MemberVelocity", "NoMotion", "ensemble_members"]
@@ -81,7 +83,7 @@ class MemberFields:
 
 @dataclass(frozen=True, eq=False)
 class MemberVelocity:
-    """A member with a velocity half way, on whose parabolas points move.
+    """A member with a velocity half way, on whose parabolas or cubics points move.
 
     Attributes
     ----------
@@ -91,11 +93,14 @@ class MemberVelocity:
         Acceleration along the paths.
     share : float
         Weight of the member.
+    course : Course, optional
+        Measured acceleration and jerk.
     """
 
     velocity: Tensor
     motion: Motion
     share: float = 1.0
+    course: Course | None = None
     moves: bool = True
 
     def places(self, window: Window, time: float, ends: Sequence[int]) -> list[Tensor]:
@@ -104,21 +109,19 @@ class MemberVelocity:
         around = self._around(window)
         read = around.at(self._half_way(grid, later, around))
         # From the pixels and not from half way: at the time of an observation, its pixels stay.
-        return [
-            grid + (at - later) * read[:, :2] + (at**2 - later**2) / 2 * read[:, 2:]
-            for at in (end - 0.5 for end in ends)
-        ]
+        return [grid + displacement(read, later, end - 0.5) for end in ends]
 
     def _around(self, window: Window) -> _Motion:
-        """Return velocity and acceleration around a window, which are computed once."""
+        """Return velocity, acceleration and jerk around a window, which are computed once."""
         if window not in self._known:
             shape = (self.velocity.shape[-2], self.velocity.shape[-1])
             # The way half way, and the neighbours that the acceleration depends on.
             wide = window.grown(math.ceil(self._reach / 2) + _NEIGHBOURS, shape)
             velocity = self.velocity[(..., *wide.slices)]
-            motion = torch.cat([velocity, acceleration(velocity, self.motion)], dim=1)
+            course = None if self.course is None else self.course.crop(wide)
+            terms = motion_terms(velocity, self.motion, course)
             self._known.clear()
-            self._known[window] = _Motion(motion, (wide.y, wide.x))
+            self._known[window] = _Motion(terms, (wide.y, wide.x))
         return self._known[window]
 
     @cached_property
@@ -146,7 +149,7 @@ class MemberVelocity:
 
 @dataclass(frozen=True, eq=False)
 class _Motion:
-    """Velocity and acceleration, (1, 4, h, w), of a part of the image that begins at `origin`."""
+    """`motion_terms` of a part of the image that begins at `origin`."""
 
     values: Tensor
     origin: tuple[int, int]
@@ -157,8 +160,7 @@ class _Motion:
 
     def before(self, positions: Tensor, half_way: Tensor, later: float) -> Tensor:
         """Improve an estimate of positions half way of points that are at `positions` later."""
-        read = self.at(half_way)
-        return positions - later * read[:, :2] - later**2 / 2 * read[:, 2:]
+        return positions - displacement(self.at(half_way), 0.0, later)
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,18 +199,19 @@ def ensemble_members(
     stages, motion, paths = model.stages, model.settings.physics.motion, model.transport.paths
 
     def staged(velocity: NDArray[np.float32]) -> Tensor:
-        return stage_fields(torch.from_numpy(velocity).to(fields.device)[None], stages, motion)
+        own = torch.from_numpy(velocity).to(fields.device)[None]
+        return stage_fields(own, stages, motion, ensemble.course)
 
     change = None if trained is None else fields - staged(ensemble.centre)
     members: list[Member] = []
     for velocity, share in zip(ensemble.velocities, ensemble.weights.tolist(), strict=True):
         if trained is not None and change is not None:
             members.append(MemberFields(trained(staged(velocity), change), paths, share))
-        elif motion == "steady":
+        elif motion == "steady" and ensemble.course is None:
             members.append(MemberFields(staged(velocity), paths, share))
         else:
             own = torch.from_numpy(velocity).to(fields.device)[None]
-            members.append(MemberVelocity(own, motion, share))
+            members.append(MemberVelocity(own, motion, share, ensemble.course))
     if ensemble.still > _NEGLIGIBLE:
         members.append(NoMotion(fields, ensemble.still))
     return members

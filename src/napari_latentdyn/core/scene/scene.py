@@ -25,7 +25,7 @@ from napari_latentdyn.core.observations.images.windows import WindowedImage, ope
 from napari_latentdyn.core.observations.intensities import bounds, fill, valid_pixels
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, covering
-from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.course import stage_fields
 from napari_latentdyn.core.physics.operators import halve
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.scene.folder import SceneFolder

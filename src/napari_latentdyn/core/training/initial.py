@@ -16,10 +16,11 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.members import TILE
 from napari_latentdyn.core.matching.pyramid import match_members
+from napari_latentdyn.core.matching.series import follow_courses
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
-from napari_latentdyn.core.physics.motion import stage_fields
+from napari_latentdyn.core.physics.course import stage_fields
 from napari_latentdyn.core.training.prior import prior_velocity
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
@@ -145,6 +146,10 @@ def match_intervals(
         ensembles.append(found)
         if interval.brightness is not None:
             observations = observations.with_brightness_of(index + 1, interval.brightness[1])
+    if settings.model.initial_fields == "matched" and settings.physics.follow_series:
+        images = observations.normalised().mean(axis=1)
+        motion = settings.physics.motion
+        ensembles = list(follow_courses(ensembles, observations.times, images, motion))
     return observations, tuple(ensembles)
 
 
@@ -157,7 +162,9 @@ def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:
     for tile in covering(shape, TILE):
         reach = float(centre[(..., *tile.slices)].abs().max())
         window = tile.grown(_AHEAD + math.ceil(reach), shape)
-        found = stage_fields(centre[(..., *window.slices)], stages, settings.physics.motion)
+        course = None if ensemble.course is None else ensemble.course.crop(window)
+        part = centre[(..., *window.slices)]
+        found = stage_fields(part, stages, settings.physics.motion, course)
         fields[(..., *tile.slices)] = found[(0, ..., *tile.within(window).slices)]
     return fields
 

@@ -1,0 +1,153 @@
+"""Acceleration and jerk along the paths of a series, measured from neighbouring intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.physics.course import Course
+from napari_latentdyn.core.physics.motion import Motion, acceleration
+from napari_latentdyn.core.physics.operators import gradient, smooth
+from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+
+__all__ = ["follow_courses", "measured_share"]
+
+#: Standard deviation in pixels of the smoothing of measured changes of the velocity.
+_SMOOTH = 3.0
+#: Standard deviation in pixels of the smoothing of images whose gradients weigh these changes.
+_SLOPE = 1.0
+#: Largest change of the normalised intensity that counts: wrong matches change it by more.
+_LARGEST = 0.1
+#: Change of the normalised intensity below which errors are those of rounding.
+_ROUNDING = 1e-6
+#: Share of two intervals, which have a single change that nothing can be compared with.
+_UNKNOWN = 0.5
+
+
+def follow_courses(
+    ensembles: Sequence[Ensemble],
+    times: NDArray[np.float64],
+    images: NDArray[np.float32],
+    motion: Motion,
+) -> tuple[Ensemble, ...]:
+    """Return the ensembles of a series with the measured course of each interval.
+
+    The change of the velocity of a point is the difference to its velocity in the next
+    interval, at the place where the point is then. Both neighbours give the change at both
+    ends of an interval: their mean is its acceleration, their difference its jerk. At the ends
+    of the series the acceleration is constant.
+
+    Parameters
+    ----------
+    ensembles : sequence of K - 1 Ensemble
+        Of the intervals.
+    times : ndarray of float, shape (K,)
+        Times of the images.
+    images : ndarray of float32, shape (K, H, W)
+        Normalised to about [0, 1].
+    motion : {"steady", "inertial", "local"}
+        Acceleration with which the velocities were matched.
+
+    Returns
+    -------
+    tuple of K - 1 Ensemble
+        Two images have no neighbours, and their ensemble is returned as it is.
+    """
+    if len(ensembles) < 2:
+        return tuple(ensembles)
+    lengths = np.diff(times)
+    changes = [_changes(ensembles, times, lengths, k) for k in range(len(ensembles))]
+    inner = [(start, end) for start, end in changes if start is not None and end is not None]
+    share = measured_share(inner, images)
+    found = []
+    for ensemble, (before, after) in zip(ensembles, changes, strict=True):
+        start = after if before is None else before
+        end = before if after is None else after
+        assert start is not None
+        assert end is not None
+        course = Course(((start + end) / 2)[0].numpy(), (3 * (end - start))[0].numpy(), share)
+        found.append(_on_course(ensemble, course, motion))
+    return tuple(found)
+
+
+def measured_share(changes: Sequence[tuple[Tensor, Tensor]], images: NDArray[np.float32]) -> float:
+    """Return how much of the measured changes is no error of the matching, from 0 to 1.
+
+    The changes at both ends of an interval contain the velocity of this interval with opposite
+    signs. Independent errors of the velocities therefore have the correlation -1/2, and changes
+    without errors none, or a positive one where the acceleration lasts. In between, the share
+    follows the correlation.
+
+    Parameters
+    ----------
+    changes : sequence of pairs of Tensor, each of shape (1, 2, H, W)
+        Changes at both ends of the inner intervals of a series.
+    images : ndarray of float32, shape (K, H, W)
+        Changes along the gradient of these images count, because others are not seen.
+
+    Returns
+    -------
+    float
+        One half if there are no inner intervals.
+    """
+    variance = covariance = 0.0
+    for number, pair in enumerate(changes, start=1):
+        both = torch.from_numpy(images[number] + images[number + 1])[None, None] / 2
+        slope = torch.cat(gradient(smooth(both, _SLOPE)), dim=1)
+        seen = [(slope * part).sum(dim=1).clamp(-_LARGEST, _LARGEST) for part in pair]
+        variance += float(sum(part.square().mean() for part in seen)) / 2
+        covariance += float((seen[0] * seen[1]).mean())
+    if not changes:
+        return _UNKNOWN
+    if variance <= _ROUNDING**2:
+        return 1.0
+    return min(max(1.0 + 2.0 * covariance / variance, 0.0), 1.0)
+
+
+def _changes(
+    ensembles: Sequence[Ensemble],
+    times: NDArray[np.float64],
+    lengths: NDArray[np.float64],
+    index: int,
+) -> tuple[Tensor | None, Tensor | None]:
+    """Return the changes towards the previous and the next interval, per interval squared."""
+    own, length = _velocity(ensembles[index]), float(lengths[index])
+    grid = pixel_grid(own.shape[-2], own.shape[-1])
+    middle = (times[1:] + times[:-1]) / 2
+    found: list[Tensor | None] = []
+    for other in (index - 1, index + 1):
+        if not 0 <= other < len(ensembles):
+            found.append(None)
+            continue
+        later = float(middle[other] - middle[index])
+        there = sample(_velocity(ensembles[other]), grid + (later / length) * own)
+        # Both velocities per interval of this one.
+        change = there * (length / float(lengths[other])) - own
+        found.append(smooth(change, _SMOOTH) * (length / later))
+    return found[0], found[1]
+
+
+def _velocity(ensemble: Ensemble) -> Tensor:
+    return torch.from_numpy(ensemble.centre)[None]
+
+
+def _on_course(ensemble: Ensemble, course: Course, motion: Motion) -> Ensemble:
+    """Return the ensemble with its velocities at the places where the course has the points.
+
+    Another acceleration leaves the ends of a path where they were matched, and shifts its middle.
+    """
+
+    def shifted(velocity: NDArray[np.float32]) -> NDArray[np.float32]:
+        known = torch.from_numpy(velocity)[None]
+        more = torch.from_numpy(course.acceleration)[None] - acceleration(known, motion)
+        grid = pixel_grid(known.shape[-2], known.shape[-1])
+        return sample(known, grid + course.share / 8 * more)[0].numpy()
+
+    velocities = np.stack([shifted(velocity) for velocity in ensemble.velocities])
+    return replace(ensemble, velocities=velocities, centre=shifted(ensemble.centre), course=course)
