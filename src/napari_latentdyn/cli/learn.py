@@ -12,7 +12,11 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.runfolder.evidence import agreement_sentence, motion_sentence
+from napari_latentdyn.core.runfolder.evidence import (
+    agreement_sentence,
+    hidden_sentence,
+    motion_sentence,
+)
 from napari_latentdyn.errors import RunFolderError, Stopped
 from napari_latentdyn.generators import drain
 
@@ -138,6 +142,8 @@ def write(
         )
     if effect := agreement_sentence(report):
         line.tell(effect)
+    if gain := hidden_sentence(report):
+        line.tell(gain)
     if doubt := motion_sentence(report):
         line.note(doubt)
     seconds = report.seconds or 0.0

@@ -14,7 +14,12 @@ if TYPE_CHECKING:
 
 __all__ = ["ProgressLine", "clock"]
 
-_TITLES = {"prepare": "Preparing", "train": "Training", "render": "Rendering"}
+_TITLES = {
+    "prepare": "Preparing",
+    "train": "Training",
+    "render": "Rendering",
+    "learn": "Learning",
+}
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 15.0
 

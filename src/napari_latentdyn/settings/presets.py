@@ -22,6 +22,7 @@ PRESETS: dict[str, Preset] = {
             "model.members": 3,
             "model.refinement": "short",
             "model.stages": 4,
+            "training.from_series": False,
             "output.window": 512,
             "output.overlap": 0.25,
         },

@@ -31,6 +31,14 @@ class TrainingSettings(FrozenModel):
         "result. A pretrained network proposes the velocity that matching starts from, and its "
         "decoder corrects the frames.",
     )
+    from_series: bool = Field(
+        True,
+        title="Learn from the series",
+        description="With three images or more, hide images in turn, predict them from their "
+        "neighbours, and learn from the difference how to correct frames. The correction is kept "
+        "if it helps for images that it was not learned from. Takes about as long as matching "
+        "all neighbours.",
+    )
     steps: int = Field(
         0,
         ge=0,

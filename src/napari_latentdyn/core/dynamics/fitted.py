@@ -17,6 +17,7 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.core.runfolder.members import MODEL
@@ -25,19 +26,23 @@ from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError, is_out_of_memory, no_memory
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Fitted"]
+__all__ = ["Fitted", "read_correction"]
+
+_CORRECTION = "correction"
 
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
     """Networks, on the CPU, ensembles of the K - 1 intervals, and the state to continue from.
 
-    Training moves all members of an ensemble alike.
+    Training moves all members of an ensemble alike. The correction of frames was learned from
+    hidden images of a series.
     """
 
     model: LatentDynamics
     ensembles: tuple[Ensemble, ...]
     checkpoint: Checkpoint | None = None
+    correction: Correction | None = None
 
     def render(
         self,
@@ -69,6 +74,7 @@ class Fitted:
                     observations.interval(int(k)),
                     ensemble=self.ensembles[k],
                     trained=self._is_trained(settings),
+                    correction=self.correction,
                     should_stop=should_stop,
                 )
                 chosen = fraction[interval == k].tolist()
@@ -92,10 +98,11 @@ class Fitted:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, as `read` takes them."""
+        learned = {} if self.correction is None else {_CORRECTION: self.correction.to_array()}
         if self.checkpoint is not None:
-            return self.checkpoint.to_arrays()
+            return self.checkpoint.to_arrays() | learned
         arrays = {f"model.{n}": value.numpy() for n, value in self.model.state_dict().items()}
-        return arrays | Ensemble.many_to_arrays(self.ensembles)
+        return arrays | Ensemble.many_to_arrays(self.ensembles) | learned
 
     @classmethod
     def read(
@@ -129,7 +136,20 @@ class Fitted:
                 seconds=report.seconds,
             )
             checkpoint = replace(checkpoint, ensembles=ensembles)
-        return cls(model, ensembles, checkpoint)
+        return cls(model, ensembles, checkpoint, read_correction(folder, tensors))
+
+
+def read_correction(
+    folder: Path, tensors: Mapping[str, NDArray[Any]] | None = None
+) -> Correction | None:
+    """Return the correction of a run folder, from its tensors if they were read already."""
+    known = read_model(folder)[0] if tensors is None else tensors
+    if _CORRECTION not in known:
+        return None
+    values = known[_CORRECTION]
+    if values.shape != (3,) or not np.isfinite(values).all():
+        raise RunFolderError(damaged(folder, MODEL, "holds an invalid correction of frames"))
+    return Correction.from_array(values)
 
 
 def _share(
@@ -184,6 +204,7 @@ def _ensembles(
             len(ensembles) != len(fields)
             or one.velocities.shape[1:] != plane
             or one.centre.shape != plane
+            or (one.course is not None and not one.course.fits(plane))
             or one.weights.shape != (len(one.velocities),)
             or len(one.velocities) == 0
         ):

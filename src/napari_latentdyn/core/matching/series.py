@@ -35,6 +35,7 @@ def follow_courses(
     times: NDArray[np.float64],
     images: NDArray[np.float32],
     motion: Motion,
+    share: float | None = None,
 ) -> tuple[Ensemble, ...]:
     """Return the ensembles of a series with the measured course of each interval.
 
@@ -53,6 +54,8 @@ def follow_courses(
         Normalised to about [0, 1].
     motion : {"steady", "inertial", "local"}
         Acceleration with which the velocities were matched.
+    share : float, optional
+        How much of the measured changes to believe; `measured_share` by default.
 
     Returns
     -------
@@ -64,7 +67,8 @@ def follow_courses(
     lengths = np.diff(times)
     changes = [_changes(ensembles, times, lengths, k) for k in range(len(ensembles))]
     inner = [(start, end) for start, end in changes if start is not None and end is not None]
-    share = measured_share(inner, images)
+    if share is None:
+        share = measured_share(inner, images)
     found = []
     for ensemble, (before, after) in zip(ensembles, changes, strict=True):
         start = after if before is None else before

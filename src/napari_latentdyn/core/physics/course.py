@@ -41,6 +41,12 @@ class Course:
     jerk: NDArray[np.float32]
     share: float
 
+    def fits(self, shape: tuple[int, ...]) -> bool:
+        """Return whether both fields are finite and have a shape (2, H, W), and the share fits."""
+        parts = (self.acceleration, self.jerk)
+        valid = all(part.shape == shape and bool(np.isfinite(part).all()) for part in parts)
+        return valid and 0.0 <= self.share <= 1.0
+
     def crop(self, window: Window) -> Course:
         """Return a window of the course."""
         part = (..., *window.slices)

@@ -11,7 +11,7 @@ from torch import Tensor
 from napari_latentdyn.core.physics.operators import area_ratio, smooth
 from napari_latentdyn.equations import Equation
 
-__all__ = ["Carried", "agreement", "border_weight", "fuse", "is_seen", "visibility"]
+__all__ = ["Carried", "agreement", "border_weight", "fuse", "is_seen", "scatter", "visibility"]
 
 #: Weight of an observation that does not contain a place: weights have to be positive.
 UNSEEN = 1e-3
@@ -113,13 +113,13 @@ def is_seen(ends: list[Carried]) -> Tensor:
     return (most > 0).to(most.dtype)
 
 
-def agreement(
+def scatter(
     members: list[list[Carried]], shares: Sequence[float | Tensor], channels: int
 ) -> Tensor:
-    """Return the confidence from the variance of all states, (1, 1, h, w), from 0 to 1.
+    """Return the variance of all states around a place, (1, 1, h, w).
 
     States have the same weights as in `fuse`. A place that only one observation contains
-    has no variance; the weight that the other one would have lowers the confidence.
+    has no variance between observations.
 
     Parameters
     ----------
@@ -132,12 +132,23 @@ def agreement(
     weights = torch.stack(
         [s * end.weight for ends, s in zip(members, shares, strict=True) for end in ends]
     )
+    weights = weights / weights.sum(dim=0)
+    mean = (weights * states).sum(dim=0)
+    squares = (weights * (states - mean) ** 2).sum(dim=0).mean(dim=1, keepdim=True)
+    return smooth(squares, _REACH)
+
+
+def agreement(
+    members: list[list[Carried]], shares: Sequence[float | Tensor], channels: int
+) -> Tensor:
+    """Return the confidence from the variance of all states, (1, 1, h, w), from 0 to 1.
+
+    A place that only one observation contains has no variance; the weight that the other one
+    would have lowers the confidence. The arguments are those of `scatter`.
+    """
     coverage = torch.stack(
         [s * end.share * end.known for ends, s in zip(members, shares, strict=True) for end in ends]
     ).sum(dim=0)
     asked = sum(s * end.share for ends, s in zip(members, shares, strict=True) for end in ends)
-    weights = weights / weights.sum(dim=0)
-    mean = (weights * states).sum(dim=0)
-    scatter = (weights * (states - mean) ** 2).sum(dim=0).mean(dim=1, keepdim=True)
-    agreed = 1.0 / (1.0 + smooth(scatter, _REACH) / _DOUBT**2)
+    agreed = 1.0 / (1.0 + scatter(members, shares, channels) / _DOUBT**2)
     return agreed * coverage / asked

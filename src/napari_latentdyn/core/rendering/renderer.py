@@ -15,14 +15,16 @@ from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
-from napari_latentdyn.core.physics.operators import patch_bounds
-from napari_latentdyn.core.physics.sampling import inside, pixel_grid, sample
+from napari_latentdyn.core.physics.sampling import pixel_grid
+from napari_latentdyn.core.rendering.correction import Correction, correction_terms
+from napari_latentdyn.core.rendering.ends import Ends
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
     agreement,
     border_weight,
     fuse,
     is_seen,
+    scatter,
     visibility,
 )
 from napari_latentdyn.core.rendering.members import Member, MemberFields, ensemble_members
@@ -32,7 +34,7 @@ from napari_latentdyn.errors import Stopped
 __all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
-Wanted = Literal["frames", "latents", "confidence"]
+Wanted = Literal["frames", "latents", "confidence", "terms"]
 #: Margin in pixels of windows without networks, for the smoothing of visibility and scatter, and
 #: the side of these windows: larger ones exceed the caches of a processor.
 _MARGIN, _SIDE, _SIDE_ELSEWHERE = 12, 512, 2048
@@ -56,6 +58,8 @@ class Renderer:
         initial ones plus the trained change of the consensus, where that fits.
     trained : bool
         False if the fields are the initial ones of the consensus.
+    correction : Correction, optional
+        Change of the frames that was learned from hidden images.
     should_stop : callable, optional
         Called between two windows; true raises `Stopped`.
     """
@@ -67,6 +71,7 @@ class Renderer:
         *,
         ensemble: Ensemble | None = None,
         trained: bool = True,
+        correction: Correction | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
@@ -75,21 +80,14 @@ class Renderer:
         self.should_stop = should_stop or (lambda: False)
         output = model.settings.output
         self.windows = tiles(observations.shape, output.window, output.overlap)
-        self._images = tuple(torch.from_numpy(image)[None] for image in observations.normalised())
-        self._zeros = tuple(
-            torch.from_numpy(zero)[None].to(self.device) for zero in observations.zeros
-        )
-        self._valid = tuple(
-            torch.from_numpy(valid)[None, None].to(self.device) for valid in observations.valid
-        )
-        self._complete = [bool(valid.all()) for valid in observations.valid]
+        self._ends = Ends(self.model, observations)
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
         self._ensemble = ensemble if several else None
         self._trained = trained
+        self._correction = correction
         self._is_image_alone = False
-        self._per_patch = model.settings.images.normalisation == "patch"
 
     @torch.no_grad()
     def fields(
@@ -109,13 +107,13 @@ class Renderer:
         weight = np.zeros((height, width), np.float32)
         for i, window in enumerate(self.windows):
             self._check()
-            low, span = self._bounds(window)
-            first, last = ((self._crop(image, window) - low) / span for image in self._images)
+            low, span = self._ends.bounds(window)
+            first, last = ((image - low) / span for image in self._ends.crop(window))
             initial = torch.from_numpy(start[(..., *window.slices)])[None]
             found = self.model.extract(first, last, initial.to(self.device))
             if self.model.settings.training.keep_better:
                 found = self.model.keep_better(
-                    first, last, initial.to(self.device), found, self._zero(low, span)
+                    first, last, initial.to(self.device), found, self._ends.zeros(low, span)
                 )
             fields = found[0].cpu().numpy()
             share = blend_weights(window, self.observations.shape)
@@ -165,6 +163,14 @@ class Renderer:
         """Return the confidence at any times, shape (T, 1, H, W); arguments as in `frames`."""
         return self._blend("confidence", fields, times, on_progress)
 
+    def terms(
+        self, fields: NDArray[np.float32], time: float
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+        """Return a normalised frame (C, H, W), its `correction_terms` and variance (H, W)."""
+        every = self._blend("terms", fields, [time], None)[0]
+        frame, *terms = every[:-1].reshape(4, -1, *every.shape[1:])
+        return frame, np.stack(terms), every[-1]
+
     @torch.no_grad()
     def _blend(
         self,
@@ -180,9 +186,10 @@ class Renderer:
             or (wanted == "confidence" and self.model.settings.model.image_in_latent)
         )
         latent = self.model.latent_channels if learned else self.observations.channels
-        channels = {"frames": self.observations.channels, "latents": latent, "confidence": 1}[
-            wanted
-        ]
+        colours = self.observations.channels
+        channels = {"latents": latent, "confidence": 1, "terms": 4 * colours + 1}.get(
+            wanted, colours
+        )
         total = np.zeros((len(times), channels, height, width), np.float32)
         weight = np.zeros((height, width), np.float32)
         missing = np.zeros((len(times), height, width), bool)
@@ -199,8 +206,8 @@ class Renderer:
             share = blend_weights(part, self.observations.shape) if learned else np.float32(1)
             window = part if learned else part.grown(_MARGIN, self.observations.shape)
             inner = part.within(window)
-            low, span = self._bounds(window)
-            states = WindowStates(self.model, self._images, window, low, span, learned)
+            low, span = self._ends.bounds(window)
+            states = WindowStates(self.model, self._ends.images, window, low, span, learned)
             for i, time in enumerate(times):
                 self._check()
                 carried, seen = self._carry(window, members, velocity, time, states)
@@ -212,10 +219,10 @@ class Renderer:
                 ]
                 if wanted == "confidence":
                     state = agreement(carried, shares, self._compared)
-                else:
+                elif wanted == "latents":
                     state = fuse(carried, shares, self.model.transport.equation)
-                if wanted == "frames":
-                    state = self.model.decode(state) * span + low
+                else:
+                    state = self._frame(carried, shares, window, time, wanted == "terms")
                 values = state[(0, slice(None), *inner.slices)].cpu().numpy()
                 total[(i, slice(None), *part.slices)] += values * share
                 missing[(i, *part.slices)] |= ~seen[(0, 0, *inner.slices)].cpu().numpy()
@@ -230,9 +237,33 @@ class Renderer:
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
-        if not all(self._complete):
+        if not all(self._ends.complete):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
+
+    def _frame(
+        self,
+        carried: list[list[Carried]],
+        shares: list[float | Tensor],
+        window: Window,
+        time: float,
+        with_terms: bool,
+    ) -> Tensor:
+        """Return a normalised frame, corrected or followed by its terms and variance."""
+        low, span = self._ends.bounds(window)
+        correct = with_terms or self._correction is not None
+        # `fuse` uses the memory of the states.
+        variance = scatter(carried, shares, self._compared) if correct else None
+        state = fuse(carried, shares, self.model.transport.equation)
+        frame = self.model.decode(state) * span + low
+        if variance is None:
+            return frame
+        first, last = self._ends.crop(window)
+        terms = correction_terms(frame, torch.lerp(first, last, time), variance, time)
+        if with_terms:
+            return torch.cat([frame, *terms, variance], dim=1)
+        assert self._correction is not None
+        return frame + self._correction.apply(terms)
 
     @property
     def _apart(self) -> list[Window]:
@@ -244,10 +275,10 @@ class Renderer:
         """Add a trained change to the initial fields of a member where the sum fits better."""
         if not self.model.settings.training.keep_better:
             return start + trained
-        images = [image.to(self.device) for image in self._images]
-        low, span = patch_bounds(images[0], images[1]) if self._per_patch else self._range
-        first, last = ((image - low) / span for image in images)
-        return self.model.keep_better(first, last, start, start + trained, self._zero(low, span))
+        low, span = self._ends.bounds()
+        first, last = ((image - low) / span for image in self._ends.whole)
+        zeros = self._ends.zeros(low, span)
+        return self.model.keep_better(first, last, start, start + trained, zeros)
 
     def _carry(
         self,
@@ -274,7 +305,7 @@ class Renderer:
                 state = here.at(window)
                 if member.moves:
                     state = self._carried(end, window, velocity, time, here, places)
-                there, known = self._seen(end, places)
+                there, known = self._ends.seen(end, places)
                 if member.moves:
                     # The member without motion does not count: see `_blend`.
                     shown |= known
@@ -286,16 +317,6 @@ class Renderer:
                 ends.append(Carried(state, sure, at[end]))
             carried.append(ends)
         return carried, shown
-
-    def _seen(self, end: int, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where an observation contains positions, and where its nearest pixel is valid."""
-        if not self._complete[end]:
-            known = sample(self._valid[end].float(), places, "nearest") > 0.5
-            return self.model.seen(self._valid[end], places), known
-        everywhere = torch.ones_like(places[:, :1], dtype=torch.bool)
-        if self.model.settings.physics.border != "exclude":
-            return everywhere, everywhere
-        return inside(places, self.observations.shape), everywhere
 
     @property
     def _compared(self) -> int:
@@ -313,8 +334,8 @@ class Renderer:
         places: Tensor,
     ) -> Tensor:
         """Return the latent state of an observation, carried to a time in a window."""
-        low, span = self._bounds(window)
-        zero = self._zero(low, span)[end]
+        low, span = self._ends.bounds(window)
+        zero = self._ends.zeros(low, span)[end]
         if self.model.settings.physics.transport == "characteristics":
             offset = places.new_tensor(here.origin).view(1, 2, 1, 1)
             state = here.interpolant if self._is_image_alone else here.state
@@ -324,25 +345,6 @@ class Renderer:
         local = velocity[..., y : y + height, x : x + width]
         state = self.model.carry(here.state, local, end, time, places, zero)
         return States(state, here.origin).at(window)
-
-    def _bounds(self, window: Window) -> tuple[Tensor, Tensor]:
-        if self._per_patch:
-            return patch_bounds(*(self._crop(image, window) for image in self._images))
-        return self._range
-
-    @property
-    def _range(self) -> tuple[Tensor, Tensor]:
-        """Return minimum and span of images that are normalised as a whole."""
-        zero = torch.zeros(1, 1, 1, 1, device=self.device)
-        return zero, zero + 1
-
-    def _zero(self, low: Tensor, span: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the normalised values of zero intensity in both images."""
-        first, last = self._zeros
-        return (first - low) / span, (last - low) / span
-
-    def _crop(self, values: Tensor, window: Window) -> Tensor:
-        return values[(..., *window.slices)].to(self.device)
 
     def _check(self) -> None:
         if self.should_stop():

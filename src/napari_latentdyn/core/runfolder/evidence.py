@@ -15,6 +15,7 @@ __all__ = [
     "MotionEvidence",
     "agreement_note",
     "agreement_sentence",
+    "hidden_sentence",
     "motion_sentence",
     "weakest",
 ]
@@ -103,6 +104,22 @@ def agreement_sentence(report: RunReport) -> str:
         f"In {where}, motion explains {_percent(agreement.after)} of the difference between the "
         f"images; before training it was {_percent(agreement.before)}."
     )
+
+
+def hidden_sentence(report: RunReport) -> str:
+    """Describe the gain by learning from hidden images; ``""`` where none were hidden."""
+    hidden = report.hidden
+    if hidden is None:
+        return ""
+    which = "An image" if hidden.images == 1 else f"{hidden.images} images"
+    was = "was" if hidden.images == 1 else "were"
+    found = (
+        f"{which} of the series {was} hidden and predicted from the neighbours: the error was "
+        f"{100 * hidden.before:.2f} % of the intensity range"
+    )
+    if hidden.kept:
+        return f"{found}, and {100 * hidden.after:.2f} % with a correction learned from others."
+    return f"{found}. A correction did not reduce it, so that none is used."
 
 
 def _percent(part: float) -> str:

@@ -158,6 +158,18 @@ class EvidenceReport(Described):
     found: bool = True
 
 
+class HiddenReport(Described):
+    """Errors of hidden images of a series, as parts of the intensity range; see `training.hidden`.
+
+    `kept` says whether frames are corrected by what was learned from them.
+    """
+
+    images: Count
+    before: NonNegativeFloat
+    after: NonNegativeFloat
+    kept: bool
+
+
 class Report(Described):
     """Entries of every report, of a run or of layers."""
 
@@ -185,6 +197,7 @@ class RunReport(Report):
     loss_history: list[dict[str, float | None]] | None = None
     agreement: AgreementReport | None = None
     motion_evidence: EvidenceReport | None = None
+    hidden: HiddenReport | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)
     interval: IntervalReport | None = None

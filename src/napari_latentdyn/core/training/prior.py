@@ -15,15 +15,25 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_latentdyn.core.dynamics.checkpoint import model_weights
+from napari_latentdyn.core.dynamics.fitted import read_correction
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import blend_weights, tiles
+from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import ModelSettings, Settings
+from napari_latentdyn.settings.run import STARTS
 
-__all__ = ["PRIOR_FILE", "check_start", "load_weights", "prior_card", "prior_velocity"]
+__all__ = [
+    "PRIOR_FILE",
+    "check_start",
+    "load_weights",
+    "prior_card",
+    "prior_velocity",
+    "start_correction",
+]
 
 PRIOR_FILE = Path(__file__).parents[2] / "data" / "prior.safetensors"
 #: Settings of the model that the shapes of its weights depend on.
@@ -114,8 +124,21 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
             f"{str(error).rstrip('.')}; training.start_from must be prior, scratch, or the folder "
             "of a run."
         ) from None
+    if learned.settings.training.start_from == "scratch" and not learned.report.steps:
+        if read_correction(Path(source), tensors) is None:
+            raise SettingsError(
+                f"the run {source} learned nothing to start from: it trained no networks, and no "
+                "correction from hidden images; set training.start_from to scratch."
+            )
+        return None
     _check_shapes(settings.model, learned.settings.model.model_dump(), source)
     return model_weights(tensors)
+
+
+def start_correction(settings: Settings) -> Correction | None:
+    """Return the correction of frames of `training.start_from`; None where there is none."""
+    source = settings.training.start_from
+    return None if source in STARTS else read_correction(Path(source))
 
 
 def _check_shapes(model: ModelSettings, learned: Mapping[str, Any], source: str) -> None:

@@ -17,8 +17,9 @@ class Progress:
 
     Attributes
     ----------
-    phase : {"prepare", "train", "render"}
-        Initial fields, training, or the fields of the whole image.
+    phase : {"prepare", "train", "render", "learn"}
+        Initial fields, training, the fields of the whole image, or the comparison with hidden
+        images of a series.
     step, total : int
         Finished and total work of this phase; optimiser steps in the phase "train".
     losses : dict of str to float
@@ -36,7 +37,7 @@ class Progress:
         outside of the phase "train", and where the blocks show no change.
     """
 
-    phase: Literal["prepare", "train", "render"]
+    phase: Literal["prepare", "train", "render", "learn"]
     step: int
     total: int
     losses: dict[str, float] = field(default_factory=dict)

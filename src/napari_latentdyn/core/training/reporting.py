@@ -13,6 +13,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.core.runfolder.schema import AgreementReport, RunReport
+from napari_latentdyn.core.training.hidden import HiddenImages
 from napari_latentdyn.settings import Settings
 
 __all__ = ["make_report"]
@@ -33,6 +34,7 @@ def make_report(
     agreement: tuple[float | None, float | None] = (None, None),
     converged: bool = False,
     evidence: MotionEvidence | None = None,
+    hidden: HiddenImages | None = None,
 ) -> RunReport:
     """Describe a fit."""
     every = max(1, len(history) // _HISTORY)
@@ -58,6 +60,7 @@ def make_report(
             before=agreement[0], after=agreement[1], hidden=settings.training.stop_early
         ),
         "motion_evidence": None if evidence is None else evidence.to_report(),
+        "hidden": None if hidden is None else hidden.to_report(),
         "converged": converged,
         "stopped_early": steps < settings.training.steps and not converged,
         "inputs": _inputs(observations),
