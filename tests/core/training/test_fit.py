@@ -16,6 +16,7 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training import fit as fit_module
+from napari_latentdyn.core.training import loop as loop_module
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import FitError, OutOfMemoryError, Stopped, UserError
 
@@ -233,7 +234,7 @@ def test_errors_of_pytorch_become_one_sentence(
 def test_a_loss_that_is_no_number_stops_the_fit(
     drifting: Observations, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fit_module, "total_loss", lambda terms, _: terms["match"] * float("nan"))
+    monkeypatch.setattr(loop_module, "total_loss", lambda terms, _: terms["match"] * float("nan"))
     with pytest.raises(FitError, match=r"the loss became NaN after \d+ steps; lower the learning"):
         finished(fit(drifting, small_settings()))
 
