@@ -206,7 +206,7 @@ def test_a_wrong_settings_file_is_named(tmp_path, content, says):
         (("run", "a.tif", "b.tif", "-o", "x", "--patch-size", "", "3"), "--patch-size"),
         (("run", "a.tif", "b.tif", "-o", "x", "--preset", ""), "--preset"),
         (("run", "a.tif", "b.tif", "-o", "x", "--mask", "", "m.tif"), "--mask"),
-        (("run", "a.tif", "", "-o", "x"), "LAST"),
+        (("run", "a.tif", "", "-o", "x"), "IMAGE"),
         (("run", "--resume", ""), "--resume"),
         (("apply", "x", "--times", ""), "--times"),
         (("compare", "a.tif", "b.tif", "-o", "x", "--methods", ""), "--methods"),

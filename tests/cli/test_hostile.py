@@ -41,8 +41,8 @@ def no_work(monkeypatch):
     def work(*_: object, **__: object) -> None:
         raise AssertionError("the work began")
 
-    monkeypatch.setattr("napari_latentdyn.cli.runs.read_observations", work)
-    monkeypatch.setattr("napari_latentdyn.cli.compare.read_observations", work)
+    monkeypatch.setattr("napari_latentdyn.cli.series.read_series", work)
+    monkeypatch.setattr("napari_latentdyn.cli.compare.read_image", work)
 
 
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)

@@ -151,15 +151,15 @@ def test_ctrl_c_twice_while_drawing_writes_nothing(
 def test_ctrl_c_in_the_training_and_then_while_drawing(
     call, pair, tmp_path, tiny, pressed_while_drawing, monkeypatch
 ):
-    from napari_latentdyn.core.training.fit import _Fit
+    from napari_latentdyn.core.training.loop import TrainingLoop
 
-    one_step = _Fit._one_step
+    one_step = TrainingLoop._one_step
 
     def pressed(self, *arguments):
         signal.raise_signal(signal.SIGINT)
         return one_step(self, *arguments)
 
-    monkeypatch.setattr(_Fit, "_one_step", pressed)
+    monkeypatch.setattr(TrainingLoop, "_one_step", pressed)
     pressed_while_drawing(2)
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "--frames", 40)
     assert answer.code == 130
@@ -185,7 +185,7 @@ def test_ctrl_c_before_the_training_writes_nothing(call, pair, tmp_path, monkeyp
     def interrupted(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("napari_latentdyn.cli.runs.read_observations", interrupted)
+    monkeypatch.setattr("napari_latentdyn.cli.series.read_run", interrupted)
     answer = call("run", *pair, "-o", tmp_path / "out")
     assert answer.code == 130
     assert "interrupted" in answer.sentence()

@@ -16,7 +16,8 @@ import torch
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("run", "{first}"), "needs two images"),
+        (("run",), "needs images"),
+        (("run", "{first}", "-o", "{out}"), "two images or more"),
         (("run", "{first}", "{last}"), "needs -o DIR"),
         (("run", "{first}", "{none}", "-o", "{out}"), "there is no file"),
         (("run", "{first}", "{folder}", "-o", "{out}"), "is a folder"),
@@ -38,10 +39,10 @@ import torch
         (("run", "{first}", "{last}", "-o", "{out}", "--set", "stages"), "got 'stages'"),
         (("run", "{first}", "{last}", "-o", "{out}", "--settings", "{none}"), "settings file"),
         (("run", "{first}", "{last}", "-o", "{out}", "--stride", "200", "64"), "stride (200)"),
-        (("run", "{first}", "{last}", "{first}", "-o", "{out}"), "no argument"),
+        (("run", "{first}", "{last}", "{small}", "-o", "{out}"), "same grid"),
         (("run", "--resume", "{none}"), "there is no folder"),
         (("run", "--resume", "{used}"), "not a run folder"),
-        (("run", "{first}", "{last}", "--resume", "{used}"), "leave FIRST, LAST and --mask out"),
+        (("run", "{first}", "{last}", "--resume", "{used}"), "leave images and --mask out"),
         (("apply", "{used}", "--times", "0.5"), "not a run folder"),
         (("apply", "{used}"), "not a run folder"),
         (("demo", "-o", "{used}", "--no-view"), "is not changed"),
@@ -101,7 +102,7 @@ def test_a_device_that_is_not_there_is_wrong_input(call, pair, tmp_path, tiny, m
 
 def test_a_training_that_fails_returns_1(call, pair, tmp_path, tiny, monkeypatch):
     monkeypatch.setattr(
-        "napari_latentdyn.core.training.fit.total_loss", lambda *_: torch.tensor(np.nan)
+        "napari_latentdyn.core.training.loop.total_loss", lambda *_: torch.tensor(np.nan)
     )
     answer = call("run", *pair, "-o", tmp_path / "out", *tiny, "-q")
     assert answer.code == 1

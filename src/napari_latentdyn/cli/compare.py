@@ -25,7 +25,7 @@ from napari_latentdyn.cli.flags import settings_from
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import check_target
 from napari_latentdyn.cli.progress import ProgressLine
-from napari_latentdyn.cli.runs import read_observations
+from napari_latentdyn.cli.runs import observe
 from napari_latentdyn.cli.truth import parse_times, read_truth
 from napari_latentdyn.core.baselines import (
     BASELINES,
@@ -37,6 +37,7 @@ from napari_latentdyn.core.baselines import (
     list_methods,
 )
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
+from napari_latentdyn.core.observations.images import read_image
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.errors import Stopped, UserError
 from napari_latentdyn.settings import Settings
@@ -59,7 +60,8 @@ def compare(arguments: argparse.Namespace) -> int:
     moments = None if arguments.truth_times is None else parse_times(arguments.truth_times)
     methods = [*(_result(folder, arguments.result) for folder in arguments.result), *methods]
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_comparison)
-    observations, files = read_observations(arguments, settings)
+    files = read_image(arguments.first), read_image(arguments.last)
+    observations = observe(files, arguments.mask, settings)
     truth = read_truth(arguments.truth, moments, observations, settings) if given else None
     times = frame_times(settings) if truth is None else np.array([0.0, *truth.times, 1.0])
     if truth is not None and truth.notable:

@@ -13,12 +13,13 @@ from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.settings.run import STARTS
+from napari_latentdyn.settings.text import shorten
 
-__all__ = ["add_setting_flags", "default_text", "flag_of", "settings_from"]
+__all__ = ["add_setting_flags", "default_text", "flag_of", "settings_from", "take_times"]
 
 _DEST = "setting:"
 #: Flags that are not simply the name of the setting.
-_NAMES = {"patches.size": "--patch-size"}
+_NAMES = {"patches.size": "--patch-size", "training.from_series": "--learn-from-series"}
 #: Settings of layers and of the window, which a run without a window seldom needs.
 _WINDOW_ONLY = {
     "output.arrow_spacing",
@@ -132,6 +133,20 @@ def settings_from(
             "--interval."
         )
     return settings
+
+
+def take_times(arguments: argparse.Namespace) -> list[float] | None:
+    """Take the times of frames out of the flags, whose unit depends on the images."""
+    text = getattr(arguments, f"{_DEST}output.times", None)
+    if text is None:
+        return None
+    setattr(arguments, f"{_DEST}output.times", None)
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise UsageError(
+            f"--times must be numbers, such as 0.25,0.5; got '{shorten(text)}'."
+        ) from None
 
 
 def _start(source: str) -> str:

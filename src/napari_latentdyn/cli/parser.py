@@ -119,10 +119,9 @@ def _run(target: str, arguments: argparse.Namespace) -> int:
     return code
 
 
-def _add_images(parser: Any, *, optional: bool = False) -> None:
-    nargs = "?" if optional else None
-    parser.add_argument("first", metavar="FIRST", nargs=nargs, help=f"first image: {_IMAGE}")
-    parser.add_argument("last", metavar="LAST", nargs=nargs, help="last image")
+def _add_pair(parser: Any) -> None:
+    parser.add_argument("first", metavar="FIRST", help=f"first image: {_IMAGE}")
+    parser.add_argument("last", metavar="LAST", help="last image")
     parser.add_argument(
         "--mask",
         nargs=2,
@@ -144,14 +143,43 @@ def _add_run(commands: Any) -> None:
     parser = _command(
         commands,
         "run",
-        "FIRST LAST -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
+        "IMAGE IMAGE [IMAGE ..] -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
         "runs:run",
-        "find the motion between two images and write a run folder",
+        "find the motion between two images or more and write a run folder",
         "Ctrl-C stops the training and saves the result so far, marked as stopped; --resume "
         "continues it. During the computation of frames, Ctrl-C saves only those at the "
         "times of the images; apply computes the others.",
     )
-    _add_images(parser, optional=True)
+    parser.add_argument(
+        "images",
+        metavar="IMAGE",
+        nargs="*",
+        help=f"images in order of time: {_IMAGE}. A series may also be a folder, a pattern such "
+        "as 'day*.tif', or one file with all images",
+    )
+    parser.add_argument(
+        "--mask",
+        nargs="+",
+        metavar="FILE",
+        help="images of the same size that are not zero where a pixel is missing: one for each "
+        "image, or one for all",
+    )
+    parser.add_argument(
+        "--times-of-images",
+        metavar="T0,T1,..",
+        help="times of the images, numbers in units of --interval or dates such as "
+        "2024-03-01T12:00; without it, times that the file of a series gives, else even ones",
+    )
+    parser.add_argument(
+        "--times-pattern",
+        metavar="PATTERN",
+        help="read the times from the names of the files, such as %%Y%%m%%d_%%H%%M",
+    )
+    parser.add_argument(
+        "--times-table",
+        metavar="FILE",
+        help="read the times from a table (CSV) with the name of a file and its time in each row",
+    )
     _add_output(parser, "run folder to write (default with --resume: that folder)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
     add_setting_flags(parser)
@@ -225,7 +253,7 @@ def _add_compare(commands: Any) -> None:
         "difference that remains when the field carries one image to the other, and the change of "
         "the total intensity.",
     )
-    _add_images(parser)
+    _add_pair(parser)
     _add_output(parser, "folder to write", required=True)
     parser.add_argument(
         "--truth",

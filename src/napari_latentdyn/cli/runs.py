@@ -3,13 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.cli.flags import settings_from
+from napari_latentdyn.cli.flags import settings_from, take_times
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
@@ -21,7 +26,7 @@ from napari_latentdyn.core.geometry.checks import (
     value_oddities,
 )
 from napari_latentdyn.core.geometry.geometry import Geometry
-from napari_latentdyn.core.observations.images import ImageFile, read_image, read_mask
+from napari_latentdyn.core.observations.images import ImageFile, read_mask
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.report import is_run_folder
@@ -31,28 +36,25 @@ from napari_latentdyn.files.paths import absolute
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.continuing import changed_at_start
 
-__all__ = ["apply", "geometry_of", "read_observations", "report_of", "run"]
+__all__ = ["apply", "geometry_of", "observe", "report_of", "run"]
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Learn the dynamics between two images and write a run folder."""
+    """Learn the dynamics between images and write a run folder."""
     if arguments.resume is not None:
         return _resume(arguments)
-    if arguments.last is None:
-        raise UsageError("run needs two images, FIRST and LAST, or --resume DIR.")
+    from napari_latentdyn.cli.series import read_run
+
+    if not arguments.images:
+        raise UsageError("run needs images, FIRST LAST or a series, or --resume DIR.")
     if arguments.output is None:
         raise UsageError("run needs -o DIR, the run folder to write.")
+    frames_at = take_times(arguments)
     settings = settings_from(arguments)
     target = check_target(arguments.output, overwrite=arguments.overwrite, is_ours=is_run_folder)
-    observations, files = read_observations(arguments, settings)
-    masks = arguments.mask or (None, None)
-    sources = [report_of(file, mask) for file, mask in zip(files, masks, strict=True)]
+    observations, settings = read_run(arguments, settings, frames_at)
     return fit_and_write(
-        observations.described(geometry_of(*files), sources),
-        settings,
-        target,
-        quiet=arguments.quiet,
-        overwrite=arguments.overwrite,
+        observations, settings, target, quiet=arguments.quiet, overwrite=arguments.overwrite
     )
 
 
@@ -126,36 +128,46 @@ def apply(arguments: argparse.Namespace) -> int:
     return OK
 
 
-def read_observations(
-    arguments: argparse.Namespace, settings: Settings
-) -> tuple[Observations, tuple[ImageFile, ImageFile]]:
-    """Read and check the images and masks that the arguments name."""
-    first, last = read_image(arguments.first), read_image(arguments.last)
-    masks = [read_mask(source) for source in arguments.mask] if arguments.mask else [None, None]
+def observe(
+    images: Sequence[ImageFile],
+    mask_files: Sequence[str] | None,
+    settings: Settings,
+    times: NDArray[np.float64] | None = None,
+) -> Observations:
+    """Check images and the masks of files, and write warnings about them.
+
+    `times` are those of a series, as `Observations.from_arrays` takes them.
+    """
+    masks = [None] * len(images) if mask_files is None else [read_mask(m) for m in mask_files]
     missing = []
-    for image, mask in zip((first, last), masks, strict=True):
+    for image, mask in zip(images, masks, strict=True):
         if mask is not None and image.missing is not None and mask.shape == image.missing.shape:
             mask = mask | image.missing
         missing.append(image.missing if mask is None else mask)
-    if first.array.ndim != last.array.ndim and settings.images.channel is None:
-        raise ObservationError(
-            f"{first.name} has shape {first.array.shape} and {last.name} {last.array.shape}: "
-            "choose one channel with --channel, or convert one of the images."
-        )
-    a, b = (Described(i.name, i.geometry, i.coordinates, i.notes) for i in (first, last))
-    check_grids(a, b)
+    if settings.images.channel is None:
+        for first, last in itertools.pairwise(images):
+            if first.array.ndim != last.array.ndim:
+                raise ObservationError(
+                    f"{first.name} has shape {first.array.shape} and {last.name} "
+                    f"{last.array.shape}: choose one channel with --channel, or convert one of "
+                    "the images."
+                )
+    told = [Described(i.name, i.geometry, i.coordinates, i.notes) for i in images]
+    check_grids(*told)
     observations = Observations.from_arrays(
-        first.array,
-        last.array,
+        *(image.array for image in images),
         settings=settings.images,
-        channel_axis=[first.channel_axis, last.channel_axis],
+        times=times,
+        channel_axis=[image.channel_axis for image in images],
         masks=missing,
     )
-    warnings = list(dict.fromkeys((*a.notes, *b.notes)))
-    warnings += value_oddities(observations, (a.name, b.name), (first.array, last.array))
-    warnings += place_oddities(a, b)
-    sys.stderr.writelines(f"{sentence}\n" for sentence in warnings)
-    return observations, (first, last)
+    warnings = [note for image in told for note in image.notes]
+    for index, (first, last) in enumerate(itertools.pairwise(images)):
+        pair = observations.interval(index)
+        warnings += value_oddities(pair, (first.name, last.name), (first.array, last.array))
+    warnings += place_oddities(*told)
+    sys.stderr.writelines(f"{sentence}\n" for sentence in dict.fromkeys(warnings))
+    return observations
 
 
 def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:
@@ -175,10 +187,8 @@ def geometry_of(*images: ImageFile) -> Geometry | None:
 
 
 def _resume(arguments: argparse.Namespace) -> int:
-    if arguments.first is not None or arguments.mask is not None:
-        raise UsageError(
-            "--resume uses the images of the run folder; leave FIRST, LAST and --mask out."
-        )
+    if arguments.images or arguments.mask is not None:
+        raise UsageError("--resume uses the images of the run folder; leave images and --mask out.")
     if arguments.preset is not None or arguments.settings is not None:
         raise UsageError(
             "--resume uses the settings of the run folder; change single ones with flags."

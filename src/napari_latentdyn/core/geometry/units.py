@@ -12,6 +12,7 @@ from napari_latentdyn.settings.text import shown
 
 __all__ = [
     "check_unit",
+    "duration",
     "in_names",
     "known_units",
     "length",
@@ -120,6 +121,22 @@ def metres(name: str) -> float | None:
     if unit is None or not unit.is_compatible_with("meter"):
         return None
     return float((1.0 * unit).to("meter").magnitude)
+
+
+@functools.cache
+def duration(name: str) -> tuple[float, str] | None:
+    """Return a factor and one of ``day``, ``hour``, ``minute``, ``second``, else None.
+
+    Units longer than a day are in days, and those shorter than a second in seconds.
+    """
+    unit = parse_unit(name)
+    if unit is None or not unit.is_compatible_with("second"):
+        return None
+    seconds = float((1.0 * unit).to("second").magnitude)
+    for known, size in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= size:
+            return seconds / size, known
+    return seconds, "second"
 
 
 def length(name: str | None) -> tuple[float, str] | None:

@@ -81,7 +81,7 @@ def follow_courses(
 
 
 def measured_share(changes: Sequence[tuple[Tensor, Tensor]], images: NDArray[np.float32]) -> float:
-    """Return how much of the measured changes is no error of the matching, from 0 to 1.
+    """Return the share of the measured changes that errors of the matching do not explain.
 
     The changes at both ends of an interval contain the velocity of this interval with opposite
     signs. Independent errors of the velocities therefore have the correlation -1/2, and changes

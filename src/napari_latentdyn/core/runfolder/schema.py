@@ -161,7 +161,7 @@ class EvidenceReport(Described):
 class HiddenReport(Described):
     """Errors of hidden images of a series, as parts of the intensity range; see `training.hidden`.
 
-    `kept` says whether frames are corrected by what was learned from them.
+    `kept` says whether frames have a correction that was learned from these images.
     """
 
     images: Count

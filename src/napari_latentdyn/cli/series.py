@@ -1,0 +1,153 @@
+"""Images of the command ``run``, their times and masks."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from dataclasses import replace
+
+import numpy as np
+
+from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.runs import geometry_of, observe, report_of
+from napari_latentdyn.core.geometry.units import duration
+from napari_latentdyn.core.observations.images.series import ImageSeries, expand, read_series
+from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.times import (
+    SECONDS,
+    ImageTimes,
+    in_readable_unit,
+    times_from_names,
+    times_from_table,
+    times_from_text,
+)
+from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.text import shown
+
+__all__ = ["read_run"]
+
+_FLAGS = ("times_of_images", "times_pattern", "times_table")
+
+
+def read_run(
+    arguments: argparse.Namespace, settings: Settings, frames_at: list[float] | None
+) -> tuple[Observations, Settings]:
+    """Read the images of a run and their times.
+
+    `frames_at` are the times of the frames, as the user gave them: fractions of the interval of
+    two images, and times of a series. The settings that are returned have these times as
+    fractions, and the unit of the times of the images.
+    """
+    sources = expand(arguments.images)
+    if frames_at is not None and len(sources) == 2:
+        # Of a pair; wrong times are told before the images are read.
+        settings = settings.updated({"output.times": frames_at, "output.frames": None})
+    series = read_series(sources)
+    count = len(series.images)
+    if count < 2:
+        raise UsageError(
+            "run needs two images or more, FIRST LAST or a stack of images, or --resume DIR."
+        )
+    times = _times(arguments, series, sources)
+    masks = arguments.mask
+    if masks is not None and len(masks) == 1:
+        masks = masks * count
+    if masks is not None and len(masks) != count:
+        raise UsageError(
+            f"--mask must be one image for all, or one for each of {count} images; got "
+            f"{len(masks)}."
+        )
+    if times is not None and arguments.times_of_images is None:
+        order = np.argsort(times.values, kind="stable")
+        images = tuple(series.images[k] for k in order)
+        masks = None if masks is None else [masks[k] for k in order]
+        series = replace(series, images=images)
+        times = replace(times, values=times.values[order] - times.values[order[0]])
+    settings = _with_unit(settings, times, count)
+    if frames_at is not None and count == 2:
+        settings = settings.updated({"output.times": frames_at, "output.frames": None})
+    observations = observe(
+        series.images, masks, settings, None if times is None or count == 2 else times.values
+    )
+    if count > 2:
+        if times is None and settings.images.interval is None:
+            sys.stderr.write(
+                "The images are taken to be evenly spaced; their times can be given with "
+                "--times-of-images, --times-pattern or --times-table.\n"
+            )
+        if frames_at is not None:
+            settings = _with_frames(settings, frames_at, observations)
+    reports = [
+        report_of(image, None if masks is None else masks[k])
+        for k, image in enumerate(series.images)
+    ]
+    return observations.described(geometry_of(*series.images), reports), settings
+
+
+def _times(
+    arguments: argparse.Namespace, series: ImageSeries, sources: list[str]
+) -> ImageTimes | None:
+    """Return the times that flags give, or the file of a stack; None if they are unknown."""
+    given = [name for name in _FLAGS if getattr(arguments, name) is not None]
+    if len(given) > 1:
+        both = " and ".join("--" + name.replace("_", "-") for name in given[:2])
+        raise UsageError(f"{both} exclude each other; give only one of them.")
+    if not given:
+        if series.times is None:
+            return None
+        since = series.times - series.times[0]
+        known = None if series.unit is None else duration(series.unit)
+        if known is None:
+            return ImageTimes(since, series.unit)
+        return in_readable_unit(since * known[0] * SECONDS[known[1]])
+    text = getattr(arguments, given[0])
+    if given[0] != "times_of_images":
+        if len(sources) < len(series.images):
+            raise UsageError(
+                f"--{given[0].replace('_', '-')} reads the times of files, and the images are one "
+                "stack: give the times with --times-of-images."
+            )
+        names = [image.name for image in series.images]
+        read = times_from_names if given[0] == "times_pattern" else _from_table
+        return read(names, text)
+    times = times_from_text(text)
+    if len(times.values) != len(series.images):
+        raise UsageError(
+            f"--times-of-images must be one time for each of {len(series.images)} images; got "
+            f"{len(times.values)}."
+        )
+    return times
+
+
+def _from_table(names: list[str], table: str) -> ImageTimes:
+    return times_from_table(table, names)
+
+
+def _with_unit(settings: Settings, times: ImageTimes | None, count: int) -> Settings:
+    """Return the settings with the length of a unit of the times."""
+    if times is None:
+        return settings
+    known = None if times.unit is None else duration(times.unit)
+    if known is None:
+        return settings
+    if settings.images.interval is not None:
+        raise UsageError(
+            "--interval is the unit of times without a unit, and the times of the images are in "
+            f"{times.unit}: leave --interval out."
+        )
+    value, unit = known
+    if count == 2:
+        value *= float(times.values[1] - times.values[0])
+    return settings.updated({"images.interval": value, "images.interval_unit": unit})
+
+
+def _with_frames(settings: Settings, asked: list[float], observations: Observations) -> Settings:
+    """Return the settings with frames at times of a series, as fractions of its duration."""
+    first, last = observations.times[0], observations.times[-1]
+    if not all(first <= time <= last for time in asked):
+        raise UsageError(
+            f"--times must lie between {first:g} and {last:g}, the times of the first and the "
+            f"last image; got {shown(asked)}."
+        )
+    parts = [float((time - first) / (last - first)) for time in asked]
+    return settings.updated({"output.times": parts, "output.frames": None})

@@ -1,0 +1,156 @@
+"""Times of the images of a series: from a list, from file names, or from a table."""
+
+from __future__ import annotations
+
+import csv
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.files.paths import input_file, named, why
+from napari_latentdyn.settings.text import shown
+
+__all__ = [
+    "SECONDS",
+    "ImageTimes",
+    "in_readable_unit",
+    "times_from_names",
+    "times_from_table",
+    "times_from_text",
+]
+
+#: Digits of the fields of a date in a file name.
+_FIELDS = {
+    "Y": r"\d{4}",
+    "y": r"\d{2}",
+    "m": r"\d{2}",
+    "d": r"\d{2}",
+    "j": r"\d{3}",
+    "H": r"\d{2}",
+    "M": r"\d{2}",
+    "S": r"\d{2}",
+    "f": r"\d{1,6}",
+    "b": r"[A-Za-z]{3}",
+}
+#: Length of the units of time that settings know, the longest first.
+SECONDS = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
+
+
+@dataclass(frozen=True, eq=False)
+class ImageTimes:
+    """Times of images since the first one, (K,), and their unit, None if it is unknown."""
+
+    values: NDArray[np.float64]
+    unit: str | None = None
+
+
+def times_from_text(text: str) -> ImageTimes:
+    """Read times from a list such as ``0,10,25``, numbers or dates.
+
+    Raises
+    ------
+    ObservationError
+        If an entry is neither a number nor a date.
+    """
+    return _times([part.strip() for part in text.split(",")], "the times of the images")
+
+
+def times_from_names(names: Sequence[str], pattern: str) -> ImageTimes:
+    """Read times from file names by a pattern of dates such as ``%Y%m%d_%H%M``.
+
+    Raises
+    ------
+    ObservationError
+        If the pattern has no field of a date, or a name does not contain it.
+    """
+    fields = re.findall(r"%(.)", pattern)
+    unknown = [field for field in fields if field not in _FIELDS]
+    if not fields or unknown:
+        known = " ".join(f"%{field}" for field in _FIELDS)
+        raise ObservationError(
+            f"a pattern of dates must be made of {known}, such as %Y%m%d_%H%M; got "
+            f"{shown(pattern)}."
+        )
+    text = re.sub(
+        r"%(.)|([^%]+)",
+        lambda m: _FIELDS[m[1]] if m[1] else re.escape(m[2]),
+        pattern,
+    )
+    found = []
+    for name in names:
+        match = re.search(text, name)
+        try:
+            if match is None:
+                raise ValueError
+            found.append(datetime.strptime(match[0], pattern).replace(tzinfo=UTC))
+        except ValueError:
+            raise ObservationError(
+                f"the name {name} has no date of the pattern {shown(pattern)}."
+            ) from None
+    return _since_first(found)
+
+
+def times_from_table(path: str, names: Sequence[str]) -> ImageTimes:
+    """Read times from a table (CSV): the name of a file and its time, number or date, in a row.
+
+    A first row without a time is a heading. Rows of other files are ignored.
+
+    Raises
+    ------
+    ObservationError
+        If the table cannot be read, or lacks an image.
+    """
+    file = input_file(path, ObservationError)
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as lines:
+            rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if len(row) > 1]
+    except (OSError, ValueError) as error:
+        raise ObservationError(f"cannot read {named(file)}: {why(error)}.") from None
+    except csv.Error:
+        raise ObservationError(f"{named(file)} is not a table of commas.") from None
+    known = {Path(row[0]).name: row[1] for row in rows}
+    missing = [name for name in names if name not in known]
+    if missing:
+        raise ObservationError(
+            f"{named(file)} has no time of {missing[0]}; each row must be the name of a file and "
+            "its time."
+        )
+    return _times([known[name] for name in names], named(file))
+
+
+def _times(entries: Sequence[str], where: str) -> ImageTimes:
+    try:
+        values = np.array([float(entry) for entry in entries])
+    except ValueError:
+        pass
+    else:
+        return ImageTimes(values)
+    dates = []
+    for entry in entries:
+        try:
+            date = datetime.fromisoformat(entry)
+        except ValueError:
+            raise ObservationError(
+                f"{where} must be numbers, or dates such as 2024-03-01T12:00; got {shown(entry)}."
+            ) from None
+        dates.append(date if date.tzinfo else date.replace(tzinfo=UTC))
+    return _since_first(dates)
+
+
+def _since_first(dates: Sequence[datetime]) -> ImageTimes:
+    return in_readable_unit([(date - dates[0]).total_seconds() for date in dates])
+
+
+def in_readable_unit(seconds: Sequence[float] | NDArray[np.float64]) -> ImageTimes:
+    """Return times in the largest unit that is not longer than their steps."""
+    values = np.asarray(seconds, np.float64)
+    steps = np.abs(np.diff(values))
+    typical = float(np.median(steps)) if len(steps) else 0.0
+    unit = next((name for name, length in SECONDS.items() if typical >= length), "second")
+    return ImageTimes(values / SECONDS[unit], unit)
