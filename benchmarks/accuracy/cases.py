@@ -15,7 +15,15 @@ import tifffile
 from benchmarks.accuracy.fields import FieldTruth, read_field_truth
 from numpy.typing import NDArray
 
-__all__ = ["Case", "generated_cases", "make_case", "read_case", "stored_cases"]
+__all__ = [
+    "Case",
+    "generated_cases",
+    "make_case",
+    "read_case",
+    "read_frames",
+    "scaled",
+    "stored_cases",
+]
 
 #: Longest side; larger sequences are reduced.
 MAX_SIDE = 512
@@ -106,14 +114,32 @@ def generated_cases(wanted: Wanted = lambda name: True) -> list[Case]:
 
 def read_case(path: Path) -> Case | None:
     """Read one sequence; None if it has no frame in between."""
+    frames, times = read_frames(path)
+    if frames.ndim != 3 or len(frames) < 3:
+        return None
+    field = read_field_truth(path.parent, path.stem, frames.shape[1:])
+    return make_case(path.stem, "data", frames, times, field)
+
+
+def read_frames(path: Path) -> tuple[NDArray[np.float64], list[float]]:
+    """Read all frames of a sequence, grey, and their times."""
     frames = np.asarray(tifffile.imread(path), dtype=np.float64)
     if frames.ndim == 4:
         frames = frames.mean(axis=-1 if frames.shape[-1] <= _COLOURS else 1)
-    if frames.ndim != 3 or len(frames) < 3:
-        return None
-    times = _manifest_times(path, len(frames))
-    field = read_field_truth(path.parent, path.stem, frames.shape[1:])
-    return make_case(path.stem, "data", frames, times, field)
+    return frames, _manifest_times(path, len(frames))
+
+
+def scaled(frames: NDArray[np.floating], given: NDArray[np.intp]) -> NDArray[np.float32]:
+    """Reduce frames, and scale them as `make_case` does by those that a method is given."""
+    frames = _reduced(np.nan_to_num(np.asarray(frames, dtype=np.float64)))
+    known = frames[given]
+    low, high = known.min(), known.max()
+    robust = np.percentile(known, _PERCENTILES)
+    clipped = (high - low) > _OUTLIERS * (robust[1] - robust[0])
+    if clipped:
+        low, high = robust
+    result = (frames - low) / max(high - low, 1e-12)
+    return (np.clip(result, 0, 1) if clipped else result).astype(np.float32)
 
 
 def make_case(
@@ -138,24 +164,14 @@ def make_case(
     times : sequence of float
         Their times in any unit.
     """
-    frames = _reduced(np.nan_to_num(np.asarray(frames, dtype=np.float64)))
-    ends = frames[[0, -1]]
-    low, high = ends.min(), ends.max()
-    robust = np.percentile(ends, _PERCENTILES)
-    clipped = (high - low) > _OUTLIERS * (robust[1] - robust[0])
-    if clipped:
-        low, high = robust
-    scaled = (frames - low) / max(high - low, 1e-12)
-    if clipped:
-        scaled = np.clip(scaled, 0, 1)
-    scaled = scaled.astype(np.float32)
+    whole = scaled(frames, np.array([0, -1]))
     at = np.asarray(times, dtype=np.float64)
     at = (at - at[0]) / (at[-1] - at[0])
-    middle = _middle(len(scaled))
-    if field is not None and field.displacement.shape[1:] != scaled.shape[1:]:
+    middle = _middle(len(whole))
+    if field is not None and field.displacement.shape[1:] != whole.shape[1:]:
         field = None
     chosen = tuple(float(at[i]) for i in middle)
-    return Case(name, group, scaled[0], scaled[-1], scaled[middle], chosen, field)
+    return Case(name, group, whole[0], whole[-1], whole[middle], chosen, field)
 
 
 def _reduced(frames: NDArray[np.float64]) -> NDArray[np.float64]:

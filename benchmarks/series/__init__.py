@@ -1,0 +1,1 @@
+"""Series: even frames are given, odd ones are hidden and predicted."""
