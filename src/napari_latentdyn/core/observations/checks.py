@@ -93,6 +93,14 @@ def check_change(
     )
 
 
+def check_mask(name: str, mask: NDArray[Any], shape: tuple[int, ...]) -> None:
+    """Refuse a mask of observations that is not boolean or of another shape."""
+    if mask.shape != shape:
+        raise ObservationError(f"{name} must have the shape {shape}; got {mask.shape}.")
+    if mask.dtype != bool:
+        raise ObservationError(f"{name} must be boolean; got {mask.dtype}.")
+
+
 def check_observations(
     images: NDArray[np.floating[Any]],
     valid: NDArray[np.bool_],
@@ -119,8 +127,7 @@ def check_observations(
     for name, (array, shape) in wanted.items():
         if array.shape != shape:
             raise ObservationError(f"{name} must have the shape {shape}; got {array.shape}.")
-    if valid.dtype != bool:
-        raise ObservationError(f"valid must be boolean; got {valid.dtype}.")
+    check_mask("valid", valid, valid.shape)
     for name, array in floats.items():
         if array.dtype.kind != "f":
             raise ObservationError(f"{name} must be of a real type; got {array.dtype}.")

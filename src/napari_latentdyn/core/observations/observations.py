@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.checks import (
     check_change,
+    check_mask,
     check_observations,
     check_shapes,
     checked_times,
@@ -69,6 +70,9 @@ class Observations:
         Place of the pixels; None if unknown.
     sources : tuple of K mappings
         Description of each input image, as returned by `describe_input`; empty if unknown.
+    estimated : ndarray of bool, shape (K, H, W), optional
+        Missing pixels that hold an estimate from other images; frames show it, and nothing is
+        compared with it.
 
     Raises
     ------
@@ -85,11 +89,14 @@ class Observations:
     brightness: NDArray[np.float32] | None = None
     geometry: Geometry | None = None
     sources: tuple[Mapping[str, Any], ...] = ()
+    estimated: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
         check_observations(
             self.images, self.valid, self.low, self.high, self.brightness, len(self.sources)
         )
+        if self.estimated is not None:
+            check_mask("estimated", self.estimated, self.valid.shape)
         checked_times(self.times, len(self.images))
 
     @classmethod
@@ -197,7 +204,13 @@ class Observations:
             valid=self.valid[both],
             brightness=None if self.brightness is None else self.brightness[both],
             sources=self.sources[both],
+            estimated=None if self.estimated is None else self.estimated[both],
         )
+
+    @property
+    def shown(self) -> NDArray[np.bool_]:
+        """Pixels that frames show: valid or estimated, shape (K, H, W)."""
+        return self.valid if self.estimated is None else self.valid | self.estimated
 
     def intervals(self) -> Iterator[Observations]:
         """Yield the K - 1 intervals between neighbours, in order of time."""
@@ -274,12 +287,17 @@ class Observations:
 
     def crop(self, window: Window) -> Observations:
         """Return a window of all images, with the same normalisation."""
-        part = window.slices
-        return replace(self, images=self.images[(..., *part)], valid=self.valid[(..., *part)])
+        part = (..., *window.slices)
+        estimated = None if self.estimated is None else self.estimated[part]
+        return replace(self, images=self.images[part], valid=self.valid[part], estimated=estimated)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that `from_saved` reads, by name."""
-        known = {} if self.brightness is None else {"brightness": self.brightness}
+        known: dict[str, NDArray[Any]] = {}
+        if self.brightness is not None:
+            known["brightness"] = self.brightness
+        if self.estimated is not None:
+            known["estimated"] = self.estimated
         return known | {
             "times": self.times,
             "images": self.images,

@@ -29,10 +29,11 @@ class Ends:
     def __init__(self, model: LatentDynamics, observations: Observations) -> None:
         device = next(model.parameters()).device
         self.images = tuple(torch.from_numpy(image)[None] for image in observations.normalised())
-        self.valid = tuple(
-            torch.from_numpy(valid)[None, None].to(device) for valid in observations.valid
+        self.complete = [bool(shown.all()) for shown in observations.shown]
+        self._shown, self._valid = (
+            [torch.from_numpy(mask)[None, None].to(device) for mask in masks]
+            for masks in (observations.shown, observations.valid)
         )
-        self.complete = [bool(valid.all()) for valid in observations.valid]
         self._zeros = tuple(torch.from_numpy(zero)[None].to(device) for zero in observations.zeros)
         self._model, self._device, self._shape = model, device, observations.shape
         self._per_patch = model.settings.images.normalisation == "patch"
@@ -61,14 +62,16 @@ class Ends:
         first, last = self._zeros
         return (first - low) / span, (last - low) / span
 
-    def seen(self, end: int, places: Tensor) -> tuple[Tensor, Tensor]:
-        """Return where an observation contains positions, and where its nearest pixel is valid.
+    def seen(self, end: int, places: Tensor, *, valid: bool) -> tuple[Tensor, Tensor]:
+        """Return where an observation contains positions, and where its nearest pixel is shown.
 
-        Both are (1, 1, h, w) of bool for positions (1, 2, h, w).
+        With `valid`, estimated pixels do not count. Both are (1, 1, h, w) of bool for positions
+        (1, 2, h, w).
         """
-        if not self.complete[end]:
-            known = sample(self.valid[end].float(), places, "nearest") > 0.5
-            return self._model.seen(self.valid[end], places), known
+        masks = self._valid if valid else self._shown
+        if not self.complete[end] or (valid and not bool(masks[end].all())):
+            known = sample(masks[end].float(), places, "nearest") > 0.5
+            return self._model.seen(masks[end], places), known
         everywhere = torch.ones_like(places[:, :1], dtype=torch.bool)
         if self._model.settings.physics.border != "exclude":
             return everywhere, everywhere

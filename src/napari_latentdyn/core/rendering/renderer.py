@@ -87,7 +87,7 @@ class Renderer:
         self._ensemble = ensemble if several else None
         self._trained = trained
         self._correction = correction
-        self._is_image_alone = False
+        self._is_image_alone = self._only_valid = False
 
     @torch.no_grad()
     def fields(
@@ -199,9 +199,8 @@ class Renderer:
             members = ensemble_members(
                 self._ensemble, velocity, self.model, self._with if self._trained else None
             )
-        self._is_image_alone = not learned
-        done = 0
-        windows = self.windows if learned else self._apart
+        self._is_image_alone, self._only_valid = not learned, wanted == "confidence"
+        done, windows = 0, self.windows if learned else self._apart
         for part in windows:
             share = blend_weights(part, self.observations.shape) if learned else np.float32(1)
             window = part if learned else part.grown(_MARGIN, self.observations.shape)
@@ -288,7 +287,7 @@ class Renderer:
         time: float,
         states: WindowStates,
     ) -> tuple[list[list[Carried]], Tensor]:
-        """Return the states of each member at a time, and where at least one image is valid.
+        """Return the states of each member at a time, and where at least one image is shown.
 
         Places outside the border have the value of the border and are valid.
         """
@@ -305,7 +304,7 @@ class Renderer:
                 state = here.at(window)
                 if member.moves:
                     state = self._carried(end, window, velocity, time, here, places)
-                there, known = self._ends.seen(end, places)
+                there, known = self._ends.seen(end, places, valid=self._only_valid)
                 if member.moves:
                     # The member without motion does not count: see `_blend`.
                     shown |= known

@@ -48,6 +48,7 @@ _ARRAYS = {
         "times": ArrayType("real", ("K",)),
         "images": ArrayType("real", ("K", "C", "H", "W")),
         "valid": ArrayType("bool", ("K", "H", "W")),
+        "estimated": ArrayType("bool", ("K", "H", "W")),
         # Of two images, as version 1 of the format has them.
         "first": ArrayType("real", ("...", "H", "W")),
         "last": ArrayType("real", ("...", "H", "W")),

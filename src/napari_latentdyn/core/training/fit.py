@@ -18,6 +18,7 @@ from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.correction import Correction
+from napari_latentdyn.core.rendering.filling import fill_missing
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.evidence import weakest
 from napari_latentdyn.core.training.hidden import HiddenImages, learn_correction
@@ -135,6 +136,8 @@ class _Fit:
             ensembles = yield from self._prepare(model)
         start = np.stack([start_fields(ensemble, self.settings) for ensemble in ensembles])
         start = self.processes.from_first(start)
+        if self.settings.model.initial_fields == "matched":
+            self.observations = fill_missing(self.observations, ensembles, start, model)
         optimiser = None
         # The first optimiser of a process takes a second.
         if self.resume is not None or self.settings.training.steps > 0:

@@ -168,6 +168,7 @@ def _without(observations: Observations, hidden: int) -> Observations:
         valid=observations.valid[both],
         brightness=None,
         sources=(),
+        estimated=None,
     )
 
 
