@@ -102,9 +102,9 @@ class Renderer:
         on_progress : callable, optional
             Called with the number of finished windows and that of all windows.
         """
-        height, width = self.observations.shape
-        total = np.zeros((self.model.stages, 2, height, width), np.float32)
-        weight = np.zeros((height, width), np.float32)
+        shape = self.observations.shape
+        total = np.zeros((self.model.stages, 2, *shape), np.float32)
+        weight = np.zeros(shape, np.float32)
         for i, window in enumerate(self.windows):
             self._check()
             low, span = self._ends.bounds(window)
@@ -116,7 +116,7 @@ class Renderer:
                     first, last, initial.to(self.device), found, self._ends.zeros(low, span)
                 )
             fields = found[0].cpu().numpy()
-            share = blend_weights(window, self.observations.shape)
+            share = blend_weights(window, shape)
             total[(..., *window.slices)] += fields * share
             weight[window.slices] += share
             if on_progress is not None:
@@ -179,20 +179,19 @@ class Renderer:
         times: Sequence[float],
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
-        height, width = self.observations.shape
         # Confidence compares the images alone where the state keeps them.
         learned = not (
             self.model.is_image_alone
             or (wanted == "confidence" and self.model.settings.model.image_in_latent)
         )
-        latent = self.model.latent_channels if learned else self.observations.channels
         colours = self.observations.channels
-        channels = {"latents": latent, "confidence": 1, "terms": 4 * colours + 1}.get(
-            wanted, colours
-        )
-        total = np.zeros((len(times), channels, height, width), np.float32)
-        weight = np.zeros((height, width), np.float32)
-        missing = np.zeros((len(times), height, width), bool)
+        latent = self.model.latent_channels if learned else colours
+        sizes = {"latents": latent, "confidence": 1, "terms": 4 * colours + 1}
+        channels = sizes.get(wanted, colours)
+        shape = self.observations.shape
+        total = np.zeros((len(times), channels, *shape), np.float32)
+        weight = np.zeros(shape, np.float32)
+        missing = np.zeros((len(times), *shape), bool)
         velocity = torch.from_numpy(fields)[None].to(self.device)
         members: list[Member] = [MemberFields(velocity, self.model.transport.paths)]
         if self._ensemble is not None:
@@ -202,8 +201,8 @@ class Renderer:
         self._is_image_alone, self._only_valid = not learned, wanted == "confidence"
         done, windows = 0, self.windows if learned else self._apart
         for part in windows:
-            share = blend_weights(part, self.observations.shape) if learned else np.float32(1)
-            window = part if learned else part.grown(_MARGIN, self.observations.shape)
+            share = blend_weights(part, shape) if learned else np.float32(1)
+            window = part if learned else part.grown(_MARGIN, shape)
             inner = part.within(window)
             low, span = self._ends.bounds(window)
             states = WindowStates(self.model, self._ends.images, window, low, span, learned)
@@ -257,8 +256,8 @@ class Renderer:
         frame = self.model.decode(state) * span + low
         if variance is None:
             return frame
-        first, last = self._ends.crop(window)
-        terms = correction_terms(frame, torch.lerp(first, last, time), variance, time)
+        still = torch.lerp(*self._ends.crop(window), time)
+        terms = correction_terms(frame, still, variance, time)
         if with_terms:
             return torch.cat([frame, *terms, variance], dim=1)
         assert self._correction is not None
