@@ -18,6 +18,9 @@ from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 
 __all__ = ["follow_courses", "measured_share"]
 
+#: Changes of the velocity at the beginning and at the end of an interval, each (1, 2, H, W).
+Changes = tuple[Tensor | None, Tensor | None]
+
 #: Standard deviation in pixels of the smoothing of measured changes of the velocity.
 _SMOOTH = 3.0
 #: Standard deviation in pixels of the smoothing of images whose gradients weigh these changes.
@@ -26,6 +29,8 @@ _SLOPE = 1.0
 _LARGEST = 0.1
 #: Change of the normalised intensity below which errors are those of rounding.
 _ROUNDING = 1e-6
+#: Part of the trend of the acceleration that is continued at the ends of a series.
+_TREND = 0.5
 #: Share of two intervals, which have a single change that nothing can be compared with.
 _UNKNOWN = 0.5
 
@@ -42,7 +47,7 @@ def follow_courses(
     The change of the velocity of a point is the difference to its velocity in the next
     interval, at the place where the point is then. Both neighbours give the change at both
     ends of an interval: their mean is its acceleration, their difference its jerk. At the ends
-    of the series the acceleration is constant.
+    of the series half of the trend of the acceleration is continued.
 
     Parameters
     ----------
@@ -70,11 +75,9 @@ def follow_courses(
     if share is None:
         share = measured_share(inner, images)
     found = []
-    for ensemble, (before, after) in zip(ensembles, changes, strict=True):
-        start = after if before is None else before
-        end = before if after is None else after
-        assert start is not None
-        assert end is not None
+    for k, (ensemble, (before, after)) in enumerate(zip(ensembles, changes, strict=True)):
+        start = _beyond(ensembles, changes, lengths, k, 1, share) if before is None else before
+        end = _beyond(ensembles, changes, lengths, k, 0, share) if after is None else after
         course = Course(((start + end) / 2)[0].numpy(), (3 * (end - start))[0].numpy(), share)
         found.append(_on_course(ensemble, course, motion))
     return tuple(found)
@@ -119,7 +122,7 @@ def _changes(
     times: NDArray[np.float64],
     lengths: NDArray[np.float64],
     index: int,
-) -> tuple[Tensor | None, Tensor | None]:
+) -> Changes:
     """Return the changes towards the previous and the next interval, per interval squared."""
     own, length = _velocity(ensembles[index]), float(lengths[index])
     grid = pixel_grid(own.shape[-2], own.shape[-1])
@@ -135,6 +138,32 @@ def _changes(
         change = there * (length / float(lengths[other])) - own
         found.append(smooth(change, _SMOOTH) * (length / later))
     return found[0], found[1]
+
+
+def _beyond(
+    ensembles: Sequence[Ensemble],
+    changes: Sequence[Changes],
+    lengths: NDArray[np.float64],
+    k: int,
+    side: int,
+    share: float,
+) -> Tensor:
+    """Return the change at an end of the series, beyond which there is no interval.
+
+    It continues half of the trend between the `side` of the last interval that is known (1 for
+    its end, 0 for its beginning) and that of its neighbour.
+    """
+    own, other = changes[k][side], k + 2 * side - 1
+    assert own is not None
+    next_one = changes[other][side]
+    if next_one is None:
+        return own
+    grid = pixel_grid(own.shape[-2], own.shape[-1])
+    later = (2 * side - 1) * float(lengths[k] + lengths[other]) / (2 * float(lengths[k]))
+    there = sample(next_one, grid + later * _velocity(ensembles[k]))
+    # Both per squared interval of this one.
+    there = there * float(lengths[k] / lengths[other]) ** 2
+    return own + _TREND * share * (own - there)
 
 
 def _velocity(ensemble: Ensemble) -> Tensor:
