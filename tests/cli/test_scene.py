@@ -50,7 +50,7 @@ def test_a_scene_is_written_and_continued(call, pair, tmp_path):
     assert call(*arguments, "--overwrite", "-q").code == 0
     solution = (out / "solution.npz").stat().st_mtime_ns
     other = [text if text != "1" or k != 8 else "3" for k, text in enumerate(arguments)]
-    assert "times of the frames" in call(*other).sentence()
+    assert "this scene with other frames" in call(*other).sentence()
     assert call(*other, "--overwrite", "-q").code == 0
     assert (out / "solution.npz").stat().st_mtime_ns == solution
     again = np.asarray(zarr.open_array(str(out / "frames.ome.zarr" / "0"), mode="r")[:])
@@ -76,7 +76,7 @@ def test_a_scene_is_written_and_continued(call, pair, tmp_path):
         (("{first}", "{last}"), "-o"),
         (("{first}", "{last}", "-o", "{out}", "--scheduler", "nowhere"), "address of a scheduler"),
         (("{first}", "{last}", "-o", "{out}", "--tiff", "{first}"), "is an image of the scene"),
-        (("{first}", "{last}", "-o", "{out}", "--tiff", "{text}/x.tif"), "cannot be written"),
+        (("{first}", "{last}", "-o", "{out}", "--tiff", "{text}/x.tif"), "there is no folder"),
         (("{first}", "{last}", "-o", "{text}"), "is a file: choose a folder"),
         (("{first}", "{last}", "-o", "{text}/out"), "cannot be written"),
         (("{first}", "{last}", "-o", "{out}", "--batch-size", "3"), "no flag"),

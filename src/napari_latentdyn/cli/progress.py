@@ -16,6 +16,7 @@ __all__ = ["ProgressLine", "clock"]
 
 _TITLES = {
     "prepare": "Preparing",
+    "scene": "Computing",
     "train": "Training",
     "render": "Rendering",
     "learn": "Learning",
@@ -67,7 +68,7 @@ class ProgressLine:
         self._shown_at = now
         began, first = self._phase_from
         count = f"{step:>{len(str(total))}}/{total}"
-        if phase == "prepare":
+        if phase in ("prepare", "scene"):
             count = f"{100 * step // max(total, 1):>3} %"
         parts = [f"{_TITLES.get(phase, phase):<9}", count]
         if note:

@@ -64,7 +64,7 @@ def _compute(begun: BegunScene, line: ProgressLine) -> int:
 
         def tell(progress: SceneProgress) -> None:
             # Per mille, so that the time that is left can be told.
-            line.step("prepare", int(1000 * progress.done / progress.total), 1000, progress.message)
+            line.step("scene", int(1000 * progress.done / progress.total), 1000, progress.message)
             if interrupt.should_stop():
                 raise Stopped
 
@@ -83,6 +83,10 @@ def _tiff(arguments: argparse.Namespace, request: SceneRequest) -> Path | None:
     path = absolute(arguments.tiff, ExportError)
     if str(path.resolve()) in request.images:
         raise ExportError(f"{path} is an image of the scene: choose another name for --tiff.")
+    if path.suffix.lower() not in (".tif", ".tiff"):
+        raise ExportError(f"--tiff must be a file that ends in .tif or .tiff; got {path.name}.")
+    if not path.parent.is_dir():
+        raise ExportError(f"there is no folder {path.parent} for --tiff; make it first.")
     if path.exists() and (path.is_dir() or not arguments.overwrite):
         raise ExportError(f"{path} exists: choose another name for --tiff, or --overwrite.")
     check_writable(path, ExportError, folder=False)

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import shutil
 import signal
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -21,7 +24,7 @@ from napari_latentdyn.core.observations.images.windows import open_windows
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.scene.cluster import dask_workers
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.request import request_of
+from napari_latentdyn.core.scene.request import SceneRequest, request_of
 from napari_latentdyn.core.scene.run import Task, perform, run_scene
 from napari_latentdyn.core.scene.scene import Scene
 from napari_latentdyn.core.training.fit import fit
@@ -136,7 +139,7 @@ def test_a_tile_that_was_killed_while_it_was_written_is_written_again(
     drain(run_scene(folder, make))
     scene = Scene(folder)
     marks = folder / "work" / "done"
-    for name in ("render-0-3", "match-0-3"):
+    for name in ("render-0-3", "match-0-3", "matched"):
         (marks / name).unlink()
     scene.folder.array("velocity/0")[:, :, 70:120, -40:] = 99.0
     broken = zarr.open_array(str(folder / "frames.ome.zarr" / "0"), mode="r+")
@@ -171,10 +174,15 @@ def test_other_frames_of_a_finished_scene_keep_its_velocities(
     scene = SceneFolder(folder)
     asked = quick.updated({"output.frames": None, "output.times": [0.5]})
     other = request_of(files, images, asked, TILE, REDUCED)
-    assert not scene.redraw(other), "the scene is not finished"
+    unfinished = SceneFolder(tmp_path / "unfinished")
+    unfinished.start(other)
+    assert not unfinished.redraw(other)
     scene.finish({"weights": [1.0]})
     assert not scene.redraw(replace(other, tile=256))
     assert not scene.redraw(replace(other, stamps=("1 1", "1 1")))
+    assert not scene.redraw(scene.request())
+    with pytest.raises(RunFolderError, match="this scene with other frames; overwrite it to draw"):
+        scene.start(other)
     assert scene.report() == {"weights": [1.0]}
     known = [(path, path.stat().st_mtime_ns) for path in (folder / "velocity.zarr").rglob("*")]
     assert scene.redraw(other)
@@ -193,6 +201,67 @@ def test_other_frames_of_a_finished_scene_keep_its_velocities(
         np.testing.assert_array_equal(found[new], frames_in(finished)[old])
     missed = np.abs(found[1] - waves(0.5))[8:-8, 8:-8].mean()
     assert missed < 0.2 * np.abs(waves(0.0) - waves(0.5))[8:-8, 8:-8].mean()
+
+
+def test_frames_that_were_stopped_are_drawn_again_from_the_same_velocities(
+    files: tuple[str, str], finished: Path, quick: Settings, tmp_path: Path
+) -> None:
+    """Two choices of frames, of which the first is stopped in the middle."""
+    images = (open_windows(files[0]), open_windows(files[1]))
+    folder = tmp_path / "scene"
+    shutil.copytree(finished, folder)
+    scene = SceneFolder(folder)
+    scene.finish({"weights": [1.0]})
+    known = [(path, path.stat().st_mtime_ns) for path in (folder / "velocity.zarr").rglob("*")]
+    for times, stops in (([0.5], True), ([0.25, 0.75], False)):
+        asked = quick.updated({"output.frames": None, "output.times": times})
+        other = request_of(files, images, asked, TILE, REDUCED)
+        assert scene.redraw(other)
+        make = partial(make_scene_frames, request=other, images=images, settings=asked)
+        steps = run_scene(folder, make)
+        if stops:
+            next(steps)
+            steps.close()
+        else:
+            drain(steps)
+    assert known == [(path, path.stat().st_mtime_ns) for path, _ in known]
+    found = frames_in(folder)
+    assert found.shape == (4, *SHAPE)
+    missed = np.abs(found[1] - waves(0.25))[8:-8, 8:-8].mean()
+    assert missed < 0.3 * np.abs(waves(0.0) - waves(0.25))[8:-8, 8:-8].mean()
+
+
+def test_threads_may_differ_and_other_settings_are_named(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "scene"
+    start(folder)
+    scene = SceneFolder(folder)
+    request = scene.request()
+
+    def changed(**names: Any) -> SceneRequest:
+        settings = Settings.model_validate(request.settings).updated(
+            {name.replace("__", "."): value for name, value in names.items()}
+        )
+        return replace(request, settings=json.loads(settings.to_json()))
+
+    scene.start(changed(training__threads=2))
+    assert scene.request().settings["training"]["threads"] == 2
+    with pytest.raises(RunFolderError, match=r"other model.members \(3, now 4\); choose"):
+        scene.start(changed(model__members=4))
+
+
+def test_one_process_computes_in_a_folder(start: Start, tmp_path: Path) -> None:
+    folder = tmp_path / "scene"
+    start(folder)
+    scene = SceneFolder(folder)
+    with (
+        scene.locked(),
+        pytest.raises(RunFolderError, match="computed by another process"),
+        scene.locked(),
+    ):
+        pass
+    with scene.locked():
+        pass
+    assert [entry.name for entry in folder.iterdir()] == ["scene.json"]
 
 
 def test_a_scene_of_other_images_is_refused(start: Start, tmp_path: Path) -> None:

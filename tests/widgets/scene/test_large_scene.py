@@ -89,13 +89,13 @@ def test_two_files_become_lazy_layers(open_scene: Open, pair: Pair, out: Path, q
 
     # Another number of frames is another scene, which replaces it only after a question.
     control(panel, "output.frames").setValue(0)
-    assert "holds a scene with other settings" in wait_for(qtbot, panel, f"{out} holds")
+    assert "holds this scene with other frames" in wait_for(qtbot, panel, f"{out} holds")
     start(qtbot, panel)
     answer(qtbot, Button.Cancel)
     assert len(frames_in(out)) == 3
     assert len(made(viewer, "frames")) == 1
     start(qtbot, panel)
-    assert "with other settings" in answer(qtbot, Button.Yes)
+    assert "with other frames" in answer(qtbot, Button.Yes)
     wait_for(qtbot, panel, "Done in ")
     assert len(frames_in(out)) == 2
     assert [layer.data[0].shape[0] for layer in made(viewer, "frames")] == [2]

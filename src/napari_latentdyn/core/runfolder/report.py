@@ -108,6 +108,11 @@ def _read(folder: str | Path, contents: str, schema: type[R]) -> R:
     try:
         data = read_json(path / REPORT)
     except FileNotFoundError:
+        if (path / "scene.json").is_file():
+            raise RunFolderError(
+                f"{path} holds a large scene: napari opens it, and the command scene draws other "
+                "frames of it."
+            ) from None
         raise RunFolderError(f"{path} is not a run folder: it has no {REPORT}.") from None
     except OSError as error:
         raise RunFolderError(f"cannot read {path / REPORT}: {error.strerror}.") from None

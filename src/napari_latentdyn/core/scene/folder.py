@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.scene.request import SceneRequest
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.atomic import write_text
 from napari_latentdyn.files.paths import named, why
+from napari_latentdyn.settings.text import shown
 
 __all__ = [
     "FRAMES",
@@ -28,8 +30,8 @@ __all__ = [
 
 #: Description of a scene, its result, and all else, which is deleted at the end.
 SCENE, FRAMES, _WORK, _SOLUTION = "scene.json", "frames.ome.zarr", "work", "solution.npz"
-_VELOCITY = "velocity.zarr"
-#: Mark of a scene whose velocities are known from frames at other times.
+_VELOCITY, _LOCK = "velocity.zarr", ".lock"
+#: Mark of a scene whose velocities are known.
 MATCHED = "matched"
 _FORMAT = 1
 #: What differs between two scenes, in words, by the name in the request.
@@ -39,9 +41,12 @@ _DIFFERENT = {
     "channels": "images",
     "tile": "tiles",
     "reduced": "tiles",
-    "settings": "settings",
-    "times": "times of the frames",
 }
+#: Settings in which the same scene may differ, and those of its frames alone.
+_FREE = ("training.threads", "training.device")
+_OF_FRAMES = ("output", "images.interval", "images.interval_unit")
+#: Number of different settings that a sentence names.
+_NAMED = 3
 
 
 def is_scene_folder(path: Path) -> bool:
@@ -55,6 +60,33 @@ def _plain(request: SceneRequest) -> dict[str, Any]:
     return plain
 
 
+def _essential(plain: Mapping[str, Any], *, frames: bool = True) -> dict[str, Any]:
+    """Return what two requests for the same scene have in common, with or without frames."""
+    left_out = _FREE if frames else (*_FREE, *_OF_FRAMES)
+    settings = {
+        f"{group}.{name}": value
+        for group, values in plain["settings"].items()
+        for name, value in values.items()
+        if group not in left_out and f"{group}.{name}" not in left_out
+    }
+    # Frames at the same times are the same, however they were chosen.
+    for name in ("output.times", "output.frames"):
+        settings.pop(name, None)
+    return {**plain, "settings": settings, "times": plain["times"] if frames else None}
+
+
+def _changed(known: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
+    """Return name, old and new value of the settings in which two scenes differ."""
+    return [
+        (f"{group}.{name}", known.get(group, {}).get(name), value)
+        for group, values in new.items()
+        for name, value in values.items()
+        if known.get(group, {}).get(name) != value
+        and f"{group}.{name}" not in (*_FREE, *_OF_FRAMES)
+        and group != "output"
+    ]
+
+
 class SceneFolder:
     """Reads and writes the folder of a large scene, from any process.
 
@@ -64,6 +96,33 @@ class SceneFolder:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keep other processes from computing in the folder.
+
+        Raises
+        ------
+        RunFolderError
+            If another process computes in it.
+        """
+        lock = FileLock(self.path / _LOCK)
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise RunFolderError(
+                f"the scene in {named(self.path)} is being computed by another process; wait for "
+                "it, or choose another folder."
+            ) from None
+        except OSError as error:
+            raise RunFolderError(
+                f"{named(self.path)} cannot be written ({why(error)}); choose another folder."
+            ) from None
+        try:
+            yield
+        finally:
+            lock.release()
+            (self.path / _LOCK).unlink(missing_ok=True)
 
     @property
     def frames(self) -> Path:
@@ -80,62 +139,79 @@ class SceneFolder:
         """
         if is_scene_folder(self.path):
             self.check_same(request)
+            # Threads and device may be others now.
+            self._write({**self._description(), "request": _plain(request)})
             return
         self.path.mkdir(parents=True, exist_ok=True)
         self._write({"format": _FORMAT, "request": _plain(request), "report": {}})
 
+    def serves(self, request: SceneRequest) -> bool:
+        """Return whether the velocities of the folder serve another request, for other frames."""
+        if not is_scene_folder(self.path) or not (self.report() or self.is_done(MATCHED)):
+            return False
+        known, plain = self._description()["request"], _plain(request)
+        return _essential(known, frames=False) == _essential(plain, frames=False)
+
     def redraw(self, request: SceneRequest) -> bool:
-        """Begin frames at other times of a finished scene, whose velocities stay.
+        """Begin other frames of a scene whose velocities are known and stay.
 
         Returns
         -------
         bool
-            False if the scene is not finished, or differs in more or in less than its
-            frames; then nothing is changed.
+            False if the scene differs in more or in less than its frames, or its velocities
+            are not known; then nothing is changed.
         """
-        if not is_scene_folder(self.path) or not self.report():
+        plain = _plain(request)
+        if not self.serves(request):
             return False
-        plain, known = _plain(request), self._description()["request"]
-        without_frames = [
-            {**each, "times": None, "settings": {**each["settings"], "output": None}}
-            for each in (known, plain)
-        ]
-        if without_frames[0] != without_frames[1] or known["times"] == plain["times"]:
+        if _essential(self._description()["request"]) == _essential(plain):
             return False
-        # In this order a scene that is stopped here is either finished as before or begun.
+        # In this order a scene that is stopped here is finished as before, or draws frames.
         self.mark(MATCHED)
+        for task in (self.path / _WORK / "done").iterdir():
+            if task.name != MATCHED:
+                task.unlink()
         self._write({"format": _FORMAT, "request": plain, "report": {}})
         shutil.rmtree(self.frames, ignore_errors=True)
         return True
 
     def check_same(self, request: SceneRequest) -> None:
-        """Check that the folder holds this scene.
+        """Check that the folder holds this scene; threads and device may differ.
 
         Raises
         ------
         RunFolderError
             If it holds a scene of other images or settings.
         """
-        plain = _plain(request)
-        known = self._description()["request"]
-        other = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
+        plain, known = _plain(request), self._description()["request"]
         remedy = "choose another folder, or overwrite it"
-        if not other:
-            if known.get("stamps") == plain["stamps"]:
-                return
-            names = ", ".join(Path(source).name for source in plain["images"])
+        if _essential(known) == _essential(plain):
+            return
+        if self.serves(request):
             raise RunFolderError(
-                f"{names}: a file was changed after the scene in {named(self.path)} was begun; "
-                f"{remedy}."
+                f"{named(self.path)} holds this scene with other frames; overwrite it to draw "
+                "these with its velocities, or choose another folder."
             )
-        kinds = " and ".join(dict.fromkeys(other))
-        raise RunFolderError(f"{named(self.path)} holds a scene with other {kinds}; {remedy}.")
+        kinds = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
+        kinds += [
+            f"{name} ({shown(old)}, now {shown(new)})"
+            for name, old, new in _changed(known["settings"], plain["settings"])
+        ][:_NAMED]
+        if kinds:
+            listed = " and ".join(dict.fromkeys(kinds))
+            raise RunFolderError(f"{named(self.path)} holds a scene with other {listed}; {remedy}.")
+        names = ", ".join(Path(source).name for source in plain["images"])
+        raise RunFolderError(
+            f"{names}: a file was changed after the scene in {named(self.path)} was begun; "
+            f"{remedy}."
+        )
 
     def discard(self) -> None:
         """Delete a scene of which nothing was computed that is worth keeping."""
         if self.solution() is None:
             with suppress(RunFolderError, OSError):
                 self.clear()
+                (self.path / _LOCK).unlink(missing_ok=True)
                 self.path.rmdir()
 
     def clear(self) -> None:

@@ -160,23 +160,24 @@ class BegunScene:
         def steps() -> Generator[SceneProgress, None, None]:
             cluster = nullcontext() if scheduler is None else dask_workers(scheduler, should_stop)
             new = not self.earlier and not self.replaces
-            try:
-                with cluster as workers:
-                    # A cluster that does not answer leaves the old scene as it is.
-                    if self.replaces and not folder.redraw(plan.request):
-                        folder.clear()
-                        folder.start(plan.request)
-                        new = True
-                    done = yield from run_scene(
-                        folder.path, make, workers=workers, should_stop=should_stop
-                    )
-            except UserError:
-                if new:
-                    folder.discard()
-                raise
-            known = done.ensemble
-            weights = np.round(known.weights.astype(float), 4).tolist()
-            folder.finish({"weights": weights, "weight_of_no_motion": round(known.still, 4)})
+            with folder.locked():
+                try:
+                    with cluster as workers:
+                        # A cluster that does not answer leaves the old scene as it is.
+                        if self.replaces and not folder.redraw(plan.request):
+                            folder.clear()
+                            folder.start(plan.request)
+                            new = True
+                        done = yield from run_scene(
+                            folder.path, make, workers=workers, should_stop=should_stop
+                        )
+                except UserError:
+                    if new:
+                        folder.discard()
+                    raise
+                known = done.ensemble
+                weights = np.round(known.weights.astype(float), 4).tolist()
+                folder.finish({"weights": weights, "weight_of_no_motion": round(known.still, 4)})
 
         return steps()
 

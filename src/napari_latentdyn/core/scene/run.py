@@ -116,6 +116,7 @@ def run_scene(
     do = workers or (lambda tasks: _here(tasks, scene))
     if not matched:
         yield from _match(scene, work, do)
+        state.mark(MATCHED)
     if not state.is_done("frames"):
         make_frames(state.frames)
         state.mark("frames")

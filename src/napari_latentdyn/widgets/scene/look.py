@@ -63,12 +63,15 @@ class Holding:
         Sentence on how it differs from the one that is asked for, ``""`` if it does not.
     request : SceneRequest or None
         Images and settings of the scene, unless it is damaged.
+    serves : bool
+        Whether its velocities serve the scene that is asked for, with other frames.
     """
 
     scene: bool = False
     finished: bool = False
     problem: str = ""
     request: SceneRequest | None = None
+    serves: bool = False
 
 
 @dataclass(frozen=True)
@@ -148,7 +151,8 @@ def holding(folder: SceneFolder, request: SceneRequest | None) -> Holding:
             folder.check_same(request)
         except RunFolderError as error:
             problem = str(error)
-    return Holding(True, finished, problem, known)
+    serves = bool(problem) and request is not None and folder.serves(request)
+    return Holding(True, finished, problem, known, serves)
 
 
 def summary(request: SceneRequest) -> str:

@@ -30,8 +30,11 @@ def ask_about(
     box.setWindowTitle("Overwrite?")
     box.setText(sentence(known.problem) or f"The scene in {named(path)} is finished.")
     box.setInformativeText(
-        "Overwriting deletes the scene in the folder, with its layers in this viewer. Other files "
-        "stay."
+        "Overwriting replaces the frames, here and in this viewer. The velocities stay, so that "
+        "only drawing is done again."
+        if known.serves
+        else "Overwriting deletes the scene in the folder, with its layers in this viewer. Other "
+        "files stay."
     )
     if known.finished:
         box.addButton(_BUTTON.Open)
