@@ -71,7 +71,9 @@ def _axis(moments: NDArray[np.float64]) -> tuple[float, float]:
     return (1.0, 0.0) if step is None else (step, float(moments[0]))
 
 
-def make_frames(path: Path, data: xarray.Dataset, sizes: Sequence[tuple[int, int]]) -> None:
+def make_frames(
+    path: Path, data: xarray.Dataset, sizes: Sequence[tuple[int, int]], tile: int
+) -> None:
     """Make an OME-Zarr of version 0.4 whose frames are written later, window by window.
 
     Parameters
@@ -82,13 +84,23 @@ def make_frames(path: Path, data: xarray.Dataset, sizes: Sequence[tuple[int, int
         As `make_dataset` returns it; the values of its frames are not read.
     sizes : sequence of (int, int)
         Height and width of each level, full resolution first.
+    tile : int
+        Side in pixels of the windows that are written; a chunk lies in one of them, so that
+        two processes never write the same chunk.
     """
     import zarr
 
     root = zarr.open_group(str(path), mode="w", zarr_format=2)
     shape, moments = data.frames.shape, data.time.values
-    _create(root, shape, data.frames.dtype, sizes, data, _axis(moments), "0.4", data.attrs["title"])
+    chunk, title = _chunk_in(tile), data.attrs["title"]
+    _create(root, shape, data.frames.dtype, sizes, data, _axis(moments), "0.4", title, chunk)
     root.attrs["latentdyn"] = _about(data)
+
+
+def _chunk_in(tile: int) -> int:
+    """Return the side of chunks that divide a tile, of at most 512 pixels if there is one."""
+    sides = [tile // parts for parts in range(1, 9) if tile % parts == 0]
+    return next((side for side in sides if side <= _CHUNK), sides[-1])
 
 
 def _about(data: xarray.Dataset) -> dict[str, Any]:
@@ -132,6 +144,7 @@ def _create(
     time: tuple[float, float],
     ngff: str,
     name: str,
+    chunk: int = _CHUNK,
 ) -> list[Any]:
     """Make the arrays of all levels of planes (T, [C,] Y, X), and describe them."""
     from yaozarrs import v04, v05
@@ -149,7 +162,7 @@ def _create(
             str(level),
             shape=(*shape[:-2], *size),
             dtype=dtype,
-            chunks=(*(1,) * (len(shape) - 2), *(min(_CHUNK, side) for side in size)),
+            chunks=(*(1,) * (len(shape) - 2), *(min(chunk, side) for side in size)),
             **options,
         )
         for level, size in enumerate(sizes)

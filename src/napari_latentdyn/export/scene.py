@@ -13,7 +13,7 @@ from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.observations.images.windows import WindowedImage
 from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.request import SceneRequest, frame_shapes
+from napari_latentdyn.core.scene.request import SceneRequest, frame_shapes, tile_side
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export.omezarr import make_frames
 from napari_latentdyn.settings import Settings
@@ -50,7 +50,7 @@ def make_scene_frames(
         interval=None if length is None else (length, unit),
         title="frames",
     )
-    make_frames(path, data, frame_shapes(request))
+    make_frames(path, data, frame_shapes(request), tile_side(request))
 
 
 def write_big_tiff(frames: Path, path: Path) -> None:

@@ -16,6 +16,8 @@ from typing import Any
 import numpy as np
 import pytest
 import zarr
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core.scene.conftest import REDUCED, SHAPE, TILE, waves
 
@@ -262,6 +264,23 @@ def test_one_process_computes_in_a_folder(start: Start, tmp_path: Path) -> None:
     with scene.locked():
         pass
     assert [entry.name for entry in folder.iterdir()] == ["scene.json"]
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(32, 3000))
+def test_no_chunk_of_the_frames_lies_in_two_tiles(tile: int) -> None:
+    """Two workers that write one chunk would lose the pixels of one of them."""
+    from napari_latentdyn.export.omezarr import _chunk_in
+
+    chunk = _chunk_in(tile)
+    assert tile % chunk == 0
+    assert chunk <= 512 or chunk == tile // max(p for p in range(1, 9) if tile % p == 0)
+
+
+def test_tiles_of_the_scene_are_whole_chunks(finished: Path) -> None:
+    for level in (0, 1):
+        array = zarr.open_array(str(finished / "frames.ome.zarr" / str(level)), mode="r")
+        assert array.chunks[-2:] == tuple(min(TILE, side) for side in array.shape[-2:])
 
 
 def test_a_scene_of_other_images_is_refused(start: Start, tmp_path: Path) -> None:
