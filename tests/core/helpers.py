@@ -75,6 +75,7 @@ def small_settings(preset: str = "standard", **changes: Any) -> Settings:
             "model.encoder_width": 4,
             "model.unet_width": 2,
             "training.start_from": "scratch",
+            "training.from_series": False,
             "model.extractor_width": 2,
             "model.coarsening": 0,
             "training.steps": 4,

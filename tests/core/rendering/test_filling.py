@@ -40,12 +40,15 @@ def disc(row: float, column: float, radius: float = 12) -> NDArray[np.bool_]:
     return np.hypot(rows - row, columns - column) < radius
 
 
-def learned(masks: dict[int, NDArray[np.bool_]], gain: float = 1.0) -> Dynamics:
+def learned(
+    masks: dict[int, NDArray[np.bool_]], gain: float = 1.0, times: NDArray[np.float64] = TIMES
+) -> Dynamics:
+    """Fit images with missing places; the third one may have another brightness."""
     images = []
-    for k, time in enumerate(TIMES):
-        image = at(time) * (gain if k == 2 else 1.0)
+    for k, time in enumerate(times):
+        image = at(time) * (gain if time == 2 else 1.0)
         images.append(np.where(masks.get(k, np.zeros(SHAPE, bool)), np.nan, image))
-    return finished(fit(Observations.from_arrays(*images, times=TIMES), QUICK))[1]
+    return finished(fit(Observations.from_arrays(*images, times=times), QUICK))[1]
 
 
 def error(
@@ -102,14 +105,14 @@ def test_a_cloud_that_stays_is_filled_from_farther_images() -> None:
 def test_a_place_that_no_image_shows_stays_missing() -> None:
     corner = np.zeros(SHAPE, bool)
     corner[:20, :20] = True
-    found = learned(dict.fromkeys(range(5), corner))
-    frames = found.frames([2.0, 2.5])
+    found = learned(dict.fromkeys(range(3), corner), times=TIMES[:3])
+    frames = found.frames([1.0, 1.5])
     assert np.isnan(frames[:, 2, 2]).all()
     assert np.isfinite(frames[:, 40:60, 40:60]).all()
 
 
 def test_an_image_of_other_brightness_is_filled_in_its_own() -> None:
-    found = learned({2: disc(48, 48)}, gain=1.25)
+    found = learned({1: disc(48, 48)}, gain=1.25, times=TIMES[1:4])
     missed = error(found.frames([2.0])[0], 1.25 * at(2.0), disc(48, 48, 10))
     assert missed < 0.1 * np.ptp(at(2.0))
 
