@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 __all__ = [
     "Case",
+    "Group",
     "generated_cases",
     "make_case",
     "read_case",

@@ -6,10 +6,9 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
-from benchmarks.accuracy.cases import read_frames, scaled
+from benchmarks.accuracy.cases import Group, read_frames, scaled
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -21,7 +20,6 @@ SIDE, COUNT, SEED = 192, 9, 3
 #: Displacement of a generated scene in pixels, from the first frame to the last.
 DRIFT = (18.0, -12.0)
 
-Group = Literal["data", "generated"]
 Course = Callable[[float], float]
 
 

@@ -10,11 +10,10 @@ import numpy as np
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.runs import geometry_of, observe, report_of
-from napari_latentdyn.core.geometry.units import duration
+from napari_latentdyn.core.geometry.units import SECONDS, duration
 from napari_latentdyn.core.observations.images.series import ImageSeries, expand, read_series
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.times import (
-    SECONDS,
     ImageTimes,
     in_readable_unit,
     times_from_names,
@@ -108,7 +107,7 @@ def _times(
                 "stack: give the times with --times-of-images."
             )
         names = [image.name for image in series.images]
-        read = times_from_names if given[0] == "times_pattern" else _from_table
+        read = times_from_names if given[0] == "times_pattern" else times_from_table
         return read(names, text)
     times = times_from_text(text)
     if len(times.values) != len(series.images):
@@ -117,10 +116,6 @@ def _times(
             f"{len(times.values)}."
         )
     return times
-
-
-def _from_table(names: list[str], table: str) -> ImageTimes:
-    return times_from_table(table, names)
 
 
 def _with_unit(settings: Settings, times: ImageTimes | None, count: int) -> Settings:

@@ -166,14 +166,18 @@ def test_a_finished_scene_keeps_its_velocities_and_nothing_else(
     assert SceneFolder(folder).report() == {"weights": [1.0]}
 
 
+def copied(finished: Path, tmp_path: Path) -> SceneFolder:
+    """A scene of which all is computed, but not its report."""
+    return SceneFolder(shutil.copytree(finished, tmp_path / "scene"))
+
+
 def test_other_frames_of_a_finished_scene_keep_its_velocities(
     files: tuple[str, str], finished: Path, quick: Settings, tmp_path: Path
 ) -> None:
     """Only drawing is done again, and its progress ends at one."""
     images = (open_windows(files[0]), open_windows(files[1]))
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    scene = SceneFolder(folder)
+    scene = copied(finished, tmp_path)
+    folder = scene.path
     asked = quick.updated({"output.frames": None, "output.times": [0.5]})
     other = request_of(files, images, asked, TILE, REDUCED)
     unfinished = SceneFolder(tmp_path / "unfinished")
@@ -210,9 +214,8 @@ def test_frames_that_were_stopped_are_drawn_again_from_the_same_velocities(
 ) -> None:
     """Two choices of frames, of which the first is stopped in the middle."""
     images = (open_windows(files[0]), open_windows(files[1]))
-    folder = tmp_path / "scene"
-    shutil.copytree(finished, folder)
-    scene = SceneFolder(folder)
+    scene = copied(finished, tmp_path)
+    folder = scene.path
     scene.finish({"weights": [1.0]})
     known = [(path, path.stat().st_mtime_ns) for path in (folder / "velocity.zarr").rglob("*")]
     for times, stops in (([0.5], True), ([0.25, 0.75], False)):
@@ -249,6 +252,17 @@ def test_threads_may_differ_and_other_settings_are_named(start: Start, tmp_path:
     assert scene.request().settings["training"]["threads"] == 2
     with pytest.raises(RunFolderError, match=r"other model.members \(3, now 4\); choose"):
         scene.start(changed(model__members=4))
+
+
+def test_other_frames_of_an_unfinished_scene_are_refused_by_their_times(
+    start: Start, tmp_path: Path
+) -> None:
+    folder = tmp_path / "scene"
+    start(folder)
+    scene = SceneFolder(folder)
+    other = replace(scene.request(), times=(0.0, 0.3, 1.0))
+    with pytest.raises(RunFolderError, match="with other times of the frames; choose"):
+        scene.start(other)
 
 
 def test_one_process_computes_in_a_folder(start: Start, tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.text import shown
 
 __all__ = [
+    "SECONDS",
     "check_unit",
     "duration",
     "in_names",
@@ -25,6 +26,8 @@ __all__ = [
     "unit_symbol",
 ]
 
+#: Length in seconds of the units of time that settings know, the longest first.
+SECONDS = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
 #: Symbols of units that OME knows.
 _LENGTHS = {"pixel", "km", "m", "dm", "cm", "mm", "µm", "nm", "pm", "Å", "in", "ft", "mi"}
 _TIMES = {"a", "d", "h", "min", "s", "ms", "µs", "ns"}
@@ -133,7 +136,7 @@ def duration(name: str) -> tuple[float, str] | None:
     if unit is None or not unit.is_compatible_with("second"):
         return None
     seconds = float((1.0 * unit).to("second").magnitude)
-    for known, size in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
+    for known, size in SECONDS.items():
         if seconds >= size:
             return seconds / size, known
     return seconds, "second"

@@ -38,9 +38,8 @@ _UNKNOWN = 0.5
 def follow_courses(
     ensembles: Sequence[Ensemble],
     times: NDArray[np.float64],
-    images: NDArray[np.float32],
+    believed: NDArray[np.float32] | float,
     motion: Motion,
-    share: float | None = None,
 ) -> tuple[Ensemble, ...]:
     """Return the ensembles of a series with the measured course of each interval.
 
@@ -55,12 +54,11 @@ def follow_courses(
         Of the intervals.
     times : ndarray of float, shape (K,)
         Times of the images.
-    images : ndarray of float32, shape (K, H, W)
-        Normalised to about [0, 1].
+    believed : ndarray of float32, shape (K, H, W), or float
+        Share of the measured changes that counts, or the images, normalised to about [0, 1],
+        from which `measured_share` finds it.
     motion : {"steady", "inertial", "local"}
         Acceleration with which the velocities were matched.
-    share : float, optional
-        How much of the measured changes to believe; `measured_share` by default.
 
     Returns
     -------
@@ -72,8 +70,7 @@ def follow_courses(
     lengths = np.diff(times)
     changes = [_changes(ensembles, times, lengths, k) for k in range(len(ensembles))]
     inner = [(start, end) for start, end in changes if start is not None and end is not None]
-    if share is None:
-        share = measured_share(inner, images)
+    share = believed if isinstance(believed, float) else measured_share(inner, believed)
     found = []
     for k, (ensemble, (before, after)) in enumerate(zip(ensembles, changes, strict=True)):
         start = _beyond(ensembles, changes, lengths, k, 1, share) if before is None else before

@@ -117,7 +117,6 @@ def check_observations(
     count, channels, *plane = images.shape
     floats = {"images": images, "low": low, "high": high}
     wanted: dict[str, tuple[Any, tuple[int, ...]]] = {
-        "valid": (valid, (count, *plane)),
         "low": (low, (channels,)),
         "high": (high, (channels,)),
     }
@@ -127,7 +126,7 @@ def check_observations(
     for name, (array, shape) in wanted.items():
         if array.shape != shape:
             raise ObservationError(f"{name} must have the shape {shape}; got {array.shape}.")
-    check_mask("valid", valid, valid.shape)
+    check_mask("valid", valid, (count, *plane))
     for name, array in floats.items():
         if array.dtype.kind != "f":
             raise ObservationError(f"{name} must be of a real type; got {array.dtype}.")

@@ -226,12 +226,7 @@ class Observations:
 
     def normalised(self) -> NDArray[np.float32]:
         """Return the images, (K, C, H, W), with `low` at 0, `high` at 1, and one brightness."""
-        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
-        images = ((self.images - low) / span).astype(np.float32, copy=False)
-        if self.brightness is not None:
-            gain, offset = np.moveaxis(self.brightness, -1, 0)[..., None, None]
-            images = (images - offset) / gain
-        return images
+        return self.normalise(self.images, self.times)
 
     def denormalise(
         self, frames: NDArray[np.float32], times: Sequence[float]
@@ -241,13 +236,26 @@ class Observations:
         Their brightness changes evenly from observation to observation.
         """
         if self.brightness is not None:
-            index, part = self.locate(times)
-            share = part.astype(np.float32)[:, None, None]
-            change = self.brightness[index]
-            change = change + share * (self.brightness[index + 1] - change)
-            gain, offset = np.moveaxis(change, -1, 0)[..., None, None]
+            gain, offset = self._brightness_at(times)
             frames = frames * gain + offset
         return frames * (self.high - self.low)[:, None, None] + self.low[:, None, None]
+
+    def normalise(self, images: NDArray[np.floating[Any]], times: ArrayLike) -> NDArray[np.float32]:
+        """Bring images of shape (T, C, H, W) at times to normalised units; see `denormalise`."""
+        low, span = self.low[:, None, None], (self.high - self.low)[:, None, None]
+        found = ((images - low) / span).astype(np.float32, copy=False)
+        if self.brightness is not None:
+            gain, offset = self._brightness_at(times)
+            found = (found - offset) / gain
+        return found
+
+    def _brightness_at(self, times: ArrayLike) -> NDArray[np.float32]:
+        """Return gain and offset at times, each (T, C, 1, 1)."""
+        assert self.brightness is not None
+        index, part = self.locate(times)
+        share = part.astype(np.float32)[:, None, None]
+        before, after = self.brightness[index], self.brightness[index + 1]
+        return np.moveaxis(before + share * (after - before), -1, 0)[..., None, None]
 
     @property
     def zeros(self) -> NDArray[np.float32]:

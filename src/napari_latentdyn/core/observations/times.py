@@ -12,12 +12,12 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.geometry.units import SECONDS
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import input_file, named, why
 from napari_latentdyn.settings.text import shown
 
 __all__ = [
-    "SECONDS",
     "ImageTimes",
     "in_readable_unit",
     "times_from_names",
@@ -38,8 +38,6 @@ _FIELDS = {
     "f": r"\d{1,6}",
     "b": r"[A-Za-z]{3}",
 }
-#: Length of the units of time that settings know, the longest first.
-SECONDS = {"day": 86400.0, "hour": 3600.0, "minute": 60.0, "second": 1.0}
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +94,7 @@ def times_from_names(names: Sequence[str], pattern: str) -> ImageTimes:
     return _since_first(found)
 
 
-def times_from_table(path: str, names: Sequence[str]) -> ImageTimes:
+def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
     """Read times from a table (CSV): the name of a file and its time, number or date, in a row.
 
     A first row without a time is a heading. Rows of other files are ignored.

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
@@ -12,6 +14,14 @@ from napari_latentdyn.core.physics.operators import patch_bounds
 from napari_latentdyn.core.physics.sampling import inside, sample
 
 __all__ = ["Ends"]
+
+
+class _Masks:
+    """Masks of both observations on the device, and whether each is true everywhere."""
+
+    def __init__(self, masks: NDArray[np.bool_], device: torch.device) -> None:
+        self.of = [torch.from_numpy(mask)[None, None].to(device) for mask in masks]
+        self.complete = [bool(mask.all()) for mask in masks]
 
 
 class Ends:
@@ -29,14 +39,18 @@ class Ends:
     def __init__(self, model: LatentDynamics, observations: Observations) -> None:
         device = next(model.parameters()).device
         self.images = tuple(torch.from_numpy(image)[None] for image in observations.normalised())
-        self.complete = [bool(shown.all()) for shown in observations.shown]
-        self._shown, self._valid = (
-            [torch.from_numpy(mask)[None, None].to(device) for mask in masks]
-            for masks in (observations.shown, observations.valid)
-        )
+        self._shown = _Masks(observations.shown, device)
+        self._valid = self._shown
+        if observations.estimated is not None:
+            self._valid = _Masks(observations.valid, device)
         self._zeros = tuple(torch.from_numpy(zero)[None].to(device) for zero in observations.zeros)
         self._model, self._device, self._shape = model, device, observations.shape
         self._per_patch = model.settings.images.normalisation == "patch"
+
+    @property
+    def complete(self) -> bool:
+        """Whether both images show every pixel."""
+        return all(self._shown.complete)
 
     def crop(self, window: Window) -> tuple[Tensor, Tensor]:
         """Return a window of both images, (1, C, h, w), on the device."""
@@ -69,9 +83,9 @@ class Ends:
         (1, 2, h, w).
         """
         masks = self._valid if valid else self._shown
-        if not self.complete[end] or (valid and not bool(masks[end].all())):
-            known = sample(masks[end].float(), places, "nearest") > 0.5
-            return self._model.seen(masks[end], places), known
+        if not masks.complete[end]:
+            known = sample(masks.of[end].float(), places, "nearest") > 0.5
+            return self._model.seen(masks.of[end], places), known
         everywhere = torch.ones_like(places[:, :1], dtype=torch.bool)
         if self._model.settings.physics.border != "exclude":
             return everywhere, everywhere

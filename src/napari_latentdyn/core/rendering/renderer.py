@@ -87,7 +87,6 @@ class Renderer:
         self._ensemble = ensemble if several else None
         self._trained = trained
         self._correction = correction
-        self._is_image_alone = self._only_valid = False
 
     @torch.no_grad()
     def fields(
@@ -204,8 +203,8 @@ class Renderer:
             share = blend_weights(part, shape) if learned else np.float32(1)
             window = part if learned else part.grown(_MARGIN, shape)
             inner = part.within(window)
-            low, span = self._ends.bounds(window)
-            states = WindowStates(self.model, self._ends.images, window, low, span, learned)
+            bounds = self._ends.bounds(window)
+            states = WindowStates(self.model, self._ends.images, window, *bounds, learned)
             for i, time in enumerate(times):
                 self._check()
                 carried, seen = self._carry(window, members, velocity, time, states)
@@ -220,7 +219,7 @@ class Renderer:
                 elif wanted == "latents":
                     state = fuse(carried, shares, self.model.transport.equation)
                 else:
-                    state = self._frame(carried, shares, window, time, wanted == "terms")
+                    state = self._frame(carried, shares, window, bounds, time, wanted == "terms")
                 values = state[(0, slice(None), *inner.slices)].cpu().numpy()
                 total[(i, slice(None), *part.slices)] += values * share
                 missing[(i, *part.slices)] |= ~seen[(0, 0, *inner.slices)].cpu().numpy()
@@ -235,7 +234,7 @@ class Renderer:
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
-        if not all(self._ends.complete):
+        if not self._ends.complete:
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
         return result
 
@@ -244,11 +243,12 @@ class Renderer:
         carried: list[list[Carried]],
         shares: list[float | Tensor],
         window: Window,
+        bounds: tuple[Tensor, Tensor],
         time: float,
         with_terms: bool,
     ) -> Tensor:
         """Return a normalised frame, corrected or followed by its terms and variance."""
-        low, span = self._ends.bounds(window)
+        low, span = bounds
         correct = with_terms or self._correction is not None
         # `fuse` uses the memory of the states.
         variance = scatter(carried, shares, self._compared) if correct else None

@@ -26,6 +26,7 @@ __all__ = [
     "LAYERS",
     "REPORT",
     "RUN",
+    "SCENE",
     "check_free",
     "check_version",
     "contents_of",
@@ -38,6 +39,8 @@ __all__ = [
 
 R = TypeVar("R", bound=Report)
 REPORT = "report.json"
+#: Description of a large scene, whose folder is no run folder.
+SCENE = "scene.json"
 FRAMES, FIELDS = "frames.ome.tif", "fields.npz"
 # Contents of a folder with a report: a whole run, or only layers saved from a viewer.
 RUN, LAYERS = "run", "layers"
@@ -108,7 +111,7 @@ def _read(folder: str | Path, contents: str, schema: type[R]) -> R:
     try:
         data = read_json(path / REPORT)
     except FileNotFoundError:
-        if (path / "scene.json").is_file():
+        if (path / SCENE).is_file():
             raise RunFolderError(
                 f"{path} holds a large scene: napari opens it, and the command scene draws other "
                 "frames of it."

@@ -14,6 +14,7 @@ import numpy as np
 from filelock import FileLock, Timeout
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.runfolder.report import SCENE
 from napari_latentdyn.core.scene.request import SceneRequest
 from napari_latentdyn.errors import RunFolderError
 from napari_latentdyn.files.atomic import write_text
@@ -29,7 +30,7 @@ __all__ = [
 ]
 
 #: Description of a scene, its result, and all else, which is deleted at the end.
-SCENE, FRAMES, _WORK, _SOLUTION = "scene.json", "frames.ome.zarr", "work", "solution.npz"
+FRAMES, _WORK, _SOLUTION = "frames.ome.zarr", "work", "solution.npz"
 _VELOCITY, _LOCK = "velocity.zarr", ".lock"
 #: Mark of a scene whose velocities are known.
 MATCHED = "matched"
@@ -41,6 +42,7 @@ _DIFFERENT = {
     "channels": "images",
     "tile": "tiles",
     "reduced": "tiles",
+    "times": "times of the frames",
 }
 #: Settings in which the same scene may differ, and those of its frames alone.
 _FREE = ("training.threads", "training.device")
@@ -73,18 +75,6 @@ def _essential(plain: Mapping[str, Any], *, frames: bool = True) -> dict[str, An
     for name in ("output.times", "output.frames"):
         settings.pop(name, None)
     return {**plain, "settings": settings, "times": plain["times"] if frames else None}
-
-
-def _changed(known: Mapping[str, Any], new: Mapping[str, Any]) -> list[tuple[str, Any, Any]]:
-    """Return name, old and new value of the settings in which two scenes differ."""
-    return [
-        (f"{group}.{name}", known.get(group, {}).get(name), value)
-        for group, values in new.items()
-        for name, value in values.items()
-        if known.get(group, {}).get(name) != value
-        and f"{group}.{name}" not in (*_FREE, *_OF_FRAMES)
-        and group != "output"
-    ]
 
 
 class SceneFolder:
@@ -139,8 +129,10 @@ class SceneFolder:
         """
         if is_scene_folder(self.path):
             self.check_same(request)
-            # Threads and device may be others now.
-            self._write({**self._description(), "request": _plain(request)})
+            known, plain = self._description(), _plain(request)
+            if known["request"] != plain:
+                # Threads and device are others now.
+                self._write({**known, "request": plain})
             return
         self.path.mkdir(parents=True, exist_ok=True)
         self._write({"format": _FORMAT, "request": _plain(request), "report": {}})
@@ -193,9 +185,11 @@ class SceneFolder:
                 "these with its velocities, or choose another folder."
             )
         kinds = [said for name, said in _DIFFERENT.items() if known.get(name) != plain[name]]
+        old, new = (_essential(each)["settings"] for each in (known, plain))
         kinds += [
-            f"{name} ({shown(old)}, now {shown(new)})"
-            for name, old, new in _changed(known["settings"], plain["settings"])
+            f"{name} ({shown(old.get(name))}, now {shown(value)})"
+            for name, value in new.items()
+            if old.get(name) != value
         ][:_NAMED]
         if kinds:
             listed = " and ".join(dict.fromkeys(kinds))

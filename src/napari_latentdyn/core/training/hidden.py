@@ -194,9 +194,8 @@ def _between(
     followed = follow_courses(
         some,
         observations.times[kept],
-        observations.normalised()[kept].mean(axis=1),
-        settings.physics.motion,
         own.share,
+        settings.physics.motion,
     )
     return followed[hidden - 1 - first]
 
@@ -205,12 +204,7 @@ def _truth(
     observations: Observations, around: Observations, hidden: int, time: float
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the hidden image as a frame between its neighbours is normalised, and its mask."""
-    low, span = (part[:, None, None] for part in (around.low, around.high - around.low))
-    image = ((observations.images[hidden] - low) / span).astype(np.float32)
-    if around.brightness is not None:
-        change = (1 - time) * around.brightness[0] + time * around.brightness[1]
-        gain, offset = np.moveaxis(change, -1, 0)[..., None, None]
-        image = (image - offset) / gain
+    image = around.normalise(observations.images[hidden][None], [time])[0]
     return image, observations.valid[hidden] & around.valid.all(axis=0)
 
 

@@ -20,10 +20,12 @@ from napari_latentdyn.core.observations.images.zarr import is_zarr
 from napari_latentdyn.errors import ImageFileError
 from napari_latentdyn.files.paths import input_file, named, why
 
-__all__ = ["load", "read_image", "read_mask", "read_stack", "variables_of"]
+__all__ = ["SUFFIXES", "image_of", "load", "read_image", "read_mask", "read_stack", "variables_of"]
 
 _TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 _PICTURE_SUFFIXES = {".bmp", ".gif", ".jpeg", ".jpg", ".png", ".webp"}
+#: Ends of the names of files that may be images.
+SUFFIXES = {".tif", ".tiff", ".nc", ".nc4", ".cdf", ".h5", *_PICTURE_SUFFIXES, *DRIVERS}
 _PICTURE_MAGIC = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"RIFF", b"BM")
 _CF_MAGIC = (b"CDF\x01", b"CDF\x02", b"CDF\x05", b"\x89HDF")
 _FORMATS = "give TIFF, PNG, JPEG, NetCDF or Zarr"
@@ -50,6 +52,11 @@ def read_image(source: str) -> ImageFile:
     if chosen.index is not None:
         stack = stack.unstacked()
     image, picked = select(stack, chosen)
+    return image_of(image, chosen, picked)
+
+
+def image_of(image: Stack, chosen: Selection, picked: str) -> ImageFile:
+    """Return the one image of a stack; `picked` is the label of the choice in its file."""
     axis = image.axes.index("C") if "C" in image.axes else None
     label = (f":{chosen.variable}" if chosen.variable else "") + picked
     return ImageFile(

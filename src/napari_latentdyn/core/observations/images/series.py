@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.images.files import load, read_image
+from napari_latentdyn.core.observations.images.files import SUFFIXES, image_of, load, read_image
 from napari_latentdyn.core.observations.images.model import ImageFile, Stack
 from napari_latentdyn.core.observations.images.selection import parse_source, select
 from napari_latentdyn.core.observations.images.zarr import is_zarr
@@ -21,10 +21,6 @@ from napari_latentdyn.files.paths import absolute, exists, named
 __all__ = ["ImageSeries", "expand", "read_series"]
 
 _PATTERN = re.compile(r"[*?\[]")
-_SUFFIXES = {
-    *(".tif", ".tiff", ".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp"),
-    *(".nc", ".nc4", ".h5", ".jp2", ".img", ".vrt"),
-}
 #: Axes of a stack that may be times.
 _TIMES = ("T", "I")
 
@@ -67,7 +63,7 @@ def expand(sources: Sequence[str]) -> list[str]:
                 raise ImageFileError(
                     f"{named(path)} is a folder; give image files, or this folder alone."
                 )
-            files = [entry for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES]
+            files = [entry for entry in path.iterdir() if entry.suffix.lower() in SUFFIXES]
             if not files:
                 raise ImageFileError(f"{named(path)} is a folder that holds no image.")
         elif _PATTERN.search(source) and not exists(path):
@@ -105,33 +101,16 @@ def _of_stack(source: str, stack: Stack) -> ImageSeries:
     if axis is None:
         return ImageSeries((read_image(source),))
     count = part.sizes[axis]
-    label = (f":{chosen.variable}" if chosen.variable else "") + label
-    images = []
-    for number in range(count):
-        image = part.select({axis: number})
-        channels = image.axes.index("C") if "C" in image.axes else None
-        # The first image alone keeps the notes, which are the same for all.
-        notes = tuple(f"{chosen.path.name}: {note}" for note in image.notes) if not number else ()
-        images.append(
-            ImageFile(
-                array=image.data,
-                channel_axis=channels,
-                rgb=image.rgb and channels is not None,
-                missing=image.missing,
-                geometry=image.geometry,
-                name=f"{chosen.path.name}{label}:{number}",
-                path=f"{chosen.path.expanduser().absolute()}{label}:{number}",
-                notes=notes,
-                coordinates=image.coordinates,
-            )
-        )
-    times = part.times if axis == "T" and part.times is not None else None
-    if times is not None and len(times) != count:
-        times = None
-    return ImageSeries(tuple(images), times, part.time_unit if times is not None else None)
+    images = tuple(
+        image_of(part.select({axis: number}), chosen, f"{label}:{number}")
+        for number in range(count)
+    )
+    if axis != "T" or part.times is None or len(part.times) != count:
+        return ImageSeries(images)
+    return ImageSeries(images, part.times, part.time_unit)
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:
     """Return a key that sorts numbers in names by their value."""
     parts = re.split(r"(\d+)", str(path))
-    return [(0, int(part)) if part.isdigit() else (1, part.casefold()) for part in parts]
+    return [(0, int(part)) if part.isdecimal() else (1, part.casefold()) for part in parts]
