@@ -50,7 +50,7 @@ def checked_times(times: ArrayLike | None, count: int) -> NDArray[np.float64]:
             f"{wanted} dates or durations: divide the time since the first image by its unit."
         )
     if when.shape != (count,) or not np.isfinite(when).all() or not (np.diff(when) > 0).all():
-        raise ObservationError(f"{wanted} {np.array2string(when, threshold=8)}.")
+        raise ObservationError(f"{wanted} {shown(when.tolist())}.")
     return when
 
 

@@ -144,3 +144,32 @@ def test_a_turned_image_has_turned_pixels(tmp_path, code):
     tifffile.imwrite(tmp_path / "a.tif", BASE, description=about, extratags=tag, **options)
     image = read_image(str(tmp_path / "a.tif"))
     assert image.geometry.pixel_size == ((0.5, 0.25) if code >= 5 else (0.25, 0.5))
+
+
+@pytest.mark.parametrize(
+    ("moments", "unit", "expected"),
+    [
+        ((5, 10, 20, 25), "min", [0, 5, 15, 20]),
+        ((3.0, 13.01, 22.99, 33.0), "s", [0, 10, 20, 30]),
+        ((0, 10, 10, 20), "s", None),
+    ],
+    ids=["uneven", "jitter", "not increasing"],
+)
+def test_times_of_planes(tmp_path, moments, unit, expected):
+    told = {"DeltaT": list(np.repeat(moments, 2)), "DeltaTUnit": [unit] * 8}
+    stack = np.stack([np.stack([BASE + k, OTHER]) for k in range(4)])
+    tifffile.imwrite(tmp_path / "a.ome.tif", stack, metadata={"axes": "TCYX", "Plane": told})
+    found = load(Selection(tmp_path / "a.ome.tif"))
+    if expected is None:
+        assert found.times is None
+        return
+    np.testing.assert_allclose(found.times, expected, atol=1e-9)
+    assert found.time_unit == unit
+
+
+def test_times_of_planes_have_their_own_unit(tmp_path):
+    told = {"DeltaT": [0, 60, 180], "DeltaTUnit": ["s"] * 3}
+    about = {"axes": "TYX", "TimeIncrement": 1, "TimeIncrementUnit": "min", "Plane": told}
+    tifffile.imwrite(tmp_path / "a.ome.tif", np.stack([BASE, OTHER, BASE]), metadata=about)
+    found = load(Selection(tmp_path / "a.ome.tif"))
+    assert (found.times.tolist(), found.time_unit) == ([0, 60, 180], "s")

@@ -18,6 +18,8 @@ __all__ = ["OmeImage", "companion", "grid_of", "ome_images", "planes_in"]
 
 #: Units of OME whose symbols mean other units elsewhere: line (not link), point (not pint).
 _LENGTHS = {"li": ("in", 1 / 12), "pt": ("in", 1 / 72), "ua": ("m", 149_597_870_700.0)}
+#: Part of the mean step from frame to frame that times may deviate and still be even.
+_JITTER = 0.02
 _LARGEST = 2**26  # bytes of a file of metadata
 
 
@@ -25,19 +27,31 @@ _LARGEST = 2**26  # bytes of a file of metadata
 class OmeImage:
     """One image of OME metadata.
 
-    `note` is a sentence for the user on the pixel size. `planes` has one entry for each plane whose
+    `note` is a sentence for the user on the pixel size. `step` and `moments` are the time from frame
+    to frame and the times of all frames, in `time_unit`. `planes` has one entry for each plane whose
     file the metadata names: file, time, channel and depth, in the order of the pages of the file.
     """
 
     geometry: Geometry | None
     note: str | None
     step: float | None
-    step_unit: str | None
+    moments: tuple[float, ...]
+    time_unit: str | None
     planes: tuple[tuple[str, int, int, int], ...]
 
     def times(self, count: int) -> NDArray[np.float64] | None:
         """Return the times of frames, or None if the file gives none."""
-        return None if self.step is None else self.step * np.arange(count, dtype=np.float64)
+        numbers = np.arange(count, dtype=np.float64)
+        step, moments = self.step, np.array(self.moments)
+        if len(moments) == count > 1:
+            mean = float(moments[-1] - moments[0]) / (count - 1)
+            if step is None:
+                step = mean
+            # Times of a microscope jitter around even ones.
+            even = np.abs(moments - moments[0] - step * numbers) <= _JITTER * abs(step)
+            if not even.all():
+                return moments - moments[0]
+        return None if step is None else step * numbers
 
 
 def planes_in(images: Sequence[OmeImage], name: str) -> list[tuple[int, int, int, int]] | None:
@@ -115,9 +129,31 @@ def _image(pixels: ET.Element) -> OmeImage:
         sides.append(None if side is None else side * factor)
         units.append(unit)
     size, note = plane_size(sides[0], sides[1], units)
-    step = _number(values.get("TimeIncrement"))
-    planes = tuple(_planes(pixels, values))
-    return OmeImage(size, note, step, values.get("TimeIncrementUnit", "s"), planes)
+    step, unit = _number(values.get("TimeIncrement")), values.get("TimeIncrementUnit", "s")
+    moments, moment_unit = _moments(pixels)
+    if moments and moment_unit != unit:
+        # Times of the planes have a unit of their own.
+        step, unit = None, moment_unit
+    return OmeImage(size, note, step, moments, unit, tuple(_planes(pixels, values)))
+
+
+def _moments(pixels: ET.Element) -> tuple[tuple[float, ...], str]:
+    """Return the time of the first plane of each frame, and its unit; empty if one is missing."""
+    found: dict[int, float] = {}
+    units = set()
+    for node in pixels:
+        if _local(node.tag) != "Plane":
+            continue
+        frame, moment = _number(node.get("TheT")), _number(node.get("DeltaT"))
+        if frame is None or moment is None:
+            return (), "s"
+        units.add(node.get("DeltaTUnit", "s"))
+        found.setdefault(int(frame), moment)
+    times = tuple(found[frame] for frame in sorted(found))
+    rising = all(b > a for a, b in itertools.pairwise(times))
+    if sorted(found) != list(range(len(found))) or not rising or len(units) != 1:
+        return (), "s"
+    return times, units.pop()
 
 
 def _planes(pixels: ET.Element, values: dict[str, str]) -> Iterator[tuple[str, int, int, int]]:

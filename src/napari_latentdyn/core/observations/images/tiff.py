@@ -253,7 +253,7 @@ def _of_ome(stack: Stack, image: OmeImage, count: int, orientation: int) -> dict
         "geometry": _swapped(image.geometry, orientation),
         "notes": (*stack.notes, *((image.note,) if image.note else ())),
         "times": image.times(count) if count else None,
-        "time_unit": image.step_unit,
+        "time_unit": image.time_unit,
     }
 
 
