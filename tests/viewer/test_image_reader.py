@@ -89,7 +89,7 @@ def test_netcdf_on_the_earth(viewer, tmp_path):
     image = snapshot(layer)
     assert image.coordinates == geo
     # The report of a run on this layer says where it lies.
-    inputs = Job(image, image, Settings()).sources()
+    inputs = Job((image, image), Settings()).sources()
     assert inputs[0]["geo"] == geo.to_report()
     layer.data = layer.data[2:]
     assert snapshot(layer).coordinates is None

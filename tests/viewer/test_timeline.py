@@ -66,17 +66,17 @@ def series(known: list[float], interval: float | None = 2.0) -> RunReport:
     return RunReport.model_validate({"observation_times": known, "interval": unit})
 
 
-def test_an_even_series_counts_time_from_its_first_image() -> None:
+def test_an_even_series_lies_at_the_times_of_its_images() -> None:
     fields = np.zeros((6, 2, 12, 16), np.float32)
     report = series([10.0, 11.0, 12.0])
     line = timeline_of(Motion(fields, report))
-    assert line.of_frames == line.of_fields == pytest.approx((2 / 3, 0.0))
+    assert line.of_frames == line.of_fields == pytest.approx((2 / 3, 20.0))
     settings = small_settings(output__frames=0)
     coarse = timeline_of(Dynamics(settings, fields, report))
     np.testing.assert_allclose(coarse.times, frame_times(settings, (10.0, 11.0, 12.0)))
-    assert coarse.of_frames == pytest.approx((2.0, 0.0))
-    assert coarse.of_fields == pytest.approx((2 / 3, 0.0))
-    assert coarse.time_at((1.0, 0.0, 0.0)) == pytest.approx(10.5)
+    assert coarse.of_frames == pytest.approx((2.0, 20.0))
+    assert coarse.of_fields == pytest.approx((2 / 3, 20.0))
+    assert coarse.time_at((21.0, 0.0, 0.0)) == pytest.approx(10.5)
     finer = timeline_of(Dynamics(small_settings(output__frames=5), fields, report))
     assert finer.shown is not None
     assert finer.shown.tolist() == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 5]
@@ -92,6 +92,8 @@ def test_stages_of_different_length_belong_to_frames() -> None:
         assert line.shown is not None
         assert line.shown.tolist() == [0, 1, 3, 3, 4, 5, 5]
         assert line.of_fields == line.of_frames
-        # In stages, frames that are evenly spaced in time are not.
-        assert line.of_frames == pytest.approx((1.0, 0.0))
-        assert line.is_even == (interval is not None)
+        # Without an interval, one unit of the axis is one of the times of the images.
+        unit = interval or 1.0
+        assert line.of_frames == pytest.approx((0.5 * unit, 10.0 * unit))
+        assert line.is_even
+        assert line.unit == ("hour" if interval else "pixel")

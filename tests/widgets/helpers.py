@@ -184,10 +184,10 @@ class FakeFitted:
             return np.zeros((len(times), 2, *shape), np.float32)
         if what == "confidence":
             return np.full((len(times), 1, *shape), 0.5, np.float32)
-        weights = np.asarray(times, np.float32)[:, None, None, None]
+        weights = (np.asarray(times, np.float32) / observations.times[-1])[:, None, None, None]
         if on_frame is not None:
             on_frame(len(weights), len(weights))
-        first, last = observations.images
+        first, last = observations.images[0], observations.images[-1]
         return np.asarray((1 - weights) * first + weights * last, np.float32)
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
@@ -198,7 +198,9 @@ def fake_dynamics(
     pair: Observations, settings: Settings, fitted: Any, speed: float = 1.0, **report: Any
 ) -> Dynamics:
     """Make a result whose frames come from something else than networks."""
-    fields = np.full((settings.model.stages, 2, *pair.shape), speed, np.float32)
+    stages = settings.model.stages * (len(pair) - 1)
+    fields = np.full((stages, 2, *pair.shape), speed, np.float32)
+    report["observation_times"] = pair.times.tolist()
     interval = settings.images.interval
     if interval is not None:
         report["interval"] = {"value": interval, "unit": settings.images.interval_unit}

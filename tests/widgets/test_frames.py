@@ -43,7 +43,7 @@ def frames(panel: Any) -> tuple[str, str]:
 
 def trained_on(fake: FakeFit, call: int = -1) -> tuple[NDArray[Any], NDArray[Any]]:
     pair = fake.calls[call][0]
-    return pair.images[0], pair.images[1]
+    return pair.images[0], pair.images[-1]
 
 
 def test_preview_and_train_use_the_frames_that_are_shown(

@@ -25,7 +25,7 @@ def test_a_result_knows_where_its_image_lies(images: tuple[NDArray[Any], NDArray
             "training.device": "cpu",
         }
     )
-    _, dynamics = finished(Job(first, last, settings).compute())
+    _, dynamics = finished(Job((first, last), settings).compute())
     assert dynamics.geometry == place
     assert dynamics.interval == (2.0, "hour")
     rates = dynamics.deformation()

@@ -14,6 +14,7 @@ from napari_latentdyn.core.observations.images import Selection, Stack, load
 from napari_latentdyn.core.observations.images.files import variables_of
 from napari_latentdyn.core.observations.ometiff import even_step
 from napari_latentdyn.viewer.layer_geometry import COORDINATES_KEY
+from napari_latentdyn.viewer.layer_times import TIMES_KEY
 from napari_latentdyn.viewer.layers import LayerTuple
 from napari_latentdyn.viewer.snapshot import with_nan
 
@@ -89,6 +90,8 @@ def layer_of(stack: Stack, name: str) -> LayerTuple:
     if stack.coordinates is not None:
         rows, columns = (stack.data.shape[stack.axes.index(axis)] for axis in "YX")
         metadata[COORDINATES_KEY] = (stack.coordinates, (rows, columns))
+    if stack.times is not None and stack.time_unit and even_step(stack.times) is None:
+        metadata[TIMES_KEY] = {"values": stack.times.tolist(), "unit": stack.time_unit}
     if metadata:
         meta["metadata"] = metadata
     return data, meta, "image"

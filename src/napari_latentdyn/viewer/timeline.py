@@ -22,7 +22,8 @@ __all__ = ["Timeline", "timeline_of"]
 class Timeline:
     """Times of frames and fields in world coordinates.
 
-    World time is the time since the first image, or the stage if the interval is unknown. If
+    World time is the time since the first image, or the stage if the interval is unknown; of a
+    series it is the time of the images, or the number of the image. If
     frames are unevenly spaced, the axis counts frames. Then, if there are more frames than stages,
     and if stages have different lengths, every frame gets the fields of its stage.
 
@@ -65,7 +66,9 @@ class Timeline:
     def of_fields(self) -> tuple[float, float]:
         """Scale and translation of fields along the time axis."""
         stage = even_step(self.edges)
-        return (stage, 0.0) if self.shown is None and stage is not None else self.of_frames
+        if self.shown is None and stage is not None:
+            return stage, float(self.edges[0])
+        return self.of_frames
 
     @cached_property
     def shown(self) -> NDArray[np.intp] | None:
@@ -89,7 +92,9 @@ class Timeline:
 
 def timeline_of(motion: Motion) -> Timeline:
     """Return the time axis of all layers of a result."""
-    times = motion.times()
-    return Timeline(
-        times, motion.elapsed(times), motion.elapsed(motion.stage_edges), motion.interval
-    )
+    times, edges = motion.times(), motion.stage_edges
+    if len(motion.observation_times) == 2:
+        return Timeline(times, motion.elapsed(times), motion.elapsed(edges), motion.interval)
+    # Frames of a series lie on the axis of the stack that they come from.
+    unit = 1.0 if motion.interval is None else motion.interval[0]
+    return Timeline(times, times * unit, edges * unit, motion.interval)

@@ -10,13 +10,10 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QSignalBlocker
 
-from napari_latentdyn.core.geometry.checks import place_oddities
-from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import clipped, frame_axes, front_sizes, shown_index
-from napari_latentdyn.viewer.reading import reading_notes
-from napari_latentdyn.viewer.snapshot import Snapshot, frame_key, is_image, snapshot
-from napari_latentdyn.widgets.facts import facts_of, pair_problem, role_of
-from napari_latentdyn.widgets.pair_notes import describe_layer
+from napari_latentdyn.viewer.snapshot import is_image
+from napari_latentdyn.widgets.chosen_images import ChosenImage, ChosenImages
+from napari_latentdyn.widgets.facts import facts_of, role_of
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -115,19 +112,9 @@ class LayerChoices:
         return first.index, last.index
 
     @property
-    def pixels(self) -> tuple[Any, ...]:
-        """A key that changes with the images chosen and with their data."""
-        data = (None if layer is None else id(layer.data) for layer in self.layers)
-        return (self.keys, *data)
-
-    @property
-    def keys(self) -> tuple[str, str] | None:
-        """Keys of the two images chosen, None if one is missing."""
-        first, last = self.layers
-        if first is None or last is None:
-            return None
-        a, b = self.frames
-        return frame_key(str(first.unique_id), a), frame_key(str(last.unique_id), b)
+    def images(self) -> ChosenImages:
+        """The first and the last image."""
+        return ChosenImages(map(ChosenImage, self.layers, self.frames))
 
     @property
     def chosen(self) -> tuple[Chosen, ...]:
@@ -162,33 +149,6 @@ class LayerChoices:
                 (ends.add if holds else ends.discard)(end)
         self._sync_frames()
         self._changed()
-
-    def problem(self, settings: Settings) -> str:
-        """Return a sentence on why the layers cannot be used together, or ``""``."""
-        return pair_problem(*self.layers, settings, self.frames)
-
-    def notes(self) -> list[str]:
-        """Return warnings about the choice that need no pixels."""
-        from napari.layers import Labels
-
-        first, last = self.layers
-        if first is None or last is None:
-            return []
-        labels = [
-            f"“{layer.name}” is a labels layer: its numbers are used as intensities."
-            for layer in (first, last)
-            if isinstance(layer, Labels)
-        ]
-        read = reading_notes(list(dict.fromkeys((first, last))))
-        return labels + read + place_oddities(*map(describe_layer, (first, last), self.frames))
-
-    def snapshots(self) -> tuple[Snapshot, Snapshot]:
-        """Copy the images chosen, which must exist."""
-        first, last = self.layers
-        assert first is not None
-        assert last is not None
-        a, b = self.frames
-        return snapshot(first, index=a), snapshot(last, index=b)
 
     def swap(self) -> None:
         """Exchange the first and the last image."""

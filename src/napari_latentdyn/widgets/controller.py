@@ -29,6 +29,7 @@ from napari_latentdyn.widgets.preview import Preview
 from napari_latentdyn.widgets.readiness import Readiness
 from napari_latentdyn.widgets.results import FinishedJob, Results
 from napari_latentdyn.widgets.saving import Saving
+from napari_latentdyn.widgets.series_choice import SeriesChoice
 from napari_latentdyn.widgets.state import State
 from napari_latentdyn.widgets.texts import describe
 
@@ -79,17 +80,20 @@ class LearnController(QObject):
         self._choices = LayerChoices(
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
+        self._series = SeriesChoice(
+            self._viewer, self._choices, view.series, self._on_settings_changed
+        )
         self._notes = PairNotes(view.pair_notes)
         self._readiness = Readiness(
             view,
-            self._choices,
+            self._series,
             self._notes,
             self._results,
             self._estimate,
             self._messages,
             lambda: self.state.running,
         )
-        self._memory = FormMemory(self._viewer, view.form, self._choices)
+        self._memory = FormMemory(self._viewer, view.form, self._choices, self._series)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -203,10 +207,11 @@ class LearnController(QObject):
 
     def _new_job(self, *, is_preview: bool, restart: bool) -> Job:
         settings = self._view.form.value()
-        if problem := self._choices.problem(settings):
+        if problem := self._series.problem(settings):
             raise SettingsError(problem)
-        first, last = self._choices.snapshots()
-        keys = (first.key, last.key)
+        times, settings = self._series.times(settings)
+        images = self._series.images.snapshots()
+        keys = tuple(image.key for image in images)
         earlier = shown = None
         if not is_preview and not restart:
             earlier = self._results.to_continue(keys, settings)
@@ -220,7 +225,9 @@ class LearnController(QObject):
             shown = on_screen.dynamics
         if is_preview:
             settings = settings.preview()
-        return Job(first, last, settings, previous, shown, is_preview, self._notes.key, self._fit)
+        when = None if times is None else times.values
+        key = self._notes.key
+        return Job(images, settings, when, previous, shown, is_preview, key, self._fit)
 
     def _on_progress(self) -> None:
         job = self.job
@@ -316,12 +323,13 @@ class LearnController(QObject):
 
     def _on_images_changed(self) -> None:
         names = tuple(layer.name if layer else "" for layer in self._choices.layers)
-        chosen = (names, self._choices.pixels)
+        self._series.refresh()
+        chosen = (names, self._series.images.pixels)
         # Changes of other layers keep the message about this choice.
         if not self.state.running and chosen != self._chosen:
             self._chosen = chosen
-            self._messages.forget(*names)
-        self._estimate.prefill_interval(self._choices.layers)
+            self._messages.forget(*names, len(self._series.images))
+        self._estimate.prefill_interval(self._series.interval())
         self._on_settings_changed()
 
     def _on_settings_changed(self) -> None:

@@ -15,6 +15,8 @@ from napari_latentdyn.widgets.layouts import column, row
 
 __all__ = ["EndChooser"]
 
+#: Width in pixels of both buttons of a spin box and of its margins.
+_BUTTONS = 46
 _TIMES = {"first": "earlier", "last": "later"}
 
 
@@ -70,6 +72,8 @@ class EndChooser(QWidget):
                 box.setSuffix(f" of {axis.size}")
                 box.setRange(1, axis.size)
                 box.setValue(self._index[axis.number] + 1)
+            text = f"{box.prefix()}{axis.size}{box.suffix()}"
+            box.setMinimumWidth(box.fontMetrics().horizontalAdvance(text) + _BUTTONS)
             what = f"along {axis.name}" if len(self._axes) > 1 else "of the stack"
             box.setToolTip(
                 tooltip(

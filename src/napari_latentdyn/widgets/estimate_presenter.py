@@ -10,7 +10,7 @@ from qtpy.QtCore import QObject
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
-from napari_latentdyn.widgets.facts import facts_of, interval_between
+from napari_latentdyn.widgets.facts import facts_of
 from napari_latentdyn.widgets.form import tooltip
 from napari_latentdyn.widgets.job import Job
 from napari_latentdyn.widgets.layouts import single_shot
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.networks.device import Device
     from napari_latentdyn.core.training.estimate import Pace
+    from napari_latentdyn.widgets.chosen_images import ChosenImages
     from napari_latentdyn.widgets.learn_view import LearnView
 
 __all__ = ["EstimatePresenter"]
@@ -42,7 +43,8 @@ class EstimatePresenter(QObject):
         self._view = view
         self._devices: list[Device] = []
         self._queue = JobQueue(self)
-        self._layers: tuple[Image | None, Image | None] = (None, None)
+        self._layer: Image | None = None
+        self._count = 2
         self._settings: Settings | None = None
         self._steps_done: int | None = None
         self._pace: Pace | None = None
@@ -60,20 +62,21 @@ class EstimatePresenter(QObject):
         """Stop updates, and wait for the search for devices."""
         self._timer.stop()
         self._search_timer.stop()
-        self._layers = (None, None)
+        self._layer = None
         self._queue.close()
 
     def update(
         self,
-        layers: tuple[Image | None, Image | None],
+        images: ChosenImages,
         settings: Settings | None,
         steps_done: int | None = None,
     ) -> None:
-        """Request a new estimate; settings are None if the layers cannot be used.
+        """Request a new estimate; settings are None if the images cannot be used.
 
         `steps_done` is the number of steps of the training that would be continued.
         """
-        self._layers, self._settings, self._steps_done = layers, settings, steps_done
+        self._layer, self._count = images[0].layer, len(images)
+        self._settings, self._steps_done = settings, steps_done
         self._timer.start()
 
     def learn_pace(self, job: Job, dynamics: Dynamics) -> None:
@@ -94,15 +97,15 @@ class EstimatePresenter(QObject):
             job.settings,
             report.device or "cpu",
             {"matching": watch.matching, "step": watch.step, "rendering": rendering},
+            len(observations),
         )
 
-    def prefill_interval(self, layers: tuple[Image | None, Image | None]) -> None:
-        """Set the interval from the metadata of the images, unless the user set it."""
+    def prefill_interval(self, found: tuple[float, str] | None) -> None:
+        """Set the interval that the images have, None if it is unknown, unless the user set it."""
         form = self._view.form
         value, unit = form.editor("images.interval"), form.editor("images.interval_unit")
         if value.value() is not None and (value.value(), unit.value()) != self._prefilled:
             return
-        found = interval_between(*layers)
         if found is None and self._prefilled is None:
             return
         self._prefilled = found
@@ -141,17 +144,24 @@ class EstimatePresenter(QObject):
     def _write(self) -> None:
         from napari_latentdyn.core.training.estimate import estimate
 
-        first, last = self._layers
-        settings = self._settings
-        if first is None or last is None or settings is None:
+        layer, settings = self._layer, self._settings
+        if layer is None or settings is None:
             self._view.show_estimate("")
             return
-        facts = facts_of(first)
+        facts = facts_of(layer)
         channels = 1 if settings.images.channel is not None else facts.channels
         device = self._device(settings.training.device)
         name = device.name if device else "cpu"
         try:
-            found = estimate(facts.shape, channels, settings, self._pace, name, self._steps_done)
+            found = estimate(
+                facts.shape,
+                channels,
+                settings,
+                self._pace,
+                name,
+                self._steps_done,
+                images=self._count,
+            )
         except UserError as error:
             self._view.show_estimate("", (sentence(str(error)),))
             return

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.widgets.choices import Chosen, LayerChoices
     from napari_latentdyn.widgets.form import SettingsForm
+    from napari_latentdyn.widgets.series_choice import SeriesChoice, SeriesState
 
 __all__ = ["FormMemory", "OpenedRun", "opened_runs"]
 
@@ -58,6 +59,7 @@ class _Left:
 
     settings: tuple[Settings, dict[str, Any]]
     ends: tuple[Chosen, ...]
+    series: SeriesState
     expanded: bool
     runs: frozenset[str]
 
@@ -67,16 +69,20 @@ class FormMemory:
 
     _left: ClassVar[WeakKeyDictionary[Viewer, _Left]] = WeakKeyDictionary()
 
-    def __init__(self, viewer: Viewer, form: SettingsForm, choices: LayerChoices) -> None:
+    def __init__(
+        self, viewer: Viewer, form: SettingsForm, choices: LayerChoices, series: SeriesChoice
+    ) -> None:
         self._viewer = viewer
         self._form = form
         self._choices = choices
+        self._series = series
 
     def keep(self) -> None:
         """Keep the current state."""
         self._left[self._viewer] = _Left(
             self._form.snapshot(),
             self._choices.chosen,
+            self._series.state,
             self._form.advanced.isExpanded(),
             frozenset(run.run_id for run in opened_runs(self._viewer.layers)),
         )
@@ -102,6 +108,7 @@ class FormMemory:
     def _show(self, left: _Left) -> None:
         # Images first: they set the interval, which the user may have changed afterwards.
         self._choices.choose(left.ends)
+        self._series.choose(left.series)
         self._form.restore(left.settings)
         if left.expanded:
             self._form.advanced.expand()

@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from napari_latentdyn.core.geometry.checks import value_oddities
@@ -20,6 +21,9 @@ from napari_latentdyn.widgets.background import BackgroundJob
 from napari_latentdyn.widgets.texts import describe, scene_name, titles
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.settings import Settings
@@ -34,18 +38,19 @@ _AS_GOOD = 0.01
 
 @dataclass(eq=False)
 class Job(BackgroundJob):
-    """A preview or a training of two images in the background.
+    """A preview or a training of two images or more in the background.
 
     A training continues `previous` if the images are equal, and then sets `resumed`. `shown` is
-    the result of these images in the window, `choice` the key of the images chosen. `stop` ends
+    the result of these images in the window, `choice` the key of the images chosen, `times` those
+    of more than two images. `stop` ends
     training after the current step, `skip_frames` leaves out the frames; then, or after
     `frames_problem`, there are no `layers`. A preview is never continued, and a cancelled preview
     has no result.
     """
 
-    first: Snapshot
-    last: Snapshot
+    images: tuple[Snapshot, ...]
     settings: Settings
+    times: NDArray[np.float64] | None = None
     previous: Dynamics | None = None
     shown: Dynamics | None = None
     is_preview: bool = False
@@ -74,19 +79,29 @@ class Job(BackgroundJob):
         return "training" if self.settings.training.steps > 0 else "matching"
 
     @property
+    def first(self) -> Snapshot:
+        """The first image."""
+        return self.images[0]
+
+    @property
+    def last(self) -> Snapshot:
+        """The last image."""
+        return self.images[-1]
+
+    @property
     def title(self) -> str:
         """Name of the job in napari's dialogs."""
         return f"Latent Dynamics: {self.kind} of {self.first.name} and {self.last.name}"
 
     @property
     def run_id(self) -> str:
-        """Id of all runs on the same two images, which update the same layers."""
-        return str(uuid.uuid5(_RUNS, f"{self.first.key} {self.last.key}"))
+        """Id of all runs on the same images, which update the same layers."""
+        return str(uuid.uuid5(_RUNS, " ".join(image.key for image in self.images)))
 
     def sources(self) -> list[dict[str, Any]]:
-        """Describe both images for the report."""
+        """Describe the images for the report."""
         described = []
-        for image in (self.first, self.last):
+        for image in self.images:
             rgb = image.channel_axis is not None and self.settings.images.channel is None
             place = image.coordinates
             described.append(
@@ -97,7 +112,9 @@ class Job(BackgroundJob):
 
     def notes(self) -> list[str]:
         """Return the notes on the images for the user."""
-        return [note for note in (self.first.note, self.last.note) if note]
+        notes = [image.note for image in (self.first, self.last) if image.note]
+        count = len(self.images)
+        return [f"Using {count} images.", *notes] if count > 2 else notes
 
     def cancel(self) -> None:
         """Cancel the job, which then has no result."""
@@ -159,19 +176,19 @@ class Job(BackgroundJob):
         """Return the checked images."""
         from napari_latentdyn.core.observations.observations import Observations
 
-        first, last = self.first, self.last
+        images = self.images
         observations = Observations.from_arrays(
-            first.array,
-            last.array,
+            *(image.array for image in images),
             settings=self.settings.images,
-            channel_axis=[first.channel_axis, last.channel_axis],
-            masks=[first.missing, last.missing],
+            times=self.times,
+            channel_axis=[image.channel_axis for image in images],
+            masks=[image.missing for image in images],
         )
-        self.oddities = [
-            *value_oddities(observations, titles(first, last), (first.array, last.array)),
-            *notes_of_snapshots(first, last),
-        ]
-        return observations.described(first.placement, self.sources())
+        odd: list[str] = []
+        for (first, last), pair in zip(pairwise(images), observations.intervals(), strict=True):
+            odd += value_oddities(pair, titles(first, last), (first.array, last.array))
+        self.oddities = [*odd, *notes_of_snapshots(*images)]
+        return observations.described(self.first.placement, self.sources())
 
     def _rendered(self, dynamics: Dynamics) -> list[LayerTuple]:
         """Render the frames and return the layers, none if frames are skipped."""

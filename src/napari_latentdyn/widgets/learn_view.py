@@ -24,6 +24,7 @@ from napari_latentdyn.widgets.loss_plot import LossPlot
 from napari_latentdyn.widgets.pair_notes import NotesLabel
 from napari_latentdyn.widgets.palette import DARK, Palette
 from napari_latentdyn.widgets.preset_box import CUSTOM, PresetBox
+from napari_latentdyn.widgets.series_chooser import SeriesChooser
 
 __all__ = ["DOCUMENTATION", "LearnView"]
 
@@ -56,6 +57,7 @@ class LearnView(QWidget):
         self._estimate: tuple[str, tuple[str, ...]] = ("", ())
         self.first_end, self.last_end = EndChooser("first"), EndChooser("last")
         self.swap = QPushButton("⇅")
+        self.series = SeriesChooser()
         self.preset = PresetBox()
         self.form = SettingsForm()
         self.pair_notes = NotesLabel()
@@ -234,18 +236,17 @@ class LearnView(QWidget):
         choosers.setContentsMargins(0, 0, 0, 0)
         choosers.setSpacing(4)
         choosers.setColumnStretch(1, 1)
-        for row, (text, box) in enumerate(
-            (
-                ("First image", self.first_end),
-                ("Last image", self.last_end),
-                ("Preset", self.preset),
-            )
+        for line, text, box in (
+            (0, "First image", self.first_end),
+            (1, "Last image", self.last_end),
+            (4, "Preset", self.preset),
         ):
             label = QLabel(text)
             label.setBuddy(box)
-            choosers.addWidget(label, row, 0)
-            choosers.addWidget(box, row, 1, 1, 1 if box is not self.preset else 2)
+            choosers.addWidget(label, line, 0)
+            choosers.addWidget(box, line, 1, 1, 1 if box is not self.preset else 2)
         choosers.addWidget(self.swap, 0, 2, 2, 1)
+        self.series.add_to(choosers, 2)
         self.form.add_note("training.device", self.device_note)
 
         buttons = QHBoxLayout()

@@ -10,7 +10,8 @@ from napari_latentdyn.widgets.texts import sentence
 __all__ = ["Messages", "fail"]
 
 WELCOME = (
-    "Choose two images of one scene, taken one after the other. File > Open Sample has examples."
+    "Choose two images of one scene, taken one after the other, or the first and the last of a "
+    "series. File > Open Sample has examples."
 )
 
 
@@ -41,9 +42,11 @@ class Messages:
         self._last = (f"{text} {doubt}", "warning") if doubt else (text, "info")
         self._show()
 
-    def forget(self, first: str = "", last: str = "") -> None:
-        """Replace the message about an earlier choice: two named images are ready."""
-        ready = f"Ready: {first} → {last}. Press Preview for a quick answer."
+    def forget(self, first: str = "", last: str = "", count: int = 2) -> None:
+        """Replace the message about an earlier choice: images from one name to another are ready."""
+        named = first if first == last else f"{first} → {last}"
+        images = f"{count} images, {named}" if count > 2 else f"{first} → {last}"
+        ready = f"Ready: {images}. Press Preview for a quick answer."
         self.say(ready if first and last else self._welcome)
 
     def report(self, text: str, severity: Severity = "error") -> None:

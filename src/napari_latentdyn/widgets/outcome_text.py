@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
-from napari_latentdyn.core.runfolder.evidence import agreement_sentence
+from napari_latentdyn.core.runfolder.evidence import agreement_sentence, hidden_sentence
 from napari_latentdyn.widgets.texts import duration
 
 if TYPE_CHECKING:
@@ -34,11 +34,13 @@ def outcome_text(
     shown = result.can_be_saved
     then = "Move the time slider, or save." if shown else "The frames were not computed."
     if not planned:
-        return f"Done without training in {_short(taken)}. {then}"
+        hidden = hidden_sentence(report)
+        how = f"in {_short(taken)}. {hidden}" if hidden else f"without training in {_short(taken)}."
+        return f"Done {how} {then}"
     restarted = job.continues and not job.resumed
     change = " The images changed, so training restarted." if restarted else ""
-    effect = agreement_sentence(report)
-    change += f" {effect}" if effect else ""
+    for effect in (agreement_sentence(report), hidden_sentence(report)):
+        change += f" {effect}" if effect else ""
     if report.converged:
         return (
             f"Done: {done} of {planned} steps in {duration(taken)}; the agreement in hidden "

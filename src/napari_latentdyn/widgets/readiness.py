@@ -11,12 +11,12 @@ from napari_latentdyn.widgets.preset_box import CUSTOM
 from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 
 if TYPE_CHECKING:
-    from napari_latentdyn.widgets.choices import LayerChoices
     from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.pair_notes import PairNotes
     from napari_latentdyn.widgets.results import Results
+    from napari_latentdyn.widgets.series_choice import SeriesChoice
 
 __all__ = ["Readiness"]
 
@@ -27,7 +27,7 @@ class Readiness:
     def __init__(
         self,
         view: LearnView,
-        choices: LayerChoices,
+        series: SeriesChoice,
         notes: PairNotes,
         results: Results,
         estimate: EstimatePresenter,
@@ -35,7 +35,7 @@ class Readiness:
         running: Callable[[], bool],
     ) -> None:
         self._view = view
-        self._choices = choices
+        self._series = series
         self._notes = notes
         self._results = results
         self._estimate = estimate
@@ -54,22 +54,23 @@ class Readiness:
 
     def update(self) -> None:
         """Check images and settings, and update the view."""
-        layers = self._choices.layers
+        images = self._series.images
         settings: Settings | None = None
         try:
             settings = self._view.form.value()
-            problem = self._choices.problem(settings)
+            problem = self._series.problem(settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
-        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
-        keys = self._choices.keys
+        self._series.show_times(settings)
+        self._notes.choose(images.pixels, () if problem else images.notes())
+        keys = images.keys
         earlier = None
         if ready is not None and keys is not None:
             earlier = self._results.to_continue(keys, ready)
-        self._estimate.update(layers, ready, None if earlier is None else earlier.steps)
+        self._estimate.update(images, ready, None if earlier is None else earlier.steps)
         if self._running():
             return
         self._view.show_choice(
@@ -79,4 +80,4 @@ class Readiness:
             trains=settings is None or settings.training.steps > 0,
         )
         # A missing choice is not an error.
-        self._messages.set_problem(problem, "info" if None in layers else "error")
+        self._messages.set_problem(problem, "error" if images.complete else "info")

@@ -35,7 +35,7 @@ class FinishedJob:
         self.folder: Path | None = None
         self.run_id = job.run_id
         self.layers = job.layers
-        self._images = (job.first.key, job.last.key)
+        self._images = tuple(image.key for image in job.images)
 
     @property
     def steps(self) -> int:
@@ -51,11 +51,11 @@ class FinishedJob:
         """Return the number of steps left, negative if there are too many already."""
         return settings.training.steps - self.steps
 
-    def is_of(self, images: tuple[str, str]) -> bool:
+    def is_of(self, images: tuple[str, ...]) -> bool:
         """Return whether the images have these keys."""
         return images == self._images
 
-    def fits(self, images: tuple[str, str], settings: Settings) -> bool:
+    def fits(self, images: tuple[str, ...], settings: Settings) -> bool:
         """Return whether a training of these images with these settings can continue this job."""
         return (
             self.dynamics.fitted.checkpoint is not None
@@ -132,7 +132,7 @@ class Results:
         """Remove all results."""
         self.shown = self.trained = None
 
-    def to_continue(self, images: tuple[str, str], settings: Settings) -> FinishedJob | None:
+    def to_continue(self, images: tuple[str, ...], settings: Settings) -> FinishedJob | None:
         """Return the training that a training of these images would continue, or None.
 
         After a preview, a complete training is continued in order to be shown again.

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from napari_latentdyn.core.observations.patches import scan, tiles
-from napari_latentdyn.core.training.pace import patience
+from napari_latentdyn.core.training.pace import MOST_HIDDEN, patience
 from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.settings import Settings
 
@@ -67,13 +67,14 @@ class Pace:
         settings: Settings,
         device: str,
         measured: Mapping[Phase, Seconds | float | None],
+        images: int = 2,
     ) -> None:
-        """Remember the durations of the phases of a run.
+        """Remember the durations of the phases of a run on a number of images.
 
         `measured` has the seconds of "matching", of one "step" and of "rendering": a number, or
         the least and the longest; None where a phase was not measured.
         """
-        expected = expected_seconds(shape, channels, settings, device)
+        expected = expected_seconds(shape, channels, settings, device, images)
         for phase, seconds in measured.items():
             guess = expected[phase]
             if seconds is None or guess <= 0:
@@ -104,18 +105,21 @@ def estimate(
     pace: Pace | None = None,
     device: str = "cpu",
     steps_done: int | None = None,
+    *,
+    images: int = 2,
 ) -> Estimate:
-    """Estimate the time and memory of a run on images (H, W) = `shape`.
+    """Estimate the time and memory of a run on a number of images (H, W) = `shape`.
 
     `pace` holds the durations of earlier runs. A training that continues after
     `steps_done` steps repeats neither these nor the matching.
     """
     windows = scan(shape, settings.patches.size, settings.patches.stride)
     trains = settings.training.steps > 0
-    batch = min(settings.training.batch_size, len(windows)) if trains else 0
+    batch = min(settings.training.batch_size, len(windows) * (images - 1)) if trains else 0
     pixels = batch * windows[0].height * windows[0].width
     _, values, _ = _per_pixel(channels, settings)
-    images = 4 * shape[0] * shape[1] * (4 * channels + 2 * settings.model.stages)
+    held = 2 * images * channels + 2 * (images - 1) * settings.model.stages
+    held *= 4 * shape[0] * shape[1]
     warnings = []
     if trains and any(
         side > length for side, length in zip(settings.patches.size, shape, strict=True)
@@ -131,7 +135,7 @@ def estimate(
     }
     least = longest = 0.0
     measured = True
-    expected = expected_seconds(shape, channels, settings, device)
+    expected = expected_seconds(shape, channels, settings, device, images)
     for phase, count in counts.items():
         if count == 0 or expected[phase] <= 0:
             continue
@@ -144,8 +148,8 @@ def estimate(
         least += count * low
         measured &= known
     return Estimate(
-        patches=len(windows) if trains else 0,
-        memory_bytes=int(_BASE_MEMORY + images + 4 * values * pixels),
+        patches=len(windows) * (images - 1) if trains else 0,
+        memory_bytes=int(_BASE_MEMORY + held + 4 * values * pixels),
         seconds=(least, longest + _BESIDES),
         measured=measured,
         warnings=tuple(warnings),
@@ -170,9 +174,13 @@ def _kind(phase: Phase, shape: tuple[int, int], channels: int, settings: Setting
 
 
 def expected_seconds(
-    shape: tuple[int, int], channels: int, settings: Settings, device: str
+    shape: tuple[int, int], channels: int, settings: Settings, device: str, images: int = 2
 ) -> dict[Phase, float]:
     """Return the seconds of each phase, and of one step, on an ordinary computer."""
+    matched = images - 1
+    if settings.training.from_series:
+        # Both neighbours of each hidden image are matched.
+        matched += min(MOST_HIDDEN, images - 2)
     threads = settings.training.threads or max(1, (os.cpu_count() or 2) - 1)
     rate = _CPU_RATE * threads if device == "cpu" else _GPU_RATE
     windows = scan(shape, settings.patches.size, settings.patches.stride)
@@ -180,10 +188,10 @@ def expected_seconds(
     pixels = batch * windows[0].height * windows[0].width
     work, _, decoding = _per_pixel(channels, settings)
     return {
-        "matching": _matching(shape, settings, device),
+        "matching": matched * _matching(shape, settings, device),
         "step": _FORWARD_AND_BACKWARD * 2 * work * pixels / rate,
         "rendering": _rendering(
-            shape, settings, device, 2 * decoding * settings.uses_decoder / rate
+            shape, settings, device, 2 * decoding * settings.uses_decoder / rate, images
         ),
     }
 
@@ -198,10 +206,13 @@ def _matching(shape: tuple[int, int], settings: Settings, device: str) -> float:
     return settings.model.members * (matching * pixels + member) * part * _HOLD_OUT
 
 
-def _rendering(shape: tuple[int, int], settings: Settings, device: str, decoding: float) -> float:
+def _rendering(
+    shape: tuple[int, int], settings: Settings, device: str, decoding: float, images: int
+) -> float:
     """Return the seconds of computing all frames, from those of decoding a pixel of one frame."""
     output, model = settings.output, settings.model
-    frames = model.stages + 1 if output.frames is None else output.frames + 2
+    between = model.stages - 1 if output.frames is None else output.frames
+    frames = (images - 1) * (between + 1) + 1
     if output.times is not None:
         frames = len({0.0, *output.times, 1.0})
     pixels = sum(w.height * w.width for w in tiles(shape, output.window, output.overlap))

@@ -18,13 +18,12 @@ from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.schema import HiddenReport
 from napari_latentdyn.core.training.initial import initial_velocities, start_fields
+from napari_latentdyn.core.training.pace import MOST_HIDDEN
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
 __all__ = ["HiddenImages", "learn_correction"]
 
-#: Largest number of images that are hidden, one after the other.
-_MOST = 8
 #: Standard deviation in pixels of the neighbourhood in which squared errors are compared with the
 #: disagreement of the observations, and the factor by which errors are larger without weight.
 _AROUND, _EXCESS = 3.0, 0.5
@@ -126,8 +125,8 @@ def learn_correction(
         None where nothing can be compared.
     """
     inner = np.arange(1, len(observations) - 1)
-    if len(inner) > _MOST:
-        inner = inner[np.linspace(0, len(inner) - 1, _MOST).round().astype(int)]
+    if len(inner) > MOST_HIDDEN:
+        inner = inner[np.linspace(0, len(inner) - 1, MOST_HIDDEN).round().astype(int)]
     images: list[list[_Sample]] = []
     told = ""
     for number, hidden in enumerate(inner.tolist()):

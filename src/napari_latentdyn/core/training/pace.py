@@ -7,7 +7,10 @@ import numpy as np
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.settings import Settings
 
-__all__ = ["Stopwatch", "patience"]
+__all__ = ["MOST_HIDDEN", "Stopwatch", "patience"]
+
+#: Largest number of images of a series that are hidden, one after the other.
+MOST_HIDDEN = 8
 
 #: Least number of steps without improvement after which training stops: from initial fields that
 #: already match the images, and from zero.
@@ -39,6 +42,7 @@ class Stopwatch:
 
     def __init__(self) -> None:
         self._prepared: list[float] = []
+        self._learned: list[float] = []
         self._is_prepared = False
         self._steps: list[int] = []
         self._seconds: list[float] = []
@@ -49,6 +53,8 @@ class Stopwatch:
         if progress.phase == "prepare":
             self._prepared.append(progress.seconds)
             self._is_prepared = progress.step >= progress.total > 0
+        elif progress.phase == "learn":
+            self._learned.append(progress.seconds)
         elif progress.phase == "train":
             self._steps.append(progress.step)
             self._seconds.append(progress.seconds)
@@ -56,10 +62,10 @@ class Stopwatch:
 
     @property
     def matching(self) -> float | None:
-        """Seconds of the preparation; None where there was none, or it did not end."""
+        """Seconds of matching and learning; None where there was none, or it did not end."""
         if not self._is_prepared:
             return None
-        return self._prepared[-1] - self._prepared[0]
+        return sum(part[-1] - part[0] for part in (self._prepared, self._learned) if part)
 
     @property
     def step(self) -> tuple[float, float] | None:

@@ -134,10 +134,10 @@ class CompareController(QObject):
         return [*([] if request.truth is None else [TRUTH]), *self.outcomes]
 
     def _asked(self) -> Request:
-        problem = self._choices.problem(Settings())
+        problem = self._choices.images.problem(Settings())
         if problem:
             raise ObservationError(problem)
-        early, late = self._choices.snapshots()
+        early, late = self._choices.images.snapshots()
         interval = interval_between(*self._choices.layers)
         given = parse_times(self._view.truth_times.text(), interval)
         layer = self._truth_layer()
@@ -303,8 +303,9 @@ class CompareController(QObject):
             self._view.propose_truth(None)
         self._view.show_unit(interval_between(first, last))
         self._offer_methods()
-        problem = self._choices.problem(Settings())
-        self._notes.choose(self._choices.pixels, () if problem else self._choices.notes())
+        images = self._choices.images
+        problem = images.problem(Settings())
+        self._notes.choose(images.pixels, () if problem else images.notes())
         if not self._queue.busy:
             self._drop_lost()
             self._view.compare.setEnabled(not problem)
