@@ -138,9 +138,20 @@ def compare(viewer: napari.Viewer) -> None:
     shot(viewer, "compare")
 
 
+def series(viewer: napari.Viewer) -> None:
+    """Learn from the series of rain radar, and show a frame between two images."""
+    open_sample(viewer, "rain")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    find(panel, QComboBox, "preset").setCurrentText("standard")
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
+    viewer.dims.set_current_step(0, 20)
+    shot(viewer, "series")
+
+
 def main() -> None:
     get_settings().appearance.theme = "dark"
-    for take in (learn, explore, compare):
+    for take in (learn, explore, compare, series):
         viewer = napari.Viewer()
         viewer.window.set_geometry(0, 0, *SIZE)
         take(viewer)

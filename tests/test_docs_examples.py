@@ -49,3 +49,10 @@ def test_a_tutorial_runs_beside_its_images(
         shutil.copy(image, tmp_path)
     monkeypatch.chdir(tmp_path)
     run(root / "docs" / "tutorials" / f"{page}.md", 3)
+
+
+def test_the_tutorial_on_series_runs(root: Path) -> None:
+    names = run(root / "docs" / "tutorials" / "rain-series.md", 1)
+    hidden, known, truth = (names[name] for name in ("hidden", "known", "images"))
+    errors = [np.sqrt(np.mean((found - truth[1::2]) ** 2)) for found in (hidden, known)]
+    assert errors[0] < 0.8 * errors[1], errors

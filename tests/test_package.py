@@ -107,7 +107,8 @@ def test_wheel(root, tmp_path):
         assert sum(info.compress_size for info in data) < 4e6
     assert "napari-latentdyn = napari_latentdyn.cli:main" in text
     assert "napari-latentdyn = napari_latentdyn:napari.yaml" in text
-    for needed in ("napari.yaml", "py.typed", "data/seaice_s1_pair.ome.tif"):
+    samples = ("data/seaice_s1_pair.ome.tif", "data/rain_fmi_series.ome.tif")
+    for needed in ("napari.yaml", "py.typed", *samples):
         assert f"napari_latentdyn/{needed}" in names
     assert any("LICENSE-seaice" in name for name in names)
     assert {name.partition("/")[0].partition("-")[0] for name in names} == {"napari_latentdyn"}

@@ -86,6 +86,23 @@ def test_sea_ice_opens_with_scale_units_and_interval() -> None:
 
 
 @pytest.mark.usefixtures("plugin")
+def test_rain_is_a_small_series_with_times_and_its_origin() -> None:
+    file = samples.RAIN_FILE
+    assert file.stat().st_size <= 400_000
+    (layer,) = open_sample("rain")
+    assert isinstance(layer, Image)
+    assert layer.data.shape == (7, 256, 256)
+    assert -32 == layer.data.min() < layer.data.max() < 60
+    np.testing.assert_array_equal(layer.scale, [5, 1, 1])
+    assert [str(unit) for unit in layer.units] == ["minute", "kilometer", "kilometer"]
+    assert "CC BY 4.0" in layer.metadata["attribution"]
+    assert "CC BY 4.0" in (file.parent / "README.md").read_text().replace("\n", " ")
+    down, right = common_drift(layer.data[0], layer.data[3])
+    assert down < -5
+    assert right > 2
+
+
+@pytest.mark.usefixtures("plugin")
 @pytest.mark.parametrize(
     ("key", "make"),
     list(zip(("translation_land", "rotation_cracks", "new_cracks"), GENERATORS, strict=True)),

@@ -177,3 +177,16 @@ def test_learning_tells_its_figure(open_window: Open, qtbot: Any) -> None:
     assert frames.data.shape == (13, 48, 48)
     np.testing.assert_allclose(frames.data[::4], noisy, atol=1e-3)
     assert viewer.dims.nsteps[0] == 13
+
+
+def test_frames_have_the_colours_of_their_images(
+    open_window: Open, stack: NDArray[np.uint8], qtbot: Any
+) -> None:
+    viewer, panel = open_window(stack, fit=FakeFit())
+    viewer.layers[0].colormap = "turbo"
+    run(qtbot, panel)
+    frames = made(viewer, "frames")[0]
+    assert frames.colormap.name == "turbo"
+    frames.colormap = "magma"
+    run(qtbot, panel)
+    assert made(viewer, "frames")[0].colormap.name == "magma", "a choice of the user stays"

@@ -37,6 +37,7 @@ __all__ = [
     "contrast_limits",
     "find_layer",
     "frames_layer",
+    "in_colours_of",
     "mark_of",
     "mark_saved",
     "result_layers",
@@ -127,6 +128,18 @@ def frames_layer(dynamics: Dynamics, *, rgb: bool | None = None) -> LayerTuple:
     return context.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks)
 
 
+def in_colours_of(source: Layer | None, layer: LayerTuple) -> LayerTuple:
+    """Return the layer of frames with the colour map of the image that they continue."""
+    from napari.layers import Image
+
+    data, meta, kind = layer
+    if _mark_of_tuple(layer).get("role") != "frames" or meta.get("rgb"):
+        return layer
+    if not isinstance(source, Image) or source.rgb:
+        return layer
+    return data, {**meta, "colormap": source.colormap, "gamma": source.gamma}, kind
+
+
 def update_or_add(
     viewer: ViewerModel, layer_tuples: Iterable[LayerTuple], *, keep: bool = False
 ) -> list[Layer]:
@@ -153,7 +166,7 @@ def update_or_add(
 
     done = []
     for data, meta, kind in layer_tuples:
-        info = meta.get("metadata", {}).get(METADATA_KEY, {})
+        info = _mark_of_tuple((data, meta, kind))
         meta = {**meta, **_agreeing_units(viewer, meta, info.get("run_id"))}
         old = None if keep else find_layer(viewer, info.get("run_id"), info.get("role"))
         if old is not None and _can_take(old, data, meta, kind):
@@ -175,6 +188,12 @@ def update_or_add(
         done.append(layer)
     tell_time(viewer)
     return done
+
+
+def _mark_of_tuple(layer: LayerTuple) -> Mapping[str, Any]:
+    """Return the metadata of this plugin in a layer that is not made yet, as `mark_of`."""
+    found: Mapping[str, Any] = layer[1].get("metadata", {}).get(METADATA_KEY, {})
+    return found
 
 
 def find_layer(viewer: ViewerModel, run_id: str | None, role: str | None) -> Layer | None:

@@ -1,4 +1,4 @@
-"""Sample data: a real Sentinel-1 pair of sea ice, and generated scenes with known motion."""
+"""Sample data: a real pair of sea ice, a real series of rain, and generated scenes."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ from napari_latentdyn.viewer.scenes import (
 
 __all__ = [
     "INTERVAL_KEY",
+    "RAIN_FILE",
+    "RAIN_PIXEL_SIZE",
+    "RAIN_STEP",
     "SEA_ICE_FILE",
     "SEA_ICE_INTERVAL",
     "SEA_ICE_PIXEL_SIZE",
@@ -27,12 +30,16 @@ __all__ = [
     "generate_new_cracks",
     "generate_rotation_cracks",
     "generate_translation_land",
+    "rain_series",
     "sea_ice_pair",
 ]
 
 SEA_ICE_FILE = Path(__file__).parents[1] / "data" / "seaice_s1_pair.ome.tif"
 SEA_ICE_INTERVAL: dict[str, Any] = {"value": 23.0, "unit": "hour"}
 SEA_ICE_PIXEL_SIZE = 100.0
+RAIN_FILE = Path(__file__).parents[1] / "data" / "rain_fmi_series.ome.tif"
+RAIN_PIXEL_SIZE = 1.0  # kilometres
+RAIN_STEP = 5.0  # minutes
 # Metadata key for the time between two images.
 INTERVAL_KEY = "latentdyn_interval"
 
@@ -68,6 +75,35 @@ def open_sea_ice() -> list[LayerTuple]:
         )
         for image, name in zip(
             pair, ("sea ice 2020-03-01 08:32", "sea ice 2020-03-02 07:35"), strict=True
+        )
+    ]
+
+
+def rain_series() -> NDArray[np.float32]:
+    """Return the seven radar images, (7, Y, X), as reflectivity in dBZ.
+
+    Source: Finnish Meteorological Institute, CC BY 4.0. The pixels are 1 km wide, and 5 minutes lie
+    between the images.
+    """
+    values = tifffile.imread(RAIN_FILE).astype(np.float32)
+    return np.asarray(0.5 * values - 32.0, np.float32)
+
+
+def open_rain() -> list[LayerTuple]:
+    """Open the radar images as one stack."""
+    return [
+        (
+            rain_series(),
+            {
+                "name": "rain 2016-09-28 15:30",
+                "colormap": "turbo",
+                "contrast_limits": (-10.0, 50.0),
+                "scale": (RAIN_STEP, RAIN_PIXEL_SIZE, RAIN_PIXEL_SIZE),
+                "units": ("minute", "kilometer", "kilometer"),
+                "axis_labels": ("t", "y", "x"),
+                "metadata": {"attribution": "Finnish Meteorological Institute, CC BY 4.0"},
+            },
+            "image",
         )
     ]
 

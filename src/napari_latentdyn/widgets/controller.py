@@ -12,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer
 from napari_latentdyn.core.runfolder.evidence import motion_sentence
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.viewer.cache import RESULTS
-from napari_latentdyn.viewer.layers import find_layer
+from napari_latentdyn.viewer.layers import find_layer, in_colours_of
 from napari_latentdyn.widgets.background import JobQueue
 from napari_latentdyn.widgets.choices import LayerChoices, update_layers
 from napari_latentdyn.widgets.closing import Stake
@@ -278,7 +278,9 @@ class LearnController(QObject):
         if not self._open:
             return
         if waiting:
-            update_layers(self._viewer, waiting[:1], keep=job.settings.output.keep_previous)
+            source = job.first.layer and job.first.layer()
+            layer = in_colours_of(source, waiting[0])
+            update_layers(self._viewer, [layer], keep=job.settings.output.keep_previous)
             QTimer.singleShot(_LAYER_DELAY_MS, partial(self._show_layers, job, result, waiting[1:]))
             return
         planned = job.settings.training.steps

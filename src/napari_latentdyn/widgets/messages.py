@@ -43,7 +43,7 @@ class Messages:
         self._show()
 
     def forget(self, first: str = "", last: str = "", count: int = 2) -> None:
-        """Replace the message about an earlier choice: images from one name to another are ready."""
+        """Replace the message about an earlier choice: images of two names are ready."""
         named = first if first == last else f"{first} → {last}"
         images = f"{count} images, {named}" if count > 2 else f"{first} → {last}"
         ready = f"Ready: {images}. Press Preview for a quick answer."

@@ -27,9 +27,10 @@ _LARGEST = 2**26  # bytes of a file of metadata
 class OmeImage:
     """One image of OME metadata.
 
-    `note` is a sentence for the user on the pixel size. `step` and `moments` are the time from frame
-    to frame and the times of all frames, in `time_unit`. `planes` has one entry for each plane whose
-    file the metadata names: file, time, channel and depth, in the order of the pages of the file.
+    `note` is a sentence for the user on the pixel size. `step` and `moments` are the time from
+    frame to frame and the times of all frames, in `time_unit`. `planes` has one entry for each
+    plane whose file the metadata names: file, time, channel and depth, in the order of the pages of
+    the file.
     """
 
     geometry: Geometry | None
