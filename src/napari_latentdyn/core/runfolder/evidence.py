@@ -64,26 +64,38 @@ class MotionEvidence:
         )
 
 
-def weakest(found: Sequence[MotionEvidence | None]) -> MotionEvidence | None:
-    """Return the evidence of the interval where motion is least clear; None if there is none."""
+def weakest(found: Sequence[MotionEvidence | None]) -> EvidenceReport | None:
+    """Return the report of the interval where motion is least clear; None if there is none."""
     known = [evidence for evidence in found if evidence is not None]
-    return max(known, key=lambda one: one.ratio or 0.0, default=None)
+    if not known:
+        return None
+    # Without a ratio nothing can be compared.
+    worst = max(known, key=lambda one: (not one.is_found, one.ratio or math.inf))
+    doubtful = [number for number, one in enumerate(found, 1) if one and not one.is_found]
+    update = {"intervals": len(found), "doubtful": doubtful if len(found) > 1 else []}
+    return worst.to_report().model_copy(update=update)
 
 
 def motion_sentence(report: RunReport) -> str:
     """Return a sentence if no motion was found, else ``""``."""
     evidence = report.motion_evidence
-    if evidence is None or evidence.found:
+    if evidence is None or (evidence.found and not evidence.doubtful):
         return ""
+    where, there = "", ""
+    if evidence.intervals > 1 and evidence.doubtful:
+        first, others = evidence.doubtful[0], len(evidence.doubtful) - 1
+        where, there = f" between images {first} and {first + 1}", " there"
+        if others:
+            where += f" and in {others} more of {evidence.intervals} intervals"
     if evidence.ratio is None or evidence.with_motion is None or evidence.without_motion is None:
         return (
-            "No motion could be confirmed: the images have too few places to compare. Do not trust "
-            "the arrows."
+            f"No motion could be confirmed{where}: the images have too few places to compare. Do "
+            f"not trust the arrows{there}."
         )
     return (
-        "No motion could be confirmed: hidden blocks of the images are predicted hardly better "
-        f"with motion (error {_percent(evidence.with_motion)} of the intensity range) than "
-        f"without ({_percent(evidence.without_motion)}). Do not trust the arrows."
+        f"No motion could be confirmed{where}: hidden blocks of the images are predicted hardly "
+        f"better with motion (error {_percent(evidence.with_motion)} of the intensity range) than "
+        f"without ({_percent(evidence.without_motion)}). Do not trust the arrows{there}."
     )
 
 

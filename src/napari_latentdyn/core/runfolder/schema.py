@@ -149,13 +149,19 @@ class AgreementReport(Described):
 
 
 class EvidenceReport(Described):
-    """Whether motion was found; see `evidence.MotionEvidence`."""
+    """Whether motion was found; see `evidence.MotionEvidence`.
+
+    Of a series, the figures are those of the interval where motion is least clear. `doubtful` are
+    the numbers of all intervals without clear motion, from 1, among `intervals`.
+    """
 
     with_motion: float | None = None
     without_motion: float | None = None
     ratio: float | None = None
     places: float | None = None
     found: bool = True
+    intervals: int = 1
+    doubtful: list[int] = Field(default_factory=list)
 
 
 class HiddenReport(Described):

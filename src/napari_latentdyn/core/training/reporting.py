@@ -11,8 +11,7 @@ import torch
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
-from napari_latentdyn.core.runfolder.evidence import MotionEvidence
-from napari_latentdyn.core.runfolder.schema import AgreementReport, RunReport
+from napari_latentdyn.core.runfolder.schema import AgreementReport, EvidenceReport, RunReport
 from napari_latentdyn.core.training.hidden import HiddenImages
 from napari_latentdyn.settings import Settings
 
@@ -33,7 +32,7 @@ def make_report(
     batch_size: int,
     agreement: tuple[float | None, float | None] = (None, None),
     converged: bool = False,
-    evidence: MotionEvidence | None = None,
+    evidence: EvidenceReport | None = None,
     hidden: HiddenImages | None = None,
 ) -> RunReport:
     """Describe a fit."""
@@ -59,7 +58,7 @@ def make_report(
         "agreement": AgreementReport(
             before=agreement[0], after=agreement[1], hidden=settings.training.stop_early
         ),
-        "motion_evidence": None if evidence is None else evidence.to_report(),
+        "motion_evidence": evidence,
         "hidden": None if hidden is None else hidden.to_report(),
         "converged": converged,
         "stopped_early": steps < settings.training.steps and not converged,
