@@ -184,9 +184,11 @@ def test_frames_have_the_colours_of_their_images(
 ) -> None:
     viewer, panel = open_window(stack, fit=FakeFit())
     viewer.layers[0].colormap = "turbo"
+    viewer.layers[0].contrast_limits = (20, 90)
     run(qtbot, panel)
     frames = made(viewer, "frames")[0]
     assert frames.colormap.name == "turbo"
+    assert list(frames.contrast_limits) == [20, 90]
     frames.colormap = "magma"
     run(qtbot, panel)
     assert made(viewer, "frames")[0].colormap.name == "magma", "a choice of the user stays"

@@ -129,7 +129,7 @@ def frames_layer(dynamics: Dynamics, *, rgb: bool | None = None) -> LayerTuple:
 
 
 def in_colours_of(source: Layer | None, layer: LayerTuple) -> LayerTuple:
-    """Return the layer of frames with the colour map of the image that they continue."""
+    """Return the layer of frames with the colour map and the contrast of their image."""
     from napari.layers import Image
 
     data, meta, kind = layer
@@ -137,7 +137,8 @@ def in_colours_of(source: Layer | None, layer: LayerTuple) -> LayerTuple:
         return layer
     if not isinstance(source, Image) or source.rgb:
         return layer
-    return data, {**meta, "colormap": source.colormap, "gamma": source.gamma}, kind
+    looks = {name: getattr(source, name) for name in ("colormap", "contrast_limits", "gamma")}
+    return data, {**meta, **looks}, kind
 
 
 def update_or_add(

@@ -123,22 +123,36 @@ def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
 
 
 def _times(entries: Sequence[str], where: str) -> ImageTimes:
-    try:
-        values = np.array([float(entry) for entry in entries])
-    except ValueError:
-        pass
-    else:
-        return ImageTimes(values)
-    dates = []
+    numbers, dates = [], []
     for entry in entries:
-        try:
-            date = datetime.fromisoformat(entry)
-        except ValueError:
+        number, date = _number(entry), _date(entry)
+        # Digits such as 20240301 are both.
+        if number is None and date is None:
             raise ObservationError(
                 f"{where} must be numbers, or dates such as 2024-03-01T12:00; got {shown(entry)}."
-            ) from None
-        dates.append(date if date.tzinfo else date.replace(tzinfo=UTC))
+            )
+        numbers += [] if number is None else [number]
+        dates += [] if date is None else [date]
+    if len(numbers) == len(entries):
+        return ImageTimes(np.array(numbers))
+    if len(dates) < len(entries):
+        raise ObservationError(f"{where} must be all numbers or all dates; got both.")
     return _since_first(dates)
+
+
+def _number(text: str) -> float | None:
+    try:
+        return float(text)
+    except ValueError:
+        return None
+
+
+def _date(text: str) -> datetime | None:
+    try:
+        date = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return date if date.tzinfo else date.replace(tzinfo=UTC)
 
 
 def _since_first(dates: Sequence[datetime]) -> ImageTimes:
