@@ -24,7 +24,7 @@ def read_observations(folder: Path) -> Observations:
     return Dynamics.load(folder).observations
 
 
-def read_networks(folder: Path) -> tuple[dict[str, Any], dict[str, str]]:
+def read_networks(folder: Path) -> dict[str, Any]:
     """Check a run folder and read its model."""
     read_report(folder)
-    return read_model(Path(folder))
+    return dict(read_model(Path(folder)))

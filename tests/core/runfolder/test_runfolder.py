@@ -70,11 +70,11 @@ def test_arbitrary_arrays_come_back(data: st.DataObject, tmp_path_factory: Any) 
     assert back.frames().dtype == back.fields.dtype == np.float32
     assert back.settings == Settings.preset("paper")
     assert back.stored("latents") is None
-    tensors, metadata = read_model(folder)
+    tensors = read_model(folder)
     np.testing.assert_array_equal(tensors["a"], tensor)
     assert tensors["step"] == 7
     assert tensors["step"].shape == ()
-    assert metadata == {"format": "2", "channels": "1"}
+    assert tensors.metadata == {"format": "2", "channels": "1"}
     assert read_observations(folder).same_as(observations)
 
 

@@ -113,7 +113,7 @@ def test_failing_disk(
         if where == "frames":
             patch.setattr(tifffile, "imwrite", fail)
         elif where == "arrays":
-            patch.setattr(np, "savez", fail)
+            patch.setattr(runfolder, "write_arrays", fail)
         elif where == "text":
             patch.setattr(runfolder, "write_text", fail)
         elif where == "rename":
@@ -125,7 +125,8 @@ def test_failing_disk(
 
             patch.setattr(Path, "rename", once)
         else:
-            patch.setattr(Path, {"mkdir": "mkdir", "model": "write_bytes"}[where], fail)
+            place, name = {"mkdir": (Path, "mkdir"), "model": (runfolder, "write_tensors")}[where]
+            patch.setattr(place, name, fail)
         with pytest.raises(RunFolderError, match=words) as error:
             save(folder, overwrite=True, report={"steps": 9})
     assert calls

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -15,7 +16,7 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.errors import ResumeError
 from napari_latentdyn.settings.text import shorten
 
-__all__ = ["Checkpoint", "model_weights"]
+__all__ = ["Checkpoint", "joined", "model_weights"]
 
 _MODEL, _OPTIMISER, _STEP = "model.", "optimiser.", "checkpoint.step"
 _BRIGHTNESS = "checkpoint.brightness"
@@ -36,7 +37,7 @@ class Checkpoint:
     step: int
     model: dict[str, Tensor]
     optimiser: dict[str, Tensor]
-    ensembles: tuple[Ensemble, ...]
+    ensembles: Sequence[Ensemble]
     history: list[dict[str, float]]
     seconds: float
     brightness: NDArray[np.float32] | None = None
@@ -60,7 +61,7 @@ class Checkpoint:
             for name, value in state.items()
         }
         weights = {n: value.detach().cpu().clone() for n, value in model.state_dict().items()}
-        return cls(step, weights, moments, tuple(ensembles), list(history), seconds, brightness)
+        return cls(step, weights, moments, ensembles, list(history), seconds, brightness)
 
     def restore(self, model: nn.Module, optimiser: torch.optim.Optimizer) -> None:
         """Restore this state in a model and its optimiser; ResumeError if the networks differ."""
@@ -93,13 +94,17 @@ class Checkpoint:
             for index in present
         }
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return weights, moments, ensembles and step as arrays by name."""
+    def to_arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return weights, moments, ensembles and step as arrays by name.
+
+        Those of the ensembles are made when they are used.
+        """
         arrays = {_MODEL + name: value.numpy() for name, value in self.model.items()}
         arrays |= {_OPTIMISER + name: value.numpy() for name, value in self.optimiser.items()}
         if self.brightness is not None:
             arrays[_BRIGHTNESS] = self.brightness
-        return arrays | Ensemble.many_to_arrays(self.ensembles) | {_STEP: np.array([self.step])}
+        arrays[_STEP] = np.array([self.step])
+        return joined(arrays, Ensemble.many_to_arrays(self.ensembles))
 
     @staticmethod
     def is_in(arrays: Mapping[str, Any]) -> bool:
@@ -109,14 +114,16 @@ class Checkpoint:
     @classmethod
     def from_arrays(
         cls,
-        arrays: dict[str, NDArray[Any]],
+        arrays: Mapping[str, NDArray[Any]],
         *,
         step: int,
         history: list[dict[str, float]],
         seconds: float,
+        ensembles: Sequence[Ensemble] | None = None,
     ) -> Checkpoint:
-        """Make the checkpoint that `to_arrays` described."""
-        ensembles = Ensemble.many_from_arrays(arrays)
+        """Make the checkpoint that `to_arrays` described, or with ensembles that are known."""
+        if ensembles is None:
+            ensembles = Ensemble.many_from_arrays(arrays)
         brightness = arrays.get(_BRIGHTNESS)
         if brightness is not None and brightness.ndim == 2:
             # Of two images, as version 1 of the format has it.
@@ -126,6 +133,11 @@ class Checkpoint:
         return cls(step, *parts, ensembles, history, seconds, brightness)
 
 
+def joined(*arrays: Mapping[str, NDArray[Any]]) -> Mapping[str, NDArray[Any]]:
+    """Return several arrays by name as one mapping, which makes none of them."""
+    return ChainMap(*(cast("dict[str, NDArray[Any]]", some) for some in arrays))
+
+
 def model_weights(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
     """Return the weights of the networks by name, from the arrays of a model file."""
     return _tensors(arrays, _MODEL)
@@ -133,8 +145,8 @@ def model_weights(arrays: Mapping[str, NDArray[Any]]) -> dict[str, Tensor]:
 
 def _tensors(arrays: Mapping[str, NDArray[Any]], prefix: str) -> dict[str, Tensor]:
     return {
-        name.removeprefix(prefix): torch.from_numpy(np.array(value))
-        for name, value in arrays.items()
+        name.removeprefix(prefix): torch.from_numpy(np.array(arrays[name]))
+        for name in arrays
         if name.startswith(prefix)
     }
 

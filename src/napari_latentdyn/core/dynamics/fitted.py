@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,18 +13,20 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, model_weights
-from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, joined, model_weights
+from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.folder import read_model
-from napari_latentdyn.core.runfolder.members import MODEL
+from napari_latentdyn.core.runfolder.members import MODEL, reading
 from napari_latentdyn.core.runfolder.report import REPORT, damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError, is_out_of_memory, no_memory
+from napari_latentdyn.files import archive
+from napari_latentdyn.files.tensors import TensorFile
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Fitted", "read_correction"]
@@ -40,9 +43,11 @@ class Fitted:
     """
 
     model: LatentDynamics
-    ensembles: tuple[Ensemble, ...]
+    ensembles: Sequence[Ensemble]
     checkpoint: Checkpoint | None = None
     correction: Correction | None = None
+    # Threads draw one after the other: each moves the networks to the device and back.
+    _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
     def render(
         self,
@@ -61,11 +66,25 @@ class Fitted:
         `on_frame` are those of `Dynamics.frames`. OutOfMemoryError if a window does not fit
         into the memory.
         """
+        with self._lock:
+            return self._render(what, observations, fields, times, settings, should_stop, on_frame)
+
+    def _render(
+        self,
+        what: Literal["frames", "latents", "confidence"],
+        observations: Observations,
+        fields: NDArray[np.float32],
+        times: NDArray[np.float64],
+        settings: Settings,
+        should_stop: Callable[[], bool] | None,
+        on_frame: Callable[[int, int], None] | None,
+    ) -> NDArray[np.float32]:
         use_threads(settings.training.threads)
         device = resolve(settings.training.device)
         interval, fraction = observations.locate(times)
         stages = len(fields) // (len(observations) - 1)
-        parts: list[NDArray[np.float32]] = []
+        found: NDArray[np.float32] | None = None
+        done = 0
         try:
             self.model.to(device)
             for k in np.unique(interval):
@@ -77,10 +96,15 @@ class Fitted:
                     correction=self.correction,
                     should_stop=should_stop,
                 )
-                chosen = fraction[interval == k].tolist()
-                tell = on_frame and _share(on_frame, parts, len(times), len(chosen))
+                # Times may be in any order.
+                chosen = np.flatnonzero(interval == k)
+                tell = on_frame and _share(on_frame, done, len(times), len(chosen))
                 own = fields[k * stages : (k + 1) * stages]
-                parts.append(getattr(renderer, what)(own, chosen, tell))
+                part = getattr(renderer, what)(own, fraction[chosen].tolist(), tell)
+                if found is None:
+                    found = np.empty((len(times), *part.shape[1:]), part.dtype)
+                found[chosen] = part
+                done += len(chosen)
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 remedy = "choose a smaller window under Output, or fewer frames"
@@ -88,21 +112,21 @@ class Fitted:
             raise
         finally:
             self.model.to("cpu")
-        # The parts are in the order of the intervals, and times may be in any order.
-        return np.concatenate(parts)[np.argsort(np.argsort(interval, kind="stable"))]
+        assert found is not None
+        return found
 
     def _is_trained(self, settings: Settings) -> bool:
         """Whether the fields may differ from the initial ones."""
         initial = settings.model.initial_fields in ("extracted", "matched")
         return self.checkpoint is None or self.checkpoint.step > 0 or not initial
 
-    def to_arrays(self) -> dict[str, NDArray[Any]]:
-        """Return all arrays by name, as `read` takes them."""
+    def to_arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return all arrays by name, as `read` takes them; ensembles are read when used."""
         learned = {} if self.correction is None else {_CORRECTION: self.correction.to_array()}
         if self.checkpoint is not None:
-            return self.checkpoint.to_arrays() | learned
+            return joined(learned, self.checkpoint.to_arrays())
         arrays = {f"model.{n}": value.numpy() for n, value in self.model.state_dict().items()}
-        return arrays | Ensemble.many_to_arrays(self.ensembles) | learned
+        return joined(arrays | learned, Ensemble.many_to_arrays(self.ensembles))
 
     @classmethod
     def read(
@@ -114,7 +138,20 @@ class Fitted:
         fields: NDArray[np.float32],
     ) -> Fitted:
         """Read the networks of a run folder, and check that they belong to its other files."""
-        tensors, _ = read_model(folder)
+        tensors = read_model(folder)
+        with reading(folder, MODEL):
+            return cls._of(folder, tensors, settings, report, observations, fields)
+
+    @classmethod
+    def _of(
+        cls,
+        folder: Path,
+        tensors: TensorFile,
+        settings: Settings,
+        report: RunReport,
+        observations: Observations,
+        fields: NDArray[np.float32],
+    ) -> Fitted:
         weights = model_weights(tensors)
         intervals = len(observations) - 1
         model = _model(folder, settings, observations.channels, weights)
@@ -134,8 +171,8 @@ class Fitted:
                     for entry in report.loss_history or []
                 ],
                 seconds=report.seconds,
+                ensembles=ensembles,
             )
-            checkpoint = replace(checkpoint, ensembles=ensembles)
         return cls(model, ensembles, checkpoint, read_correction(folder, tensors))
 
 
@@ -143,10 +180,11 @@ def read_correction(
     folder: Path, tensors: Mapping[str, NDArray[Any]] | None = None
 ) -> Correction | None:
     """Return the correction of a run folder, from its tensors if they were read already."""
-    known = read_model(folder)[0] if tensors is None else tensors
+    known = read_model(folder) if tensors is None else tensors
     if _CORRECTION not in known:
         return None
-    values = known[_CORRECTION]
+    with reading(folder, MODEL):
+        values = known[_CORRECTION]
     if values.shape != (3,) or not np.isfinite(values).all():
         raise RunFolderError(damaged(folder, MODEL, "holds an invalid correction of frames"))
     return Correction.from_array(values)
@@ -154,12 +192,11 @@ def read_correction(
 
 def _share(
     on_frame: Callable[[int, int], None],
-    before: Sequence[NDArray[Any]],
+    done: int,
     times: int,
     here: int,
 ) -> Callable[[int, int], None]:
     """Return a function that reports the progress of one interval as a part of all."""
-    done = sum(map(len, before))
     return lambda step, total: on_frame(
         round(total * (done + here * step / total) / here), round(total * times / here)
     )
@@ -187,31 +224,48 @@ def _model(
     return model
 
 
-def _ensembles(
-    path: Path, tensors: Mapping[str, NDArray[Any]], fields: NDArray[np.float32]
-) -> tuple[Ensemble, ...]:
+def _ensembles(path: Path, tensors: TensorFile, fields: NDArray[np.float32]) -> Sequence[Ensemble]:
     """Return the ensemble of each interval of fields (K - 1, n, 2, H, W)."""
+    # Arrays that take no memory show whether the shapes fit.
+    hollow = {name: np.broadcast_to(np.float32(0), tensors.shapes[name]) for name in tensors}
     try:
-        ensembles = Ensemble.many_from_arrays(tensors)
+        ensembles = Ensemble.many_from_arrays(hollow)
     except (ValueError, TypeError, IndexError, RuntimeError):
         raise RunFolderError(damaged(path, MODEL, "holds members of another shape")) from None
     if not ensembles:
         return tuple(Ensemble.equal(part.sum(axis=0)[None]) for part in fields)
-    plane = fields.shape[2:]
-    for one in ensembles:
-        weights = np.append(one.weights, np.float32(one.still))
-        if (
-            len(ensembles) != len(fields)
-            or one.velocities.shape[1:] != plane
-            or one.centre.shape != plane
-            or (one.course is not None and not one.course.fits(plane))
-            or one.weights.shape != (len(one.velocities),)
-            or len(one.velocities) == 0
-        ):
-            raise RunFolderError(damaged(path, MODEL, "holds members of another shape"))
-        finite = (np.isfinite(part).all() for part in (one.velocities, one.centre, weights))
-        if not all(finite) or weights.min() < 0 or weights.sum() <= 0:
-            raise RunFolderError(
-                damaged(path, MODEL, "holds members with invalid velocities or weights")
-            )
-    return ensembles
+    if len(ensembles) != len(fields) or not all(_fits(one, fields.shape[2:]) for one in ensembles):
+        raise RunFolderError(damaged(path, MODEL, "holds members of another shape"))
+    if len(ensembles) > 1 and tensors.path.stat().st_size > archive.MAPPED:
+
+        def read(number: int) -> Ensemble:
+            with reading(path, MODEL):
+                return _checked(path, Ensemble.one_from_arrays(tensors, number))
+
+        return StoredEnsembles(len(ensembles), read)
+    return tuple(_checked(path, one) for one in Ensemble.many_from_arrays(tensors))
+
+
+def _fits(ensemble: Ensemble, plane: tuple[int, ...]) -> bool:
+    """Return whether the arrays of an ensemble have the shapes of fields (2, H, W)."""
+    course = ensemble.course
+    return (
+        ensemble.velocities.shape[1:] == plane
+        and ensemble.centre.shape == plane
+        and (course is None or course.acceleration.shape == course.jerk.shape == plane)
+        and ensemble.weights.shape == (len(ensemble.velocities),)
+        and len(ensemble.velocities) > 0
+    )
+
+
+def _checked(path: Path, ensemble: Ensemble) -> Ensemble:
+    """Return an ensemble of a file with values that can be used."""
+    course, weights = ensemble.course, np.append(ensemble.weights, np.float32(ensemble.still))
+    if course is not None and not course.fits(ensemble.centre.shape):
+        raise RunFolderError(damaged(path, MODEL, "holds members of another shape"))
+    finite = (np.isfinite(part).all() for part in (ensemble.velocities, ensemble.centre, weights))
+    if not all(finite) or weights.min() < 0 or weights.sum() <= 0:
+        raise RunFolderError(
+            damaged(path, MODEL, "holds members with invalid velocities or weights")
+        )
+    return ensemble

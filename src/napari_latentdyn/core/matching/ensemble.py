@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+import operator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import lru_cache
+from typing import Any, overload
 
 import numpy as np
 import torch
@@ -15,7 +17,7 @@ from napari_latentdyn.core.matching.consensus import weighted_median
 from napari_latentdyn.core.physics.course import Course
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
-__all__ = ["Ensemble", "held_out_weights"]
+__all__ = ["Ensemble", "EnsembleArrays", "StoredEnsembles", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
 _COURSE, _MEASURED = "course", "measured"
@@ -23,6 +25,8 @@ _COURSE, _MEASURED = "course", "measured"
 _EXCESS = 0.35
 #: Number of pixels at which half of the weights follows the errors.
 _PIXELS = 500.0
+#: Number of stored ensembles that stay in the memory.
+_HELD = 2
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,15 +67,15 @@ class Ensemble:
         middle = weighted_median(torch.from_numpy(velocities), torch.from_numpy(weights))
         return cls(velocities, weights, 0.0, middle.numpy(), evidence)
 
-    def to_arrays(self) -> dict[str, NDArray[np.float32]]:
-        """Return the ensemble as arrays by name."""
+    def to_arrays(self, numbers: type[np.floating] = np.float32) -> dict[str, NDArray[Any]]:
+        """Return the ensemble as arrays by name, and single numbers in a precision."""
         still = np.array([self.still], np.float32)
-        told: dict[str, NDArray[np.float32]] = {}
+        told: dict[str, NDArray[Any]] = {}
         if self.evidence is not None:
-            told[_EVIDENCE] = np.array(dataclasses.astuple(self.evidence), np.float32)
+            told[_EVIDENCE] = np.array(dataclasses.astuple(self.evidence), numbers)
         if self.course is not None:
             told[_COURSE] = np.stack([self.course.acceleration, self.course.jerk])
-            told[_MEASURED] = np.array([self.course.share], np.float32)
+            told[_MEASURED] = np.array([self.course.share], numbers)
         return told | {
             _VELOCITIES: self.velocities,
             _WEIGHTS: np.append(self.weights, still),
@@ -93,28 +97,77 @@ class Ensemble:
             course = Course(acceleration, jerk, float(arrays[_MEASURED][0]))
         return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence, course)
 
-    @staticmethod
-    def many_to_arrays(ensembles: Sequence[Ensemble]) -> dict[str, NDArray[np.float32]]:
-        """Return the ensembles of all intervals as arrays by name."""
-        if len(ensembles) == 1:
-            return ensembles[0].to_arrays()
-        return {
-            f"{number}.{name}": array
-            for number, ensemble in enumerate(ensembles)
-            for name, array in ensemble.to_arrays().items()
-        }
-
     @classmethod
     def many_from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> tuple[Ensemble, ...]:
         """Make the ensembles that `many_to_arrays` described; none where there are none."""
         if _VELOCITIES in arrays:
             return (cls.from_arrays(arrays),)
-        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE, _COURSE, _MEASURED)
         found: list[Ensemble] = []
         while f"{len(found)}.{_VELOCITIES}" in arrays:
-            keys = {name: f"{len(found)}.{name}" for name in names}
-            found.append(cls.from_arrays({n: arrays[k] for n, k in keys.items() if k in arrays}))
+            found.append(cls.one_from_arrays(arrays, len(found)))
         return tuple(found)
+
+    @classmethod
+    def one_from_arrays(cls, arrays: Mapping[str, NDArray[Any]], number: int) -> Ensemble:
+        """Make one of several ensembles that `many_to_arrays` described."""
+        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE, _COURSE, _MEASURED)
+        keys = {name: f"{number}.{name}" for name in names}
+        return cls.from_arrays({n: arrays[k] for n, k in keys.items() if k in arrays})
+
+    @staticmethod
+    def many_to_arrays(ensembles: Sequence[Ensemble]) -> Mapping[str, NDArray[Any]]:
+        """Return the ensembles of all intervals as arrays by name, each made when it is used."""
+        return ensembles[0].to_arrays() if len(ensembles) == 1 else EnsembleArrays(ensembles)
+
+
+class StoredEnsembles(Sequence[Ensemble]):
+    """Ensembles of many intervals, each read when it is used; the last ones are kept.
+
+    Parameters
+    ----------
+    count : int
+        Number of intervals.
+    read : callable
+        Reads the ensemble of an interval.
+    """
+
+    def __init__(self, count: int, read: Callable[[int], Ensemble]) -> None:
+        self._count = count
+        self._read = lru_cache(maxsize=_HELD)(read)
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, index: int) -> Ensemble: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Ensemble, ...]: ...
+    def __getitem__(self, index: int | slice) -> Ensemble | tuple[Ensemble, ...]:
+        chosen = range(self._count)[index]
+        if isinstance(chosen, range):
+            return tuple(self._read(number) for number in chosen)
+        return self._read(operator.index(chosen))
+
+
+class EnsembleArrays(Mapping[str, NDArray[Any]]):
+    """Arrays of the ensembles of several intervals, made when they are used."""
+
+    def __init__(self, ensembles: Sequence[Ensemble]) -> None:
+        self._ensembles = ensembles
+        self._arrays = lru_cache(maxsize=1)(lambda number: ensembles[number].to_arrays())
+
+    def __iter__(self) -> Iterator[str]:
+        for number in range(len(self._ensembles)):
+            yield from (f"{number}.{name}" for name in self._arrays(number))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+    def __getitem__(self, key: str) -> NDArray[Any]:
+        number, _, name = key.partition(".")
+        if not number.isdecimal() or int(number) >= len(self._ensembles):
+            raise KeyError(key)
+        return self._arrays(int(number))[name]
 
 
 def held_out_weights(

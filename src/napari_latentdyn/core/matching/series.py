@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -15,8 +16,9 @@ from napari_latentdyn.core.physics.course import Course
 from napari_latentdyn.core.physics.motion import Motion, acceleration
 from napari_latentdyn.core.physics.operators import gradient, smooth
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
+from napari_latentdyn.generators import drain
 
-__all__ = ["follow_courses", "measured_share"]
+__all__ = ["follow_courses", "followed", "measured_share", "share_of_courses"]
 
 #: Changes of the velocity at the beginning and at the end of an interval, each (1, 2, H, W).
 Changes = tuple[Tensor | None, Tensor | None]
@@ -31,6 +33,8 @@ _LARGEST = 0.1
 _ROUNDING = 1e-6
 #: Part of the trend of the acceleration that is continued at the ends of a series.
 _TREND = 0.5
+#: Number of intervals whose velocities and changes stay in the memory.
+_HELD = 3
 #: Share of two intervals, which have a single change that nothing can be compared with.
 _UNKNOWN = 0.5
 
@@ -65,22 +69,54 @@ def follow_courses(
     tuple of K - 1 Ensemble
         Two images have no neighbours, and their ensemble is returned as it is.
     """
+    share = believed
+    if not isinstance(share, float):
+        share = drain(share_of_courses(ensembles, times, share))
+    return tuple(followed(ensembles, times, share, motion))
+
+
+def share_of_courses(
+    ensembles: Sequence[Ensemble], times: NDArray[np.float64], images: NDArray[np.float32]
+) -> Generator[None, None, float]:
+    """Find the share of the courses of a series; see `follow_courses` and `measured_share`.
+
+    Yields after each inner interval. Two neighbours of an interval are in the memory.
+    """
+    moments = []
+    changes = _changes_of(_centres(ensembles), times, len(ensembles))
+    for number in range(1, len(ensembles) - 1):
+        start, end = changes(number)
+        assert start is not None
+        assert end is not None
+        moments.append(_moments((start, end), images, number))
+        yield
+    return _share(moments)
+
+
+def followed(
+    ensembles: Sequence[Ensemble],
+    times: NDArray[np.float64],
+    share: float,
+    motion: Motion,
+) -> Iterator[Ensemble]:
+    """Yield the ensembles of a series on their courses, of which a share counts.
+
+    Arguments are those of `follow_courses`. Two neighbours of an interval are in the memory.
+    """
     if len(ensembles) < 2:
-        return tuple(ensembles)
-    lengths = np.diff(times)
-    changes = [_changes(ensembles, times, lengths, k) for k in range(len(ensembles))]
-    inner = [(start, end) for start, end in changes if start is not None and end is not None]
-    share = believed if isinstance(believed, float) else measured_share(inner, believed)
-    found = []
-    for k, (ensemble, (before, after)) in enumerate(zip(ensembles, changes, strict=True)):
-        start = _beyond(ensembles, changes, lengths, k, 1, share) if before is None else before
-        end = _beyond(ensembles, changes, lengths, k, 0, share) if after is None else after
+        yield from ensembles
+        return
+    lengths, centre = np.diff(times), _centres(ensembles)
+    changes = _changes_of(centre, times, len(ensembles))
+    for k in range(len(ensembles)):
+        before, after = changes(k)
+        start = _beyond(centre(k), changes, lengths, k, 1, share) if before is None else before
+        end = _beyond(centre(k), changes, lengths, k, 0, share) if after is None else after
         course = Course(((start + end) / 2)[0].numpy(), (3 * (end - start))[0].numpy(), share)
-        found.append(_on_course(ensemble, course, motion))
-    return tuple(found)
+        yield _on_course(ensembles[k], course, motion)
 
 
-def measured_share(changes: Sequence[tuple[Tensor, Tensor]], images: NDArray[np.float32]) -> float:
+def measured_share(changes: Iterable[tuple[Tensor, Tensor]], images: NDArray[np.float32]) -> float:
     """Return the share of the measured changes that errors of the matching do not explain.
 
     The changes at both ends of an interval contain the velocity of this interval with opposite
@@ -90,7 +126,7 @@ def measured_share(changes: Sequence[tuple[Tensor, Tensor]], images: NDArray[np.
 
     Parameters
     ----------
-    changes : sequence of pairs of Tensor, each of shape (1, 2, H, W)
+    changes : iterable of pairs of Tensor, each of shape (1, 2, H, W)
         Changes at both ends of the inner intervals of a series.
     images : ndarray of float32, shape (K, H, W)
         Changes along the gradient of these images count, because others are not seen.
@@ -100,46 +136,74 @@ def measured_share(changes: Sequence[tuple[Tensor, Tensor]], images: NDArray[np.
     float
         One half if there are no inner intervals.
     """
+    pairs = enumerate(changes, start=1)
+    return _share([_moments(pair, images, number) for number, pair in pairs])
+
+
+def _moments(
+    changes: tuple[Tensor, Tensor], images: NDArray[np.float32], number: int
+) -> tuple[float, float]:
+    """Return variance and covariance of the changes at both ends of an interval."""
+    both = torch.from_numpy(images[number] + images[number + 1])[None, None] / 2
+    slope = torch.cat(gradient(smooth(both, _SLOPE)), dim=1)
+    seen = [(slope * part).sum(dim=1).clamp(-_LARGEST, _LARGEST) for part in changes]
+    variance = float(sum(part.square().mean() for part in seen)) / 2
+    return variance, float((seen[0] * seen[1]).mean())
+
+
+def _share(moments: Sequence[tuple[float, float]]) -> float:
+    """Return the share of the changes from the moments of each inner interval."""
     variance = covariance = 0.0
-    for number, pair in enumerate(changes, start=1):
-        both = torch.from_numpy(images[number] + images[number + 1])[None, None] / 2
-        slope = torch.cat(gradient(smooth(both, _SLOPE)), dim=1)
-        seen = [(slope * part).sum(dim=1).clamp(-_LARGEST, _LARGEST) for part in pair]
-        variance += float(sum(part.square().mean() for part in seen)) / 2
-        covariance += float((seen[0] * seen[1]).mean())
-    if not changes:
+    for one, other in moments:
+        variance, covariance = variance + one, covariance + other
+    if not moments:
         return _UNKNOWN
     if variance <= _ROUNDING**2:
         return 1.0
     return min(max(1.0 + 2.0 * covariance / variance, 0.0), 1.0)
 
 
-def _changes(
-    ensembles: Sequence[Ensemble],
-    times: NDArray[np.float64],
-    lengths: NDArray[np.float64],
-    index: int,
-) -> Changes:
-    """Return the changes towards the previous and the next interval, per interval squared."""
-    own, length = _velocity(ensembles[index]), float(lengths[index])
-    grid = pixel_grid(own.shape[-2], own.shape[-1])
-    middle = (times[1:] + times[:-1]) / 2
-    found: list[Tensor | None] = []
-    for other in (index - 1, index + 1):
-        if not 0 <= other < len(ensembles):
-            found.append(None)
-            continue
-        later = float(middle[other] - middle[index])
-        there = sample(_velocity(ensembles[other]), grid + (later / length) * own)
-        # Both velocities per interval of this one.
-        change = there * (length / float(lengths[other])) - own
-        found.append(smooth(change, _SMOOTH) * (length / later))
-    return found[0], found[1]
+def _centres(ensembles: Sequence[Ensemble]) -> Callable[[int], Tensor]:
+    """Return a function that gives the centre of an interval, (1, 2, H, W)."""
+
+    @lru_cache(maxsize=_HELD)
+    def centre(index: int) -> Tensor:
+        return torch.from_numpy(ensembles[index].centre)[None]
+
+    return centre
+
+
+def _changes_of(
+    centre: Callable[[int], Tensor], times: NDArray[np.float64], count: int
+) -> Callable[[int], Changes]:
+    """Return a function of an interval that gives the changes towards both its neighbours.
+
+    They are per interval squared.
+    """
+    lengths, middle = np.diff(times), (times[1:] + times[:-1]) / 2
+
+    @lru_cache(maxsize=_HELD)
+    def changes(index: int) -> Changes:
+        own, length = centre(index), float(lengths[index])
+        grid = pixel_grid(own.shape[-2], own.shape[-1])
+        found: list[Tensor | None] = []
+        for other in (index - 1, index + 1):
+            if not 0 <= other < count:
+                found.append(None)
+                continue
+            later = float(middle[other] - middle[index])
+            there = sample(centre(other), grid + (later / length) * own)
+            # Both velocities per interval of this one.
+            change = there * (length / float(lengths[other])) - own
+            found.append(smooth(change, _SMOOTH) * (length / later))
+        return found[0], found[1]
+
+    return changes
 
 
 def _beyond(
-    ensembles: Sequence[Ensemble],
-    changes: Sequence[Changes],
+    own_velocity: Tensor,
+    changes: Callable[[int], Changes],
     lengths: NDArray[np.float64],
     k: int,
     side: int,
@@ -147,24 +211,21 @@ def _beyond(
 ) -> Tensor:
     """Return the change at an end of the series, beyond which there is no interval.
 
-    It continues half of the trend between the `side` of the last interval that is known (1 for
-    its end, 0 for its beginning) and that of its neighbour.
+    `own_velocity`, (1, 2, H, W), is that of the interval. The change continues half of the trend
+    between the `side` of the last interval that is known (1 for its end, 0 for its beginning) and
+    that of its neighbour.
     """
-    own, other = changes[k][side], k + 2 * side - 1
+    own, other = changes(k)[side], k + 2 * side - 1
     assert own is not None
-    next_one = changes[other][side]
+    next_one = changes(other)[side]
     if next_one is None:
         return own
     grid = pixel_grid(own.shape[-2], own.shape[-1])
     later = (2 * side - 1) * float(lengths[k] + lengths[other]) / (2 * float(lengths[k]))
-    there = sample(next_one, grid + later * _velocity(ensembles[k]))
+    there = sample(next_one, grid + later * own_velocity)
     # Both per squared interval of this one.
     there = there * float(lengths[k] / lengths[other]) ** 2
     return own + _TREND * share * (own - there)
-
-
-def _velocity(ensemble: Ensemble) -> Tensor:
-    return torch.from_numpy(ensemble.centre)[None]
 
 
 def _on_course(ensemble: Ensemble, course: Course, motion: Motion) -> Ensemble:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.units import ome_length, ome_time
+from napari_latentdyn.files.archive import Parts
 
 __all__ = ["even_step", "write_ome_tiff"]
 
@@ -35,7 +36,7 @@ def even_step(times: Sequence[float] | NDArray[np.floating]) -> float | None:
 
 def write_ome_tiff(
     path: Path,
-    data: NDArray[Any],
+    data: NDArray[Any] | Parts,
     axes: str,
     *,
     pixel_size: tuple[float, float] | None = None,
@@ -49,9 +50,9 @@ def write_ome_tiff(
 
     `axes` has one letter out of ``TZCYXS`` for each axis of `data`. Pixel sizes (y, x) and times
     whose unit OME does not know are left out, and types that OME does not know are widened. An even
-    step is written as TimeIncrement, and the time of every plane as DeltaT.
+    step is written as TimeIncrement, and the time of every plane as DeltaT. `Parts` are written as
+    they are made; their type must be one of OME.
     """
-    widened = np.ascontiguousarray(_widened(data))
     metadata: dict[str, Any] = {"axes": axes}
     if name:
         metadata["Name"] = name
@@ -72,15 +73,38 @@ def write_ome_tiff(
         metadata["Plane"] = _plane_times(data.shape, axes, times, symbol)
     # The same content gives the same file.
     content = hashlib.sha256(json.dumps(metadata, sort_keys=True).encode())
-    content.update(widened.data)
-    metadata["UUID"] = str(uuid.UUID(bytes=content.digest()[:16], version=4))
+    if isinstance(data, Parts):
+        # The content is known at the end; a text of the same length is replaced.
+        known, given = uuid.UUID(int=0), None
+    else:
+        given = np.ascontiguousarray(_widened(data))
+        content.update(given.data)
+        known = _identifier(content)
     tifffile.imwrite(
         path,
-        widened,
+        _planes(data, content) if isinstance(data, Parts) else given,
+        shape=data.shape if isinstance(data, Parts) else None,
+        dtype=data.dtype if isinstance(data, Parts) else None,
         ome=True,
         photometric="rgb" if axes.endswith("S") else "minisblack",
-        metadata=metadata,
+        metadata={**metadata, "UUID": str(known)},
     )
+    if isinstance(data, Parts):
+        text = str(tifffile.tiffcomment(path))
+        tifffile.tiffcomment(path, text.replace(str(known), str(_identifier(content))).encode())
+
+
+def _planes(data: Parts, content: Any) -> Iterator[NDArray[Any]]:
+    """Yield the planes (H, W) of parts, and update a hash by them."""
+    for part in data.parts:
+        for plane in part.reshape(-1, *part.shape[-2:]):
+            whole = np.ascontiguousarray(plane, data.dtype)
+            content.update(whole.data)
+            yield whole
+
+
+def _identifier(content: Any) -> uuid.UUID:
+    return uuid.UUID(bytes=content.digest()[:16], version=4)
 
 
 def _plane_times(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -29,6 +30,7 @@ def fill_missing(
     ensembles: Sequence[Ensemble],
     starts: NDArray[np.float32],
     model: LatentDynamics,
+    check: Callable[[], None] | None = None,
 ) -> Observations:
     """Fill missing pixels with what the images before and after carry to them.
 
@@ -45,6 +47,8 @@ def fill_missing(
         Stage fields in pixels per stage.
     model : LatentDynamics
         Its motion and its device are used.
+    check : callable, optional
+        Called before each image that is filled; it may raise `Stopped`.
 
     Returns
     -------
@@ -55,16 +59,14 @@ def fill_missing(
     if len(observations) < 3 or bool(observations.valid.all()):
         return observations
     device = next(model.parameters()).device
-    intervals = [
-        [
-            member
-            for member in ensemble_members(
-                ensemble, torch.from_numpy(start)[None].to(device), model, None
-            )
-            if member.moves
-        ]
-        for ensemble, start in zip(ensembles, starts, strict=True)
-    ]
+
+    # An image has two neighbours.
+    @lru_cache(maxsize=2)
+    def members(k: int) -> list[Member]:
+        start = torch.from_numpy(starts[k])[None].to(device)
+        found = ensemble_members(ensembles[k], start, model, None)
+        return [member for member in found if member.moves]
+
     values = [torch.from_numpy(image)[None].to(device) for image in observations.normalised()]
     known = [torch.from_numpy(valid)[None, None].to(device) for valid in observations.valid]
     for _ in range(len(observations) - 1):
@@ -72,7 +74,9 @@ def fill_missing(
         earlier = [image.clone() for image in values]
         for k, mask in enumerate(before):
             if not bool(mask.all()):
-                values[k], known[k] = _filled(k, earlier, before, intervals, observations.times)
+                if check is not None:
+                    check()
+                values[k], known[k] = _filled(k, earlier, before, members, observations.times)
         if all(bool((new == old).all()) for new, old in zip(known, before, strict=True)):
             break
     images = observations.images.copy()
@@ -87,7 +91,7 @@ def _filled(
     k: int,
     values: Sequence[Tensor],
     known: Sequence[Tensor],
-    intervals: Sequence[Sequence[Member]],
+    members: Callable[[int], Sequence[Member]],
     times: NDArray[np.float64],
 ) -> tuple[Tensor, Tensor]:
     """Return an image with the missing pixels that its neighbours show, and its new mask."""
@@ -104,7 +108,7 @@ def _filled(
             # The paths of an interval lead from its last image to its first, and back.
             end = int(other > k)
             near = 1.0 / abs(float(times[other] - times[k]))
-            for member in intervals[min(k, other)]:
+            for member in members(min(k, other)):
                 places = member.places(window, float(1 - end), [end])[0]
                 there = inside(places, (image.shape[-2], image.shape[-1]))
                 there = there & (sample(known[other].float(), places, "nearest") > 0.5)

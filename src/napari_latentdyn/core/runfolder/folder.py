@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import safe_open
-from safetensors.numpy import save as save_tensors
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.ometiff import write_ome_tiff
@@ -41,10 +40,11 @@ from napari_latentdyn.core.runfolder.report import (
 )
 from napari_latentdyn.core.runfolder.schema import FORMAT_VERSION, RunReport
 from napari_latentdyn.errors import RunFolderError, SettingsError
-from napari_latentdyn.files.atomic import FilesIn, replace_folder, write_text
+from napari_latentdyn.files.archive import Parts, write_arrays
+from napari_latentdyn.files.atomic import replace_folder, write_text
 from napari_latentdyn.files.paths import output_path
+from napari_latentdyn.files.tensors import TensorFile, write_tensors
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.settings.text import shorten
 
 __all__ = ["read_fields", "read_model", "read_settings", "write_run"]
 
@@ -54,25 +54,27 @@ FILES = frozenset({FRAMES, FIELDS, MODEL, INPUTS, LATENTS, CONFIDENCE, SETTINGS,
 def write_run(
     folder: str | Path,
     *,
-    frames: NDArray[np.float32],
+    frames: NDArray[np.float32] | Parts,
     times: NDArray[np.floating],
     velocity: NDArray[np.float32],
     field_times: NDArray[np.floating],
     settings: Settings,
     report: RunReport,
-    tensors: dict[str, NDArray[Any]],
+    tensors: Mapping[str, NDArray[Any]],
     tensor_metadata: dict[str, str],
     inputs: dict[str, NDArray[Any]],
-    latents: NDArray[np.float32] | None = None,
-    confidence: NDArray[np.float32] | None = None,
+    latents: NDArray[np.float32] | Parts | None = None,
+    confidence: NDArray[np.float32] | Parts | None = None,
     overwrite: bool = False,
 ) -> Path:
     """Write a run folder, completely or not at all.
 
     The arrays are `frames` (T, Y, X) or (T, C, Y, X), `velocity` ((K - 1) n, 2, Y, X) in pixels
     per stage, `field_times` ((K - 1) n,), the start of each stage, `latents` (T, c, Y, X) and
-    `confidence` (T, Y, X). Numbers of the report that are not finite become null; ``complete``,
-    ``contents``, ``times``, ``frames_shape`` and ``files`` are filled in.
+    `confidence` (T, Y, X). `Parts` of frames, latent states and confidence are written as they are
+    made, and each of the `tensors` is taken when it is written. Numbers of the report that are not
+    finite become null; ``complete``, ``contents``, ``times``, ``frames_shape`` and ``files`` are
+    filled in.
 
     The files are written into a hidden folder beside `folder`, which is renamed when it is
     complete. Other files of the user in a folder that is overwritten are kept, and a folder
@@ -93,23 +95,23 @@ def write_run(
             unit = interval.unit
         write_ome_tiff(
             files.path(FRAMES),
-            frames if np.asarray(frames).dtype == np.float64 else _floats(frames),
-            "TYX" if frames.ndim == 3 else "TCYX",
+            frames if frames.dtype == np.float64 else _floats(frames),
+            "TYX" if len(frames.shape) == 3 else "TCYX",
             pixel_size=place.pixel_size if report.placement else None,
             pixel_unit=place.units,
             times=moments,
             times_unit=unit,
             name="frames",
         )
-        _save_arrays(files, FIELDS, {"velocity": _floats(velocity), "times": field_times})
-        _save_arrays(files, INPUTS, inputs)
-        if latents is not None:
-            _save_arrays(files, LATENTS, {"latents": _floats(latents), "times": times})
-        if confidence is not None:
-            _save_arrays(files, CONFIDENCE, {"confidence": _floats(confidence), "times": times})
-        plain = {name: np.array(value, order="C", copy=None) for name, value in tensors.items()}
+        moving = {"velocity": _floats(velocity), "times": np.asarray(field_times)}
+        write_arrays(files.path(FIELDS), moving)
+        write_arrays(files.path(INPUTS), inputs)
+        for name, array in ((LATENTS, latents), (CONFIDENCE, confidence)):
+            if array is not None:
+                found = {Path(name).stem: _floats(array), "times": np.asarray(times)}
+                write_arrays(files.path(name), found)
         metadata = {"format": str(FORMAT_VERSION), **tensor_metadata}
-        files.path(MODEL).write_bytes(_ordered(save_tensors(plain, metadata)))
+        write_tensors(files.path(MODEL), tensors, metadata)
         write_text(files.path(SETTINGS), settings.to_json())
         complete = report.model_copy(
             update={
@@ -146,21 +148,18 @@ def read_fields(folder: Path, report: RunReport) -> NDArray[np.float32]:
             raise ValueError(f"fields of shape {velocity.shape} do not fit {intervals} intervals")
         velocity = velocity.reshape(-1, *velocity.shape[-3:])
         _check_shapes(report.frames_shape or (), np.asarray(report.times), velocity, times)
-        if not np.isfinite(velocity).all():
+        # Stage by stage: the fields may be larger than the memory.
+        if not all(np.isfinite(stage).all() for stage in velocity):
             raise RunFolderError(damaged(folder, FIELDS, "holds velocities that are not finite"))
-    return velocity
+    return np.asarray(velocity)
 
 
-def read_model(folder: Path) -> tuple[dict[str, NDArray[Any]], dict[str, str]]:
-    """Read the arrays and the metadata of the model in a run folder."""
-    with reading(folder, MODEL), safe_open(folder / MODEL, framework="numpy") as file:
-        metadata = dict(file.metadata() or {})
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        for name, tensor in tensors.items():
-            if tensor.dtype.kind not in "biuf":
-                raise ValueError(f"'{shorten(name)}' is not an array of numbers")
-    check_version(folder, MODEL, metadata.get("format"))
-    return tensors, metadata
+def read_model(folder: Path) -> TensorFile:
+    """Open the arrays of the model in a run folder, which are read when they are used."""
+    with reading(folder, MODEL):
+        tensors = TensorFile(folder / MODEL)
+    check_version(folder, MODEL, tensors.metadata.get("format"))
+    return tensors
 
 
 def _check_shapes(
@@ -179,20 +178,8 @@ def _check_shapes(
         )
 
 
-def _ordered(tensors: bytes) -> bytes:
-    """Sort the metadata of a safetensors file, whose order differs from call to call."""
-    start = 8 + int.from_bytes(tensors[:8], "little")
-    header = json.loads(tensors[8:start])
-    header["__metadata__"] = dict(sorted(header["__metadata__"].items()))
-    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode()
-    text += b" " * (-len(text) % 8)
-    return len(text).to_bytes(8, "little") + text + tensors[start:]
-
-
-def _floats(array: NDArray[Any]) -> NDArray[np.float32]:
+def _floats(array: Any) -> Any:
+    """Return an array, or one that is made in parts, in single precision."""
+    if isinstance(array, Parts):
+        return replace(array, dtype=np.dtype(np.float32))
     return np.asarray(array, dtype=np.float32)
-
-
-def _save_arrays(files: FilesIn, name: str, arrays: Mapping[str, NDArray[Any]]) -> None:
-    with files.path(name).open("wb") as file:
-        np.savez(file, allow_pickle=False, **{key: np.asarray(a) for key, a in arrays.items()})

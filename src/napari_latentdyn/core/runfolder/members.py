@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.runfolder.report import FIELDS, FRAMES, damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError, UserError
+from napari_latentdyn.files import archive
 from napari_latentdyn.files.archive import ArrayType, read_arrays
 from napari_latentdyn.files.paths import exists
 from napari_latentdyn.files.tiffcheck import check_pages, longest_segment
@@ -95,7 +96,8 @@ def read_frames(path: Path, report: RunReport) -> NDArray[np.floating[Any]]:
 def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
     """Read an uncompressed TIFF image of a folder, after checks of its type, length and shape.
 
-    Errors are those of the libraries, and ValueError for another image.
+    A long image is mapped into the memory; changes do not reach the file. Errors are those of the
+    libraries, and ValueError for another image.
     """
     check_pages(file)
     with tifffile.TiffFile(file) as tiff:
@@ -109,7 +111,12 @@ def read_pixels(file: Path, shape: Sequence[int] | None = None) -> NDArray[Any]:
             raise ValueError("the image is compressed or longer than the file")
         if shape is not None and math.prod(shape) != math.prod(found):
             raise ValueError(f"the image has shape {found} instead of {tuple(shape)}")
-        pixels: NDArray[Any] = np.asarray(series.asarray())
+        size, start = math.prod(found) * series.dtype.itemsize, series.dataoffset
+        if size > archive.MAPPED and start is not None and start % series.dtype.itemsize == 0:
+            kind = series.dtype.newbyteorder(tiff.byteorder)
+            pixels: NDArray[Any] = np.asarray(np.memmap(file, kind, "c", start, found))
+        else:
+            pixels = np.asarray(series.asarray())
         return pixels if shape is None else pixels.reshape(tuple(shape))
 
 

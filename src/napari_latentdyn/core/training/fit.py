@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,13 +15,15 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.fitted import Fitted
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.store import IntervalStore
 from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.filling import fill_missing
 from napari_latentdyn.core.rendering.renderer import Renderer
-from napari_latentdyn.core.runfolder.evidence import weakest
+from napari_latentdyn.core.runfolder.evidence import MotionEvidence, weakest
+from napari_latentdyn.core.training.cache import open_store
 from napari_latentdyn.core.training.hidden import HiddenImages, learn_correction
 from napari_latentdyn.core.training.initial import match_intervals, start_fields
 from napari_latentdyn.core.training.loop import BETAS, TrainingLoop
@@ -45,6 +48,7 @@ def fit(
     should_stop: Callable[[], bool] | None = None,
     resume: Checkpoint | None = None,
     processes: Processes | None = None,
+    keep: Path | None = None,
 ) -> Generator[Progress, None, Dynamics]:
     """Learn the dynamics between neighbouring observations (HLG section 3).
 
@@ -64,6 +68,11 @@ def fit(
     processes : Processes, optional
         The processes that share each batch, from `together`. All have to call this function
         with the same arguments, and all return the result.
+    keep : Path, optional
+        Folder for the intervals of a long series (`cache.is_long`), from which a fit of the same
+        images continues that was stopped. The result reads this folder; `cache.discard_series`
+        deletes it. By default they are in a temporary folder, which is deleted with the result;
+        pairs and short series stay in the memory.
 
     Yields
     ------
@@ -88,7 +97,9 @@ def fit(
     ResumeError
         If the checkpoint does not fit.
     FitError
-        If the loss became NaN or infinite.
+        If the loss became NaN or infinite, or a file of a long series cannot be written.
+    RunFolderError
+        If `keep` holds other files, or another process uses it.
 
     Examples
     --------
@@ -97,7 +108,7 @@ def fit(
     ...     print(progress.step, progress.losses)
     """
     chosen = settings or Settings.preset("standard")
-    return _Fit(observations, chosen, should_stop, resume, processes or Processes()).run()
+    return _Fit(observations, chosen, should_stop, resume, processes or Processes(), keep).run()
 
 
 class _Fit:
@@ -108,6 +119,7 @@ class _Fit:
         should_stop: Callable[[], bool] | None,
         resume: Checkpoint | None,
         processes: Processes,
+        keep: Path | None,
     ) -> None:
         self.observations = observations
         self.settings = settings
@@ -115,6 +127,9 @@ class _Fit:
         self.resume = resume
         self.processes = processes
         self.loop = TrainingLoop(settings, self.should_stop, processes, resume)
+        # Each process matches; only one can write into a folder.
+        self.keep = keep if processes.count == 1 else None
+        self.store: IntervalStore | None = None
         self._latest: Progress | None = None
 
     def run(self) -> Generator[Progress, None, Dynamics]:
@@ -125,6 +140,10 @@ class _Fit:
                 failure: FitError = no_memory(self.device.type)
             else:
                 failure = self.processes.failure(error)
+        except BaseException:
+            if self.store is not None:
+                self.store.close()
+            raise
         # Outside of the handler, because the traceback of its error keeps tensors alive.
         raise failure
 
@@ -134,10 +153,11 @@ class _Fit:
         model = self._model()
         with self.processes.stopping_together():
             ensembles = yield from self._prepare(model)
-        start = np.stack([start_fields(ensemble, self.settings) for ensemble in ensembles])
+            start, evidence = yield from self._started(ensembles)
         start = self.processes.from_first(start)
         if self.settings.model.initial_fields == "matched":
-            self.observations = fill_missing(self.observations, ensembles, start, model)
+            stop = None if self.store is None else self._stop_if_asked
+            self.observations = fill_missing(self.observations, ensembles, start, model, stop)
         optimiser = None
         # The first optimiser of a process takes a second.
         if self.resume is not None or self.settings.training.steps > 0:
@@ -173,7 +193,7 @@ class _Fit:
             batch_size=self.loop.batch_size,
             agreement=self.loop.agreement,
             converged=self.loop.converged,
-            evidence=weakest([ensemble.evidence for ensemble in ensembles]),
+            evidence=weakest(evidence),
             hidden=errors,
         )
         if self.device.type == "cuda":
@@ -187,19 +207,50 @@ class _Fit:
             fitted=Fitted(model, ensembles, checkpoint, correction),
         )
 
-    def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, tuple[Ensemble, ...]]:
+    def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, Sequence[Ensemble]]:
+        proposing = model if self.has_learned else None
+        self.store = open_store(
+            self.observations, self.settings, self.device.type, proposing, self.keep
+        )
         if self.resume is not None:
             self._check_resumed(self.resume)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
+        if self.store is not None and self.store.finished:
+            done, total = self.store.finished, self.store.count
+            said = f"{done} of {total} intervals were matched before."
+            yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
         working = match_intervals(
-            self.observations, self.settings, self.device, model if self.has_learned else None
+            self.observations, self.settings, self.device, proposing, self.store
         )
         self.observations, ensembles = yield from mapped(working, self._prepared, pause=_SHOW_EVERY)
+        return ensembles
+
+    def _started(
+        self, ensembles: Sequence[Ensemble]
+    ) -> Generator[Progress, None, tuple[NDArray[np.float32], Sequence[MotionEvidence | None]]]:
+        """Return the stage fields of all intervals, and the evidence of motion in each."""
+        start = self._fields_of("start", len(ensembles))
+        evidence: list[MotionEvidence | None] = []
+        for k, ensemble in enumerate(ensembles):
+            if self.store is not None:
+                self._stop_if_asked()
+            if self.store is not None and self._latest is not None:
+                message = f"Stage fields of interval {k + 1} of {len(ensembles)}"
+                yield replace(self._latest, seconds=self.loop.seconds, message=message)
+            start[k] = start_fields(ensemble, self.settings)
+            evidence.append(ensemble.evidence)
         if self._latest is not None:
             # Marks the end of this phase for a stopwatch.
             yield replace(self._latest, step=self._latest.total, seconds=self.loop.seconds)
-        return ensembles
+        return start, evidence
+
+    def _fields_of(self, name: str, intervals: int) -> NDArray[np.float32]:
+        """Return an array (K - 1, n, 2, H, W), in a file for a long series."""
+        shape = (intervals, self.settings.model.stages, 2, *self.observations.shape)
+        if self.store is None:
+            return np.empty(shape, np.float32)
+        return self.store.array(f"{name}-fields", shape)
 
     def _check_resumed(self, before: Checkpoint) -> None:
         known = [ensemble.velocities.shape[-2:] for ensemble in before.ensembles]
@@ -210,9 +261,7 @@ class _Fit:
             )
 
     def _prepared(self, step: tuple[float, int, str]) -> Progress:
-        if self.should_stop():
-            # Zero fields would give a cross-dissolve that looks like a result.
-            raise Stopped("stopped before a result was found.")
+        self._stop_if_asked()
         done, total, message = step
         # In hundredths, because one member of the matching takes many seconds.
         self._latest = Progress(
@@ -220,8 +269,13 @@ class _Fit:
         )
         return self._latest
 
+    def _stop_if_asked(self) -> None:
+        if self.should_stop():
+            # Zero fields would give a cross-dissolve that looks like a result.
+            raise Stopped("stopped before a result was found.")
+
     def _learn(
-        self, model: LatentDynamics, ensembles: tuple[Ensemble, ...]
+        self, model: LatentDynamics, ensembles: Sequence[Ensemble]
     ) -> Generator[Progress, None, tuple[Correction | None, HiddenImages | None]]:
         """Learn from hidden images how to correct frames, or take it from an earlier run."""
         given = start_correction(self.settings)
@@ -261,13 +315,15 @@ class _Fit:
     def _render(
         self, model: LatentDynamics, start: NDArray[np.float32]
     ) -> Generator[Progress, None, NDArray[np.float32]]:
-        renderers = [Renderer(model, interval) for interval in self.observations.intervals()]
-        total = len(renderers) * len(renderers[0].windows)
+        count = len(self.observations) - 1
+        total = count * len(Renderer(model, self.observations.interval(0)).windows)
         message = "Advection fields of the whole image"
         yield Progress("render", 0, total, seconds=self.loop.seconds, message=message)
         try:
-            pairs = zip(renderers, start, strict=True)
-            return np.stack([renderer.fields(own, self._ask) for renderer, own in pairs])
+            fields = self._fields_of("trained", count)
+            for k, interval in enumerate(self.observations.intervals()):
+                fields[k] = Renderer(model, interval).fields(start[k], self._ask)
+            return fields
         except (RuntimeError, MemoryError) as error:
             if is_out_of_memory(error):
                 raise no_memory(self.device.type) from None

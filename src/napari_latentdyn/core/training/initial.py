@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import torch
@@ -16,7 +16,8 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.members import TILE
 from napari_latentdyn.core.matching.pyramid import match_members
-from napari_latentdyn.core.matching.series import follow_courses
+from napari_latentdyn.core.matching.series import followed, share_of_courses
+from napari_latentdyn.core.matching.store import IntervalStore
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
@@ -131,26 +132,66 @@ def match_intervals(
     settings: Settings,
     device: torch.device,
     model: LatentDynamics | None = None,
-) -> Generator[tuple[float, int, str], None, tuple[Observations, tuple[Ensemble, ...]]]:
-    """Find the ensemble of each of the K - 1 intervals; see `initial_velocities`."""
+    store: IntervalStore | None = None,
+) -> Generator[tuple[float, int, str], None, tuple[Observations, Sequence[Ensemble]]]:
+    """Find the ensemble of each of the K - 1 intervals; see `initial_velocities`.
+
+    With a `store`, ensembles are kept there instead of in the memory, and those that it holds are
+    not matched again.
+    """
+    follows = settings.model.initial_fields == "matched" and settings.physics.follow_series
     count = len(observations) - 1
-    ensembles: list[Ensemble] = []
+    known = store.followed if store and follows and not store.followed.missing() else None
+    files = known or (store.matched if store else None)
+    missing = range(count) if files is None else files.missing()
+    found: list[Ensemble] = []
+    finished = 0
 
     def tell(step: tuple[float, int, str]) -> tuple[float, int, str]:
         done, total, message = step
-        return done + len(ensembles) * total, total * count, message
+        return done + finished * total, total * len(missing), message
 
     for index in range(count):
-        working = initial_velocities(observations.interval(index), settings, device, model)
-        interval, found = yield from mapped(working, tell)
-        ensembles.append(found)
-        if interval.brightness is not None:
-            observations = observations.with_brightness_of(index + 1, interval.brightness[1])
-    if settings.model.initial_fields == "matched" and settings.physics.follow_series:
-        images = observations.normalised().mean(axis=1)
-        motion = settings.physics.motion
-        ensembles = list(follow_courses(ensembles, observations.times, images, motion))
-    return observations, tuple(ensembles)
+        brightness = None
+        if index in missing:
+            working = initial_velocities(observations.interval(index), settings, device, model)
+            interval, ensemble = yield from mapped(working, tell)
+            finished += 1
+            if interval.brightness is not None:
+                brightness = interval.brightness[1]
+            if files is None:
+                found.append(ensemble)
+            else:
+                files.write(index, ensemble, brightness)
+        elif files is not None:
+            brightness = files.brightness(index)
+        if brightness is not None:
+            observations = observations.with_brightness_of(index + 1, brightness)
+    ensembles: Sequence[Ensemble] = tuple(found) if files is None else files.ensembles()
+    if follows and known is None and count > 1:
+        ensembles = yield from _follow(observations, ensembles, settings, store)
+    return observations, ensembles
+
+
+def _follow(
+    observations: Observations,
+    ensembles: Sequence[Ensemble],
+    settings: Settings,
+    store: IntervalStore | None,
+) -> Generator[tuple[float, int, str], None, Sequence[Ensemble]]:
+    """Bring the ensembles of a series on the courses that their neighbours give."""
+    count, times = len(ensembles), observations.times
+    # Nearly the end of the matching, in hundredths of the work.
+    step = (100 * count - 1, 100 * count, "Following the paths through the series")
+    images = observations.normalised().mean(axis=1)
+    finding = share_of_courses(ensembles, times, images)
+    share = yield from mapped(finding, lambda _: step)
+    following = followed(ensembles, times, share, settings.physics.motion)
+    if store is None:
+        return tuple(following)
+    for _ in store.follow(following):
+        yield step
+    return store.followed.ensembles()
 
 
 def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:

@@ -22,6 +22,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import blend_weights, tiles
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.runfolder.folder import read_model
+from napari_latentdyn.core.runfolder.members import MODEL, reading
 from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import ModelSettings, Settings
 from napari_latentdyn.settings.run import STARTS
@@ -118,7 +119,9 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
         return weights
     try:
         learned = Dynamics.load(source)
-        tensors, _ = read_model(Path(source))
+        tensors = read_model(Path(source))
+        with reading(Path(source), MODEL):
+            weights = model_weights(tensors)
     except RunFolderError as error:
         raise SettingsError(
             f"{str(error).rstrip('.')}; training.start_from must be prior, scratch, or the folder "
@@ -132,7 +135,7 @@ def _weights(settings: Settings) -> dict[str, Tensor] | None:
             )
         return None
     _check_shapes(settings.model, learned.settings.model.model_dump(), source)
-    return model_weights(tensors)
+    return weights
 
 
 def start_correction(settings: Settings) -> Correction | None:

@@ -35,6 +35,8 @@ class Progress:
         Part of the difference between the images that motion removes in hidden
         blocks, at most 1: with the initial fields, and as last measured. None
         outside of the phase "train", and where the blocks show no change.
+    note : str
+        A sentence for the user that is said once; empty for most steps.
     """
 
     phase: Literal["prepare", "train", "render", "learn"]
@@ -46,3 +48,4 @@ class Progress:
     message: str = ""
     agreement_before: float | None = None
     agreement: float | None = None
+    note: str = ""
