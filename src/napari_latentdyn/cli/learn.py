@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
     from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.core.training.processes import Processes
+    from napari_latentdyn.core.training.progress import Progress
     from napari_latentdyn.settings import Settings
 
 __all__ = ["Interrupt", "interruptible", "learn", "write"]
@@ -91,6 +92,7 @@ def learn(
     should_stop: Callable[[], bool],
     resume: Checkpoint | None = None,
     processes: Processes | None = None,
+    keep: Path | None = None,
 ) -> Dynamics:
     """Fit the model and show the progress."""
     from napari_latentdyn.core.training.fit import fit
@@ -102,8 +104,15 @@ def learn(
         should_stop=should_stop,
         resume=resume,
         processes=processes,
+        keep=keep,
     )
-    dynamics = drain(fitting, line.show)
+
+    def show(progress: Progress) -> None:
+        if progress.note:
+            line.tell(progress.note)
+        line.show(progress)
+
+    dynamics = drain(fitting, show)
     dynamics.settings = settings
     return dynamics
 
@@ -121,13 +130,30 @@ def write(
     If `interrupt` asks for a stop, only the frames at the observations are computed.
     """
     began = time.perf_counter()
-    dynamics, complete = _with_frames(dynamics, line, interrupt)
-    line.close()
-    rendering = time.perf_counter() - began
+    should_stop = interrupt.should_stop if interrupt is not None else None
+
+    def show(done: int, total: int) -> None:
+        line.step("render", done, total)
+
+    if interrupt is not None and dynamics.report.stopped_early:
+        # The first Ctrl-C was for the training.
+        interrupt.forget()
+    complete = True
     try:
-        written = dynamics.save(folder, overwrite=overwrite)
+        try:
+            written = dynamics.save(
+                folder, overwrite=overwrite, should_stop=should_stop, on_frame=show
+            )
+        except Stopped:
+            line.close()
+            ends = dynamics.at(dynamics.observation_times)
+            complete = len(dynamics.times()) == len(ends.times())
+            dynamics = ends
+            written = dynamics.save(folder, overwrite=overwrite, on_frame=show)
     except RunFolderError as error:
         raise OutputError(str(error)) from None
+    line.close()
+    rendering = time.perf_counter() - began
     report = dynamics.report
     early = ""
     if report.stopped_early:
@@ -154,25 +180,3 @@ def write(
         f"with the frames {clock(seconds + rendering)}{early}; written to:"
     )
     return written
-
-
-def _with_frames(
-    dynamics: Dynamics, line: ProgressLine, interrupt: Interrupt | None
-) -> tuple[Dynamics, bool]:
-    """Return the result with its frames, and whether they are all that the settings ask for."""
-    should_stop = interrupt.should_stop if interrupt is not None else None
-
-    def show(done: int, total: int) -> None:
-        line.step("render", done, total)
-
-    if interrupt is not None and dynamics.report.stopped_early:
-        # The first Ctrl-C was for the training.
-        interrupt.forget()
-    try:
-        dynamics.frames(should_stop=should_stop, on_frame=show)
-        return dynamics, True
-    except Stopped:
-        line.close()
-    ends = dynamics.at(dynamics.observation_times)
-    ends.frames(on_frame=show)
-    return ends, len(dynamics.times()) == len(ends.times())

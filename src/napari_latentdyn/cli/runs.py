@@ -70,6 +70,7 @@ def fit_and_write(
     """Fit observations, write the run folder, print where it is, return the exit code."""
     # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
     import napari_latentdyn.core.training.fit  # noqa: F401
+    from napari_latentdyn.core.training.cache import discard_series, has_intervals
     from napari_latentdyn.core.training.processes import together
 
     count = launched().count
@@ -79,6 +80,8 @@ def fit_and_write(
             "torchrun, or train with --preset paper or --steps."
         )
     line = ProgressLine(quiet=quiet)
+    # A training that continues has its intervals in the run folder.
+    keep = target.with_name(f"{target.name}.unfinished") if resume is None else None
     with interruptible(line) as interrupt:
         try:
             with together(settings.training.device) as processes:
@@ -89,15 +92,23 @@ def fit_and_write(
                     should_stop=interrupt.should_stop,
                     resume=resume,
                     processes=processes,
+                    keep=keep,
                 )
         except Stopped:
             line.close()
-            line.note("Stopped before a result was found; nothing was written.")
+            said = "nothing was written."
+            if keep is not None and has_intervals(keep):
+                said = f"the same command continues with the finished intervals in {keep}."
+            line.note(f"Stopped before a result was found; {said}")
             return interrupt.code
         if not processes.is_first:
             # An exit code that is not zero would end the process that writes.
             return OK
         written = write(dynamics, target, line=line, overwrite=overwrite, interrupt=interrupt)
+        if keep is not None:
+            # The files can be deleted on every system when nothing reads them.
+            del dynamics
+            discard_series(keep)
         sys.stdout.write(f"{written}\n")
         return interrupt.code
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Self
 
@@ -28,6 +28,7 @@ __all__ = [
     "arrow_layer",
     "elapsed_times",
     "mark_of",
+    "stage_confidence",
 ]
 
 LayerTuple = tuple[Any, dict[str, Any], str]
@@ -127,7 +128,7 @@ def arrow_layer(
     spacing: int | None = None,
     length: float | None = None,
     colour: Literal["speed", "direction"] = "speed",
-    confidence: NDArray[np.floating] | None = None,
+    confidence: Iterable[NDArray[np.floating]] | None = None,
 ) -> LayerTuple:
     """Return the arrows of all stages.
 
@@ -173,13 +174,27 @@ def arrow_confidence(
     The confidence is low where the frames, (T, H, W) or (T, C, H, W), have no texture, and where
     `confidence`, (T, H, W), is low: there the ensemble members or both ends disagree.
     """
-    known = motion.times()
-    found = []
+    found = stage_confidence(frames, motion, motion.times(), confidence)
+    return np.stack(list(found)).astype(np.float32)
+
+
+def stage_confidence(
+    frames: NDArray[np.floating],
+    motion: Motion,
+    times: NDArray[np.float64],
+    confidence: NDArray[np.floating] | None = None,
+) -> Iterator[NDArray[np.float32]]:
+    """Yield the confidence of the velocity of each stage, (H, W); see `arrow_confidence`.
+
+    `times`, (T,), are those of the frames, which may be the images.
+    """
+    known, seen = -1, np.empty(0, np.float32)
     for bounds in itertools.pairwise(motion.stage_edges):
         # Arrows start at the positions at the beginning of a stage.
-        start, end = (int(np.abs(known - at).argmin()) for at in bounds)
-        seen = texture(frames[start])
+        start, end = (int(np.abs(times - at).argmin()) for at in bounds)
+        if start != known:
+            known, seen = start, texture(frames[start])
+        trust = seen
         if confidence is not None:
-            seen = seen * np.minimum(confidence[start], confidence[end])
-        found.append(seen)
-    return np.stack(found).astype(np.float32)
+            trust = seen * np.minimum(confidence[start], confidence[end])
+        yield trust.astype(np.float32, copy=False)

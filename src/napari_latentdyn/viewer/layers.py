@@ -10,16 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.dynamics.intervals import is_large
 from napari_latentdyn.core.runfolder.schema import InputReport
 from napari_latentdyn.export.look import contrast_limits
 from napari_latentdyn.viewer.context import (
     METADATA_KEY,
     LayerContext,
     LayerTuple,
-    arrow_confidence,
     arrow_layer,
     mark_of,
+    stage_confidence,
 )
+from napari_latentdyn.viewer.lazy import known_limits, lazy_array, shown_images
 from napari_latentdyn.viewer.snapshot import Snapshot, snapshot
 from napari_latentdyn.viewer.timelabel import tell_time
 
@@ -53,7 +55,8 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
     """Make the layers of a result at its times.
 
     The metadata holds the times. Latent states and confidence become layers if they were
-    computed or saved.
+    computed or saved. Large frames of a long series (`is_large`) and their confidence are dask
+    arrays: an interval is drawn when it is looked at.
 
     Parameters
     ----------
@@ -72,11 +75,17 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
         (T, Y, X). Time stands right before (Y, X) in all of them, because napari
         aligns layers by their last axes.
     """
-    context = LayerContext.of(dynamics)
-    frames, confidence = dynamics.frames(), dynamics.stored("confidence")
+    context, large = LayerContext.of(dynamics), is_large(dynamics)
+    confidence = dynamics.stored("confidence")
     trust = None
-    if dynamics.settings.output.hide_doubtful:
-        trust = arrow_confidence(frames, dynamics, confidence)
+    if dynamics.settings.output.hide_doubtful and large:
+        # The images show the texture as the frames do.
+        images = shown_images(dynamics.observations)
+        trust = stage_confidence(images, dynamics, dynamics.observation_times)
+    elif dynamics.settings.output.hide_doubtful:
+        trust = stage_confidence(dynamics.frames(), dynamics, dynamics.times(), confidence)
+    if large and dynamics.settings.output.confidence:
+        confidence = lazy_array(dynamics, "confidence")
     spacing = dynamics.settings.output.arrow_spacing
     layers = [
         frames_layer(dynamics, rgb=rgb),
@@ -114,16 +123,24 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
 
 def frames_layer(dynamics: Dynamics, *, rgb: bool | None = None) -> LayerTuple:
     """Return the frames of a result as a layer."""
-    context, frames = LayerContext.of(dynamics), dynamics.frames()
+    context, large = LayerContext.of(dynamics), is_large(dynamics)
     inputs = dynamics.report.inputs
-    image, is_rgb = image_data(frames, inputs[0] if inputs else InputReport(), rgb)
+    source = inputs[0] if inputs else InputReport()
+    if large:
+        frames = lazy_array(dynamics, "frames")
+        sample = np.nan_to_num(dynamics.observations.images[:1])
+        image, is_rgb = image_data(frames, source, rgb, sample=sample)
+    else:
+        frames = dynamics.frames()
+        image, is_rgb = image_data(frames, source, rgb)
     channels = int(not is_rgb and image.ndim == 4)
     looks: dict[str, Any] = {"rgb": is_rgb}
     info: dict[str, Any] = {}
     if not is_rgb:
         seen = np.isin(dynamics.times(), dynamics.observation_times)
         seen[[0, -1]] = True
-        looks["contrast_limits"] = contrast_limits(frames[seen])
+        limits = known_limits(dynamics.observations) if large else contrast_limits(frames[seen])
+        looks["contrast_limits"] = limits
         info["contrast_limits"] = list(looks["contrast_limits"])
     return context.layer(image, "image", "frames", "frames", channels=channels, info=info, **looks)
 
@@ -225,11 +242,12 @@ def _of_run(viewer: ViewerModel, run_id: str | None) -> Iterator[Layer]:
 
 
 def image_data(
-    frames: NDArray[np.float32], source: InputReport, rgb: bool | None
-) -> tuple[NDArray[Any], bool]:
+    frames: Any, source: InputReport, rgb: bool | None, *, sample: NDArray[Any] | None = None
+) -> tuple[Any, bool]:
     """Return frames, (T, H, W) or (T, C, H, W), in the axis order of a layer, and whether RGB.
 
-    `rgb` None takes the answer from `source`, the report on the first image.
+    `frames` are an array of NumPy or dask. `rgb` None takes the answer from `source`, the report
+    on the first image. The range of colours is that of `sample`, by default of all frames.
     """
     if frames.ndim == 3:
         return frames, False
@@ -242,7 +260,7 @@ def image_data(
         return (image[0] if len(image) == 1 else image), False
     image = np.moveaxis(frames, 1, -1)
     # napari shows float colours only in [0, 1]: use the data type of the inputs.
-    bytewise = np.nan_to_num(image).max(initial=0) > 1.5
+    bytewise = np.nan_to_num(image if sample is None else sample).max(initial=0) > 1.5
     dtype = np.dtype(source.dtype or ("uint8" if bytewise else "float32"))
     if dtype.kind in "iu":
         limits = np.iinfo(dtype)

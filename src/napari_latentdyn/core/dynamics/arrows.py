@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,14 +48,14 @@ def make_arrows(
     spacing: int | None = None,
     *,
     length: float | None = None,
-    confidence: NDArray[np.floating] | None = None,
+    confidence: Iterable[NDArray[np.floating]] | None = None,
 ) -> Arrows:
     """Thin advection fields (n, 2, Y, X), (dy, dx) in pixels per stage, to arrows.
 
-    No arrow is made where the velocity is not finite, or where the `confidence` (n, Y, X) is
-    low. `stages` are the stages shown at each position along the time axis, by default all.
-    The `spacing` is increased where there would be more than `MAX_ARROWS`; the default
-    `length` is readable.
+    No arrow is made where the velocity is not finite, or where the `confidence` (n, Y, X), whose
+    stages may be made one after the other, is low. `stages` are the stages shown at each position
+    along the time axis, by default all. The `spacing` is increased where there would be more than
+    `MAX_ARROWS`; the default `length` is readable.
     """
     height, width = velocity.shape[-2:]
     chosen = np.arange(len(velocity)) if stages is None else np.asarray(stages)
@@ -69,13 +69,14 @@ def make_arrows(
     data[:, :, 0, 1] = np.repeat(rows, columns.size)
     data[:, :, 0, 2] = np.tile(columns, rows.size)
     data[:, :, 1, 1:] = thin[chosen].reshape(len(chosen), 2, count).transpose(0, 2, 1)
-    stage = np.repeat(chosen, count)
+    stage, place = np.repeat(chosen, count), np.tile(np.arange(count), len(chosen))
     flat = data.reshape(-1, 2, 3)
     finite = np.isfinite(flat).all(axis=(1, 2))
-    flat, stage = flat[finite], stage[finite]
+    flat, stage, place = flat[finite], stage[finite], place[finite]
     hidden, sure = 0.0, None
     if confidence is not None:
-        sure = confidence[stage, flat[:, 0, 1].astype(int), flat[:, 0, 2].astype(int)]
+        points = np.ix_(rows, columns)
+        sure = np.stack([plane[points].ravel() for plane in confidence])[stage, place]
         kept = sure >= _DOUBTFUL
         hidden = 1.0 - float(kept.mean()) if kept.size else 0.0
         flat, stage, sure = flat[kept], stage[kept], sure[kept]

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.dataset import make_dataset
-from napari_latentdyn.core.dynamics.motion import Motion, times_at
+from napari_latentdyn.core.dynamics.intervals import computed, frame_times, is_large
+from napari_latentdyn.core.dynamics.motion import Motion
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.folder import read_fields, read_settings, write_run
 from napari_latentdyn.core.runfolder.inputs import read_observations
@@ -210,7 +211,12 @@ class Dynamics(Motion):
     def render(
         self, *, should_stop: ShouldStop | None = None, on_frame: OnFrame | None = None
     ) -> None:
-        """Compute the arrays of the settings at its times: frames, latent states, confidence."""
+        """Compute the arrays of the settings at its times: frames, latent states, confidence.
+
+        Large frames of a long series are computed when they are used.
+        """
+        if is_large(self):
+            return
         self.frames(should_stop=should_stop, on_frame=on_frame)
         if self.settings.output.latents:
             self.latents(should_stop=should_stop)
@@ -272,7 +278,14 @@ class Dynamics(Motion):
             data.encoding["source"] = str(self.folder)
         return data
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        overwrite: bool = False,
+        should_stop: ShouldStop | None = None,
+        on_frame: OnFrame | None = None,
+    ) -> Path:
         """Compute the missing arrays and write a run folder, complete or not at all.
 
         Parameters
@@ -281,6 +294,8 @@ class Dynamics(Motion):
             Where to write.
         overwrite : bool
             Replace an earlier run folder there.
+        should_stop, on_frame : callable, optional
+            See `frames`; nothing is written after a stop.
 
         Returns
         -------
@@ -292,13 +307,12 @@ class Dynamics(Motion):
         RunFolderError
             If the folder cannot be written.
         """
-        self.render()
-        times = self.times()
+        times, output = self.times(), self.settings.output
         wanted = frame_times(self.settings, self.observation_times)
         complete = bool(np.isin(wanted, times).all())
         written = write_run(
             folder,
-            frames=self.frames(),
+            frames=computed(self, "frames", should_stop, on_frame),
             times=times,
             velocity=self.fields,
             field_times=self.field_times,
@@ -307,8 +321,8 @@ class Dynamics(Motion):
             tensors=self.fitted.to_arrays(),
             tensor_metadata={"channels": str(self.observations.channels)},
             inputs=self.observations.to_arrays(),
-            latents=self.latents() if self.settings.output.latents else None,
-            confidence=self.confidence() if self.settings.output.confidence else None,
+            latents=computed(self, "latents", should_stop) if output.latents else None,
+            confidence=computed(self, "confidence", should_stop) if output.confidence else None,
             overwrite=overwrite,
         )
         self.folder = written.resolve()
@@ -333,15 +347,3 @@ class Dynamics(Motion):
         where = path.resolve()
         settings = read_settings(path)
         return cls(settings, fields, report, folder=where, times=times, name=where.name)
-
-
-def frame_times(
-    settings: Settings, observation_times: ArrayLike = (0.0, 1.0)
-) -> NDArray[np.float64]:
-    """Return the times of the frames by the settings, those of the images included."""
-    output, known = settings.output, np.asarray(observation_times, np.float64)
-    if output.times is not None:
-        return np.unique(np.concatenate([known, times_at(known, output.times)]))
-    between = settings.model.stages - 1 if output.frames is None else output.frames
-    count = (len(known) - 1) * (between + 1) + 1
-    return np.interp(np.linspace(0.0, len(known) - 1.0, count), np.arange(len(known)), known)

@@ -19,7 +19,14 @@ from napari_latentdyn.settings import Settings
 if TYPE_CHECKING:
     from napari_latentdyn.core.networks.model import LatentDynamics
 
-__all__ = ["IN_MEMORY", "discard_series", "is_long", "open_store", "series_cache"]
+__all__ = [
+    "IN_MEMORY",
+    "discard_series",
+    "has_intervals",
+    "is_long",
+    "open_store",
+    "series_cache",
+]
 
 #: Bytes of the ensembles of a series up to which they stay in the memory.
 IN_MEMORY = 100_000_000
@@ -95,6 +102,11 @@ def series_cache(observations: Observations, settings: Settings) -> Path:
         if mark.stat().st_mtime < oldest:
             IntervalStore.discard(mark.parent)
     return cache / _hash(observations, settings).hexdigest()[:32]
+
+
+def has_intervals(keep: Path) -> bool:
+    """Return whether a folder holds matched intervals, from which the same fit continues."""
+    return (keep / MARK).is_file() and any(keep.glob("*.safetensors"))
 
 
 def discard_series(keep: Path) -> None:

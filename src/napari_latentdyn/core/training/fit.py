@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import gc
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,18 +135,25 @@ class _Fit:
 
     def run(self) -> Generator[Progress, None, Dynamics]:
         try:
-            return (yield from self._run())
+            with self._keeping():
+                return (yield from self._run())
         except RuntimeError as error:
             if is_out_of_memory(error):
                 failure: FitError = no_memory(self.device.type)
             else:
                 failure = self.processes.failure(error)
+        # Outside of the handler, because the traceback of its error keeps tensors alive.
+        raise failure
+
+    @contextmanager
+    def _keeping(self) -> Iterator[None]:
+        """Let other fits use the folder of the intervals if this one has no result."""
+        try:
+            yield
         except BaseException:
             if self.store is not None:
                 self.store.close()
             raise
-        # Outside of the handler, because the traceback of its error keeps tensors alive.
-        raise failure
 
     def _run(self) -> Generator[Progress, None, Dynamics]:
         use_threads(self.settings.training.threads, self.processes.local_count)
