@@ -80,7 +80,7 @@ def test_ctrl_c_keeps_the_finished_intervals(call, stack, tmp_path, monkeypatch)
     with FileLock(keep / ".lock"):
         busy = call("run", stack, "-o", tmp_path / "out", *QUICK)
         assert busy.code == 2
-        assert "by another process" in busy.sentence()
+        assert "by another process" in busy.err
     # Another program writes there, and its files stay.
     (keep / "notes.txt").write_text("mine")
     answer = call("run", stack, "-o", tmp_path / "out", *QUICK)
@@ -89,4 +89,4 @@ def test_ctrl_c_keeps_the_finished_intervals(call, stack, tmp_path, monkeypatch)
     assert [path.name for path in keep.iterdir()] == ["notes.txt"]
     again = call("run", stack, "-o", tmp_path / "out", *QUICK, "--overwrite")
     assert again.code == 2
-    assert "holds other files" in again.sentence()
+    assert "holds other files" in again.err

@@ -96,6 +96,9 @@ class TensorFile(Mapping[str, NDArray[Any]]):
             array: NDArray[Any] = file.get_tensor(name)
         return array
 
+    def __contains__(self, name: object) -> bool:
+        return name in self.shapes
+
     def __iter__(self) -> Iterator[str]:
         return iter(self.shapes)
 

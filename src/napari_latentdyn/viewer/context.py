@@ -193,7 +193,7 @@ def stage_confidence(
         # Arrows start at the positions at the beginning of a stage.
         start, end = (int(np.abs(times - at).argmin()) for at in bounds)
         if start != known:
-            known, seen = start, texture(frames[start])
+            known, seen = start, texture(np.asarray(frames[start]))
         trust = seen
         if confidence is not None:
             trust = seen * np.minimum(confidence[start], confidence[end])

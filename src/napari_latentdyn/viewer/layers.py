@@ -21,7 +21,7 @@ from napari_latentdyn.viewer.context import (
     mark_of,
     stage_confidence,
 )
-from napari_latentdyn.viewer.lazy import known_limits, lazy_array, shown_images
+from napari_latentdyn.viewer.lazy import image_confidence, known_limits, lazy_array
 from napari_latentdyn.viewer.snapshot import Snapshot, snapshot
 from napari_latentdyn.viewer.timelabel import tell_time
 
@@ -79,9 +79,7 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
     confidence = dynamics.stored("confidence")
     trust = None
     if dynamics.settings.output.hide_doubtful and large:
-        # The images show the texture as the frames do.
-        images = shown_images(dynamics.observations)
-        trust = stage_confidence(images, dynamics, dynamics.observation_times)
+        trust = image_confidence(dynamics)
     elif dynamics.settings.output.hide_doubtful:
         trust = stage_confidence(dynamics.frames(), dynamics, dynamics.times(), confidence)
     if large and dynamics.settings.output.confidence:

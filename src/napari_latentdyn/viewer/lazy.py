@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -11,11 +12,12 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.dynamics.intervals import interval_slices
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.export.look import contrast_limits
+from napari_latentdyn.viewer.context import stage_confidence
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
 
-__all__ = ["known_limits", "lazy_array", "shown_images"]
+__all__ = ["image_confidence", "known_limits", "lazy_array"]
 
 #: Number of pixels from which contrast limits are found.
 _PIXELS = 4_000_000
@@ -46,11 +48,16 @@ def lazy_array(dynamics: Dynamics, what: Literal["frames", "confidence"]) -> Any
     return dask.array.concatenate(chunks)
 
 
-def shown_images(images: Observations) -> NDArray[np.floating[Any]]:
-    """Return the images, (K, C, H, W), NaN where frames at their times show nothing."""
-    if bool(images.shown.all()):
-        return images.images
-    return np.where(images.shown[:, None], images.images, np.nan)
+def image_confidence(dynamics: Dynamics) -> Iterator[NDArray[np.float32]]:
+    """Yield the confidence of the velocity of each stage, (H, W); see `stage_confidence`.
+
+    No frame is drawn: the images show the texture as the frames do.
+    """
+    observed = dynamics.observations
+    images = observed.images
+    if not bool(observed.shown.all()):
+        images = np.where(observed.shown[:, None], images, np.nan)
+    return stage_confidence(images, dynamics, dynamics.observation_times)
 
 
 def known_limits(images: Observations) -> tuple[float, float]:

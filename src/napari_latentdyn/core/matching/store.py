@@ -22,7 +22,7 @@ from napari_latentdyn.files.atomic import replace_file, write_text
 from napari_latentdyn.files.paths import named, why
 from napari_latentdyn.files.tensors import TensorFile, write_tensors
 
-__all__ = ["MARK", "EnsembleFiles", "IntervalStore", "check_ours"]
+__all__ = ["MARK", "EnsembleFiles", "IntervalStore"]
 
 #: File that names the series of a folder, and the file that a process locks.
 MARK, _LOCK = "series.json", ".lock"
@@ -148,7 +148,7 @@ class IntervalStore:
         return cls(folder, key, count)
 
     def _open(self) -> None:
-        check_ours(self.folder)
+        _check_ours(self.folder)
         try:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.folder)
@@ -222,7 +222,7 @@ class IntervalStore:
             return
 
 
-def check_ours(folder: Path) -> None:
+def _check_ours(folder: Path) -> None:
     """Raise RunFolderError if a folder holds files that no store has written."""
     if not folder.exists():
         return

@@ -101,7 +101,10 @@ def series_cache(observations: Observations, settings: Settings) -> Path:
     for mark in cache.glob(f"*/{MARK}"):
         if mark.stat().st_mtime < oldest:
             IntervalStore.discard(mark.parent)
-    return cache / _hash(observations, settings).hexdigest()[:32]
+    content = _hash(observations, settings)
+    for name in ("training.device", "training.start_from"):
+        content.update(str(settings.get(name)).encode())
+    return cache / content.hexdigest()
 
 
 def has_intervals(keep: Path) -> bool:
