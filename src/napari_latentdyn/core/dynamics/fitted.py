@@ -115,6 +115,18 @@ class Fitted:
         assert found is not None
         return found
 
+    def for_images(self, channels: int, settings: Settings) -> Fitted:
+        """Return the same motion for other images of the scene, without trained networks.
+
+        Members are not changed by a training: it depends on the images where a change is taken.
+        """
+        ensembles = self.ensembles
+        if self._is_trained(settings):
+            ensembles = tuple(Ensemble.equal(one.centre[None]) for one in ensembles)
+        alone = settings.updated({"model.image_in_latent": True})
+        model = LatentDynamics(channels, alone)
+        return replace(self, model=model, ensembles=ensembles, correction=None)
+
     def _is_trained(self, settings: Settings) -> bool:
         """Whether the fields may differ from the initial ones."""
         initial = settings.model.initial_fields in ("extracted", "matched")

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_latentdyn.core.dynamics.carrying import Kind, carry
 from napari_latentdyn.core.dynamics.deformation import Deformation, deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajectories
 from napari_latentdyn.core.geometry.geometry import Geometry
@@ -172,6 +176,7 @@ class Motion:
         start_time: ArrayLike | None = None,
         *,
         interpolation: Interpolation = "cubic",
+        extend: bool = False,
     ) -> NDArray[np.float64]:
         """Follow points along the fields, forwards and backwards; see `core.dynamics.trajectories`.
 
@@ -186,11 +191,13 @@ class Motion:
             Time of `points`; that of the first observation by default.
         interpolation : {"cubic", "linear"}
             Interpolation of the velocity between pixels; linear where it jumps.
+        extend : bool
+            Follow points outside of the image, too, with the velocity at its border.
 
         Returns
         -------
         ndarray of float64, shape (P, T, 2)
-            (y, x) in pixels; NaN where they are outside of the image.
+            (y, x) in pixels; NaN where they are outside of the image, unless `extend`.
 
         Raises
         ------
@@ -208,7 +215,57 @@ class Motion:
             self._progress(chosen),
             self._progress(start),
             interpolation=interpolation,
+            extend=extend,
         )
+
+    def carry(
+        self,
+        what: ArrayLike,
+        times: ArrayLike | None = None,
+        start_time: float | None = None,
+        *,
+        kind: Kind | None = None,
+        should_stop: Callable[[], bool] | None = None,
+        on_frame: Callable[[int, int], None] | None = None,
+    ) -> NDArray[Any]:
+        """Carry an image, labels or points from one time to others along the motion.
+
+        Parameters
+        ----------
+        what : array_like
+            An image (H, W) or (C, H, W), whose intensities are interpolated; labels (H, W), or
+            (K, H, W) with one plane for each observation, of which the nearest in time is
+            carried; or points (P, 2), (y, x) in pixels.
+        times : array_like, shape (T,), optional
+            Between the first and the last observation, fractions in [0, 1] for two; those of
+            `times` by default.
+        start_time : float, optional
+            Time of `what`; that of the first observation by default.
+        kind : {"labels", "image", "points"}, optional
+            By default whole numbers of the size of the images are labels, real numbers an
+            image, and (P, 2) points.
+        should_stop : callable, optional
+            Called at every time; true raises `errors.Stopped`.
+        on_frame : callable, optional
+            Called with the number of finished times and that of all times.
+
+        Returns
+        -------
+        ndarray, shape (T, H, W), (T, C, H, W) or (T, P, 2)
+            Labels keep their type, and are 0 where the place was outside of the image.
+            Images are real, within the range of the pixels around, and NaN where the place was
+            outside or missing. Points are NaN where they are outside.
+
+        Raises
+        ------
+        DerivedError
+            If shape or values do not fit `kind`, or all points are outside of the image.
+        SettingsError
+            If a time lies outside of the observations.
+        """
+        chosen = self.times() if times is None else self.checked_times(times)
+        begin = None if start_time is None else float(self.checked_times(start_time)[0])
+        return carry(self, what, chosen, begin, kind, should_stop, on_frame)
 
     def _progress(self, times: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the part of all stages that is over at times, from 0 to 1."""

@@ -62,6 +62,7 @@ def trajectories(
     start_time: ArrayLike = 0.0,
     *,
     interpolation: Interpolation = "cubic",
+    extend: bool = False,
 ) -> Floats:
     """Follow points along the fields, forwards and backwards from their start.
 
@@ -83,12 +84,14 @@ def trajectories(
     interpolation : {"cubic", "linear"}
         Interpolation of the velocity between pixels. Cubic is more accurate for
         smooth fields; linear does not overshoot at jumps between pixels.
+    extend : bool
+        Follow points outside of the image, too, with the velocity at its border.
 
     Returns
     -------
     ndarray of float64, shape (P, T, 2)
-        (y, x) in pixels; NaN after a point has left the image, half a pixel
-        around the outermost pixels, and, backwards, before it entered.
+        (y, x) in pixels. Unless `extend`, NaN after a point has left the image, half a
+        pixel around the outermost pixels, and, backwards, before it entered.
 
     Raises
     ------
@@ -115,7 +118,7 @@ def trajectories(
     paths = np.full((len(start), len(chosen), 2), np.nan)
     if len(start) == 0 or len(chosen) == 0:
         return paths
-    flow = _Flow(velocity, interpolation)
+    flow = _Flow(velocity, interpolation, extend)
     flow.follow(start, starts, chosen, paths)
     # Backwards in time, the order of the stages and all velocities are reversed.
     flow.turned().follow(start, 1.0 - starts, 1.0 - chosen, paths)
@@ -125,21 +128,26 @@ def trajectories(
 class _Flow:
     """The velocity as a function of place and time, and steps along it."""
 
-    def __init__(self, fields: NDArray[Any], interpolation: Interpolation) -> None:
+    def __init__(
+        self, fields: NDArray[Any], interpolation: Interpolation, extend: bool, sign: int = 1
+    ) -> None:
         self.fields = fields
         self.interpolation = interpolation
+        self.extend = extend
+        self.sign = sign
         self.stages = len(fields)
         self.shape = fields.shape[2:]
-        self._reader = lru_cache(maxsize=2)(lambda k: Reader(fields[k], interpolation))
-        self._pace = cache(self._steps_of_stage)
+        # Functions that refer to the flow would keep its memory alive.
+        self._reader = lru_cache(maxsize=2)(lambda k: Reader(sign * fields[k], interpolation))
+        self._pace = cache(lambda k: _steps_of_stage(fields[k]))
         self._is_same_as_next = cache(lambda k: np.array_equal(fields[k], fields[k + 1]))
 
     def turned(self) -> _Flow:
-        return _Flow(-self.fields[::-1], self.interpolation)
+        return _Flow(self.fields[::-1], self.interpolation, self.extend, -self.sign)
 
     def follow(self, start: Floats, starts: Floats, times: Floats, paths: Floats) -> None:
         """Fill in the places of points at all times that are not before their start."""
-        points = np.where(inside(start, self.shape)[:, None], start, np.nan)
+        points = self._known(start)
         order = np.argsort(times)
         middles = (np.arange(self.stages) + 0.5) / self.stages
         ends = np.unique(np.concatenate([[starts.min()], middles, times]))
@@ -182,19 +190,26 @@ class _Flow:
             c = velocity(here + 0.5 * length * b, step + 0.5)
             d = velocity(here + length * c, step + 1)
             here = here + length / 6 * (a + 2 * b + 2 * c + d)
-            here[~inside(here, self.shape)] = np.nan
+            here = self._known(here)
         points = points.copy()
         points[moving] = here
         return points
+
+    def _known(self, points: Floats) -> Floats:
+        """Return points with NaN where they are outside of the image, unless extended."""
+        if self.extend:
+            return points
+        return np.where(inside(points, self.shape)[:, None], points, np.nan)
 
     def _steps(self, stages: set[int], duration: float) -> int:
         """Return the number of steps for a part of a stage, so that no step is too long."""
         return int(np.clip(np.ceil(duration * max(map(self._pace, stages))), 1, _MAX_STEPS))
 
-    def _steps_of_stage(self, k: int) -> float:
-        """Return the number of steps for a whole stage."""
-        bends = [np.abs(np.diff(self.fields[k], axis=a)).max(initial=0.0) for a in (1, 2)]
-        return float(max(np.hypot(*self.fields[k]).max() / _WAY, max(bends) / _TURN))
+
+def _steps_of_stage(field: NDArray[Any]) -> float:
+    """Return the number of steps for a whole stage of a field (2, H, W)."""
+    bends = [np.abs(np.diff(field, axis=a)).max(initial=0.0) for a in (1, 2)]
+    return float(max(np.hypot(*field).max() / _WAY, max(bends) / _TURN))
 
 
 def inside(points: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
