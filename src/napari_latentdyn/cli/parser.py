@@ -6,18 +6,17 @@ import argparse
 import difflib
 import re
 from collections.abc import Sequence
-from functools import partial
-from importlib import import_module
 from typing import Any, NoReturn
 
 from napari_latentdyn import __version__
+from napari_latentdyn.cli.arguments import IMAGE, add_output, add_parser
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.cli.flags import add_setting_flags, default_text
+from napari_latentdyn.cli.flags import add_setting_flags
+from napari_latentdyn.cli.run_commands import add_apply, add_carry, add_export
 from napari_latentdyn.settings.scene import SCENE_PRESETS, SceneOptions
 
 __all__ = ["build_parser", "parse"]
 
-_IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
 #: Settings that a scene without networks uses.
 _SCENE = [
     f"{group}.{name}"
@@ -31,13 +30,6 @@ _SCENE = [
     for name in names.split()
 ]
 _LIST = re.compile(r"-[\d.][\d.eE+-]*,")
-
-
-def _text(text: str) -> str:
-    """Return the text of an argument, unless it is empty, such as of a variable that is not set."""
-    if not text.strip():
-        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the argument out")
-    return text
 
 
 class Parser(argparse.ArgumentParser):
@@ -66,9 +58,9 @@ def build_parser() -> argparse.ArgumentParser:
         help="show the version and exit",
     )
     commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
-    for add in (_add_run, _add_scene, _add_apply, _add_compare, _add_demo, _add_export):
+    for add in (_add_run, _add_scene, add_apply, _add_compare, _add_demo, add_export, add_carry):
         add(commands)
-    _command(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")
+    add_parser(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")
     return parser
 
 
@@ -95,32 +87,8 @@ def _joined(argv: Sequence[str]) -> list[str]:
     return joined
 
 
-def _command(
-    commands: Any, name: str, usage: str, function: str, summary: str, more: str = ""
-) -> Any:
-    parser = commands.add_parser(
-        name,
-        usage=f"%(prog)s {usage}",
-        help=summary,
-        description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
-        allow_abbrev=False,
-    )
-    # The type of all arguments of the command.
-    parser.register("type", None, _text)
-    parser.set_defaults(command=partial(_run, function), parser=parser)
-    parser.add_argument("-q", "--quiet", action="store_true", help="show warnings only")
-    return parser
-
-
-def _run(target: str, arguments: argparse.Namespace) -> int:
-    """Import and run a command; help and errors of arguments need no import."""
-    module, _, name = target.partition(":")
-    code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
-    return code
-
-
 def _add_pair(parser: Any) -> None:
-    parser.add_argument("first", metavar="FIRST", help=f"first image: {_IMAGE}")
+    parser.add_argument("first", metavar="FIRST", help=f"first image: {IMAGE}")
     parser.add_argument("last", metavar="LAST", help="last image")
     parser.add_argument(
         "--mask",
@@ -131,16 +99,8 @@ def _add_pair(parser: Any) -> None:
     )
 
 
-def _add_output(parser: Any, text: str, default: str | None = None, **kwargs: Any) -> None:
-    kwargs = {"metavar": "DIR", **kwargs}
-    parser.add_argument("-o", "--output", default=default, help=text, **kwargs)
-    parser.add_argument(
-        "--overwrite", action="store_true", help="replace results of an earlier call"
-    )
-
-
 def _add_run(commands: Any) -> None:
-    parser = _command(
+    parser = add_parser(
         commands,
         "run",
         "IMAGE IMAGE [IMAGE ..] -o DIR [flags]\n       %(prog)s --resume DIR [flags]",
@@ -154,7 +114,7 @@ def _add_run(commands: Any) -> None:
         "images",
         metavar="IMAGE",
         nargs="*",
-        help=f"images in order of time: {_IMAGE}. A series may also be a folder, a pattern such "
+        help=f"images in order of time: {IMAGE}. A series may also be a folder, a pattern such "
         "as 'day*.tif', or one file with all images",
     )
     parser.add_argument(
@@ -180,7 +140,7 @@ def _add_run(commands: Any) -> None:
         metavar="FILE",
         help="read the times from a table (CSV) with the name of a file and its time in each row",
     )
-    _add_output(parser, "run folder to write (default with --resume: that folder)")
+    add_output(parser, "run folder to write (default with --resume: that folder)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
     add_setting_flags(parser)
 
@@ -192,7 +152,7 @@ def _plain(description: str | None) -> str:
 
 
 def _add_scene(commands: Any) -> None:
-    parser = _command(
+    parser = add_parser(
         commands,
         "scene",
         "FIRST LAST -o DIR [flags]",
@@ -205,7 +165,7 @@ def _add_scene(commands: Any) -> None:
     tile = SceneOptions.model_fields["tile"]
     parser.add_argument("first", metavar="FIRST", help=f"first image: {kinds}")
     parser.add_argument("last", metavar="LAST", help="last image")
-    _add_output(parser, "folder of the scene to write", required=True)
+    add_output(parser, "folder of the scene to write", required=True)
     parser.add_argument(
         "--tile",
         type=int,
@@ -222,28 +182,8 @@ def _add_scene(commands: Any) -> None:
     add_setting_flags(parser, presets=SCENE_PRESETS, preset=SCENE_PRESETS[0], only=_SCENE)
 
 
-def _add_apply(commands: Any) -> None:
-    parser = _command(
-        commands,
-        "apply",
-        "DIR [--times T1,T2,.. | --frames K] [flags]",
-        "runs:apply",
-        "make frames at other times from a run folder, without training",
-        "Without -o the frames in the folder are replaced. Without --times and --frames it makes "
-        "the frames that an interrupted run left out.",
-    )
-    parser.add_argument("folder", metavar="DIR", help="run folder")
-    times = parser.add_mutually_exclusive_group()
-    times.add_argument(
-        "--times", metavar="T1,T2,..", help="fractions of the interval; both ends are added"
-    )
-    times.add_argument("--frames", metavar="K", help="number of evenly spaced frames in between")
-    _add_output(parser, "new run folder to write, leaving DIR as it is")
-    parser.add_argument("--device", metavar="auto|cpu|cuda|mps", help="where to compute")
-
-
 def _add_compare(commands: Any) -> None:
-    parser = _command(
+    parser = add_parser(
         commands,
         "compare",
         "FIRST LAST -o DIR [flags]",
@@ -254,7 +194,7 @@ def _add_compare(commands: Any) -> None:
         "the total intensity.",
     )
     _add_pair(parser)
-    _add_output(parser, "folder to write", required=True)
+    add_output(parser, "folder to write", required=True)
     parser.add_argument(
         "--truth",
         metavar="STACK",
@@ -287,7 +227,7 @@ def _add_compare(commands: Any) -> None:
 
 
 def _add_demo(commands: Any) -> None:
-    parser = _command(
+    parser = add_parser(
         commands,
         "demo",
         "[flags]",
@@ -295,56 +235,6 @@ def _add_demo(commands: Any) -> None:
         "find the drift of real sea ice between two Sentinel-1 images",
         "The images come with the package. The result opens in napari where there is a display.",
     )
-    _add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
+    add_output(parser, "run folder to write (default: %(default)s)", "latentdyn-demo")
     parser.add_argument("--no-view", action="store_true", help="do not open napari")
     add_setting_flags(parser)
-
-
-def _add_export(commands: Any) -> None:
-    from napari_latentdyn.cli.export import OPTION, option_flags
-    from napari_latentdyn.export import FORMATS
-
-    parser = _command(
-        commands,
-        "export",
-        "RUN [--to FORMAT] -o PATH [flags]",
-        "export:export",
-        "export a run for other programs",
-        "Every file is written whole or not at all; Ctrl-C leaves no partial file.",
-    )
-    parser.add_argument("folder", metavar="RUN", help="run folder")
-    parser.add_argument(
-        "--to",
-        metavar="FORMAT",
-        action="append",
-        default=[],
-        help="name of a format or end of a file name; may be repeated, and PATH is then a folder. "
-        "Without --to the suffix of PATH decides. "
-        + "; ".join(f"{form.name}: {form.title} ({' '.join(form.suffixes)})" for form in FORMATS),
-    )
-    _add_output(parser, "file to write, or folder for several formats", metavar="PATH")
-    times = parser.add_mutually_exclusive_group()
-    times.add_argument(
-        "--times",
-        metavar="T1,T2,..",
-        help="fractions of the interval to write; the model makes frames that the run lacks",
-    )
-    times.add_argument("--frames", metavar="K", help="number of evenly spaced frames in between")
-    parser.add_argument(
-        "--device", metavar="auto|cpu|cuda|mps", help="device that computes the frames"
-    )
-    options = parser.add_argument_group("Options of formats")
-    for flag, (option, takers) in option_flags().items():
-        names = {int: "N", float: "X", str: "TEXT"}
-        kwargs: dict[str, Any] = {"metavar": "|".join(option.choices) or names.get(option.kind)}
-        if option.kind is bool:
-            kwargs = {"action": argparse.BooleanOptionalAction}
-        elif option.count == 2:
-            kwargs = {"nargs": 2, "metavar": ("LOW", "HIGH")}
-        elif option.count == 0:
-            kwargs = {"metavar": "T1,T2,.."}
-        text = f"{option.description} For {', '.join(form.name for form in takers)}"
-        known = "" if option.default is None else f" (default: {default_text(option.default)})"
-        options.add_argument(
-            flag, dest=OPTION + option.name, default=None, help=f"{text}{known}.", **kwargs
-        )

@@ -20,6 +20,7 @@ _TITLES = {
     "train": "Training",
     "render": "Rendering",
     "learn": "Learning",
+    "carry": "Carrying",
 }
 _REDRAW_SECONDS = 0.1
 _LINE_SECONDS = 15.0

@@ -28,25 +28,28 @@ def carry(
     motion: Motion,
     what: ArrayLike,
     times: Floats,
-    start_time: float | None,
+    start_time: Floats | None,
     kind: Kind | None = None,
     should_stop: Callable[[], bool] | None = None,
     on_frame: Callable[[int, int], None] | None = None,
 ) -> NDArray[Any]:
     """Carry an image, labels or points; parameters and errors are those of `Motion.carry`.
 
-    `times` (T,) and `start_time` have been checked.
+    `times` (T,) and `start_time` (1,), or (P,) for points, have been checked.
     """
     plain = plain_array(what, "array to carry")
     values: NDArray[Any] = plain.values
     chosen = kind_of(values, motion.shape) if kind is None else kind
     if chosen not in get_args(Kind):
         raise DerivedError(f"kind must be labels, image or points; got {kind!r}.")
-    begin = float(motion.observation_times[0]) if start_time is None else start_time
+    starts = motion.observation_times[:1] if start_time is None else start_time
     if chosen == "points":
         points = checked_points(values)
         check_some_inside(points, motion.shape, "points")
-        return np.ascontiguousarray(motion.trajectories(points, times, begin).swapaxes(0, 1))
+        return np.ascontiguousarray(motion.trajectories(points, times, starts).swapaxes(0, 1))
+    if len(starts) > 1:
+        raise DerivedError(f"an image or labels must have one start time; got {len(starts)}.")
+    begin = float(starts[0])
     every = np.arange(len(times))
     parts: list[tuple[float, NDArray[np.intp], _Reader]]
     if chosen == "labels":
@@ -170,7 +173,7 @@ def _nearest(
 
 
 def _check_labels(
-    labels: NDArray[Any], masked: NDArray[np.bool_] | None, motion: Motion, start: float | None
+    labels: NDArray[Any], masked: NDArray[np.bool_] | None, motion: Motion, start: Floats | None
 ) -> None:
     count = len(motion.observation_times)
     if labels.shape not in (motion.shape, (count, *motion.shape)):

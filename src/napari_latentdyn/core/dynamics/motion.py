@@ -222,7 +222,7 @@ class Motion:
         self,
         what: ArrayLike,
         times: ArrayLike | None = None,
-        start_time: float | None = None,
+        start_time: ArrayLike | None = None,
         *,
         kind: Kind | None = None,
         should_stop: Callable[[], bool] | None = None,
@@ -239,8 +239,8 @@ class Motion:
         times : array_like, shape (T,), optional
             Between the first and the last observation, fractions in [0, 1] for two; those of
             `times` by default.
-        start_time : float, optional
-            Time of `what`; that of the first observation by default.
+        start_time : float or array_like of shape (P,), optional
+            Time of `what`, or of each point; that of the first observation by default.
         kind : {"labels", "image", "points"}, optional
             By default whole numbers of the size of the images are labels, real numbers an
             image, and (P, 2) points.
@@ -264,7 +264,7 @@ class Motion:
             If a time lies outside of the observations.
         """
         chosen = self.times() if times is None else self.checked_times(times)
-        begin = None if start_time is None else float(self.checked_times(start_time)[0])
+        begin = None if start_time is None else self.checked_times(start_time)
         return carry(self, what, chosen, begin, kind, should_stop, on_frame)
 
     def _progress(self, times: NDArray[np.float64]) -> NDArray[np.float64]:

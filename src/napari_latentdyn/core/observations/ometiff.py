@@ -45,13 +45,15 @@ def write_ome_tiff(
     times_unit: str | None = None,
     name: str | None = None,
     description: str | None = None,
+    compression: str | None = None,
 ) -> None:
     """Write an image as OME-TIFF.
 
     `axes` has one letter out of ``TZCYXS`` for each axis of `data`. Pixel sizes (y, x) and times
     whose unit OME does not know are left out, and types that OME does not know are widened. An even
-    step is written as TimeIncrement, and the time of every plane as DeltaT. `Parts` are written as
-    they are made; their type must be one of OME.
+    step is written as TimeIncrement, and the time of every plane as DeltaT. `compression` is a name
+    that tifffile knows, such as "zlib". `Parts` are written as they are made; their type must be
+    one of OME.
     """
     metadata: dict[str, Any] = {"axes": axes}
     if name:
@@ -88,6 +90,7 @@ def write_ome_tiff(
         ome=True,
         photometric="rgb" if axes.endswith("S") else "minisblack",
         metadata={**metadata, "UUID": str(known)},
+        compression=compression,
     )
     if isinstance(data, Parts):
         text = str(tifffile.tiffcomment(path))

@@ -1,0 +1,54 @@
+"""Parts of the parsers of all commands."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from importlib import import_module
+from typing import Any
+
+__all__ = ["IMAGE", "add_output", "add_parser"]
+
+#: Files that are read as images, for the help of arguments.
+IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
+
+
+def add_parser(
+    commands: Any, name: str, usage: str, function: str, summary: str, more: str = ""
+) -> Any:
+    """Add the parser of a command and return it; `function` is "module:function" of `cli`."""
+    parser = commands.add_parser(
+        name,
+        usage=f"%(prog)s {usage}",
+        help=summary,
+        description=f"{summary[0].upper()}{summary[1:]}. {more}".strip(),
+        allow_abbrev=False,
+    )
+    # The type of all arguments of the command.
+    parser.register("type", None, _text)
+    parser.set_defaults(command=partial(_run, function), parser=parser)
+    parser.add_argument("-q", "--quiet", action="store_true", help="show warnings only")
+    return parser
+
+
+def _run(target: str, arguments: argparse.Namespace) -> int:
+    """Import and run a command; help and errors of arguments need no import."""
+    module, _, name = target.partition(":")
+    code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
+    return code
+
+
+def add_output(parser: Any, text: str, default: str | None = None, **kwargs: Any) -> None:
+    """Add the flags of the result: where to write, and whether to replace."""
+    kwargs = {"metavar": "DIR", **kwargs}
+    parser.add_argument("-o", "--output", default=default, help=text, **kwargs)
+    parser.add_argument(
+        "--overwrite", action="store_true", help="replace results of an earlier call"
+    )
+
+
+def _text(text: str) -> str:
+    """Return the text of an argument, unless it is empty, such as of a variable that is not set."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("the value is empty; give one, or leave the argument out")
+    return text
