@@ -15,6 +15,7 @@ from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.layers import frames_layer
 from napari_latentdyn.viewer.timelabel import tell_time
 from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
+from napari_latentdyn.widgets.explore.carry import CarryAlong
 from napari_latentdyn.widgets.explore.display import Display
 from napari_latentdyn.widgets.explore.explorable import ExplorableRuns
 from napari_latentdyn.widgets.explore.latents import Latents
@@ -59,6 +60,7 @@ class ExploreController(QObject):
         self.display = Display(self._viewer, view, self._queue, self.probe.follow)
         self.tracers = Tracers(self._viewer, view, self._queue, self.display.show)
         self.latents = Latents(self._viewer, view, self._queue, self.display.show)
+        self.carrying = CarryAlong(self._viewer, view, self._queue, self.display.show)
         self.exporter = Exporter(self._viewer, view)
         self._lost = single_shot(self, 0, self._on_lost)
         view.optionsChosen.connect(lambda group: self._changes[group].start())
@@ -70,6 +72,7 @@ class ExploreController(QObject):
             "place_points": self.tracers.place,
             "place_grid": self.tracers.place_grid,
             "carry": self.tracers.carry,
+            "carry_along": self.carrying.carry,
             "draw_line": self.probe.draw_line,
             "show_latents": self.latents.toggle,
             "export": self._export,
@@ -175,6 +178,7 @@ class ExploreController(QObject):
         self.probe.dynamics = dynamics
         self.tracers.dynamics = dynamics
         self.latents.dynamics = dynamics
+        self.carrying.dynamics = dynamics
         self.display.dynamics = dynamics
         self.exporter.take(dynamics)
         self._view.set_usable(dynamics is not None)
@@ -222,6 +226,7 @@ class ExploreController(QObject):
         if self.dynamics is None or self.dynamics.run_id not in known:
             self._choose()
         self.display.explain()
+        self.carrying.follow()
         # Updating a layer may remove it for a moment.
         self._lost.start()
 

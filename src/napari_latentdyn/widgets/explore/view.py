@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidg
 
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.widgets.editors import CheckBox, ChoiceBox
+from napari_latentdyn.widgets.explore.carry import CarryBox
 from napari_latentdyn.widgets.explore.legend import Legend
 from napari_latentdyn.widgets.explore.profile_plot import ProfilePlot
 from napari_latentdyn.widgets.form import make_editor, tooltip
@@ -35,6 +36,10 @@ _BUTTONS = {
     ),
     "place_grid": ("Place grid", "Place tracers on a grid; the tracers placed before are removed."),
     "carry": ("Carry", "Carry the tracers along the motion, and show their paths as tracks."),
+    "carry_along": (
+        "Carry along",
+        "Carry the layer to the times of the frames, as a layer that the next press updates.",
+    ),
     "draw_line": (
         "Draw a line",
         "Add a layer of lines: draw one in the image to see the values along it over time.",
@@ -79,6 +84,7 @@ class ExploreView(QWidget):
         self.open_run.clicked.connect(self.openRequested)
         self.about = WrappingLabel()
         self.legend = Legend()
+        self.carry_box = CarryBox()
         self.cursor = CheckBox("Values under the cursor")
         self.cursor.setObjectName("profile.cursor")
         self.cursor.setToolTip(
@@ -159,6 +165,9 @@ class ExploreView(QWidget):
         inner = column((), self.sections, spacing=6)
         for group in ExploreOptions.model_fields:
             self._add_section(inner, group)
+        inner.addWidget(_heading("Carry along"))
+        inner.addWidget(self.carry_box)
+        inner.addWidget(self.buttons["carry_along"])
         inner.addWidget(_heading("Profile"))
         inner.addLayout(row(self.cursor, self.buttons["draw_line"]))
         inner.addWidget(self.profile)

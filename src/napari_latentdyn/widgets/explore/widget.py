@@ -20,7 +20,8 @@ class ExploreDynamicsWidget(Docked):
     Every control's object name is the dotted name of its option in
     `explore.options.ExploreOptions`; the chooser of the result is ``result``,
     the buttons ``open_run``, ``draw_frames``, ``place_points``, ``place_grid``,
-    ``carry``, ``draw_line``, ``show_latents``, ``export`` and ``cancel``. In the
+    ``carry`` (of tracers), ``draw_line``, ``show_latents``, ``export`` and ``cancel``. Another
+    layer is carried by ``carry_layer``, ``carry_from`` and ``carry_along``. In the
     dialog of exports are ``export.format``, ``export.path``, ``export.browse``,
     ``export.write``, ``export.cancel`` and ``export.close``; options of a format are
     ``export.<name>``.
