@@ -79,7 +79,10 @@ def _write_tracks(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: in
         bounds = data.stage_bounds.values
         times = np.append(bounds[:, 0], bounds[-1, 1]) / duration(data)
         stages = np.linspace(0.0, 1.0, len(times))
-        paths = trajectories(pixel_velocity(data), _points(data, spacing), stages)
+        spans = np.diff(bounds)[:, 0]
+        jumps = 1 + np.flatnonzero(~np.isclose(spans[1:], spans[:-1], rtol=1e-6))
+        fields, start = pixel_velocity(data), _points(data, spacing)
+        paths = trajectories(fields, start, stages, breaks=jumps.tolist())
         steps.check()
         # A track ends where it leaves the image.
         number, index = np.nonzero(np.isfinite(paths[..., 0]))

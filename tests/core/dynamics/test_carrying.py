@@ -163,6 +163,22 @@ def test_errors_of_detections_are_shared_along_a_gap():
     )
 
 
+def test_intervals_of_different_length():
+    """An even drift is even, although stages are of different length."""
+    times = np.array([0.0, 1.0, 6.0, 8.0])
+    spans = np.repeat(np.diff(times) / STAGES, STAGES)
+    fields = np.broadcast_to(
+        spans[:, None, None, None] * DRIFT[:, None, None] / 4, (len(spans), 2, SIZE, SIZE)
+    )
+    report = RunReport.model_validate({"observation_times": times.tolist()})
+    motion = Motion(fields.astype(np.float32), report)
+    asked = np.linspace(0.0, 8.0, 33)
+    for start in (0.0, 0.9, 1.0, 3.3, 6.0, 8.0):
+        found = motion.carry([[30.0, 32.0]], asked, start)[:, 0]
+        along = np.array([30.0, 32.0]) + np.outer(asked - start, DRIFT / 4)
+        np.testing.assert_allclose(found, along, atol=1e-5)
+
+
 def test_where_the_motion_jumps_every_pixel_is_followed():
     """Both halves of the image slide along a cut."""
     field = np.zeros((2, SIZE, SIZE))

@@ -209,6 +209,9 @@ class Motion:
         chosen = self.times() if times is None else self.checked_times(times)
         start = self.observation_times[0] if start_time is None else start_time
         start = self.checked_times(start).reshape(np.shape(start))
+        spans = np.diff(self.observation_times)
+        even = np.allclose(spans, spans[0], rtol=1e-6)
+        stages = len(self.fields) // len(spans)
         return trajectories(
             self.fields,
             points,
@@ -216,6 +219,7 @@ class Motion:
             self._progress(start),
             interpolation=interpolation,
             extend=extend,
+            breaks=() if even else range(stages, len(self.fields), stages),
         )
 
     def carry(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cache, lru_cache
 from typing import Any, Literal, get_args
 
@@ -63,6 +64,7 @@ def trajectories(
     *,
     interpolation: Interpolation = "cubic",
     extend: bool = False,
+    breaks: Sequence[int] = (),
 ) -> Floats:
     """Follow points along the fields, forwards and backwards from their start.
 
@@ -86,6 +88,9 @@ def trajectories(
         smooth fields; linear does not overshoot at jumps between pixels.
     extend : bool
         Follow points outside of the image, too, with the velocity at its border.
+    breaks : sequence of int
+        Stages at whose start the velocity in pixels per stage jumps, such as between two
+        intervals of different length. It is constant from there to the next middle.
 
     Returns
     -------
@@ -118,7 +123,7 @@ def trajectories(
     paths = np.full((len(start), len(chosen), 2), np.nan)
     if len(start) == 0 or len(chosen) == 0:
         return paths
-    flow = _Flow(velocity, interpolation, extend)
+    flow = _Flow(velocity, interpolation, extend, frozenset(breaks))
     flow.follow(start, starts, chosen, paths)
     # Backwards in time, the order of the stages and all velocities are reversed.
     flow.turned().follow(start, 1.0 - starts, 1.0 - chosen, paths)
@@ -129,11 +134,17 @@ class _Flow:
     """The velocity as a function of place and time, and steps along it."""
 
     def __init__(
-        self, fields: NDArray[Any], interpolation: Interpolation, extend: bool, sign: int = 1
+        self,
+        fields: NDArray[Any],
+        interpolation: Interpolation,
+        extend: bool,
+        breaks: frozenset[int],
+        sign: int = 1,
     ) -> None:
         self.fields = fields
         self.interpolation = interpolation
         self.extend = extend
+        self.breaks = breaks
         self.sign = sign
         self.stages = len(fields)
         self.shape = fields.shape[2:]
@@ -143,14 +154,16 @@ class _Flow:
         self._is_same_as_next = cache(lambda k: np.array_equal(fields[k], fields[k + 1]))
 
     def turned(self) -> _Flow:
-        return _Flow(self.fields[::-1], self.interpolation, self.extend, -self.sign)
+        breaks = frozenset(self.stages - start for start in self.breaks)
+        return _Flow(self.fields[::-1], self.interpolation, self.extend, breaks, -self.sign)
 
     def follow(self, start: Floats, starts: Floats, times: Floats, paths: Floats) -> None:
         """Fill in the places of points at all times that are not before their start."""
         points = self._known(start)
         order = np.argsort(times)
         middles = (np.arange(self.stages) + 0.5) / self.stages
-        ends = np.unique(np.concatenate([[starts.min()], middles, times]))
+        jumps = np.array(sorted(self.breaks), np.float64) / self.stages
+        ends = np.unique(np.concatenate([[starts.min()], middles, jumps, times]))
         ends = ends[(ends >= starts.min()) & (ends <= times.max())]
         now = starts.min()
         for end in ends:
@@ -172,6 +185,8 @@ class _Flow:
         middle = 0.5 * (now + end) * self.stages - 0.5
         k = int(np.clip(np.floor(middle), 0, self.stages - 1))
         following = min(k + 1, self.stages - 1) if middle > 0 else k
+        if following in self.breaks and following != k:
+            k = following = following if middle - k > 0.5 else k
         if following != k and self._is_same_as_next(k):
             following = k
         read, read_next = self._reader(k), self._reader(following)

@@ -57,7 +57,7 @@ class Source:
 
 
 def can_carry(layer: Layer) -> bool:
-    """Return whether a layer can be carried: it has a kind that moves, and is no result."""
+    """Return whether a layer has a kind that can be carried, and was not made by this plugin."""
     return _kind(layer) is not None and not mark_of(layer) and layer.ndim >= 2
 
 
