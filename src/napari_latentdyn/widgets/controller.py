@@ -261,6 +261,11 @@ class LearnController(QObject):
             self._messages.say(_FROM_OUTSIDE)
         elif job.is_preview:
             self._messages.say("The preview was stopped; nothing changed.")
+        elif job.is_kept:
+            self._messages.say(
+                "Stopped before a result was found. The matched intervals are kept: a run with the "
+                "same images and settings continues with them."
+            )
         else:
             self._messages.say("Stopped before a result was found; nothing changed.")
 
@@ -324,13 +329,13 @@ class LearnController(QObject):
             self._messages.say(f"The form shows the settings of the run {run.name}.")
 
     def _on_images_changed(self) -> None:
-        names = tuple(layer.name if layer else "" for layer in self._choices.layers)
+        first, last = (layer.name if layer else "" for layer in self._choices.layers)
         self._series.refresh()
-        chosen = (names, self._series.images.pixels)
+        chosen = (first, last, self._series.images.pixels)
         # Changes of other layers keep the message about this choice.
         if not self.state.running and chosen != self._chosen:
             self._chosen = chosen
-            self._messages.forget(*names, len(self._series.images))
+            self._messages.forget(first, last, len(self._series.images))
         self._estimate.prefill_interval(self._series.interval())
         self._on_settings_changed()
 

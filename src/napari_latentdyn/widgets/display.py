@@ -41,10 +41,12 @@ class ProgressDisplay:
         self._view = view
         self._preview = preview
         self._time_left = TimeLeft()
+        self._note = ""
 
     def begin(self, *, restart: bool) -> None:
         """Prepare for a run; `restart` clears the losses."""
         self._time_left = TimeLeft()
+        self._note = ""
         if restart:
             self._view.loss_plot.clear()
         self._view.show_progress(0, 0, "")
@@ -63,13 +65,15 @@ class ProgressDisplay:
         if not events:
             return None
         event = events[-1]
+        self._note = next((one.note for one in events[::-1] if one.note), self._note)
         if event.phase != "train":
-            doing = event.message.rstrip("….")
+            doing, said = event.message.rstrip("…."), sentence(event.message)
             self._view.show_progress(
                 event.step, event.total, f"{doing} – %p %" if doing else "%p %"
             )
-            state = State.RENDERING if event.phase == "render" else State.PREPARING
-            return state, sentence(event.message)
+            if event.phase != "prepare":
+                return State.RENDERING if event.phase == "render" else State.PREPARING, said
+            return State.PREPARING, f"{said} {self._note}".strip()
         text = f"%p %{self._time_left.text(event.step, event.total, least=1)}"
         self._view.show_progress(event.step, event.total, text)
         note = agreement_note(event.agreement_before, event.agreement)

@@ -45,7 +45,7 @@ class Job(BackgroundJob):
     of more than two images. `stop` ends
     training after the current step, `skip_frames` leaves out the frames; then, or after
     `frames_problem`, there are no `layers`. A preview is never continued, and a cancelled preview
-    has no result.
+    has no result. `is_kept` says that matched intervals stay on disk if the job is stopped.
     """
 
     images: tuple[Snapshot, ...]
@@ -62,6 +62,7 @@ class Job(BackgroundJob):
     oddities: list[str] = field(default_factory=list)
     layers: list[LayerTuple] = field(default_factory=list)
     resumed: bool = False
+    is_kept: bool = False
     frames_problem: str = ""
     seconds_of_frames: float = 0.0
 
@@ -136,11 +137,17 @@ class Job(BackgroundJob):
 
             known = agreement_of(observations, self.shown.fields, self.settings)
             self._least = max(0.0, (known or 0.0) - _AS_GOOD)
+        from napari_latentdyn.core.training.cache import discard_unused, is_long, series_cache
         from napari_latentdyn.core.training.fit import fit
 
-        dynamics = yield from (self.fit or fit)(
-            observations, self.settings, should_stop=self.stop.is_set, resume=resume
-        )
+        stops: dict[str, Any] = {"should_stop": self.stop.is_set, "resume": resume}
+        keep = None
+        if is_long(observations, self.settings):
+            keep = stops["keep"] = series_cache(observations, self.settings)
+            self.is_kept = True
+        dynamics = yield from (self.fit or fit)(observations, self.settings, **stops)
+        if keep is not None:
+            discard_unused(keep)
         dynamics.name, dynamics.run_id = scene_name(self.first, self.last), self.run_id
         self.resumed, began = resume is not None, time.perf_counter()
         try:
@@ -194,7 +201,11 @@ class Job(BackgroundJob):
         """Render the frames and return the layers, none if frames are skipped."""
         if self.skip_frames.is_set():
             return []
+        from napari_latentdyn.core.dynamics.intervals import is_large
         from napari_latentdyn.viewer.layers import result_layers
 
+        if is_large(dynamics):
+            # Intervals are rendered when they are looked at.
+            return result_layers(dynamics)
         dynamics.render(should_stop=self.skip_frames.is_set, on_frame=self.report)
         return [] if self.skip_frames.is_set() else result_layers(dynamics)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import math
 import shutil
@@ -116,6 +117,7 @@ class IntervalStore:
     def __init__(self, folder: Path | None, key: str, count: int) -> None:
         self.key, self.count = key, count
         self._lock: FileLock | None = None
+        self._discarding: weakref.finalize[..., Any] | None = None
         if folder is None:
             self.folder = Path(tempfile.mkdtemp(prefix="napari-latentdyn-"))
             weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
@@ -138,6 +140,11 @@ class IntervalStore:
     def followed(self) -> EnsembleFiles:
         """Ensembles on the courses that their neighbours gave."""
         return EnsembleFiles(self, "followed")
+
+    @staticmethod
+    def opened(folder: Path) -> IntervalStore | None:
+        """Return the store of a folder that a result of this process uses, else None."""
+        return _OPEN.get(folder.resolve())
 
     @classmethod
     def of(cls, folder: Path | None, key: str, count: int) -> IntervalStore:
@@ -204,6 +211,13 @@ class IntervalStore:
         _OPEN.pop(self.folder, None)
         _release(self.folder, self._lock)
         self._lock = None
+        if self._discarding is not None:
+            self._discarding.detach()
+
+    def discard_when_unused(self) -> None:
+        """Delete the folder as soon as no result uses this store."""
+        if self._lock is not None and self._discarding is None:
+            self._discarding = weakref.finalize(self, _discard, self.folder, self._lock)
 
     @staticmethod
     def discard(folder: Path) -> None:
@@ -214,11 +228,8 @@ class IntervalStore:
         if _key(folder) is None:
             return
         try:
-            lock = _locked(folder)
-            _clear(folder)
-            (folder / MARK).unlink(missing_ok=True)
-            _release(folder, lock)
-        except (RunFolderError, OSError):
+            _discard(folder, _locked(folder))
+        except RunFolderError:
             return
 
 
@@ -264,6 +275,14 @@ def _release(folder: Path, lock: FileLock) -> None:
     lock.release()
     if folder.is_dir() and not any(folder.iterdir()):
         folder.rmdir()
+
+
+def _discard(folder: Path, lock: FileLock) -> None:
+    """Delete a store whose lock this process has."""
+    with contextlib.suppress(OSError):
+        _clear(folder)
+        (folder / MARK).unlink(missing_ok=True)
+        _release(folder, lock)
 
 
 def _clear(folder: Path) -> None:

@@ -55,9 +55,11 @@ class MotionEvidence:
 
     def to_report(self) -> EvidenceReport:
         """Return the figures for a report."""
-        known = {"with_motion": self.with_motion, "without_motion": self.without_motion}
+        known = (self.with_motion, self.without_motion)
+        errors = [value if math.isfinite(value) else None for value in known]
         return EvidenceReport(
-            **{name: value if math.isfinite(value) else None for name, value in known.items()},
+            with_motion=errors[0],
+            without_motion=errors[1],
             ratio=self.ratio,
             places=self.places,
             found=self.is_found,

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "IN_MEMORY",
     "discard_series",
+    "discard_unused",
     "has_intervals",
     "is_long",
     "open_store",
@@ -110,6 +111,13 @@ def series_cache(observations: Observations, settings: Settings) -> Path:
 def has_intervals(keep: Path) -> bool:
     """Return whether a folder holds matched intervals, from which the same fit continues."""
     return (keep / MARK).is_file() and any(keep.glob("*.safetensors"))
+
+
+def discard_unused(keep: Path) -> None:
+    """Delete the folder that `fit` was given as `keep` as soon as no result uses it any more."""
+    store = IntervalStore.opened(keep)
+    if store is not None:
+        store.discard_when_unused()
 
 
 def discard_series(keep: Path) -> None:

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Probe"]
 
+_NOT_DRAWN = (
+    "The frames of a long series are drawn when they are looked at: save the run and open its "
+    "folder to see values over time."
+)
+
 
 class Probe:
     """Plots values of frames and maps over time."""
@@ -100,9 +105,9 @@ class Probe:
         shown = self._shown()
         if shown is None:
             return
-        layer, times, what = shown
+        layer, data, times, what = shown
         place = np.asarray(layer.world_to_data(self._viewer.cursor.position))[-2:]
-        values = at_points(np.asarray(layer.data), place[None])
+        values = at_points(data, place[None])
         # Several channels are averaged.
         values = values.reshape(len(times), -1).mean(axis=1)
         if not np.isfinite(values).any():
@@ -116,11 +121,11 @@ class Probe:
             return
         if shown is None or self.dynamics is None:
             return
-        layer, times, what = shown
+        _, data, times, what = shown
         corners = np.asarray(self._line.data[-1], dtype=np.float64)[:, -2:]
         if not np.ptp(corners, axis=0).any():
             return
-        along = profile(np.asarray(layer.data), corners)
+        along = profile(data, corners)
         if along.ndim == 3:
             along = along.mean(axis=1)
         scale = self.dynamics.geometry
@@ -143,8 +148,8 @@ class Probe:
         time = timeline_of(self.dynamics).time_at(self._viewer.dims.point)
         self._view.profile.show_time(float(self.dynamics.elapsed(time)))
 
-    def _shown(self) -> tuple[Any, Any, str] | None:
-        """Return the visible map or frames, the times, and the name of the quantity."""
+    def _shown(self) -> tuple[Any, Any, Any, str] | None:
+        """Return the visible map or frames, their values, the times, and the quantity."""
         dynamics = self.dynamics
         if dynamics is None:
             return None
@@ -152,12 +157,19 @@ class Probe:
             layer = find_layer(self._viewer, dynamics.run_id, role)
             if layer is None or not layer.visible or layer.rgb or layer.ndim != 3:
                 continue
+            # The frames of a long series are drawn when they are looked at.
+            lazy = not isinstance(layer.data, np.ndarray)
+            data = dynamics.stored("frames") if lazy else layer.data
+            if data is None:
+                self._say(_NOT_DRAWN)
+                continue
             line = timeline_of(dynamics)
             if role == "frames" or line.shown is not None:
                 times = dynamics.elapsed(dynamics.times())
-                return layer, times, "intensity" if role == "frames" else self._of_map(layer)
+                of = "intensity" if role == "frames" else self._of_map(layer)
+                return layer, data, times, of
             durations = dynamics.stage_durations
-            return layer, np.cumsum(durations) - durations / 2, self._of_map(layer)
+            return layer, data, np.cumsum(durations) - durations / 2, self._of_map(layer)
         return None
 
     @staticmethod

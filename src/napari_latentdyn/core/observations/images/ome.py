@@ -43,7 +43,7 @@ class OmeImage:
     def times(self, count: int) -> NDArray[np.float64] | None:
         """Return the times of frames, or None if the file gives none."""
         numbers = np.arange(count, dtype=np.float64)
-        step, moments = self.step, np.array(self.moments)
+        step, moments = self.step, np.array(self.moments, np.float64)
         if len(moments) == count > 1:
             mean = float(moments[-1] - moments[0]) / (count - 1)
             if step is None:
@@ -51,7 +51,7 @@ class OmeImage:
             # Times of a microscope jitter around even ones.
             even = np.abs(moments - moments[0] - step * numbers) <= _JITTER * abs(step)
             if not even.all():
-                return moments - moments[0]
+                return np.asarray(moments - moments[0])
         return None if step is None else step * numbers
 
 
