@@ -190,6 +190,8 @@ def test_gaps_of_tracks_are_filled(call, run, tmp_path):
         (("short.csv", "-o", "a.csv"), "row 2 of short.csv must have 2 cells"),
         (("empty.csv", "-o", "a.csv"), "a row for each place; got none"),
         (("other.csv", "-o", "a.csv"), "must have the columns y and x"),
+        (("twice.csv", "-o", "a.csv"), "each column once; got 'y' twice"),
+        (("bytes.csv", "-o", "a.csv"), "bytes.csv is not a table of commas in UTF-8"),
         (("late.csv", "-o", "a.csv"), "late.csv: times must be numbers between 10 and 13"),
         (("once.csv", "-o", "a.csv"), "once.csv: a track must have two detections or more"),
         (("far.csv", "-o", "a.csv"), "far.csv: points must lie in the image"),
@@ -210,12 +212,14 @@ def test_wrong_input_is_one_sentence(call, run, labels, tmp_path, monkeypatch, a
         "word": ("y,x", "1,b"),
         "short": ("y,x", "1"),
         "empty": ("y,x",),
+        "twice": ("y,x,Y", "1,2,3"),
         "other": ("a,b", "1,2"),
         "late": ("t,y,x", "14,3,3"),
         "once": ("ID,t,y,x", "1,11,3,3"),
         "far": ("y,x", "300,300"),
     }.items():
         write(tmp_path / f"{name}.csv", *rows)
+    (tmp_path / "bytes.csv").write_bytes(b"y,x\n\xff\xfe,1")
     answer = call("carry", run, *arguments)
     assert answer.code == 2
     assert words in answer.sentence()

@@ -18,7 +18,7 @@ from napari_latentdyn.cli.marks import Marks, read_marks, write_rows
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.core.dynamics.channels import frames_of
-from napari_latentdyn.core.dynamics.marks import CARRIED_AS, carry_shape, fill_tracks
+from napari_latentdyn.core.dynamics.marks import CARRIED_AS, carry_shape, fill_tracks, touches
 from napari_latentdyn.core.dynamics.result import Dynamics, frame_times
 from napari_latentdyn.core.dynamics.trajectories import inside
 from napari_latentdyn.core.geometry.geometry import Geometry
@@ -298,7 +298,7 @@ def _shapes(
             raise DerivedError(f"shape {shape:g} must lie at one time; got several.")
         carried = carry_shape(dynamics, marks.places[chosen], kind, times, float(begin))
         for frame, vertices in enumerate(carried):
-            if not inside(vertices, dynamics.shape).any():
+            if not touches(vertices, dynamics.shape):
                 continue
             rows += [
                 [number, CARRIED_AS[kind], k, frame, *vertex, float(times[frame]), int(shape)]

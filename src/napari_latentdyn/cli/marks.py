@@ -125,10 +125,10 @@ def _columns(path: Path) -> dict[str, list[str]]:
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise UsageError(f"cannot read {named(path)}: {why(error)}.") from None
-    except csv.Error:
-        raise UsageError(f"{named(path)} is not a table of commas.") from None
+    except (csv.Error, UnicodeError):
+        raise UsageError(f"{named(path)} is not a table of commas in UTF-8.") from None
     if not rows:
         return {}
     width = len(rows[0])
@@ -139,6 +139,9 @@ def _columns(path: Path) -> dict[str, list[str]]:
                 f"{len(row)}."
             )
     names = [name.lower() for name in rows[0]]
+    if len(set(names)) < width:
+        twice = next(name for name in names if names.count(name) > 1)
+        raise UsageError(f"{named(path)} must have each column once; got '{twice}' twice.")
     cells = zip(*rows[1:], strict=True) if len(rows) > 1 else ([] for _ in names)
     return {name: list(column) for name, column in zip(names, cells, strict=True)}
 

@@ -136,6 +136,11 @@ def test_an_ellipse_becomes_a_polygon():
     np.testing.assert_allclose(((found - [15, 30]) / [5, 10]) ** 2 @ [1, 1], 1)
 
 
+def test_a_shape_around_the_image():
+    around = [[-9, -9], [-9, 80], [80, 80], [80, -9]]
+    assert np.isfinite(carry_shape(drifting(), around, "polygon")).all()
+
+
 def test_gaps_of_tracks_are_filled_along_the_motion():
     """Two tracks turn, one of them backwards through the table; a third is seen once."""
     start = np.array([[20.0, 30.0], [40.0, 25.0]])
@@ -351,6 +356,7 @@ def test_wrong_tracks_are_refused(rows, words):
         ([[1, 1], [2, 2], [3, 3]], "line", "must have 2 vertices; got 3"),
         ([[1, 1], [2, 2], [3, 3]], "ellipse", "must have 4 vertices; got 3"),
         ([[99, 99], [100, 100]], "line", "must lie in the image"),
+        ([[1, 1e308], [2, -1e308]], "path", "must be finite"),
     ],
 )
 def test_wrong_shapes_are_refused(vertices, kind, words):

@@ -18,10 +18,13 @@ from napari_latentdyn.errors import DerivedError, Stopped
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.motion import Motion
 
-__all__ = ["Kind", "carry", "check_some_inside", "kind_of"]
+__all__ = ["Kind", "carry", "check_finite", "check_some_inside", "kind_of"]
 
 Kind = Literal["labels", "image", "points"]
 Floats = NDArray[np.float64]
+
+#: Largest coordinate in pixels.
+_FARTHEST = 1e9
 
 
 def carry(
@@ -99,14 +102,21 @@ def kind_of(values: NDArray[Any], shape: tuple[int, int]) -> Kind:
 
 def check_some_inside(points: Floats, shape: tuple[int, int], name: str) -> None:
     """Refuse points (P, 2) that are not finite, or of which none lies in the image."""
-    if not len(points):
-        raise DerivedError(f"{name} must be one or more; got none.")
-    if not np.isfinite(points).all():
-        raise DerivedError(f"{name} must be finite numbers; got NaN or infinity.")
+    check_finite(points, name)
     if not inside(points, shape).any():
         raise DerivedError(
             f"{name} must lie in the image of {shape[0]} x {shape[1]} pixels; got (y, x) from "
             f"{_pair(points.min(axis=0))} to {_pair(points.max(axis=0))}."
+        )
+
+
+def check_finite(points: Floats, name: str) -> None:
+    """Refuse no points at all, and points (P, 2) that are not finite or beyond any image."""
+    if not len(points):
+        raise DerivedError(f"{name} must be one or more; got none.")
+    if not (np.abs(points) < _FARTHEST).all():
+        raise DerivedError(
+            f"{name} must be finite numbers; got NaN, infinity or more than {_FARTHEST:g}."
         )
 
 

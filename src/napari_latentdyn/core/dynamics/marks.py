@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.dynamics.carrying import check_some_inside
+from napari_latentdyn.core.dynamics.carrying import check_finite, check_some_inside
 from napari_latentdyn.core.dynamics.trajectories import checked_points
 from napari_latentdyn.errors import DerivedError
 from napari_latentdyn.settings.text import shown
@@ -16,7 +16,7 @@ from napari_latentdyn.settings.text import shown
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.motion import Motion
 
-__all__ = ["CARRIED_AS", "bendable", "carry_shape", "fill_tracks"]
+__all__ = ["CARRIED_AS", "bendable", "carry_shape", "fill_tracks", "touches"]
 
 Floats = NDArray[np.float64]
 
@@ -61,6 +61,7 @@ def bendable(vertices: ArrayLike, kind: str) -> Floats:
             f"{shown(kind)}."
         )
     points = checked_points(vertices)
+    check_finite(points, "the vertices of a shape")
     least, most = {"line": (2, 2), "path": (2, None), "polygon": (3, None)}.get(kind, (4, 4))
     if len(points) < least or (most is not None and len(points) > most):
         wanted = f"{least}" if most else f"{least} or more"
@@ -115,13 +116,21 @@ def carry_shape(
     Raises
     ------
     DerivedError
-        If type and vertices do not fit, or all vertices are outside of the image.
+        If type and vertices do not fit, or the shape is outside of the image.
     SettingsError
         If a time lies outside of the observations.
     """
     points = bendable(vertices, kind)
-    check_some_inside(points, motion.shape, "the vertices of a shape")
+    if not touches(points, motion.shape):
+        # The sentence on its vertices.
+        check_some_inside(points, motion.shape, "a shape")
     return motion.trajectories(points, times, start_time, extend=True).swapaxes(0, 1)
+
+
+def touches(vertices: Floats, shape: tuple[int, int]) -> bool:
+    """Return whether the box around vertices (N, 2) and an image of a shape (H, W) overlap."""
+    limit = np.array(shape) - 0.5
+    return bool((vertices.max(axis=0) >= -0.5).all() and (vertices.min(axis=0) <= limit).all())
 
 
 def fill_tracks(

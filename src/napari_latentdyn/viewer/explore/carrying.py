@@ -10,8 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.channels import frames_of
-from napari_latentdyn.core.dynamics.marks import CARRIED_AS, carry_shape, fill_tracks
-from napari_latentdyn.core.dynamics.trajectories import inside
+from napari_latentdyn.core.dynamics.marks import CARRIED_AS, carry_shape, fill_tracks, touches
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import metres
 from napari_latentdyn.core.runfolder.schema import InputReport
@@ -313,7 +312,7 @@ def _carried_shapes(dynamics: Dynamics, source: Source, looks: dict[str, Any]) -
     for number, (vertices, kind) in enumerate(zip(source.data, source.types, strict=True)):
         carried = carry_shape(dynamics, vertices, kind, start_time=float(source.times[number]))
         for frame, points in enumerate(carried):
-            if inside(points, dynamics.shape).any():
+            if touches(points, dynamics.shape):
                 made.append(np.column_stack([np.full(len(points), float(frame)), points]))
                 numbers.append(number)
                 kinds.append(CARRIED_AS[kind])
