@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_latentdyn.core.observations.times import times_from_text
+from napari_latentdyn.core.observations.times import times_from_table, times_from_text
 from napari_latentdyn.errors import ObservationError
 
 
@@ -36,3 +38,9 @@ def test_dates_count_from_the_first_one() -> None:
 def test_the_wrong_entry_is_named(text: str, told: str) -> None:
     with pytest.raises(ObservationError, match=told):
         times_from_text(text)
+
+
+def test_a_table_of_another_encoding_is_told(tmp_path: Path) -> None:
+    (tmp_path / "times.csv").write_bytes("a.tif,0\n\xe9.tif,1\n".encode("latin-1"))
+    with pytest.raises(ObservationError, match=r"times\.csv is not a table of commas"):
+        times_from_table(["a.tif"], str(tmp_path / "times.csv"))

@@ -108,9 +108,9 @@ def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
             rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if len(row) > 1]
-    except (OSError, ValueError) as error:
+    except OSError as error:
         raise ObservationError(f"cannot read {named(file)}: {why(error)}.") from None
-    except csv.Error:
+    except (csv.Error, ValueError):
         raise ObservationError(f"{named(file)} is not a table of commas.") from None
     known = {Path(row[0]).name: row[1] for row in rows}
     missing = [name for name in names if name not in known]
