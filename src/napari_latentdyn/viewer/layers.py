@@ -21,6 +21,7 @@ from napari_latentdyn.viewer.context import (
     mark_of,
     stage_confidence,
 )
+from napari_latentdyn.viewer.estimated import estimated_places
 from napari_latentdyn.viewer.lazy import image_confidence, known_limits, lazy_array
 from napari_latentdyn.viewer.snapshot import Snapshot, snapshot
 from napari_latentdyn.viewer.timelabel import tell_time
@@ -71,9 +72,10 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
     list of tuple
         Layer data, layer arguments and layer type: an image, (T, Y, X), or
         (T, Y, X, 3) if `rgb`, or (C, T, Y, X) for other channels; vectors
-        (N, 2, 3); and, if given, latent states (c, T, Y, X) and the confidence
-        (T, Y, X). Time stands right before (Y, X) in all of them, because napari
-        aligns layers by their last axes.
+        (N, 2, 3); and, if given, places that were missing and are estimated, labels
+        (T, Y, X), latent states (c, T, Y, X) and the confidence (T, Y, X). Time
+        stands right before (Y, X) in all of them, because napari aligns layers by
+        their last axes.
     """
     context, large = LayerContext.of(dynamics), is_large(dynamics)
     confidence = dynamics.stored("confidence")
@@ -89,6 +91,9 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
         frames_layer(dynamics, rgb=rgb),
         arrow_layer(context, dynamics.fields, spacing=spacing, confidence=trust),
     ]
+    marks = None if large else estimated_places(dynamics)
+    if marks is not None:
+        layers.append(context.layer(marks, "labels", "estimated", "estimated places", opacity=0.4))
     latents = dynamics.stored("latents")
     if latents is not None:
         layers.append(
