@@ -45,7 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
     parser = Parser(
         prog="napari-latentdyn",
-        description="Find the motion between two images of one scene.",
+        description="Find the motion between images of one scene.",
         epilog="Results go to disk, progress to standard error. Exit codes: 0 the results are "
         "complete, 1 the run failed, 2 wrong input, 130 interrupted and 143 terminated (the "
         "training so far is kept).",
