@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 import os
 import shutil
 import signal
@@ -11,13 +10,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 import zarr
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from numpy.typing import NDArray
 from tests.core.scene.conftest import REDUCED, SHAPE, TILE, waves
 
@@ -26,8 +22,8 @@ from napari_latentdyn.core.observations.images.windows import open_windows
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.scene.cluster import dask_workers
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.request import SceneRequest, request_of
-from napari_latentdyn.core.scene.run import Task, perform, run_scene
+from napari_latentdyn.core.scene.request import request_of
+from napari_latentdyn.core.scene.run import run_scene
 from napari_latentdyn.core.scene.scene import Scene
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import RunFolderError, Stopped, UserError
@@ -58,6 +54,11 @@ def finished(
     assert said == sorted(said)
     assert said[-1] == pytest.approx(1.0, abs=1e-6)
     return folder
+
+
+def copied(finished: Path, tmp_path: Path) -> SceneFolder:
+    """A scene of which all is computed, but not its report."""
+    return SceneFolder(shutil.copytree(finished, tmp_path / "scene"))
 
 
 def test_frames_move_as_the_scene_did(finished: Path) -> None:
@@ -98,13 +99,12 @@ def test_reduced_levels_are_means(finished: Path) -> None:
     )
 
 
-@pytest.mark.parametrize("stops", [(1, 4), (9, 40)])
 def test_a_scene_that_was_stopped_goes_on_and_is_the_same(
-    finished: Path, start: Start, tmp_path: Path, stops: tuple[int, int]
+    finished: Path, start: Start, tmp_path: Path
 ) -> None:
     folder = tmp_path / "scene"
     make = start(folder)
-    for stop in stops:
+    for stop in (1, 4, 9, 40):
         steps = run_scene(folder, make)
         list(itertools.islice(steps, stop))
         steps.close()
@@ -136,9 +136,8 @@ def test_a_scene_stops_within_a_tile_and_goes_on(
 def test_a_tile_that_was_killed_while_it_was_written_is_written_again(
     finished: Path, start: Start, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
+    folder = copied(finished, tmp_path).path
     make = start(folder)
-    drain(run_scene(folder, make))
     scene = Scene(folder)
     marks = folder / "work" / "done"
     for name in ("render-0-3", "match-0-3", "matched"):
@@ -151,24 +150,18 @@ def test_a_tile_that_was_killed_while_it_was_written_is_written_again(
 
 
 def test_a_finished_scene_keeps_its_velocities_and_nothing_else(
-    start: Start, tmp_path: Path
+    finished: Path, tmp_path: Path
 ) -> None:
-    folder = tmp_path / "scene"
-    make = start(folder)
-    scene = drain(run_scene(folder, make))
-    scene.folder.finish({"weights": [1.0]})
-    assert {entry.name for entry in folder.iterdir()} == {
+    scene = copied(finished, tmp_path)
+    assert (scene.path / "work").is_dir()
+    scene.finish({"weights": [1.0]})
+    assert {entry.name for entry in scene.path.iterdir()} == {
         "frames.ome.zarr",
         "scene.json",
         "solution.npz",
         "velocity.zarr",
     }
-    assert SceneFolder(folder).report() == {"weights": [1.0]}
-
-
-def copied(finished: Path, tmp_path: Path) -> SceneFolder:
-    """A scene of which all is computed, but not its report."""
-    return SceneFolder(shutil.copytree(finished, tmp_path / "scene"))
+    assert SceneFolder(scene.path).report() == {"weights": [1.0]}
 
 
 def test_other_frames_of_a_finished_scene_keep_its_velocities(
@@ -236,81 +229,10 @@ def test_frames_that_were_stopped_are_drawn_again_from_the_same_velocities(
     assert missed < 0.3 * np.abs(waves(0.0) - waves(0.25))[8:-8, 8:-8].mean()
 
 
-def test_threads_may_differ_and_other_settings_are_named(start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    scene = SceneFolder(folder)
-    request = scene.request()
-
-    def changed(**names: Any) -> SceneRequest:
-        settings = Settings.model_validate(request.settings).updated(
-            {name.replace("__", "."): value for name, value in names.items()}
-        )
-        return replace(request, settings=json.loads(settings.to_json()))
-
-    scene.start(changed(training__threads=2))
-    assert scene.request().settings["training"]["threads"] == 2
-    with pytest.raises(RunFolderError, match=r"other model.members \(3, now 4\); choose"):
-        scene.start(changed(model__members=4))
-
-
-def test_other_frames_of_an_unfinished_scene_are_refused_by_their_times(
-    start: Start, tmp_path: Path
-) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    scene = SceneFolder(folder)
-    other = replace(scene.request(), times=(0.0, 0.3, 1.0))
-    with pytest.raises(RunFolderError, match="with other times of the frames; choose"):
-        scene.start(other)
-
-
-def test_one_process_computes_in_a_folder(start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    scene = SceneFolder(folder)
-    with (
-        scene.locked(),
-        pytest.raises(RunFolderError, match="computed by another process"),
-        scene.locked(),
-    ):
-        pass
-    with scene.locked():
-        pass
-    assert [entry.name for entry in folder.iterdir()] == ["scene.json"]
-
-
-@settings(max_examples=50, deadline=None)
-@given(st.integers(32, 3000))
-def test_no_chunk_of_the_frames_lies_in_two_tiles(tile: int) -> None:
-    """Two workers that write one chunk would lose the pixels of one of them."""
-    from napari_latentdyn.export.omezarr import _chunk_in
-
-    chunk = _chunk_in(tile)
-    assert tile % chunk == 0
-    assert chunk <= 512 or chunk == tile // max(p for p in range(1, 9) if tile % p == 0)
-
-
 def test_tiles_of_the_scene_are_whole_chunks(finished: Path) -> None:
     for level in (0, 1):
         array = zarr.open_array(str(finished / "frames.ome.zarr" / str(level)), mode="r")
         assert array.chunks[-2:] == tuple(min(TILE, side) for side in array.shape[-2:])
-
-
-def test_a_scene_of_other_images_is_refused(start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    other = replace(SceneFolder(folder).request(), tile=256)
-    with pytest.raises(RunFolderError, match="holds a scene with other tiles;"):
-        SceneFolder(folder).start(other)
-
-
-def test_a_damaged_description_is_one_sentence(start: Start, tmp_path: Path) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    (folder / "scene.json").write_text('{"format": 1')
-    with pytest.raises(RunFolderError, match="missing or damaged"):
-        SceneFolder(folder).request()
 
 
 def test_two_workers_of_a_cluster_give_the_same_and_one_may_die(
@@ -342,21 +264,3 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Mo
         dask_workers("tcp://127.0.0.1:1"),
     ):
         pass
-
-
-def test_a_task_is_marked_only_when_it_is_done(
-    start: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = tmp_path / "scene"
-    start(folder)
-    scene = Scene(folder)
-    scene.make_arrays()
-
-    def fail(number: int) -> None:
-        raise RuntimeError(number)
-
-    task = Task(str(folder), "reduce", 0, 0)
-    monkeypatch.setattr(scene, "reduce", fail)
-    with pytest.raises(RuntimeError):
-        perform(task, scene)
-    assert not scene.folder.is_done(task.name)

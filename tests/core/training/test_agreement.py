@@ -135,10 +135,10 @@ def test_training_ends_when_the_hidden_blocks_no_longer_agree_better(
     drifting: Observations,
 ) -> None:
     """The flow carries a drift as well as can be: what training adds is nothing."""
-    chosen = small_settings(training__steps=60)
+    chosen = small_settings(training__steps=40)
     seen, dynamics = finished(fit(drifting, chosen))
     steps = [p.step for p in seen if p.phase == "train"]
-    assert steps[-1] == dynamics.report.steps < 60
+    assert steps[-1] == dynamics.report.steps < 40
     assert steps[-1] % 10 == 0
     assert dynamics.report.converged is True
     # Nobody stopped it: the result is whole.
@@ -149,7 +149,7 @@ def test_training_ends_when_the_hidden_blocks_no_longer_agree_better(
     assert went_on.report.steps > dynamics.report.steps
 
     every = finished(fit(drifting, chosen.updated({"training.stop_early": False})))[1]
-    assert every.report.steps == 60
+    assert every.report.steps == 40
     assert every.report.converged is False
 
 

@@ -161,8 +161,8 @@ def test_stopping_before_the_first_step_gives_the_initial_fields(drifting: Obser
 
 
 def test_a_checkpoint_of_other_networks_is_refused(drifting: Observations) -> None:
-    _, dynamics = finished(fit(drifting, small_settings()))
-    other = small_settings(model__latent_channels=5)
+    _, dynamics = finished(fit(drifting, small_settings(model__initial_fields="zero")))
+    other = small_settings(model__latent_channels=5, model__initial_fields="zero")
     with pytest.raises(FitError, match="start again"):
         finished(fit(drifting, other, resume=dynamics.fitted.checkpoint))
 
@@ -172,7 +172,7 @@ def test_previews_come_in_the_units_of_the_input(
 ) -> None:
     monkeypatch.setattr("napari_latentdyn.core.training.preview.Preview.INTERVAL", 0.0)
     monkeypatch.setattr("napari_latentdyn.core.training.preview.Preview.SHARE", 1e9)
-    settings = small_settings(output__preview=True, output__window=32)
+    settings = small_settings(output__preview=True, output__window=32, model__initial_fields="zero")
     seen, dynamics = finished(fit(drifting, settings))
     previews = [p.preview for p in seen if p.preview is not None]
     assert len(previews) == 4
@@ -208,8 +208,9 @@ class _Failing:
 def test_out_of_memory_is_tried_once_with_half_of_the_batch(
     drifting: Observations, monkeypatch: pytest.MonkeyPatch, message: str
 ) -> None:
+    settings = small_settings(training__batch_size=4, model__initial_fields="zero")
     failing = _Failing(message, 1, monkeypatch)
-    seen, dynamics = finished(fit(drifting, small_settings(training__batch_size=4)))
+    seen, dynamics = finished(fit(drifting, settings))
     assert failing.batches[:2] == [4, 2]
     assert dynamics.report.batch_size == 2
     assert dynamics.report.steps == 4
@@ -217,7 +218,7 @@ def test_out_of_memory_is_tried_once_with_half_of_the_batch(
 
     failing = _Failing(message, 2, monkeypatch)
     with pytest.raises(OutOfMemoryError, match="choose a smaller patch size"):
-        finished(fit(drifting, small_settings(training__batch_size=4)))
+        finished(fit(drifting, settings))
 
 
 def test_errors_of_pytorch_become_one_sentence(
@@ -225,7 +226,7 @@ def test_errors_of_pytorch_become_one_sentence(
 ) -> None:
     _Failing("expected scalar type\nmany lines", 99, monkeypatch)
     with pytest.raises(FitError, match="expected scalar type") as caught:
-        finished(fit(drifting, small_settings()))
+        finished(fit(drifting, small_settings(model__initial_fields="zero")))
     assert not isinstance(caught.value, RuntimeError)
     assert "\n" not in str(caught.value)
     assert caught.value.__context__ is None
@@ -236,7 +237,7 @@ def test_a_loss_that_is_no_number_stops_the_fit(
 ) -> None:
     monkeypatch.setattr(loop_module, "total_loss", lambda terms, _: terms["match"] * float("nan"))
     with pytest.raises(FitError, match=r"the loss became NaN after \d+ steps; lower the learning"):
-        finished(fit(drifting, small_settings()))
+        finished(fit(drifting, small_settings(model__initial_fields="zero")))
 
 
 @pytest.mark.parametrize("steps", [1, 2])
@@ -257,7 +258,8 @@ def test_a_last_step_that_breaks_the_networks_is_noticed(steps: int) -> None:
 
 
 def test_broken_networks_are_refused_when_frames_are_drawn(drifting: Observations) -> None:
-    _, dynamics = finished(fit(drifting, small_settings(training__steps=1)))
+    settings = small_settings(training__steps=1, model__initial_fields="zero")
+    _, dynamics = finished(fit(drifting, settings))
     with torch.no_grad():
         next(dynamics.fitted.model.decoder.parameters()).fill_(torch.nan)
     with pytest.raises(FitError, match="not finite"):
@@ -289,7 +291,7 @@ def test_colour_goes_in_and_out() -> None:
     ats = [moved((3.0, 2.0), seed=s) for s in range(3)]
     first, last = (np.stack([at(t) for at in ats], axis=-1) for t in (0, 1))
     pair = Observations.from_arrays(first, last, channel_axis=-1)
-    _, dynamics = finished(fit(pair, small_settings()))
+    _, dynamics = finished(fit(pair, small_settings(model__initial_fields="zero")))
     frames = dynamics.frames()
     assert frames.shape == (4, 3, 64, 64)
     np.testing.assert_allclose(frames[0], np.moveaxis(first, -1, 0), rtol=0.02)
