@@ -45,10 +45,10 @@ def told(panel: Any) -> tuple[float, float]:
 
 
 def test_a_short_run_tells_the_time_of_a_long_one(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     """93 s for 3 steps are not half an hour for 60: 80 s are matching, 10 s setting up."""
-    _, panel = open_window(*images, fit=TimedFit())
+    _, panel = open_form(*images, fit=TimedFit())
     put(panel, {"model.initial_fields": "matched", "training.steps": 3})
     put(panel, {"training.stop_early": False})
     estimate = control(panel, "estimate")
@@ -62,9 +62,9 @@ def test_a_short_run_tells_the_time_of_a_long_one(
 
 
 def test_a_training_that_may_end_early_may_take_less(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=TimedFit())
+    _, panel = open_form(*images, fit=TimedFit())
     put(panel, {"model.initial_fields": "matched", "training.steps": 40})
     run(qtbot, panel)
     put(panel, {"training.steps": 400, "training.seed": 1})
@@ -76,9 +76,9 @@ def test_a_training_that_may_end_early_may_take_less(
 
 
 def test_a_training_that_goes_on_takes_only_what_is_left(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=TimedFit())
+    _, panel = open_form(*images, fit=TimedFit())
     put(panel, {"model.initial_fields": "matched", "training.steps": 100_000})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: control(panel, "progress").value() >= 20)

@@ -69,10 +69,10 @@ def test_a_preview_trains_nothing_and_says_what_comes_next(
 
 
 def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_layers(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     put(panel, {"output.frames": 5})
     run(qtbot, panel, "preview")
     layers = list(viewer.layers)
@@ -97,9 +97,9 @@ def test_training_after_a_first_answer_begins_at_its_beginning_and_renews_the_la
 
 
 def test_a_first_answer_is_offered_for_every_pair_and_for_valid_settings_only(
-    open_window: Open, images: Images
+    open_form: Open, images: Images
 ) -> None:
-    viewer, panel = open_window(fit=FakeFit())
+    viewer, panel = open_form(fit=FakeFit())
     assert not preview_button(panel).isEnabled()
     for number, image in enumerate(images):
         viewer.add_image(image, name=f"image {number}")
@@ -117,10 +117,10 @@ def test_a_first_answer_is_offered_for_every_pair_and_for_valid_settings_only(
 
 
 def test_a_first_answer_that_is_cancelled_changes_nothing(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit(gate=threading.Event())
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     before = list(viewer.layers)
     put(panel, {"output.preview": True})
     press(qtbot, panel, "preview")
@@ -138,9 +138,9 @@ def test_a_first_answer_that_is_cancelled_changes_nothing(
 
 
 def test_a_real_first_answer_that_is_cancelled_changes_nothing(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    viewer, panel = open_window(*images)
+    viewer, panel = open_form(*images)
     press(qtbot, panel, "preview")
     qtbot.waitUntil(lambda: "Preparing" not in status(panel)[0], timeout=30_000)
     press(qtbot, panel, "cancel")
@@ -151,7 +151,7 @@ def test_a_real_first_answer_that_is_cancelled_changes_nothing(
 
 @pytest.mark.parametrize("when", ["learned", "rendered"])
 def test_a_first_answer_that_fails_leaves_the_training_as_it_was(
-    open_window: Open, images: Images, qtbot: Any, when: str, tmp_path: Path
+    open_form: Open, images: Images, qtbot: Any, when: str, tmp_path: Path
 ) -> None:
     broken = RuntimeError("no")
 
@@ -162,7 +162,7 @@ def test_a_first_answer_that_fails_leaves_the_training_as_it_was(
             raise broken
         return (yield from FakeFit(problem=broken if fails else None)(pair, settings, **options))
 
-    _, panel = open_window(*images, fit=sometimes)
+    _, panel = open_form(*images, fit=sometimes)
     run(qtbot, panel)
     run(qtbot, panel, "preview")
     assert f"The {'preview' if when == 'learned' else 'rendering'} failed" in failed(panel)
@@ -193,10 +193,10 @@ def test_what_was_trained_comes_back_after_a_first_answer(
 
 
 def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    _, panel = open_window(*images, fit=fake)
+    _, panel = open_form(*images, fit=fake)
     put(panel, {"training.steps": 100})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: control(panel, "progress").value() >= 3)
@@ -217,10 +217,10 @@ def test_a_training_that_was_stopped_goes_on_after_a_first_answer(
 
 
 def test_a_first_answer_for_other_images_leaves_the_training_to_be_continued(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, np.roll(images[1], 4, axis=0), fit=fake)
+    viewer, panel = open_form(*images, np.roll(images[1], 4, axis=0), fit=fake)
     choose(panel, "first_image", "image 0")
     choose(panel, "last_image", "image 1")
     run(qtbot, panel)
@@ -236,9 +236,9 @@ def test_a_first_answer_for_other_images_leaves_the_training_to_be_continued(
 
 
 def test_the_quick_preset_shows_no_losses_and_says_that_nothing_was_trained(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=FakeFit())
+    _, panel = open_form(*images, fit=FakeFit())
     choose(panel, "preset", "quick")
     run(qtbot, panel)
     assert status(panel)[0].startswith("Done without training in ")
@@ -247,10 +247,10 @@ def test_the_quick_preset_shows_no_losses_and_says_that_nothing_was_trained(
 
 
 def test_the_button_promises_training_only_where_there_are_steps(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    _, panel = open_window(*images, fit=fake)
+    _, panel = open_form(*images, fit=fake)
     for preset, text in {"standard": "Match", "accurate": "Match", "paper": "Train"}.items():
         choose(panel, "preset", preset)
         assert train_button(panel).text() == text
@@ -284,9 +284,9 @@ def test_a_generated_sample_proposes_its_first_and_its_last_image(
 
 
 def test_the_time_that_is_told_is_that_until_the_frames_are_there(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images)
+    _, panel = open_form(*images)
     choose(panel, "preset", "paper")
     began = time.monotonic()
     run(qtbot, panel, "preview")
@@ -296,9 +296,9 @@ def test_the_time_that_is_told_is_that_until_the_frames_are_there(
     assert 0.3 * waited < float(told[1]) <= waited + 0.06
 
 
-def test_noise_is_said_to_show_no_motion(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_noise_is_said_to_show_no_motion(open_form: Open, images: Images, qtbot: Any) -> None:
     noise = np.random.default_rng(0).integers(0, 255, (2, 64, 64), dtype=np.uint8)
-    _, panel = open_window(*noise)
+    _, panel = open_form(*noise)
     run(qtbot, panel, "preview")
     text, severity = status(panel)
     assert severity == "warning"
@@ -312,8 +312,8 @@ def test_noise_is_said_to_show_no_motion(open_window: Open, images: Images, qtbo
     assert "No motion could be confirmed" in text
 
 
-def test_what_moves_is_not_doubted(open_window: Open, images: Images, qtbot: Any) -> None:
-    _, panel = open_window(*images)
+def test_what_moves_is_not_doubted(open_form: Open, images: Images, qtbot: Any) -> None:
+    _, panel = open_form(*images)
     run(qtbot, panel, "preview")
     assert status(panel)[1] == "info"
     assert "No motion" not in status(panel)[0]

@@ -144,10 +144,10 @@ def test_a_run_that_is_opened_again_brings_its_settings(
 
 
 def test_a_run_that_is_opened_while_one_trains_leaves_the_form_alone(
-    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+    open_form: Open, images: Images, qtbot: Any, tmp_path: Path
 ) -> None:
     fit = FakeFit(pause=0.02)
-    viewer, panel = open_window(*images, fit=fit)
+    viewer, panel = open_form(*images, fit=fit)
     before = control(panel, "training.seed").value()
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: bool(fit.calls))

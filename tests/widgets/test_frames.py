@@ -105,9 +105,9 @@ def test_the_user_chooses_frames_with_mouse_and_keyboard(
 
 
 def test_a_frame_that_the_user_chose_stays_when_a_layer_is_added(
-    open_window: Open, stack: Stack
+    open_form: Open, stack: Stack
 ) -> None:
-    viewer, panel = open_window(stack, fit=FakeFit())
+    viewer, panel = open_form(stack, fit=FakeFit())
     control(panel, "last_frame").setValue(2)
     viewer.add_image(np.flip(stack, 1), name="another")
     assert chosen(panel) == ("image 0", "image 0")
@@ -118,9 +118,9 @@ def test_a_frame_that_the_user_chose_stays_when_a_layer_is_added(
 
 
 def test_the_same_stack_is_chosen_for_both_ends(
-    open_window: Open, images: Images, stack: Stack
+    open_form: Open, images: Images, stack: Stack
 ) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer, panel = open_form(*images, fit=FakeFit())
     assert frames(panel) == ("", "")
     viewer.add_image(stack, name="stack")
     viewer.dims.set_current_step(0, 1)
@@ -135,9 +135,9 @@ def test_the_same_stack_is_chosen_for_both_ends(
     assert frames(panel) == ("3 of 5", "5 of 5"), "what the user chose stays"
 
 
-def test_a_stack_of_colours(open_window: Open, stack: Stack, qtbot: Any) -> None:
+def test_a_stack_of_colours(open_form: Open, stack: Stack, qtbot: Any) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     colours = np.stack([stack, stack[:, ::-1], 255 - stack], axis=-1)
     viewer.add_image(colours, rgb=True, name="colours")
     assert chosen(panel) == ("colours", "colours")
@@ -148,10 +148,10 @@ def test_a_stack_of_colours(open_window: Open, stack: Stack, qtbot: Any) -> None
 
 
 def test_several_axes_are_named_and_chosen_one_by_one(
-    open_window: Open, stack: Stack, qtbot: Any
+    open_form: Open, stack: Stack, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     depths = np.stack([stack, np.flip(stack, 1), np.flip(stack, 2), 255 - stack])
     viewer.add_image(depths[:, None], name="deep", axis_labels=("z", "c", "t", "y", "x"))
     viewer.dims.set_current_step(0, 2)
@@ -167,9 +167,9 @@ def test_several_axes_are_named_and_chosen_one_by_one(
     np.testing.assert_array_equal(trained_on(fake)[1][0], depths[3, 4])
 
 
-def test_other_frames_are_another_result(open_window: Open, stack: Stack, qtbot: Any) -> None:
+def test_other_frames_are_another_result(open_form: Open, stack: Stack, qtbot: Any) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(stack, fit=fake)
+    viewer, panel = open_form(stack, fit=fake)
     run(qtbot, panel)
     control(panel, "training.steps").setValue(8)
     assert control(panel, "train", QPushButton).text() == "Continue"
@@ -182,9 +182,9 @@ def test_other_frames_are_another_result(open_window: Open, stack: Stack, qtbot:
 
 
 def test_two_planes_beside_a_stack_are_the_pair(
-    open_window: Open, images: Images, stack: Stack
+    open_form: Open, images: Images, stack: Stack
 ) -> None:
-    viewer, panel = open_window(stack, fit=FakeFit())
+    viewer, panel = open_form(stack, fit=FakeFit())
     viewer.add_image(images[0], name="early")
     viewer.add_image(images[1], name="late")
     assert chosen(panel) == ("early", "late")

@@ -63,7 +63,7 @@ def test_training_shows_itself_and_ends(open_window: Open, images: Images, qtbot
 
 
 def test_what_training_did_is_told_in_one_number(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     """The plot and the status line say what motion explains, before, meanwhile and after."""
     said: list[str] = []
@@ -80,7 +80,7 @@ def test_what_training_did_is_told_in_one_number(
         dynamics.report = dynamics.report.model_copy(update={"agreement": agreement})
         return dynamics
 
-    _, panel = open_window(*images, fit=scripted)
+    _, panel = open_form(*images, fit=scripted)
     put(panel, {"training.steps": 20})
     run(qtbot, panel)
     assert re.search(r"step \d+ of 20; motion explains 5[56]\.\d % \(55\.2 % before", said[-1])
@@ -96,9 +96,9 @@ def test_what_training_did_is_told_in_one_number(
 
 
 def test_a_training_that_no_longer_improves_is_done(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images)
+    _, panel = open_form(*images)
     put(panel, {"training.steps": 60, "model.initial_fields": "matched", "model.members": 1})
     run(qtbot, panel)
     assert re.match(r"Done: \d0 of 60 steps in .*no longer improved", status(panel)[0])
@@ -107,10 +107,10 @@ def test_a_training_that_no_longer_improves_is_done(
 
 
 def test_cancel_acts_within_a_second_and_keeps_what_was_learned(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     put(panel, {"training.steps": 100_000})
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: control(panel, "progress").value() >= 3)
@@ -149,9 +149,9 @@ def test_a_real_training_is_cancelled_within_a_second(
 
 
 def test_cancel_while_the_images_are_matched_keeps_the_window_as_it_was(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    viewer, panel = open_window(*images)
+    viewer, panel = open_form(*images)
     before = list(viewer.layers)
     put(panel, {"model.initial_fields": "matched", "model.members": 6})
     press(qtbot, panel, "train")
@@ -164,10 +164,10 @@ def test_cancel_while_the_images_are_matched_keeps_the_window_as_it_was(
 
 
 def test_continue_goes_on_and_start_anew_does_not(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    _, panel = open_window(*images, fit=fake)
+    _, panel = open_form(*images, fit=fake)
     train, restart = (control(panel, name, QPushButton) for name in ("train", "restart"))
     assert restart.isHidden()
 
@@ -202,10 +202,10 @@ def test_continue_goes_on_and_start_anew_does_not(
 
 
 def test_continue_after_the_images_changed_begins_anew_and_says_so(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     put(panel, {"training.steps": 2})
     run(qtbot, panel)
     put(panel, {"training.steps": 4})
@@ -217,10 +217,10 @@ def test_continue_after_the_images_changed_begins_anew_and_says_so(
 
 
 def test_a_second_training_is_refused_while_one_runs(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit(gate=threading.Event())
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     press(qtbot, panel, "train")
     qtbot.waitUntil(lambda: len(fake.calls) == 1)
     train = control(panel, "train", QPushButton)
@@ -241,9 +241,9 @@ def test_a_second_training_is_refused_while_one_runs(
 
 
 def test_a_cancel_before_training_says_that_nothing_was_found(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=FakeFit(gate=threading.Event()))
+    _, panel = open_form(*images, fit=FakeFit(gate=threading.Event()))
     press(qtbot, panel, "train")
     press(qtbot, panel, "cancel")
     assert status(panel)[0] == "Stopping… Nothing has been found yet."
@@ -251,9 +251,9 @@ def test_a_cancel_before_training_says_that_nothing_was_found(
 
 
 def test_two_images_are_ready_by_name_and_none_are_asked_for(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer, panel = open_form(*images, fit=FakeFit())
     assert status(panel) == (
         "Ready: image 0 → image 1. Press Preview for a quick answer.",
         "info",
@@ -265,9 +265,9 @@ def test_two_images_are_ready_by_name_and_none_are_asked_for(
 
 
 def test_another_choice_forgets_what_was_said_of_the_last(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, np.roll(images[0], 5, axis=1), fit=FakeFit())
+    _, panel = open_form(*images, np.roll(images[0], 5, axis=1), fit=FakeFit())
     choose(panel, "first_image", "image 0")
     choose(panel, "last_image", "image 1")
     run(qtbot, panel)

@@ -27,9 +27,9 @@ def notes(panel: Any) -> str:
 
 
 def test_other_places_are_told_until_the_choice_changes(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    viewer, panel = open_window(*images, np.roll(images[0], 5, axis=1), fit=FakeFit())
+    viewer, panel = open_form(*images, np.roll(images[0], 5, axis=1), fit=FakeFit())
     assert notes(panel) == ""
     viewer.layers[1].translate = (0, 500)
     assert PLACES in notes(panel)
@@ -67,9 +67,9 @@ def test_the_same_length_in_two_units_is_one_size(
     assert control(panel, button).isEnabled()
 
 
-def test_pixels_of_two_sizes_without_a_unit(open_window: Open, images: Images) -> None:
+def test_pixels_of_two_sizes_without_a_unit(open_form: Open, images: Images) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     viewer.layers[1].scale = (2, 2)
     assert "1 x 1 pixel" in refused(panel)
     assert "2 x 2 pixel" in refused(panel)
@@ -79,19 +79,19 @@ def test_pixels_of_two_sizes_without_a_unit(open_window: Open, images: Images) -
     assert control(panel, "train").isEnabled()
 
 
-def test_a_size_that_nobody_knows_is_no_other_size(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+def test_a_size_that_nobody_knows_is_no_other_size(open_form: Open, images: Images) -> None:
+    viewer, panel = open_form(*images, fit=FakeFit())
     viewer.layers[0].scale = (5, 5)
     viewer.layers[0].units = ("km", "km")
     assert control(panel, "train").isEnabled()
     assert PLACES in notes(panel), "the viewer draws one far from the other"
 
 
-def test_what_the_values_show_stays(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_what_the_values_show_stays(open_form: Open, images: Images, qtbot: Any) -> None:
     first, last = (image.astype(np.float32) for image in images)
     last *= 100
     last[3, :4] = np.inf
-    viewer, panel = open_window(first, fit=FakeFit())
+    viewer, panel = open_form(first, fit=FakeFit())
     viewer.add_image(last, name="last", contrast_limits=(0, 25500))
     run(qtbot, panel, "preview")
     for _ in range(2):
@@ -104,10 +104,10 @@ def test_what_the_values_show_stays(open_window: Open, images: Images, qtbot: An
 
 
 def test_notes_of_a_run_do_not_reach_another_choice(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit(pause=0.2)
-    viewer, panel = open_window(images[0], images[1].astype(np.float32) * 100, fit=fake)
+    viewer, panel = open_form(images[0], images[1].astype(np.float32) * 100, fit=fake)
     viewer.add_image(np.roll(images[0], 5, axis=1), name="other")
     choose(panel, "first_image", "image 0")
     choose(panel, "last_image", "image 1")
@@ -128,7 +128,7 @@ def _geotiff(path: Path, array: NDArray[Any], size: float, left: float) -> None:
 
 @pytest.mark.parametrize(("size", "left"), [(100, 400_000), (100, 400_500), (200, 400_000)])
 def test_window_and_command_line_say_the_same(
-    open_window: Open,
+    open_form: Open,
     images: Images,
     capsys: pytest.CaptureFixture[str],
     tmp_path: Path,
@@ -137,7 +137,7 @@ def test_window_and_command_line_say_the_same(
 ) -> None:
     _geotiff(tmp_path / "a.tif", images[0], 100, 400_000)
     _geotiff(tmp_path / "b.tif", images[1], size, left)
-    viewer, panel = open_window(fit=FakeFit())
+    viewer, panel = open_form(fit=FakeFit())
     for name in ("a", "b"):
         viewer.open(tmp_path / f"{name}.tif", plugin="napari", name=f"{name}.tif")
     said = notes(panel) or status(panel)[0]
@@ -161,9 +161,9 @@ def test_window_and_command_line_say_the_same(
 
 
 def test_what_another_reader_passed_over_stays(
-    open_window: Open, images: Images, tmp_path: Path
+    open_form: Open, images: Images, tmp_path: Path
 ) -> None:
-    viewer, panel = open_window(images[0], fit=FakeFit())
+    viewer, panel = open_form(images[0], fit=FakeFit())
     path = tmp_path / "b.tif"
     tifffile.imwrite(path, images[1], photometric="miniswhite")
     viewer.open(path, plugin="napari", name="b")
@@ -176,10 +176,8 @@ def test_what_another_reader_passed_over_stays(
     assert notes(panel) == ""
 
 
-def test_names_of_layers_stay_as_they_are(
-    open_window: Open, images: Images, tmp_path: Path
-) -> None:
-    viewer, panel = open_window(fit=FakeFit())
+def test_names_of_layers_stay_as_they_are(open_form: Open, images: Images, tmp_path: Path) -> None:
+    viewer, panel = open_form(fit=FakeFit())
     for name, size in (("su_a", 100), ("su_b", -100)):
         transform = rasterio.Affine(100, 0, 4e5, 0, -size, 7e6)
         rows, columns = images[0].shape

@@ -30,7 +30,7 @@ def calls() -> list[str]:
 
 
 def test_from_the_button_to_the_fit_and_back_to_the_layers(
-    open_window: Open, images: Images, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    open_form: Open, images: Images, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: dict[str, list[str]] = {}
     start, result_layers = FunctionWorker.start, making.result_layers
@@ -48,7 +48,7 @@ def test_from_the_button_to_the_fit_and_back_to_the_layers(
         seen["fit"] = calls()
         return (yield from FakeFit()(*args, **options))
 
-    viewer, panel = open_window(*images, fit=fit)
+    viewer, panel = open_form(*images, fit=fit)
     monkeypatch.setattr(FunctionWorker, "start", started)
     monkeypatch.setattr(making, "result_layers", laid_out)
     viewer.layers.events.inserted.connect(lambda _: seen.setdefault("layer", calls()))

@@ -43,9 +43,9 @@ def trained_on(fake: FakeFit) -> Images:
     return pair.images[0][0], pair.images[1][0]
 
 
-def test_two_shapes(open_window: Open, images: Images) -> None:
+def test_two_shapes(open_form: Open, images: Images) -> None:
     fake = FakeFit()
-    _, panel = open_window(images[0], images[1][:40], fit=fake)
+    _, panel = open_form(images[0], images[1][:40], fit=fake)
     text = refused(panel)
     assert "48 × 48" in text
     assert "40 × 48" in text
@@ -54,21 +54,21 @@ def test_two_shapes(open_window: Open, images: Images) -> None:
     assert fake.calls == []
 
 
-def test_images_too_small(open_window: Open, images: Images) -> None:
-    _, panel = open_window(images[0][:15], images[1][:15], fit=FakeFit())
+def test_images_too_small(open_form: Open, images: Images) -> None:
+    _, panel = open_form(images[0][:15], images[1][:15], fit=FakeFit())
     assert "15 × 48" in refused(panel)
 
 
-def test_one_layer_twice(open_window: Open, images: Images) -> None:
-    _, panel = open_window(*images, fit=FakeFit())
+def test_one_layer_twice(open_form: Open, images: Images) -> None:
+    _, panel = open_form(*images, fit=FakeFit())
     choose(panel, "last_image", "image 0")
     assert "same layer" in refused(panel)
     choose(panel, "first_image", "image 1")
     assert control(panel, "train", QPushButton).isEnabled()
 
 
-def test_equal_pixels_in_two_layers(open_window: Open, images: Images, qtbot: Any) -> None:
-    viewer, panel = open_window(images[0], images[0].copy(), fit=FakeFit())
+def test_equal_pixels_in_two_layers(open_form: Open, images: Images, qtbot: Any) -> None:
+    viewer, panel = open_form(images[0], images[0].copy(), fit=FakeFit())
     run(qtbot, panel)
     assert "images are the same" in failed(panel)
     viewer.layers["image 1"].data = images[1]
@@ -76,21 +76,21 @@ def test_equal_pixels_in_two_layers(open_window: Open, images: Images, qtbot: An
     assert status(panel)[0].startswith("Done")
 
 
-def test_constant_images(open_window: Open, qtbot: Any) -> None:
-    _, panel = open_window(np.full((48, 48), 3.0), np.full((48, 48), 3.0), fit=FakeFit())
+def test_constant_images(open_form: Open, qtbot: Any) -> None:
+    _, panel = open_form(np.full((48, 48), 3.0), np.full((48, 48), 3.0), fit=FakeFit())
     run(qtbot, panel)
     assert "constant" in failed(panel)
 
 
-def test_one_constant_image(open_window: Open, images: Images, qtbot: Any) -> None:
-    _, panel = open_window(images[0], np.zeros((48, 48), np.uint8), fit=FakeFit())
+def test_one_constant_image(open_form: Open, images: Images, qtbot: Any) -> None:
+    _, panel = open_form(images[0], np.zeros((48, 48), np.uint8), fit=FakeFit())
     run(qtbot, panel)
     assert "the last image is constant" in failed(panel).lower()
 
 
-def test_nothing_but_nan(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_nothing_but_nan(open_form: Open, images: Images, qtbot: Any) -> None:
     nothing = np.full((48, 48), np.nan)
-    viewer, panel = open_window(images[0].astype(float), fit=FakeFit())
+    viewer, panel = open_form(images[0].astype(float), fit=FakeFit())
     viewer.add_image(nothing, name="nothing", contrast_limits=(0, 1))
     run(qtbot, panel)
     assert "no valid pixel" in failed(panel)
@@ -124,9 +124,9 @@ def test_missing_pixels_in_a_real_training(open_window: Open, images: Images, qt
     np.testing.assert_allclose(frames.data[0][seen], first[seen], atol=1)
 
 
-def test_colours_beside_grey(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_colours_beside_grey(open_form: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     viewer.add_image(colours(images[0]), name="colours", rgb=True)
     viewer.add_image(images[1], name="grey")
     text = refused(panel)
@@ -181,8 +181,8 @@ def test_files_that_open_as_labels(
     assert isinstance(made(viewer, "frames")[0], Image)
 
 
-def test_labels_beside_images_are_not_proposed(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+def test_labels_beside_images_are_not_proposed(open_form: Open, images: Images) -> None:
+    viewer, panel = open_form(*images, fit=FakeFit())
     viewer.add_labels(np.ones((48, 48), int), name="floes")
     assert chosen(panel) == ("image 0", "image 1")
     assert entries(panel, "first_image") == ["image 0", "image 1", "floes"]
@@ -200,9 +200,9 @@ def test_two_colour_images(open_window: Open, images: Images, qtbot: Any) -> Non
     np.testing.assert_allclose(frames.data[0].astype(float), colours(images[0]), atol=1)
 
 
-def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_transparency_is_left_out(open_form: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     viewer.add_image(colours(images[0]), name="opaque", rgb=True)
     clear = np.dstack([colours(images[1]), np.full((48, 48), 9, np.uint8)])
     viewer.add_image(clear, name="clear", rgb=True)
@@ -217,13 +217,13 @@ def test_transparency_is_left_out(open_window: Open, images: Images, qtbot: Any)
 
 @pytest.mark.parametrize("axes", [1, 2])
 def test_of_a_stack_the_frame_shown_is_proposed(
-    open_window: Open, images: Images, qtbot: Any, axes: int
+    open_form: Open, images: Images, qtbot: Any, axes: int
 ) -> None:
     fake = FakeFit(gate=threading.Event())
     stack = np.stack([np.roll(images[0], shift, axis=0) for shift in range(5)])
     if axes == 2:
         stack = np.stack([stack[::-1], stack])
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     viewer.add_image(images[1], name="single")
     viewer.add_image(stack, name="stack")
     for axis, frame in enumerate((1, 3)[-axes:]):
@@ -253,14 +253,14 @@ def test_multiscale_gives_its_full_resolution(
     assert made(viewer, "frames")[0].data.shape == (3, 48, 48)
 
 
-def test_dask(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_dask(open_form: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
-    _, panel = open_window(*(da.from_array(image, chunks=16) for image in images), fit=fake)
+    _, panel = open_form(*(da.from_array(image, chunks=16) for image in images), fit=fake)
     run(qtbot, panel)
     np.testing.assert_array_equal(trained_on(fake), images)
 
 
-def test_dask_that_cannot_be_computed(open_window: Open, images: Images) -> None:
+def test_dask_that_cannot_be_computed(open_form: Open, images: Images) -> None:
     broken = threading.Event()
 
     def read(block: np.ndarray) -> np.ndarray:
@@ -270,7 +270,7 @@ def test_dask_that_cannot_be_computed(open_window: Open, images: Images) -> None
 
     lazy = da.from_array(images[0], chunks=48).map_blocks(read, dtype=np.uint8)
     fake = FakeFit()
-    _, panel = open_window(lazy, images[1], fit=fake)
+    _, panel = open_form(lazy, images[1], fit=fake)
     broken.set()
     panel.train()
     text = failed(panel)
@@ -280,9 +280,9 @@ def test_dask_that_cannot_be_computed(open_window: Open, images: Images) -> None
     broken.clear()
 
 
-def test_zarr(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_zarr(open_form: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(fit=fake)
+    viewer, panel = open_form(fit=fake)
     for number, image in enumerate(images):
         stored = zarr.array(np.stack([image, image.T]), chunks=(1, 16, 16))
         viewer.add_image(stored, name=f"zarr {number}", contrast_limits=(0, 255))
@@ -324,7 +324,7 @@ def test_a_layer_deleted_while_training(open_window: Open, images: Images, qtbot
     assert status(panel)[1] == "info"
 
 
-def test_a_layer_edited_while_training(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_a_layer_edited_while_training(open_form: Open, images: Images, qtbot: Any) -> None:
     gate = threading.Event()
 
     def held(*args: Any, **options: Any) -> Generator[Progress, None, Any]:
@@ -332,7 +332,7 @@ def test_a_layer_edited_while_training(open_window: Open, images: Images, qtbot:
         return (yield from fit(*args, **options))
 
     arrays = [image.astype(np.float32) for image in images]
-    viewer, panel = open_window(*arrays, fit=held)
+    viewer, panel = open_form(*arrays, fit=held)
     gate.set()
     run(qtbot, panel)
     expected = made(viewer, "frames")[0].data.copy()

@@ -42,18 +42,18 @@ from napari_latentdyn.errors import FitError, OutOfMemoryError
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )
 def test_errors_of_the_training(
-    open_window: Open, images: Images, qtbot: Any, error: BaseException, words: str
+    open_form: Open, images: Images, qtbot: Any, error: BaseException, words: str
 ) -> None:
     fake = FakeFit(error=error)
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     run(qtbot, panel)
     assert words in failed(panel)
     assert made(viewer, "frames") == []
 
 
-def test_training_again_after_an_error(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_training_again_after_an_error(open_form: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit(error=RuntimeError("no"))
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     run(qtbot, panel)
     failed(panel)
     fake.error = None
@@ -64,10 +64,10 @@ def test_training_again_after_an_error(open_window: Open, images: Images, qtbot:
 
 @pytest.mark.parametrize("problem", [RuntimeError("no"), OutOfMemoryError("Full.")])
 def test_errors_of_the_rendering_keep_what_was_learned(
-    open_window: Open, images: Images, qtbot: Any, problem: Exception
+    open_form: Open, images: Images, qtbot: Any, problem: Exception
 ) -> None:
     fake = FakeFit(problem=problem)
-    _, panel = open_window(*images, fit=fake)
+    _, panel = open_form(*images, fit=fake)
     run(qtbot, panel)
     failed(panel)
     fake.problem = None
@@ -79,10 +79,10 @@ def test_errors_of_the_rendering_keep_what_was_learned(
 
 
 def test_an_error_while_continuing_keeps_the_result_before(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
     fake = FakeFit()
-    viewer, panel = open_window(*images, fit=fake)
+    viewer, panel = open_form(*images, fit=fake)
     run(qtbot, panel)
     put(panel, {"training.steps": 8})
     fake.error, fake.error_at = RuntimeError("no"), 6

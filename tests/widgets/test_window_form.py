@@ -35,8 +35,8 @@ SHOWN = [
 ]
 
 
-def test_every_editor_explains_itself_in_full(open_window: Open) -> None:
-    _, panel = open_window(fit=FakeFit())
+def test_every_editor_explains_itself_in_full(open_form: Open) -> None:
+    _, panel = open_form(fit=FakeFit())
     assert len(SHOWN) > 30
     for name, field in SHOWN:
         told = html.unescape(control(panel, name).toolTip())
@@ -44,9 +44,9 @@ def test_every_editor_explains_itself_in_full(open_window: Open) -> None:
         assert field.description in told, name
 
 
-def test_what_is_typed_reaches_the_training(open_window: Open, images: Images, qtbot: Any) -> None:
+def test_what_is_typed_reaches_the_training(open_form: Open, images: Images, qtbot: Any) -> None:
     fit = FakeFit()
-    _, panel = open_window(*images, fit=fit)
+    _, panel = open_form(*images, fit=fit)
     rate = control(panel, "training.learning_rate")
     rate.selectAll()
     qtbot.keyClicks(rate, "1e-5")
@@ -60,8 +60,8 @@ def test_what_is_typed_reaches_the_training(open_window: Open, images: Images, q
     assert settings.images.normalisation == "pair"
 
 
-def test_presets_are_chosen_and_become_custom(open_window: Open, images: Images) -> None:
-    _, panel = open_window(*images, fit=FakeFit())
+def test_presets_are_chosen_and_become_custom(open_form: Open, images: Images) -> None:
+    _, panel = open_form(*images, fit=FakeFit())
     preset = control(panel, "preset", QComboBox)
     assert preset.currentText() == "custom"
     for name in PRESETS:
@@ -78,9 +78,9 @@ def test_presets_are_chosen_and_become_custom(open_window: Open, images: Images)
 
 
 def test_a_stride_beyond_the_patch_is_refused_with_the_reason(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=FakeFit())
+    _, panel = open_form(*images, fit=FakeFit())
     train = control(panel, "train", QPushButton)
     assert train.isEnabled()
     put(panel, {"patches.stride": (49, 48)})
@@ -95,9 +95,9 @@ def test_a_stride_beyond_the_patch_is_refused_with_the_reason(
 
 
 def test_no_choice_of_settings_makes_the_window_fail(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    _, panel = open_window(*images, fit=FakeFit())
+    _, panel = open_form(*images, fit=FakeFit())
     chance = random.Random(0)
 
     def any_value(editor: QWidget, how: str) -> Any:
@@ -124,8 +124,8 @@ def test_no_choice_of_settings_makes_the_window_fail(
         assert ready or (severity == "error" and is_one_sentence(text)), text
 
 
-def test_an_empty_window_says_what_to_do(open_window: Open) -> None:
-    _, panel = open_window(fit=FakeFit())
+def test_an_empty_window_says_what_to_do(open_form: Open) -> None:
+    _, panel = open_form(fit=FakeFit())
     text, severity = status(panel)
     assert severity == "info"
     assert is_one_sentence(text)
@@ -135,8 +135,8 @@ def test_an_empty_window_says_what_to_do(open_window: Open) -> None:
     assert is_one_sentence(status(panel)[0])
 
 
-def test_choosers_follow_the_layers(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+def test_choosers_follow_the_layers(open_form: Open, images: Images) -> None:
+    viewer, panel = open_form(*images, fit=FakeFit())
     assert chosen(panel) == ("image 0", "image 1")
     viewer.add_image(images[0], name="later")
     assert entries(panel, "first_image") == ["image 0", "image 1", "later"]
@@ -154,11 +154,9 @@ def test_choosers_follow_the_layers(open_window: Open, images: Images) -> None:
     assert not control(panel, "train", QPushButton).isEnabled()
 
 
-def test_two_layers_of_one_name_are_told_apart(
-    open_window: Open, images: Images, qtbot: Any
-) -> None:
+def test_two_layers_of_one_name_are_told_apart(open_form: Open, images: Images, qtbot: Any) -> None:
     fit = FakeFit()
-    viewer, panel = open_window(fit=fit)
+    viewer, panel = open_form(fit=fit)
     for image in images:
         viewer.add_image(image, name="scene")
     run(qtbot, panel)
@@ -166,8 +164,8 @@ def test_two_layers_of_one_name_are_told_apart(
     np.testing.assert_array_equal(fit.calls[0][0].images[1, 0], images[1])
 
 
-def test_only_layers_with_values_of_pixels_are_offered(open_window: Open, images: Images) -> None:
-    viewer, panel = open_window(fit=FakeFit())
+def test_only_layers_with_values_of_pixels_are_offered(open_form: Open, images: Images) -> None:
+    viewer, panel = open_form(fit=FakeFit())
     viewer.add_labels(np.zeros((48, 48), int))
     viewer.add_points(np.zeros((3, 2)))
     viewer.add_shapes()
@@ -179,9 +177,9 @@ def test_only_layers_with_values_of_pixels_are_offered(open_window: Open, images
 
 
 def test_own_results_are_offered_last_and_never_by_default(
-    open_window: Open, images: Images, qtbot: Any
+    open_form: Open, images: Images, qtbot: Any
 ) -> None:
-    viewer, panel = open_window(*images, fit=FakeFit())
+    viewer, panel = open_form(*images, fit=FakeFit())
     run(qtbot, panel)
     viewer.layers.remove("image 1")
     viewer.layers.move(0, 2)
@@ -191,10 +189,10 @@ def test_own_results_are_offered_last_and_never_by_default(
 
 @pytest.mark.parametrize("times", [1, 2])
 def test_swap_exchanges_both_images(
-    open_window: Open, images: Images, qtbot: Any, times: int
+    open_form: Open, images: Images, qtbot: Any, times: int
 ) -> None:
     fit = FakeFit()
-    _, panel = open_window(*images, fit=fit)
+    _, panel = open_form(*images, fit=fit)
     for _ in range(times):
         press(qtbot, panel, "swap")
     names = ("image 0", "image 1")
