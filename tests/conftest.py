@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import os
 import pkgutil
@@ -39,6 +40,9 @@ for _package in ("cli", "core", "equations", "export", "files", "settings"):
     ):
         importlib.import_module(_module.name)
 
+# What is there now stays until the end; whoever collects garbage need not walk through it.
+gc.freeze()
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_preferences() -> Iterator[None]:
@@ -53,7 +57,7 @@ def root() -> Path:
     return ROOT
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def drifting() -> Callable[[float], NDArray[np.uint8]]:
     """A 64 x 64 scene that drifts by (3, -2) pixels in the interval, at any time."""
     noise = np.random.default_rng(0).normal(size=(80, 80))

@@ -69,6 +69,9 @@ def test_open_train_cancel_resume_finish_scrub_save_close(
     images = [layer for layer in viewer.layers if isinstance(layer, napari.layers.Image)]
     first, last = (layer for layer in images if layer.ndim == 2)
     for layer in (first, last):
+        if placing:
+            # A part of the images shows where they lie as well as the whole.
+            layer.data = layer.data[:96, :128]
         for name, value in placing.items():
             setattr(layer, name, value)
     before = set(viewer.layers)

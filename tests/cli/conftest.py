@@ -37,7 +37,7 @@ class Answer:
         return lines[0].removeprefix("napari-latentdyn: ")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny() -> tuple[str, ...]:
     """Flags of a training that takes no time."""
     return _TINY
@@ -56,12 +56,17 @@ def call(capsys: pytest.CaptureFixture[str]) -> Callable[..., Answer]:
     return run
 
 
-@pytest.fixture
-def pair(tmp_path: Path, drifting: Callable[[float], NDArray[np.uint8]]) -> tuple[Path, Path]:
-    """Two images as files; the pixels of the first are 100 m wide."""
-    first, last = tmp_path / "first.ome.tif", tmp_path / "last.tif"
+def write_pair(folder: Path, drifting: Callable[[float], NDArray[np.uint8]]) -> tuple[Path, Path]:
+    """Write two images; the pixels of the first are 100 m wide."""
+    first, last = folder / "first.ome.tif", folder / "last.tif"
     size = {f"PhysicalSize{axis}": 100.0 for axis in "XY"}
     units = {f"PhysicalSize{axis}Unit": "m" for axis in "XY"}
     tifffile.imwrite(first, drifting(0.0), ome=True, metadata={"axes": "YX", **size, **units})
     tifffile.imwrite(last, drifting(1.0))
     return first, last
+
+
+@pytest.fixture
+def pair(tmp_path: Path, drifting: Callable[[float], NDArray[np.uint8]]) -> tuple[Path, Path]:
+    """Two images as files; the pixels of the first are 100 m wide."""
+    return write_pair(tmp_path, drifting)

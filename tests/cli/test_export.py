@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import runpy
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,19 +16,27 @@ import pytest
 import rasterio
 import tifffile
 import xarray
+from tests.cli.conftest import write_pair
 
+from napari_latentdyn.cli import main
 from napari_latentdyn.core.dynamics.result import Dynamics
 
 WKT = 'PROJCS["WGS 84 / NSIDC Sea Ice Polar Stereographic North"'
 TRANSFORM = rasterio.Affine(100, 0, 500000, 0, -100, -1200000)
 
 
+@pytest.fixture(scope="module")
+def made_run(tmp_path_factory, drifting, tiny) -> Path:
+    folder = tmp_path_factory.mktemp("made")
+    arguments = [*write_pair(folder, drifting), "-o", folder / "drift", *tiny, "--interval", 6]
+    assert main(["run", *map(str, arguments), "-q"]) == 0
+    return folder / "drift"
+
+
 @pytest.fixture
-def run(call, pair, tmp_path, tiny) -> Path:
+def run(made_run, tmp_path) -> Path:
     """A run folder with frames at 0, 0.5 and 1, and pixels of 100 m."""
-    folder = tmp_path / "drift"
-    assert call("run", *pair, "-o", folder, *tiny, "--interval", 6, "-q").code == 0
-    return folder
+    return shutil.copytree(made_run, tmp_path / "drift")
 
 
 @pytest.fixture
@@ -178,7 +188,7 @@ def test_without_rasterio_a_geotiff_is_refused(call, geo_pair, tmp_path, tiny, m
 # A script --------------------------------------------------------------------------------------
 
 
-def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
+def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, monkeypatch, capsys):
     mask = np.zeros((64, 64), np.uint8)
     mask[:9] = 255
     tifffile.imwrite(tmp_path / "mask.tif", mask)
@@ -195,16 +205,25 @@ def test_a_script_makes_the_same_again(call, pair, tmp_path, tiny, drifting):
     assert second.report.inputs == first.report.inputs
     assert second.report.placement == first.report.placement
     assert second.settings.model_dump() == first.settings.model_dump()
+
+    def again(*arguments: str) -> tuple[int, str]:
+        """Return how the script ends, and its errors."""
+        monkeypatch.setattr(sys, "argv", [command[1], *arguments])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(command[1], run_name="__main__")
+        code = ended.value.code
+        said = capsys.readouterr().err
+        return (code, said) if isinstance(code, int) else (1, f"{said}{code}")
+
     # Nothing is overwritten.
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert "already exists" in done.stderr
+    code, said = again(*command[2:])
+    assert code == 2
+    assert "already exists" in said
     # Other images can be given; these cannot be read.
-    others = [*command[:2], "none.tif", "none.tif", *command[2:-1], str(tmp_path / "third")]
-    done = subprocess.run(others, capture_output=True, text=True, check=False)
-    assert done.returncode == 1
-    assert "there is no file none.tif" in done.stderr
-    assert "Traceback" not in done.stderr
+    code, said = again("none.tif", "none.tif", "-o", str(tmp_path / "third"))
+    assert code == 1
+    assert "there is no file none.tif" in said
+    assert "Traceback" not in said
     assert not (tmp_path / "third").exists()
 
 
