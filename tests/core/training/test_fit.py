@@ -291,7 +291,7 @@ def test_colour_goes_in_and_out() -> None:
     ats = [moved((3.0, 2.0), seed=s) for s in range(3)]
     first, last = (np.stack([at(t) for at in ats], axis=-1) for t in (0, 1))
     pair = Observations.from_arrays(first, last, channel_axis=-1)
-    _, dynamics = finished(fit(pair, small_settings(model__initial_fields="zero")))
+    _, dynamics = finished(fit(pair, small_settings()))
     frames = dynamics.frames()
     assert frames.shape == (4, 3, 64, 64)
     np.testing.assert_allclose(frames[0], np.moveaxis(first, -1, 0), rtol=0.02)
