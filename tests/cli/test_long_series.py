@@ -30,8 +30,8 @@ sys.exit(main(sys.argv[1:]))
 
 @pytest.fixture
 def stack(tmp_path):
-    at = moved((6.0, -4.0), (96, 96))
-    images = [at(k / 5).astype(np.float32) for k in range(6)]
+    at = moved((6.0, -4.0))
+    images = [at(k / 3).astype(np.float32) for k in range(4)]
     file = tmp_path / "series.tif"
     tifffile.imwrite(file, np.stack(images), photometric="minisblack")
     return file
@@ -44,7 +44,7 @@ def test_a_killed_run_continues_with_the_same_command(call, stack, tmp_path, mon
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE)
     give_up = time.monotonic() + 60
-    while not (keep / "matched-00001.safetensors").exists() and time.monotonic() < give_up:
+    while not (keep / "matched-00000.safetensors").exists() and time.monotonic() < give_up:
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.communicate(timeout=60)
@@ -52,7 +52,7 @@ def test_a_killed_run_continues_with_the_same_command(call, stack, tmp_path, mon
     monkeypatch.setattr(cache, "IN_MEMORY", 0)
     answer = call("run", stack, "-o", out, *QUICK)
     assert answer.code == 0, answer.err
-    assert "of 5 intervals were matched before." in answer.err
+    assert "of 3 intervals were matched before." in answer.err
     assert not keep.exists()
     found, wanted = Dynamics.load(out), Dynamics.load(plain)
     np.testing.assert_array_equal(found.fields, wanted.fields)
@@ -85,7 +85,7 @@ def test_ctrl_c_keeps_the_finished_intervals(call, stack, tmp_path, monkeypatch)
     (keep / "notes.txt").write_text("mine")
     answer = call("run", stack, "-o", tmp_path / "out", *QUICK)
     assert answer.code == 0, answer.err
-    assert "2 of 5 intervals were matched before." in answer.err
+    assert "2 of 3 intervals were matched before." in answer.err
     assert [path.name for path in keep.iterdir()] == ["notes.txt"]
     again = call("run", stack, "-o", tmp_path / "out", *QUICK, "--overwrite")
     assert again.code == 2

@@ -141,9 +141,13 @@ def learn_correction(
         around = _without(observations, hidden)
         working = initial_velocities(around, settings, device, proposing)
         around, ensemble = yield from mapped(working, tell)
+        # Each of the next steps takes a part of a second.
+        yield number + 0.9, len(inner), message
         ensemble = _between(observations, ensembles, ensemble, hidden, settings)
+        yield number + 0.9, len(inner), message
         time = _fraction(observations, hidden)
         fields = start_fields(ensemble, settings)
+        yield number + 0.9, len(inner), message
         renderer = Renderer(model, around, ensemble=ensemble, trained=False)
         truth, seen = _truth(observations, around, hidden, time)
         images.append(_samples(*renderer.terms(fields, time), truth, seen))
