@@ -1,9 +1,8 @@
-"""Long series: intervals on disk, from which a fit continues, and results that are read lazily."""
+"""Intervals on disk, from which a fit of a long series continues."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import time
 import weakref
@@ -15,107 +14,16 @@ import numpy as np
 import platformdirs
 import pytest
 from filelock import FileLock
-from scipy import ndimage
-from tests.core.helpers import finished, moved, small_settings
+from tests.core.helpers import finished
+from tests.core.long_series.helpers import INTERVALS, SETTINGS, same, scene, stopped_after
 
-from napari_latentdyn.core.dynamics import intervals
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles, held_out_weights
+from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.core.runfolder.evidence import MotionEvidence
-from napari_latentdyn.core.training import cache, initial
 from napari_latentdyn.core.training.cache import discard_series, has_intervals, series_cache
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import FitError, RunFolderError, Stopped
 from napari_latentdyn.files import archive
-from napari_latentdyn.settings import Settings
-
-#: Images and intervals of the series.
-IMAGES, INTERVALS = 8, 7
-SETTINGS = small_settings(
-    "quick", training__steps=0, model__members=2, output__frames=1, output__confidence=True
-)
-
-
-def scene() -> Observations:
-    """A drift with a missing place."""
-    at = moved((1.5, -1.0), (32, 40))
-    images = [at(0.3 * k) for k in range(IMAGES)]
-    images[2][10:14, 20:26] = np.nan
-    return Observations.from_arrays(*images)
-
-
-@pytest.fixture(scope="module")
-def observations() -> Observations:
-    return scene()
-
-
-def velocities(interval: Observations, settings: Settings, *_: Any) -> Any:
-    """Stands in for the matching: velocities and a brightness that depend on both images."""
-    yield 0, 2, "Matching"
-    first, last = interval.normalised()
-    random = np.random.default_rng(abs(hash(first.tobytes() + last.tobytes())))
-    members = settings.model.members
-    found = random.normal(size=(members, 2, *interval.shape)).astype(np.float32)
-    found = ndimage.gaussian_filter(found, (0, 0, 4, 4)) * 3
-    evidence = MotionEvidence(*random.random(3).tolist())
-    weights, still = held_out_weights(random.random(members), 1.3, 900.0)
-    yield 1, 2, "Matching"
-    brightness = np.array([[1 + 0.1 * random.random(), 0.01]], np.float32)
-    ensemble = Ensemble(found, weights, still, found.mean(axis=0), evidence)
-    return interval.with_brightness_of(1, brightness), ensemble
-
-
-@pytest.fixture(scope="module")
-def short(observations: Observations) -> Dynamics:
-    """The result in the memory."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(initial, "initial_velocities", velocities)
-        found = finished(fit(observations, SETTINGS))[1]
-    assert isinstance(found.fitted.ensembles, tuple)
-    return found
-
-
-@pytest.fixture(autouse=True)
-def matched(monkeypatch: pytest.MonkeyPatch, short: Dynamics) -> list[int]:
-    """Every series is long; count the intervals that are matched."""
-    calls: list[int] = []
-
-    def counted(*arguments: Any) -> Any:
-        calls.append(1)
-        return velocities(*arguments)
-
-    monkeypatch.setattr(initial, "initial_velocities", counted)
-    monkeypatch.setattr(cache, "IN_MEMORY", 0)
-    # Every step of the matching is shown.
-    monkeypatch.setattr("napari_latentdyn.core.training.fit._SHOW_EVERY", 0.0)
-    return calls
-
-
-def stopped_after(count: int, matched: list[int], *arguments: Any, **more: Any) -> None:
-    """Run a fit, and drop it in the interval after `count` finished ones."""
-    fitting = fit(*arguments, **more)
-    before = len(matched)
-    for _ in fitting:
-        if len(matched) - before > count:
-            break
-    fitting.close()
-
-
-def same(found: Dynamics, other: Dynamics) -> None:
-    np.testing.assert_array_equal(found.fields, other.fields)
-    np.testing.assert_array_equal(found.frames(), other.frames())
-    np.testing.assert_array_equal(found.confidence(), other.confidence())
-    assert found.report.motion_evidence == other.report.motion_evidence
-    np.testing.assert_array_equal(found.observations.images, other.observations.images)
-    for one, two in zip(found.fitted.ensembles, other.fitted.ensembles, strict=True):
-        assert one.evidence == two.evidence
-        assert one.course is not None
-        assert two.course is not None
-        assert one.course.share == two.course.share
-        arrays = two.to_arrays()
-        for name, array in one.to_arrays().items():
-            np.testing.assert_array_equal(array, arrays[name])
 
 
 def test_a_series_on_disk_is_that_in_the_memory(
@@ -268,97 +176,6 @@ def test_few_ensembles_are_in_the_memory(
     opened.frames(np.arange(INTERVALS) + 0.5)
     assert isinstance(opened.fitted.ensembles, StoredEnsembles)
     assert len(alive) <= 3
-
-
-def test_a_large_run_folder_is_read_when_it_is_used(
-    short: Dynamics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = short.save(tmp_path / "run")
-    plain = Dynamics.load(folder)
-    monkeypatch.setattr(archive, "MAPPED", 0)
-    mapped = Dynamics.load(folder)
-    same(mapped, plain)
-    np.testing.assert_array_equal(mapped.frames([1.3]), plain.frames([1.3]))
-    assert isinstance(mapped.fields.base.base, np.memmap)
-    mapped.fields[0, 0, 0, 0] += 1
-    assert Dynamics.load(folder).fields[0, 0, 0, 0] == plain.fields[0, 0, 0, 0]
-    # Another result in the same place is not mistaken for it.
-    time.sleep(0.01)
-    short.save(folder, overwrite=True)
-    with pytest.raises(RunFolderError, match="replaced after it was opened"):
-        mapped.frames([2.3])
-
-
-def test_fields_of_older_folders_are_read(
-    short: Dynamics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = short.save(tmp_path / "run")
-    file = folder / "fields.npz"
-    with np.load(file) as arrays:
-        held = dict(arrays)
-    np.savez(file, **held)
-    report = json.loads((folder / "report.json").read_text())
-    report["files"]["fields.npz"] = file.stat().st_size
-    (folder / "report.json").write_text(json.dumps(report))
-    monkeypatch.setattr(archive, "MAPPED", 0)
-    np.testing.assert_array_equal(Dynamics.load(folder).fields, short.fields)
-
-
-def test_damage_in_a_large_folder_is_noticed(
-    short: Dynamics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    folder = short.save(tmp_path / "run")
-    monkeypatch.setattr(archive, "MAPPED", 0)
-    file = folder / "fields.npz"
-    content = bytearray(file.read_bytes())
-    content[5000] ^= 1
-    file.write_bytes(content)
-    with pytest.raises(RunFolderError, match=r"fields\.npz cannot be read \(Bad CRC-32"):
-        Dynamics.load(folder)
-    short.save(folder, overwrite=True)
-    opened = Dynamics.load(folder)
-    ensembles = opened.fitted.ensembles
-    place = (folder / "model.safetensors").stat()
-    with (folder / "model.safetensors").open("r+b") as stream:
-        stream.seek(-4, os.SEEK_END)
-        size = place.st_size
-        stream.seek(size // 2)
-        stream.write(b"\x00\x00\xc0\x7f" * 2000)
-    os.utime(folder / "model.safetensors", ns=(place.st_atime_ns, place.st_mtime_ns))
-    with pytest.raises(RunFolderError, match=r"invalid velocities or weights|another shape"):
-        list(ensembles)
-
-
-def test_large_frames_are_written_as_they_are_computed(
-    short: Dynamics, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = short.save(tmp_path / "plain")
-    monkeypatch.setattr(intervals, "LARGE_FRAMES", 0)
-    other = short.at(short.times() + 0.0)
-    other._arrays, other._stored_in = {}, None
-    drawn, told = [], []
-    render = type(other.fitted).render
-
-    def counted(self: Any, what: str, *arguments: Any) -> Any:
-        drawn.append((what, len(arguments[2])))
-        return render(self, what, *arguments)
-
-    monkeypatch.setattr(type(other.fitted), "render", counted)
-    other.render()
-    assert not drawn
-    folder = other.save(tmp_path / "run", on_frame=lambda *step: told.append(step))
-    parts = [*[2] * (INTERVALS - 1), 3]
-    # The first interval tells the shape.
-    assert drawn[:2] == [("frames", 2), ("confidence", 2)]
-    assert drawn[2:] == [(what, n) for what in ("frames", "confidence") for n in parts[1:]]
-    assert told[-1] == (15, 15)
-    assert told == sorted(told)
-    for name in ("frames.ome.tif", "confidence.npz"):
-        assert (folder / name).read_bytes() == (plain / name).read_bytes()
-    with pytest.raises(Stopped):
-        other.save(tmp_path / "other", should_stop=lambda: len(drawn) > 17)
-    assert not (tmp_path / "other").exists()
-    assert not list(tmp_path.glob(".*"))
 
 
 def test_the_cache_has_a_folder_for_each_series(
