@@ -72,6 +72,9 @@ def test_intervals_are_drawn_when_they_are_looked_at(
     viewer.cursor.position = (2.0, 30.0, 30.0)
     assert "save the run" in status(explorer)[0]
     assert len(rendered) == before + 1
+    control(explorer, "arrows.spacing").setValue(9)
+    qtbot.waitUntil(lambda: made(viewer, "fields")[0].metadata["latentdyn"]["arrow_spacing"] == 9)
+    assert len(rendered) == before + 1, "doubtful arrows are found without frames"
     assert any(small_memory.glob("*/followed-*"))
     target = tmp_path / "run"
     assert panel.save_run(target) == target

@@ -28,7 +28,7 @@ def estimated_places(dynamics: Dynamics) -> NDArray[np.uint8] | None:
     rows, columns = np.indices(marks.shape[1:], np.float32)
     found = np.zeros((len(times), *marks.shape[1:]), np.uint8)
     later = dynamics.elapsed(times) - dynamics.elapsed(known)[nearest]
-    for index in np.flatnonzero(marks.any(axis=(1, 2))[nearest]):
+    for index in np.flatnonzero(np.any(marks, axis=(1, 2)).take(nearest)):
         dy, dx = later[index] * dynamics.velocity([times[index]])[0]
         places = [
             np.clip(np.rint(at - way).astype(np.intp), 0, size - 1)

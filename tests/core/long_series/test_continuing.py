@@ -20,7 +20,12 @@ from tests.core.long_series.helpers import INTERVALS, SETTINGS, same, scene, sto
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.core.training.cache import discard_series, has_intervals, series_cache
+from napari_latentdyn.core.training.cache import (
+    discard_series,
+    discard_unused,
+    has_intervals,
+    series_cache,
+)
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import FitError, RunFolderError, Stopped
 from napari_latentdyn.files import archive
@@ -210,3 +215,20 @@ def test_training_on_a_long_series(observations: Observations, tmp_path: Path) -
     longer = settings.updated({"training.steps": 2})
     on = finished(fit(again.observations, longer, resume=again.fitted.checkpoint))[1]
     assert on.report.steps == 2
+
+
+def test_a_folder_lives_as_long_as_the_results_that_use_it(
+    observations: Observations, tmp_path: Path, short: Dynamics
+) -> None:
+    keep = tmp_path / "kept"
+    first = finished(fit(observations, SETTINGS, keep=keep))[1]
+    discard_unused(keep)
+    again = finished(fit(observations, SETTINGS, keep=keep))[1]
+    discard_unused(keep)
+    del first
+    gc.collect()
+    assert keep.is_dir()
+    same(again, short)
+    del again
+    gc.collect()
+    assert not keep.exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -41,9 +42,9 @@ _WITHIN = 99.0
 def arrows(
     dynamics: Dynamics,
     options: ArrowOptions,
-    confidence: NDArray[np.floating] | None = None,
+    confidence: Iterable[NDArray[np.floating]] | None = None,
 ) -> LayerTuple:
-    """Return the arrows of all stages; `confidence` is (n, H, W)."""
+    """Return the arrows of all stages; `confidence` is (H, W) for each of the n stages."""
     return arrow_layer(
         LayerContext.of(dynamics),
         dynamics.fields,

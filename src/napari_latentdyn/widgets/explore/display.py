@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
+from napari_latentdyn.core.dynamics.intervals import is_large
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.viewer.context import arrow_confidence
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, mark_of, update_or_add
+from napari_latentdyn.viewer.lazy import image_confidence
 from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
@@ -77,6 +79,14 @@ class Display:
         if shown is None or not options.arrows.hide_doubtful:
             self._queue.forget("arrows")
             self.show([making.arrows(dynamics, options.arrows)])
+            return
+        if is_large(dynamics):
+            self._queue.run(
+                "arrows",
+                "Placing the arrows",
+                lambda _: [making.arrows(dynamics, options.arrows, image_confidence(dynamics))],
+                self.show,
+            )
             return
         frames = np.asarray(shown.data)
         if shown.rgb:
