@@ -232,7 +232,7 @@ def test_new_cracks_are_not_there_at_first() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_every_command_of_the_manifest_can_be_imported(plugin: npe2.PluginManager) -> None:
     commands = plugin.get_manifest("napari-latentdyn").contributions.commands
-    assert len(commands) == 16
+    assert len(commands) == 17
     for command in commands:
         module, name = command.python_name.split(":")
         assert callable(getattr(import_module(module), name))
