@@ -75,7 +75,9 @@ def _time(viewer: ViewerModel) -> str:
         if not layer.visible or layer.ndim < 3:
             continue
         known = elapsed_times(info)
-        if known is None or np.shape(layer.data)[layer.ndim - 3] != len(known[0]):
+        # The data of shapes is a list.
+        shape = getattr(layer.data, "shape", ())
+        if known is None or shape[layer.ndim - 3 : layer.ndim - 2] != (len(known[0]),):
             continue
         times, unit = known
         position = (viewer.dims.point[-3] - layer.translate[-3]) / layer.scale[-3]
