@@ -79,16 +79,18 @@ def read_marks(source: str, kind: str | None, known: Floats) -> Marks:
                 f"writes them; got {shown(list(columns))}."
             )
     times = None
-    time = axes[0] if len(axes) == 3 else next((n for n in _TIME if n in columns), None)
+    time = next((name for name in _TIME if name in columns), None)
+    # napari saves places in data coordinates, in which the first axis counts the images.
+    frame = axes[0] if len(axes) == 3 else _FRAME
     if time is not None:
         times = _numbers(path, columns, time)
-    elif _FRAME in columns:
-        index = _numbers(path, columns, _FRAME)
+    elif frame in columns:
+        index = _numbers(path, columns, frame)
         wrong = (index != np.rint(index)) | (index < 0) | (index >= len(known))
         if wrong.any():
             raise UsageError(
-                f"frame in {named(path)} must be the index of an image, 0 to {len(known) - 1}; "
-                f"got {index[wrong][0]:g}."
+                f"{frame} in {named(path)} must be the index of an image, 0 to {len(known) - 1}; "
+                f"got {index[wrong][0]:g}: give times in a column time."
             )
         times = known[index.astype(np.intp)]
     track = next((name for name in _TRACK if name in columns), None)
