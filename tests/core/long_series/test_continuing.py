@@ -129,6 +129,9 @@ def test_other_images_or_settings_start_again(
     matched.clear()
     stopped_after(1, matched, other, free, keep=keep)
     assert len(list(keep.glob("matched-*"))) == 2
+    again = fit(observations, SETTINGS, keep=keep)
+    assert "other images or settings" in next(again).note
+    again.close()
 
 
 def test_folders_of_others_are_not_touched(observations: Observations, tmp_path: Path) -> None:

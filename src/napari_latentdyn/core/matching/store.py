@@ -116,6 +116,8 @@ class IntervalStore:
 
     def __init__(self, folder: Path | None, key: str, count: int) -> None:
         self.key, self.count = key, count
+        #: Whether the folder held intervals of other images or settings.
+        self.replaced = False
         self._lock: FileLock | None = None
         self._discarding: weakref.finalize[..., Any] | None = None
         if folder is None:
@@ -160,6 +162,7 @@ class IntervalStore:
             self.folder.mkdir(parents=True, exist_ok=True)
             self._lock = _locked(self.folder)
             if _key(self.folder) != self.key:
+                self.replaced = any(self.folder.glob("*.safetensors"))
                 _clear(self.folder)
             described = {"format": _FORMAT, "key": self.key, "intervals": self.count}
             unfinished = self.folder / f"{MARK}.part"

@@ -224,6 +224,9 @@ class _Fit:
             self._check_resumed(self.resume)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
+        if self.store is not None and self.store.replaced:
+            said = "Intervals that were kept belong to other images or settings; all are matched."
+            yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
         if self.store is not None and self.store.finished:
             done, total = self.store.finished, self.store.count
             said = f"{done} of {total} intervals were matched before."
