@@ -44,3 +44,9 @@ def test_a_table_of_another_encoding_is_told(tmp_path: Path) -> None:
     (tmp_path / "times.csv").write_bytes("a.tif,0\n\xe9.tif,1\n".encode("latin-1"))
     with pytest.raises(ObservationError, match=r"times\.csv is not a table of commas"):
         times_from_table(["a.tif"], str(tmp_path / "times.csv"))
+
+
+def test_a_table_with_semicolons(tmp_path: Path) -> None:
+    (tmp_path / "times.csv").write_text("name;time\na.tif;0\nb.tif;2.5\n")
+    found = times_from_table(["a.tif", "b.tif"], str(tmp_path / "times.csv"))
+    assert found.values.tolist() == [0, 2.5]

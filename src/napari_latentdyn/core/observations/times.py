@@ -107,7 +107,11 @@ def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
     file = input_file(path, ObservationError)
     try:
         with file.open(newline="", encoding="utf-8-sig") as lines:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(lines) if len(row) > 1]
+            text = lines.read()
+        # Tables of some languages have semicolons, because the comma is in the numbers.
+        mark = ";" if text.partition("\n")[0].count(";") else ","
+        table = csv.reader(text.splitlines(), delimiter=mark)
+        rows = [[cell.strip() for cell in row] for row in table if len(row) > 1]
     except OSError as error:
         raise ObservationError(f"cannot read {named(file)}: {why(error)}.") from None
     except (csv.Error, ValueError):
@@ -129,7 +133,8 @@ def _times(entries: Sequence[str], where: str) -> ImageTimes:
         # Digits such as 20240301 are both.
         if number is None and date is None:
             raise ObservationError(
-                f"{where} must be numbers, or dates such as 2024-03-01T12:00; got {shown(entry)}."
+                f"{where} must be numbers, or dates such as 2024-03-01T12:00, between commas; got "
+                f"{shown(entry)}."
             )
         numbers += [] if number is None else [number]
         dates += [] if date is None else [date]
