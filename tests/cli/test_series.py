@@ -163,3 +163,25 @@ def test_wrong_input_ends_in_one_sentence(call, folder, scene, tmp_path, argumen
     answer = call("run", *texts, "-o", tmp_path / "out", *QUICK)
     assert says in answer.sentence()
     assert not (tmp_path / "out").exists()
+
+
+def test_times_of_a_series_are_those_of_its_images_everywhere(call, scene, tmp_path):
+    tifffile.imwrite(tmp_path / "s.tif", np.stack(scene[:3]), photometric="minisblack")
+    unit = ("--interval", "2", "--interval-unit", "minute")
+    out = tmp_path / "run"
+    answer = call(
+        "run", tmp_path / "s.tif", "-o", out, *QUICK, *unit, "--times-of-images", "0,10,30"
+    )
+    assert answer.code == 0, answer.err
+    assert "The images are at 0, 20, 60 minutes." in answer.err
+    new = tmp_path / "new"
+    assert call("apply", out, "--times", "5,25", "-o", new).code == 0
+    np.testing.assert_allclose(Dynamics.load(new).times(), [0, 5, 10, 25, 30])
+    table = tmp_path / "a.nc"
+    assert call("export", out, "-o", table, "--times", "5,25").code == 0
+    with xarray.open_dataset(table, decode_timedelta=False) as data:
+        np.testing.assert_allclose(data.time, [10, 50])
+    for command in (["apply", out], ["export", out, "-o", table]):
+        wrong = call(*command, "--times", "40", "--overwrite")
+        assert wrong.code == 2
+        assert "--times must lie between 0 and 30" in wrong.sentence()

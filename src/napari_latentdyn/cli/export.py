@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.flags import fractions_of
 from napari_latentdyn.cli.learn import interruptible
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
@@ -197,6 +198,8 @@ def _times(arguments: argparse.Namespace, known: NDArray[np.float64]) -> NDArray
         times = np.array([float(part) for part in arguments.times.replace(",", " ").split()])
     except ValueError:
         times = np.array([np.nan])
+    if len(known) > 2:
+        return np.asarray(fractions_of(times.tolist(), known))
     if not times.size or not np.all((times >= 0) & (times <= 1)):
         raise UsageError(
             f"--times must be fractions of the interval from 0 to 1, such as 0,0.25,1; got "

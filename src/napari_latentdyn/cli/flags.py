@@ -7,13 +7,16 @@ import typing
 from collections.abc import Collection, Sequence
 from typing import Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
 from napari_latentdyn.settings.presets import PRESETS
 from napari_latentdyn.settings.run import STARTS
-from napari_latentdyn.settings.text import shorten
+from napari_latentdyn.settings.text import shorten, shown
 
 __all__ = ["add_setting_flags", "default_text", "flag_of", "settings_from", "take_times"]
 
@@ -141,12 +144,34 @@ def take_times(arguments: argparse.Namespace) -> list[float] | None:
     if text is None:
         return None
     setattr(arguments, f"{_DEST}output.times", None)
+    return numbers_in(text)
+
+
+def numbers_in(text: str) -> list[float]:
+    """Return the numbers between commas that `--times` gives."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError:
         raise UsageError(
             f"--times must be numbers, such as 0.25,0.5; got '{shorten(text)}'."
         ) from None
+
+
+def fractions_of(asked: Sequence[float], known: NDArray[np.float64]) -> list[float]:
+    """Return times in the unit of those of a series, (K,), as fractions of its duration.
+
+    Raises
+    ------
+    UsageError
+        If a time lies outside of the series.
+    """
+    first, last = float(known[0]), float(known[-1])
+    if not asked or not all(first <= time <= last for time in asked):
+        raise UsageError(
+            f"--times must lie between {first:g} and {last:g}, the times of the first and the "
+            f"last image; got {shown(list(asked))}."
+        )
+    return [(time - first) / (last - first) for time in asked]
 
 
 def _start(source: str) -> str:

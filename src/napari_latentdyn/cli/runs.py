@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.cli.flags import settings_from, take_times
+from napari_latentdyn.cli.flags import fractions_of, numbers_in, settings_from, take_times
 from napari_latentdyn.cli.learn import interruptible, learn, write
 from napari_latentdyn.cli.output import check_target, run_folder
 from napari_latentdyn.cli.progress import ProgressLine
@@ -119,6 +119,9 @@ def apply(arguments: argparse.Namespace) -> int:
     dynamics = Dynamics.load(source)
     settings = dynamics.settings
     given = {"output.times": arguments.times, "output.frames": arguments.frames}
+    if arguments.times is not None and len(dynamics.observation_times) > 2:
+        fractions = fractions_of(numbers_in(arguments.times), dynamics.observation_times)
+        given["output.times"] = ",".join(map(repr, fractions))
     chosen = {
         name: None if text is None else parse_value(name, text) for name, text in given.items()
     }

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.flags import fractions_of
 from napari_latentdyn.cli.runs import geometry_of, observe, report_of
 from napari_latentdyn.core.geometry.units import SECONDS, duration
 from napari_latentdyn.core.observations.images.series import ImageSeries, expand, read_series
@@ -21,10 +22,11 @@ from napari_latentdyn.core.observations.times import (
     times_from_text,
 )
 from napari_latentdyn.settings import Settings
-from napari_latentdyn.settings.text import shown
 
 __all__ = ["read_run"]
 
+#: Largest number of times that are listed.
+_SHOWN = 12
 _FLAGS = ("times_of_images", "times_pattern", "times_table")
 
 
@@ -76,6 +78,12 @@ def read_run(
             )
         if frames_at is not None:
             settings = _with_frames(settings, frames_at, observations)
+        if settings.images.interval is not None:
+            moments = [f"{time * settings.images.interval:g}" for time in observations.times]
+            if len(moments) > _SHOWN:
+                moments = [*moments[:3], "..", moments[-1]]
+            unit = settings.images.interval_unit
+            sys.stderr.write(f"The images are at {', '.join(moments)} {unit}s.\n")
     reports = [
         report_of(image, None if masks is None else masks[k])
         for k, image in enumerate(series.images)
@@ -138,11 +146,5 @@ def _with_unit(settings: Settings, times: ImageTimes | None, count: int) -> Sett
 
 def _with_frames(settings: Settings, asked: list[float], observations: Observations) -> Settings:
     """Return the settings with frames at times of a series, as fractions of its duration."""
-    first, last = observations.times[0], observations.times[-1]
-    if not all(first <= time <= last for time in asked):
-        raise UsageError(
-            f"--times must lie between {first:g} and {last:g}, the times of the first and the "
-            f"last image; got {shown(asked)}."
-        )
-    parts = [float((time - first) / (last - first)) for time in asked]
+    parts = fractions_of(asked, observations.times)
     return settings.updated({"output.times": parts, "output.frames": None})
