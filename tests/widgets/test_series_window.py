@@ -58,6 +58,7 @@ def test_range_and_step_of_a_stack(open_window: Open, stack: NDArray[np.uint8], 
     box.lineEdit().selectAll()
     qtbot.keyClicks(box, "2")
     assert count(panel) == "4 images", "the last image always counts"
+    assert status(panel)[0].startswith("Ready: 4 images")
     assert known_times(panel) == "0, 2, 4, 5"
     control(panel, "first_frame").setValue(2)
     assert known_times(panel) == "1, 3, 5"
@@ -105,6 +106,7 @@ def test_times_of_the_layer_and_of_the_user(
         stack, name="minutes", scale=(10, 1, 1), translate=(20, 0, 0), units=("min", "px", "px")
     )
     assert known_times(panel) == "20, 30, 40, 50, 60, 70 min"
+    assert count(panel) == "6 images, 50 min"
     assert control(panel, "images.interval").value() == 1.0
     assert control(panel, "images.interval_unit").value() == "minute"
     run(qtbot, panel)
@@ -125,7 +127,9 @@ def test_times_of_the_layer_and_of_the_user(
     line.setText("0, 1, 2, noon, 3, 4")
     assert "noon" in refused(panel)
     line.setText(",".join(f"2024-03-0{day}" for day in (1, 2, 3, 5, 6, 7)))
+    assert count(panel) == "6 images, 6 d"
     run(qtbot, panel)
+    assert "the slider counts frames" in status(panel)[0]
     assert given(fake) == [0, 1, 2, 4, 5, 6]
     assert fake.calls[-1][1].images.interval == 1.0
     assert fake.calls[-1][1].images.interval_unit == "day"

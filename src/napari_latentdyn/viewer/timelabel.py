@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import weakref
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.units import unit_symbol
 from napari_latentdyn.viewer.context import elapsed_times, mark_of
@@ -66,6 +68,14 @@ def _write(viewer: ViewerModel) -> None:
         overlay.visible = True
 
 
+def _counted(info: Mapping[str, Any]) -> tuple[NDArray[np.float64], str] | None:
+    """Return the times of the frames of a series without a unit; None for two images."""
+    times, images = info.get("times"), info.get("observation_times") or ()
+    if not times or len(images) < 3:
+        return None
+    return np.asarray(times, np.float64), ""
+
+
 def _time(viewer: ViewerModel) -> str:
     """Return the time of the slider on the axis of the topmost visible result."""
     if viewer.dims.ndim < 3:
@@ -74,13 +84,16 @@ def _time(viewer: ViewerModel) -> str:
         info = mark_of(layer)
         if not layer.visible or layer.ndim < 3:
             continue
-        known = elapsed_times(info)
+        known = elapsed_times(info) or _counted(info)
         # The data of shapes is a list.
         shape = getattr(layer.data, "shape", ())
         if known is None or shape[layer.ndim - 3 : layer.ndim - 2] != (len(known[0]),):
             continue
         times, unit = known
         position = (viewer.dims.point[-3] - layer.translate[-3]) / layer.scale[-3]
+        if not -0.5 <= position <= len(times) - 0.5:
+            # Another layer is longer.
+            continue
         time = float(np.interp(position, np.arange(len(times)), times))
-        return f"{time:.4g} {unit_symbol(unit)}"
+        return f"{time:.4g} {unit_symbol(unit)}".strip()
     return ""

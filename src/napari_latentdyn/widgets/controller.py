@@ -81,7 +81,7 @@ class LearnController(QObject):
             self._viewer, (view.first_end, view.last_end), self._on_images_changed
         )
         self._series = SeriesChoice(
-            self._viewer, self._choices, view.series, self._on_settings_changed
+            self._viewer, self._choices, view.series, self._on_images_changed
         )
         self._notes = PairNotes(view.pair_notes)
         self._readiness = Readiness(

@@ -72,7 +72,8 @@ class EndChooser(QWidget):
                 box.setSuffix(f" of {axis.size}")
                 box.setRange(1, axis.size)
                 box.setValue(self._index[axis.number] + 1)
-            text = f"{box.prefix()}{axis.size}{box.suffix()}"
+            # Several axes with names take more room than there is.
+            text = "" if box.prefix() else f"{axis.size}{box.suffix()}"
             box.setMinimumWidth(box.fontMetrics().horizontalAdvance(text) + _BUTTONS)
             what = f"along {axis.name}" if len(self._axes) > 1 else "of the stack"
             box.setToolTip(

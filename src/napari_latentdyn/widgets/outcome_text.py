@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
 from napari_latentdyn.core.runfolder.evidence import agreement_sentence, hidden_sentence
+from napari_latentdyn.viewer.timeline import timeline_of
 from napari_latentdyn.widgets.texts import duration
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ def outcome_text(
     done, planned, taken = result.steps, job.settings.training.steps, report.seconds or 0.0
     shown = result.can_be_saved
     then = "Move the time slider, or save." if shown else "The frames were not computed."
+    if shown and len(report.observation_times) > 2 and not timeline_of(result.dynamics).is_even:
+        then += " The times are uneven: the slider counts frames."
     if not planned:
         hidden = hidden_sentence(report)
         how = f"in {_short(taken)}. {hidden}" if hidden else f"without training in {_short(taken)}."

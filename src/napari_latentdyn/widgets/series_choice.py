@@ -109,7 +109,7 @@ class SeriesChoice:
         """Show the times that hold without a text of the user."""
         images = self.images
         times = "" if len(images) < 3 else _shown(self._untold(settings))
-        self._chooser.offer(len(self._between), len(images), times)
+        self._chooser.offer(len(self._between), len(images), times, self._span(settings))
 
     def times(self, settings: Settings) -> tuple[ImageTimes | None, Settings]:
         """Return the times of more than two images, and the settings with their unit.
@@ -185,6 +185,17 @@ class SeriesChoice:
         if layer is None or layer is not images[-1].layer:
             return None
         return times_of_layer(layer, [image.frame for image in images])
+
+    def _span(self, settings: Settings | None) -> str:
+        """Return the time from the first to the last image, ``""`` if it is unknown."""
+        try:
+            times, told = (None, settings) if settings is None else self.times(settings)
+        except ObservationError:
+            return ""
+        if times is None or told is None or told.images.interval is None:
+            return ""
+        span = float(times.values[-1] - times.values[0]) * told.images.interval
+        return f"{span:.4g} {unit_symbol(told.images.interval_unit)}"
 
     def _untold(self, settings: Settings | None) -> ImageTimes:
         """Return the times of the layer, unless the user chose another unit of time."""

@@ -55,11 +55,11 @@ class SeriesChooser:
             grid.addLayout(box, line + number, 1, 1, 2)
         self.offer(0, 2, "")
 
-    def offer(self, between: int, used: int, times: str) -> None:
-        """Show how many images lie in between and how many are used, and their known times."""
+    def offer(self, between: int, used: int, times: str, span: str = "") -> None:
+        """Show how many images lie in between and are used, their known times and time span."""
         with QSignalBlocker(self.step):
             self.step.setRange(0, max(1, between))
-        self.count.setText(f"{used} images")
+        self.count.setText(f"{used} images, {span}" if span else f"{used} images")
         self.times.setPlaceholderText(times)
         for part in (self._labels[0], self.step, self.count):
             part.setVisible(between > 0)
