@@ -146,7 +146,7 @@ def test_times_of_settings_are_fractions_from_the_first_to_the_last_image() -> N
     ("asked", "times"),
     [
         (["--frames", "1"], [0, 0.5, 1, 2, 3]),
-        (["--times", "0.5,1"], [1.5, 3]),
+        (["--times", "11.5,13"], [1.5, 3]),
         (["--frames", "0"], [0, 1, 3]),
     ],
 )
