@@ -24,7 +24,6 @@ __all__ = [
     "METADATA_KEY",
     "LayerContext",
     "LayerTuple",
-    "arrow_confidence",
     "arrow_layer",
     "elapsed_times",
     "mark_of",
@@ -164,29 +163,17 @@ def arrow_layer(
     )
 
 
-def arrow_confidence(
-    frames: NDArray[np.floating],
-    motion: Motion,
-    confidence: NDArray[np.floating] | None = None,
-) -> NDArray[np.float32]:
-    """Return the confidence of the velocity of each stage, (N, H, W), from 0 to 1.
-
-    The confidence is low where the frames, (T, H, W) or (T, C, H, W), have no texture, and where
-    `confidence`, (T, H, W), is low: there the ensemble members or both ends disagree.
-    """
-    found = stage_confidence(frames, motion, motion.times(), confidence)
-    return np.stack(list(found)).astype(np.float32)
-
-
 def stage_confidence(
     frames: NDArray[np.floating],
     motion: Motion,
     times: NDArray[np.float64],
     confidence: NDArray[np.floating] | None = None,
 ) -> Iterator[NDArray[np.float32]]:
-    """Yield the confidence of the velocity of each stage, (H, W); see `arrow_confidence`.
+    """Yield the confidence of the velocity of each stage, (H, W), from 0 to 1.
 
-    `times`, (T,), are those of the frames, which may be the images.
+    The confidence is low where the frames, (T, H, W) or (T, C, H, W), have no texture, and where
+    `confidence`, (T, H, W), is low: there the ensemble members or both ends disagree. `times`
+    (T,) are those of the frames, which may be the images.
     """
     known, seen = -1, np.empty(0, np.float32)
     for bounds in itertools.pairwise(motion.stage_edges):

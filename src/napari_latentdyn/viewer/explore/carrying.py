@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.dynamics.carrying import Kind
 from napari_latentdyn.core.dynamics.channels import frames_of
 from napari_latentdyn.core.dynamics.marks import CARRIED_AS, carry_shape, fill_tracks, touches
 from napari_latentdyn.core.geometry.geometry import Geometry
@@ -123,31 +124,16 @@ def carried_layer(
     times = dynamics.times()
     looks: dict[str, Any] = dict(source.looks)
     data: Any
-    if source.kind == "labels":
-        data = dynamics.carry(
-            source.data,
-            times,
-            source.times,
-            kind="labels",
-            should_stop=should_stop,
-            on_frame=on_frame,
-        )
-    elif source.kind == "image":
-        if source.times is None:
-            frames = frames_of(
-                dynamics, source.data, times, should_stop=should_stop, on_frame=on_frame
-            )
+    if source.kind in ("labels", "image"):
+        stops: dict[str, Any] = {"should_stop": should_stop, "on_frame": on_frame}
+        kind: Kind = "image" if source.kind == "image" else "labels"
+        if kind == "image" and source.times is None:
+            data = frames_of(dynamics, source.data, times, **stops)
         else:
-            frames = dynamics.carry(
-                source.data,
-                times,
-                source.times,
-                kind="image",
-                should_stop=should_stop,
-                on_frame=on_frame,
-            )
-        colour = InputReport(dtype=looks.pop("dtype", None))
-        data, looks["rgb"] = image_data(frames, colour, bool(looks["rgb"]))
+            data = dynamics.carry(source.data, times, source.times, kind=kind, **stops)
+        if kind == "image":
+            colour = InputReport(dtype=looks.pop("dtype", None))
+            data, looks["rgb"] = image_data(data, colour, bool(looks["rgb"]))
     elif source.kind == "points":
         data = _carried_points(dynamics, source, looks)
     elif source.kind == "shapes":

@@ -10,7 +10,7 @@ import numpy as np
 from napari_latentdyn.core.dynamics.arrows import scale_note
 from napari_latentdyn.core.dynamics.intervals import is_large
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.viewer.context import arrow_confidence
+from napari_latentdyn.viewer.context import stage_confidence
 from napari_latentdyn.viewer.explore import layers as making
 from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, mark_of, update_or_add
@@ -97,7 +97,7 @@ class Display:
         known = None if sure is None or len(sure.data) != len(frames) else np.asarray(sure.data)
 
         def place(_: BackgroundJob) -> list[LayerTuple]:
-            trust = arrow_confidence(frames, dynamics, known)
+            trust = stage_confidence(frames, dynamics, dynamics.times(), known)
             return [making.arrows(dynamics, options.arrows, trust)]
 
         self._queue.run("arrows", "Placing the arrows", place, self.show)
