@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import UsageError
-from napari_latentdyn.files.paths import input_file, named, why
+from napari_latentdyn.files.paths import input_file, named
+from napari_latentdyn.files.tables import table_rows
 from napari_latentdyn.settings.text import shown
 
 __all__ = ["Kind", "Marks", "read_marks", "write_rows"]
@@ -124,13 +125,7 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Sequence[Any]]) 
 
 def _columns(path: Path) -> dict[str, list[str]]:
     """Return the texts of each column by its name in lower case."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [[cell.strip() for cell in row] for row in csv.reader(file) if row]
-    except OSError as error:
-        raise UsageError(f"cannot read {named(path)}: {why(error)}.") from None
-    except (csv.Error, UnicodeError):
-        raise UsageError(f"{named(path)} is not a table of commas in UTF-8.") from None
+    rows = table_rows(path, UsageError)
     if not rows:
         return {}
     width = len(rows[0])

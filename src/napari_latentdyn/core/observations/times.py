@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -14,7 +13,8 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.units import SECONDS
 from napari_latentdyn.errors import ObservationError
-from napari_latentdyn.files.paths import input_file, named, why
+from napari_latentdyn.files.paths import input_file, named
+from napari_latentdyn.files.tables import table_rows
 from napari_latentdyn.settings.text import shown
 
 __all__ = [
@@ -105,17 +105,7 @@ def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
         If the table cannot be read, or lacks an image.
     """
     file = input_file(path, ObservationError)
-    try:
-        with file.open(newline="", encoding="utf-8-sig") as lines:
-            text = lines.read()
-        # Tables of some languages have semicolons, because the comma is in the numbers.
-        mark = ";" if text.partition("\n")[0].count(";") else ","
-        table = csv.reader(text.splitlines(), delimiter=mark)
-        rows = [[cell.strip() for cell in row] for row in table if len(row) > 1]
-    except OSError as error:
-        raise ObservationError(f"cannot read {named(file)}: {why(error)}.") from None
-    except (csv.Error, ValueError):
-        raise ObservationError(f"{named(file)} is not a table of commas.") from None
+    rows = [row for row in table_rows(file, ObservationError) if len(row) > 1]
     known = {Path(row[0]).name: row[1] for row in rows}
     missing = [name for name in names if name not in known]
     if missing:
