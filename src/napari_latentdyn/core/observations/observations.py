@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.observations.checks import (
     check_change,
     check_mask,
@@ -19,7 +20,7 @@ from napari_latentdyn.core.observations.checks import (
     names_of,
 )
 from napari_latentdyn.core.observations.images.arrays import (
-    PlainArray,
+    channel_axes,
     plain_array,
     single_keeps_digits,
 )
@@ -35,7 +36,6 @@ from napari_latentdyn.core.observations.intensities import (
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import ImageSettings
-from napari_latentdyn.settings.text import shown
 
 __all__ = ["Observations"]
 
@@ -73,6 +73,8 @@ class Observations:
     estimated : ndarray of bool, shape (K, H, W), optional
         Missing pixels that hold an estimate from other images; frames show it, and nothing is
         compared with it.
+    known : Knowledge
+        Regions and tracks that the user knows; none by default.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Observations:
     geometry: Geometry | None = None
     sources: tuple[Mapping[str, Any], ...] = ()
     estimated: NDArray[np.bool_] | None = None
+    known: Knowledge = field(default_factory=Knowledge)
 
     def __post_init__(self) -> None:
         check_observations(
@@ -98,6 +101,7 @@ class Observations:
         if self.estimated is not None:
             check_mask("estimated", self.estimated, self.valid.shape)
         checked_times(self.times, len(self.images))
+        self.known.fits(self.times, self.shape)
 
     @classmethod
     def from_arrays(
@@ -142,7 +146,7 @@ class Observations:
         plain = [
             plain_array(image, f"{name} image") for image, name in zip(images, names, strict=True)
         ]
-        axes = _channel_axes(plain, channel_axis)
+        axes = channel_axes(plain, channel_axis)
         if not any(axis is not None for axis in axes) and (settings.channel or 0) > 0:
             raise ObservationError(
                 f"the images have one channel, so there is no channel {settings.channel}: leave "
@@ -205,6 +209,7 @@ class Observations:
             brightness=None if self.brightness is None else self.brightness[both],
             sources=self.sources[both],
             estimated=None if self.estimated is None else self.estimated[both],
+            known=self.known.interval(index, self.times),
         )
 
     @property
@@ -279,6 +284,10 @@ class Observations:
         place = None if geometry is None else geometry.checked()
         return replace(self, geometry=place, sources=tuple(sources))
 
+    def with_knowledge(self, known: Knowledge) -> Observations:
+        """Return the observations with this knowledge of the user; errors of `Knowledge.fits`."""
+        return replace(self, known=known)
+
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> Observations:
         """Return the observations with a change of brightness, shape (K, C, 2), or without one."""
         return replace(self, brightness=brightness)
@@ -297,11 +306,17 @@ class Observations:
         """Return a window of all images, with the same normalisation."""
         part = (..., *window.slices)
         estimated = None if self.estimated is None else self.estimated[part]
-        return replace(self, images=self.images[part], valid=self.valid[part], estimated=estimated)
+        return replace(
+            self,
+            images=self.images[part],
+            valid=self.valid[part],
+            estimated=estimated,
+            known=self.known.crop(window.slices),
+        )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the arrays that `from_saved` reads, by name."""
-        known: dict[str, NDArray[Any]] = {}
+        known = self.known.to_arrays()
         if self.brightness is not None:
             known["brightness"] = self.brightness
         if self.estimated is not None:
@@ -318,8 +333,10 @@ class Observations:
     @classmethod
     def from_saved(cls, arrays: Mapping[str, NDArray[Any]]) -> Observations:
         """Make the observations that `to_arrays` described."""
-        saved: dict[str, Any] = {**arrays, "multichannel": bool(arrays["multichannel"])}
-        return cls(**saved)
+        own = [part.name for part in fields(cls)]
+        saved: dict[str, Any] = {name: arrays[name] for name in own if name in arrays}
+        saved["multichannel"] = bool(arrays["multichannel"])
+        return cls(**saved, known=Knowledge.from_arrays(arrays))
 
     def same_as(self, other: Observations) -> bool:
         """Return whether the other observations hold the same pixels."""
@@ -328,20 +345,3 @@ class Observations:
             and np.array_equal(self.images, other.images)
             and np.array_equal(self.valid, other.valid)
         )
-
-
-def _channel_axes(
-    images: Sequence[PlainArray], given: int | Sequence[int | None] | None
-) -> list[int | None]:
-    if isinstance(given, (list, tuple)) and len(given) != len(images):
-        raise ObservationError(
-            f"channel_axis must be one number, or one for each of {len(images)} images; got "
-            f"{shown(given)}."
-        )
-    axes: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given] * len(images)
-    for k, image in enumerate(images):
-        if image.channel_axis is not None:
-            axes[k] = image.channel_axis
-        if image.values.ndim == 2:
-            axes[k] = None
-    return axes

@@ -12,6 +12,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.knowledge.regions import ROLES
 from napari_latentdyn.core.runfolder.report import FIELDS, FRAMES, damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import RunFolderError, UserError
@@ -59,6 +60,12 @@ _ARRAYS = {
         "high": ArrayType("real", ("C",)),
         "multichannel": ArrayType("bool", ()),
         "brightness": ArrayType("real", ("...", "C", 2)),
+        **{f"region.{role}": ArrayType("bool", ("...", "H", "W")) for role in ROLES},
+        "track.track": ArrayType("real", ("N",)),
+        "track.time": ArrayType("real", ("N",)),
+        "track.place": ArrayType("real", ("N", 2)),
+        "track.sigma": ArrayType("real", ("N",)),
+        "track.held": ArrayType("bool", ("N",)),
     },
 }
 

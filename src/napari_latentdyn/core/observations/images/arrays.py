@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,8 +13,9 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images.cf import stack_of
 from napari_latentdyn.errors import ImageFileError, ObservationError
+from napari_latentdyn.settings.text import shown
 
-__all__ = ["PlainArray", "mask_of_bands", "plain_array", "single_keeps_digits"]
+__all__ = ["PlainArray", "channel_axes", "mask_of_bands", "plain_array", "single_keeps_digits"]
 
 
 @dataclass(frozen=True)
@@ -161,3 +163,21 @@ def _is_text(values: Any) -> bool:
     if values.dtype.kind == "O":
         return any(isinstance(value, str) for value in values.values.flat)
     return values.dtype.kind in "UST"
+
+
+def channel_axes(
+    images: Sequence[PlainArray], given: int | Sequence[int | None] | None
+) -> list[int | None]:
+    """Return the axis of the channels of each image, None without one."""
+    if isinstance(given, (list, tuple)) and len(given) != len(images):
+        raise ObservationError(
+            f"channel_axis must be one number, or one for each of {len(images)} images; got "
+            f"{shown(given)}."
+        )
+    axes: list[Any] = list(given) if isinstance(given, (list, tuple)) else [given] * len(images)
+    for k, image in enumerate(images):
+        if image.channel_axis is not None:
+            axes[k] = image.channel_axis
+        if image.values.ndim == 2:
+            axes[k] = None
+    return axes

@@ -1,0 +1,156 @@
+"""Regions of the images with a role: still, wall, or region of interest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_latentdyn.errors import ObservationError
+
+__all__ = ["ROLES", "Regions", "nearest_free"]
+
+Mask = NDArray[np.bool_]
+
+_PREFIX = "region."
+
+
+@dataclass(frozen=True, eq=False)
+class Regions:
+    """Regions of K images; each mask is (1, H, W) for all images, or (K, H, W).
+
+    Attributes
+    ----------
+    still : ndarray of bool, optional
+        Nothing moves here, such as land. Motion next to it does not depend on it.
+    wall : ndarray of bool, optional
+        Nothing moves here, and nothing flows in or out; along its edge the motion is free.
+    interest : ndarray of bool, optional
+        The motion is computed here only.
+    """
+
+    still: Mask | None = None
+    wall: Mask | None = None
+    interest: Mask | None = None
+
+    @classmethod
+    def from_masks(cls, **masks: ArrayLike | None) -> Regions:
+        """Make regions from masks (H, W) or (K, H, W) by their role.
+
+        A mask is boolean or has whole numbers, such as labels: all that are not 0 belong to it.
+
+        Raises
+        ------
+        ObservationError
+            If a mask has another number of axes or type, or no pixel.
+        """
+        return cls(**{role: _mask(role, mask) for role, mask in masks.items() if mask is not None})
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no region."""
+        return not self.masks
+
+    @property
+    def masks(self) -> dict[str, Mask]:
+        """The masks by their role, each (1, H, W) or (K, H, W)."""
+        named = {role: getattr(self, role) for role in ROLES}
+        return {role: mask for role, mask in named.items() if mask is not None}
+
+    @property
+    def blocked(self) -> Mask | None:
+        """Where nothing moves, still or wall, (1, H, W) or (K, H, W); None if nowhere."""
+        if self.still is None or self.wall is None:
+            return self.wall if self.still is None else self.still
+        return self.still | self.wall
+
+    def fits(self, count: int, shape: tuple[int, int]) -> Regions:
+        """Return the regions after a check against K images of a shape (H, W).
+
+        Raises
+        ------
+        ObservationError
+            If a mask has another size, or leaves nothing to compute.
+        """
+        for role, mask in self.masks.items():
+            if mask.shape[1:] != shape:
+                found = " x ".join(map(str, mask.shape[1:]))
+                raise ObservationError(
+                    f"the mask of the role {role} must have the size of the images, {shape[0]} x "
+                    f"{shape[1]}; got {found}: draw it on one of the images, or resample it."
+                )
+            if len(mask) not in (1, count):
+                raise ObservationError(
+                    f"the mask of the role {role} must have one plane, or one for each of {count} "
+                    f"images; got {len(mask)}."
+                )
+        free = np.ones((1, *shape), bool) if self.blocked is None else ~self.blocked
+        if not free.any(axis=(1, 2)).all():
+            raise ObservationError(
+                "the masks of the roles still and wall must leave a part of every image; got masks "
+                "that cover all: invert them, or make them smaller."
+            )
+        if self.interest is not None and not (free & self.interest).any():
+            raise ObservationError(
+                "the region of interest must contain pixels that can move; all of its pixels are "
+                "still or wall: move it, or leave it out."
+            )
+        return self
+
+    def interval(self, index: int) -> Regions:
+        """Return the regions of the images `index` and `index` + 1."""
+        return replace(
+            self,
+            **{r: m if len(m) == 1 else m[index : index + 2] for r, m in self.masks.items()},
+        )
+
+    def crop(self, slices: tuple[slice, slice]) -> Regions:
+        """Return a window of the regions."""
+        return replace(self, **{role: mask[(..., *slices)] for role, mask in self.masks.items()})
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the masks by names of arrays, as `from_arrays` reads them."""
+        return {_PREFIX + role: mask for role, mask in self.masks.items()}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Regions:
+        """Make the regions that `to_arrays` described."""
+        return cls(**{role: arrays[_PREFIX + role] for role in ROLES if _PREFIX + role in arrays})
+
+
+#: Names of the roles.
+ROLES = tuple(part.name for part in fields(Regions))
+
+
+def nearest_free(blocked: Mask) -> NDArray[np.intp]:
+    """Return the indices (2, H, W) of the nearest pixel that is not blocked, for each pixel.
+
+    `blocked`, (H, W), must not be true everywhere.
+    """
+    found = ndimage.distance_transform_edt(blocked, return_distances=False, return_indices=True)
+    return np.asarray(found, np.intp)
+
+
+def _mask(role: str, mask: ArrayLike) -> Mask:
+    values = np.asarray(mask)
+    if values.ndim not in (2, 3) or 0 in values.shape:
+        raise ObservationError(
+            f"the mask of the role {role} must have the shape (H, W), or (K, H, W) for K images; "
+            f"got {values.shape}."
+        )
+    whole = values.dtype.kind == "f" and np.array_equal(values, np.rint(values))
+    if values.dtype.kind not in "biu" and not whole:
+        raise ObservationError(
+            f"the mask of the role {role} must be boolean, or have labels; got {values.dtype}."
+        )
+    chosen = values.astype(bool)
+    if not chosen.any():
+        raise ObservationError(
+            f"the mask of the role {role} must have at least one pixel; got none: draw it, or "
+            "leave it out."
+        )
+    return chosen if chosen.ndim == 3 else chosen[None]

@@ -1,0 +1,295 @@
+"""Points whose positions are known at some times: buoys, tracked features, landmarks."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial import cKDTree
+
+from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.settings.text import shown
+
+__all__ = ["SIGMA", "Tracks"]
+
+Floats = NDArray[np.float64]
+
+#: Standard deviation in pixels of positions without one of their own.
+SIGMA = 0.5
+#: Distance in pixels at which two points move together, and the number of standard deviations by
+#: which their ways may differ: beyond, they contradict each other.
+_TOGETHER, _CONTRADICTION = 2.0, 6.0
+_PREFIX = "track."
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """N positions of points that move with the flow, in order of track and time.
+
+    Attributes
+    ----------
+    track : ndarray of int64, shape (N,)
+        Number of the track of each position. A landmark is a track of two positions.
+    time : ndarray of float64, shape (N,)
+        In the unit of the times of the images; 0 to 1 between two images.
+    place : ndarray of float64, shape (N, 2)
+        (y, x) in pixels.
+    sigma : ndarray of float64, shape (N,)
+        Standard deviation of each coordinate of a position, in pixels.
+    held : ndarray of bool, shape (N,)
+        True for all positions of tracks that are held back: they take no part in the result, and
+        tell how well it predicts them.
+    """
+
+    track: NDArray[np.int64]
+    time: Floats
+    place: Floats
+    sigma: Floats
+    held: NDArray[np.bool_]
+
+    @classmethod
+    def from_rows(
+        cls,
+        track: ArrayLike,
+        time: ArrayLike,
+        place: ArrayLike,
+        sigma: ArrayLike = SIGMA,
+        held: ArrayLike = False,
+    ) -> Tracks:
+        """Check positions, and sort them by track and time.
+
+        Parameters
+        ----------
+        track, time, place, sigma, held
+            See the attributes; `sigma` and `held` may be one value for all.
+
+        Raises
+        ------
+        ObservationError
+            If values are not finite numbers, a track has one position only, or two at one time.
+        """
+        when, where = np.asarray(time, np.float64), np.asarray(place, np.float64)
+        count = when.size
+        names = np.asarray(track)
+        if when.ndim != 1 or where.shape != (count, 2) or names.shape != (count,):
+            raise ObservationError(
+                f"tracks must have N numbers, times and places (N, 2); got shapes {names.shape}, "
+                f"{when.shape} and {where.shape}."
+            )
+        if not count:
+            raise ObservationError("tracks must have positions; got none.")
+        spread = np.broadcast_to(np.asarray(sigma, np.float64), when.shape)
+        back = np.broadcast_to(np.asarray(held, bool), when.shape)
+        for name, values in (("times", when), ("places", where), ("uncertainties", spread)):
+            if not np.isfinite(values).all():
+                raise ObservationError(f"the {name} of tracks must be finite; got NaN or infinity.")
+        if not (spread > 0).all():
+            raise ObservationError(
+                f"the uncertainty of a position must be positive; got {spread.min():g} pixels."
+            )
+        order = np.lexsort((when, names))
+        number, when = names[order].astype(np.int64), when[order]
+        again = (np.diff(number) == 0) & (np.diff(when) <= 0)
+        if again.any():
+            first = int(np.flatnonzero(again)[0])
+            raise ObservationError(
+                f"a track must have one position at each time; track {number[first]} has two at "
+                f"{when[first]:g}."
+            )
+        single = [
+            int(n) for n, c in zip(*np.unique(number, return_counts=True), strict=True) if c < 2
+        ]
+        if single:
+            raise ObservationError(
+                "a track must have at least two positions at different times; got one in track "
+                f"{shown(single[0] if len(single) == 1 else single)}."
+            )
+        return cls(number, when, where[order], spread[order].copy(), back[order].copy())
+
+    @classmethod
+    def landmarks(
+        cls,
+        first: ArrayLike,
+        last: ArrayLike,
+        times: tuple[float, float] = (0.0, 1.0),
+        sigma: ArrayLike = SIGMA,
+    ) -> Tracks:
+        """Make tracks of points that were marked in two images.
+
+        Parameters
+        ----------
+        first, last : array_like, shape (P, 2)
+            Places (y, x) in pixels, of the same points in the same order.
+        times : (float, float)
+            Times of both images.
+        sigma : float or array_like of shape (P,)
+            Standard deviation of the places in pixels.
+
+        Raises
+        ------
+        ObservationError
+            If both have not the same number of points.
+        """
+        ends = [np.asarray(places, np.float64).reshape(-1, 2) for places in (first, last)]
+        count = len(ends[0])
+        if count != len(ends[1]):
+            raise ObservationError(
+                f"landmarks must have a place in both images; got {count} places in the first "
+                f"image and {len(ends[1])} in the last."
+            )
+        spread = np.broadcast_to(np.asarray(sigma, np.float64), (count,))
+        return cls.from_rows(
+            np.tile(np.arange(count), 2),
+            np.repeat(times, count),
+            np.concatenate(ends),
+            np.tile(spread, 2),
+        )
+
+    def __len__(self) -> int:
+        """Return the number of tracks."""
+        return len(np.unique(self.track))
+
+    @property
+    def landmark_count(self) -> int:
+        """Number of tracks that have two positions."""
+        return int((np.unique(self.track, return_counts=True)[1] == 2).sum())
+
+    def joined(self, other: Tracks) -> Tracks:
+        """Return the positions of both; the tracks of the other one are numbered after these."""
+        shift = int(self.track.max()) + 1 - int(other.track.min())
+        parts = [
+            np.concatenate([getattr(self, part.name), getattr(other, part.name)])
+            for part in fields(self)
+        ]
+        parts[0][len(self.track) :] += shift
+        return Tracks(*parts)
+
+    def rows(self, chosen: NDArray[np.bool_]) -> Tracks:
+        """Return some of the positions, (N,) of bool."""
+        return Tracks(*(getattr(self, part.name)[chosen] for part in fields(self)))
+
+    def moved(self, offset: tuple[float, float]) -> Tracks:
+        """Return the tracks with an offset (y, x) in pixels added to all places."""
+        place = self.place + np.asarray(offset)
+        return Tracks(self.track, self.time, place, self.sigma, self.held)
+
+    def hold_back(self, part: float) -> Tracks:
+        """Return the tracks with a part of them, 0 to 1, held back, evenly chosen.
+
+        At least one is held back and one is not if the part is positive.
+        """
+        every = np.unique(self.track)
+        count = 0 if part <= 0 or len(every) < 2 else round(part * len(every))
+        if part > 0 and len(every) > 1:
+            count = min(max(count, 1), len(every) - 1)
+        steps = np.linspace(0, len(every), count, endpoint=False) + len(every) / max(2 * count, 1)
+        chosen = every[steps.astype(np.intp)] if count else every[:0]
+        return Tracks(self.track, self.time, self.place, self.sigma, np.isin(self.track, chosen))
+
+    @property
+    def used(self) -> Tracks | None:
+        """The tracks that are not held back; None if there are none."""
+        return None if self.held.all() else self.rows(~self.held)
+
+    @property
+    def kept_back(self) -> Tracks | None:
+        """The tracks that are held back; None if there are none."""
+        return self.rows(self.held) if self.held.any() else None
+
+    def within(self, start: float, end: float) -> Tracks | None:
+        """Return the parts of the tracks between two times, None if no track has two positions.
+
+        Where a track leads beyond, its place at that time is interpolated between both positions.
+        """
+        found = []
+        for number in np.unique(self.track):
+            own = self.rows(self.track == number)
+            ends = np.array([t for t in (start, end) if own.time[0] < t < own.time[-1]])
+            ends = np.setdiff1d(ends, own.time)
+            when = np.concatenate([own.time, ends])
+            order = np.argsort(when)
+            place = np.stack([np.interp(when, own.time, p) for p in own.place.T], axis=1)
+            sigma = np.interp(when, own.time, own.sigma)
+            chosen = order[(when[order] >= start) & (when[order] <= end)]
+            if len(chosen) > 1:
+                found.append(
+                    Tracks(
+                        np.full(len(chosen), number),
+                        when[chosen],
+                        place[chosen],
+                        sigma[chosen],
+                        np.full(len(chosen), own.held[0]),
+                    )
+                )
+        if not found:
+            return None
+        return Tracks(
+            *(np.concatenate([getattr(one, f.name) for one in found]) for f in fields(self))
+        )
+
+    def fits(self, times: Floats, shape: tuple[int, int]) -> Tracks:
+        """Return the tracks after a check against the times and the shape (H, W) of the images.
+
+        Raises
+        ------
+        ObservationError
+            If no track has two positions between the images and in them, or two contradict each
+            other.
+        """
+        inside = np.all((self.place >= -0.5) & (self.place <= np.array(shape) - 0.5), axis=1)
+        if not inside.any():
+            low, high = self.place.min(axis=0), self.place.max(axis=0)
+            raise ObservationError(
+                f"tracks must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
+                f"pixels; got {low[0]:.6g} to {high[0]:.6g} and {low[1]:.6g} to {high[1]:.6g}: "
+                "check the order (y, x), and the reference system."
+            )
+        if self.within(float(times[0]), float(times[-1])) is None:
+            raise ObservationError(
+                f"a track must have two positions between the first and the last image, at "
+                f"{times[0]:g} to {times[-1]:g}; got times from {self.time.min():g} to "
+                f"{self.time.max():g}: check the unit of the times."
+            )
+        for start, end in itertools.pairwise(times):
+            some = self.within(float(start), float(end))
+            if some is not None:
+                some.check_contradictions()
+        return self
+
+    def check_contradictions(self) -> None:
+        """Raise ObservationError if two tracks begin together and move apart beyond their errors.
+
+        Only tracks that cover the same time are compared.
+        """
+        first = np.flatnonzero(np.append(True, np.diff(self.track) != 0))
+        last = np.append(first[1:], len(self.track)) - 1
+        way = self.place[last] - self.place[first]
+        error = np.hypot(self.sigma[first], self.sigma[last])
+        for a, b in sorted(cKDTree(self.place[first]).query_pairs(_TOGETHER)):
+            same = self.time[first[a]] == self.time[first[b]]
+            same &= self.time[last[a]] == self.time[last[b]]
+            apart = float(np.hypot(*(way[a] - way[b])))
+            if same and apart > _TOGETHER + _CONTRADICTION * float(np.hypot(error[a], error[b])):
+                y, x = self.place[first[a]]
+                raise ObservationError(
+                    f"tracks that begin at one place must move together; tracks "
+                    f"{self.track[first[a]]} and {self.track[first[b]]} begin near ({y:.6g}, "
+                    f"{x:.6g}) and end {apart:.3g} pixels apart: correct one, or state larger "
+                    "uncertainties."
+                )
+
+    def to_arrays(self) -> dict[str, NDArray[Any]]:
+        """Return the columns by names of arrays, as `from_arrays` reads them."""
+        return {_PREFIX + part.name: getattr(self, part.name) for part in fields(self)}
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Tracks | None:
+        """Make the tracks that `to_arrays` described; None where there are none."""
+        names = [part.name for part in fields(cls)]
+        if not all(_PREFIX + name in arrays for name in names):
+            return None
+        return cls.from_rows(**{name: arrays[_PREFIX + name] for name in names})
