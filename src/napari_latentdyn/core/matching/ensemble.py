@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.matching.consensus import weighted_median
+from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.course import Course
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
@@ -66,6 +67,18 @@ class Ensemble:
         weights = np.full(count, 1.0 / count, np.float32)
         middle = weighted_median(torch.from_numpy(velocities), torch.from_numpy(weights))
         return cls(velocities, weights, 0.0, middle.numpy(), evidence)
+
+    def embedded(self, window: Window, shape: tuple[int, int]) -> Ensemble:
+        """Return the ensemble of a window in an image, in which velocities continue beyond it."""
+        rows, columns = (
+            np.clip(np.arange(side) - start, 0, length - 1)
+            for side, start, length in (
+                (shape[0], window.y, window.height),
+                (shape[1], window.x, window.width),
+            )
+        )
+        part = (..., rows[:, None], columns)
+        return dataclasses.replace(self, velocities=self.velocities[part], centre=self.centre[part])
 
     def to_arrays(self, numbers: type[np.floating] = np.float32) -> dict[str, NDArray[Any]]:
         """Return the ensemble as arrays by name, and single numbers in a precision."""

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from napari_latentdyn.core.matching.guidance import LevelGuidance
 from napari_latentdyn.core.matching.multigrid import COARSE_PIXELS, prolong
 from napari_latentdyn.core.matching.normal_equations import NormalEquations
 from napari_latentdyn.core.matching.pair import MaskedPair
@@ -65,12 +66,13 @@ def refine(
     motion: Motion,
     schedule: Schedule,
     hidden: Tensor | None = None,
+    guidance: LevelGuidance | None = None,
 ) -> Generator[None, None, Tensor]:
     """Improve velocities half way, (B, 2, H, W) in pixels per interval, on one level.
 
     `pair` holds the features of both images, `stiffness` (B, 1, 1, 1) the weights of the
-    second differences. The images are not compared where `hidden`, (B, 1, H, W), is true.
-    Yields between the iterations.
+    second differences. The images are not compared where `hidden`, (B, 1, H, W), is true, and
+    `guidance` is what the user knows. Yields between the iterations.
     """
     coarse = pair.shape[0] * pair.shape[1] > COARSE_PIXELS
     space = None
@@ -84,16 +86,23 @@ def refine(
         counts = seen.to(velocity.dtype)
         change = torch.zeros_like(velocity)
         on_grid = halve(velocity) if coarse else velocity
+        known = guidance.coarse if guidance is not None and coarse else guidance
         solution = torch.zeros_like(on_grid)
         for _ in range(schedule.reweightings):
             left = difference + (slopes * change[:, :, None]).sum(dim=1)
             weight = counts * (4 * _OUTLIER**3) / (left**2 + _OUTLIER**2) ** 2
-            equations = NormalEquations(weight, slopes, difference, on_grid, solution, stiffness)
+            equations = NormalEquations(
+                weight, slopes, difference, on_grid, solution, stiffness, known
+            )
             if space is None and min(pair.shape) <= _TWO_LEVELS:
                 space = equations.coarse_space()
             solution = yield from equations.solve(solution, schedule.iterations, space)
+            if known is not None:
+                solution = known.extended(solution)
             change = prolong(solution, pair.shape) if coarse else solution
         velocity = velocity + change.clamp(-_LARGEST_CHANGE, _LARGEST_CHANGE)
+        if guidance is not None:
+            velocity = guidance.extended(velocity)
     return velocity
 
 

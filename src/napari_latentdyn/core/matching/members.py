@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_latentdyn.core.matching.features import MemberParameters, features
+from napari_latentdyn.core.matching.guidance import Guidance, LevelGuidance
 from napari_latentdyn.core.matching.linearisation import Schedule, refine
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.observations.patches import covering
@@ -94,14 +95,21 @@ class Members:
         One for each of the M members.
     motion : {"steady", "inertial", "local"}
         Acceleration along the paths.
+    guidance : Guidance, optional
+        What the user knows of the velocity.
     """
 
     def __init__(
-        self, pair: MaskedPair, parameters: Sequence[MemberParameters], motion: Motion
+        self,
+        pair: MaskedPair,
+        parameters: Sequence[MemberParameters],
+        motion: Motion,
+        guidance: Guidance | None = None,
     ) -> None:
         self._pair = pair
         self._parameters = tuple(parameters)
         self._motion: Motion = motion
+        self._guidance = guidance
         self._levels: dict[Shape, MaskedPair] = {}
 
     @property
@@ -144,12 +152,17 @@ class Members:
         Tensor, shape (M, 2, h, w)
         """
         whole = _WHOLE if velocity.device.type == "cpu" else _WHOLE_ELSEWHERE
-        large = velocity.shape[-2] * velocity.shape[-1] > whole
-        steps = self._in_tiles if large else self._at_once
-        return (yield from steps(velocity, schedule, hidden))
+        shape = (velocity.shape[-2], velocity.shape[-1])
+        steps = self._in_tiles if math.prod(shape) > whole else self._at_once
+        known = None if self._guidance is None else self._guidance.level(shape)
+        return (yield from steps(velocity, schedule, hidden, known))
 
     def _at_once(
-        self, velocity: Tensor, schedule: Schedule, hidden: Tensor | None
+        self,
+        velocity: Tensor,
+        schedule: Schedule,
+        hidden: Tensor | None,
+        known: LevelGuidance | None,
     ) -> Generator[None, None, Tensor]:
         shape = (velocity.shape[-2], velocity.shape[-1])
         on_cpu = velocity.device.type == "cpu"
@@ -162,12 +175,16 @@ class Members:
             start = velocity[first : first + at_once]
             pair = self._features(shape, some)
             found.append(
-                (yield from refine(pair, start, stiffness, self._motion, schedule, hidden))
+                (yield from refine(pair, start, stiffness, self._motion, schedule, hidden, known))
             )
         return torch.cat(found)
 
     def _in_tiles(
-        self, velocity: Tensor, schedule: Schedule, hidden: Tensor | None
+        self,
+        velocity: Tensor,
+        schedule: Schedule,
+        hidden: Tensor | None,
+        known: LevelGuidance | None,
     ) -> Generator[None, None, Tensor]:
         """Improve velocities tile by tile, each with a margin around it."""
         shape = (velocity.shape[-2], velocity.shape[-1])
@@ -177,7 +194,8 @@ class Members:
             part = (..., *window.slices)
             members = Members(level.crop(window), self._parameters, self._motion)
             of_tile = None if hidden is None else hidden[part]
-            improved = yield from members._at_once(velocity[part], schedule, of_tile)
+            guidance = None if known is None else known.crop(window)
+            improved = yield from members._at_once(velocity[part], schedule, of_tile, guidance)
             found[(..., *tile.slices)] = improved[(..., *tile.within(window).slices)]
         return found
 

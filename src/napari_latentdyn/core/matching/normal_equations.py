@@ -9,6 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from napari_latentdyn.core.matching.guidance import LevelGuidance
 from napari_latentdyn.core.matching.multigrid import restrict_sums
 from napari_latentdyn.core.physics.operators import (
     add_second_differences_adjoint,
@@ -45,6 +46,8 @@ class NormalEquations:
         Estimate of the solution, from which the weights of the stiffness follow.
     stiffness : float, or Tensor of shape (B, 1, 1, 1)
         Weight of the second differences.
+    guidance : LevelGuidance, optional
+        What the user knows, on the grid of the velocity.
 
     Attributes
     ----------
@@ -60,6 +63,7 @@ class NormalEquations:
         velocity: Tensor,
         change: Tensor,
         stiffness: float | Tensor,
+        guidance: LevelGuidance | None = None,
     ) -> None:
         weighted = weight[:, None] * slopes
         squares = (weighted * slopes).sum(dim=2)
@@ -71,11 +75,17 @@ class NormalEquations:
             # differences are taken over twice the distance.
             squares, cross, force = (restrict_sums(data) for data in (squares, cross, force))
             kink *= 4
+        if guidance is not None and guidance.pull is not None:
+            pull = guidance.pull
+            squares, cross = squares + pull.precision, cross + pull.cross
+            force = force + _multiply_blocks(pull.precision, pull.cross, velocity) - pull.target
         bends = second_differences(velocity + change)
         weights = [
             share * stiffness / torch.sqrt(bend.square().sum(dim=1, keepdim=True) + kink**2)
             for bend, share in zip(bends, (1.0, 1.0, 2.0), strict=True)
         ]
+        if guidance is not None and guidance.stencils is not None:
+            weights = [w * s for w, s in zip(weights, guidance.stencils, strict=True)]
         self._matrix = _Matrix(squares + _DAMPING, cross, (weights[0], weights[1], weights[2]))
         stiff = self._matrix.add_stiffness(torch.zeros_like(velocity), velocity)
         self.target = -force - stiff

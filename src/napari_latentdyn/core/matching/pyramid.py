@@ -15,6 +15,7 @@ from torch import Tensor
 from napari_latentdyn.core.matching.consensus import consensus_velocity
 from napari_latentdyn.core.matching.ensemble import Ensemble, held_out_weights
 from napari_latentdyn.core.matching.features import MEMBERS, MemberParameters
+from napari_latentdyn.core.matching.guidance import Guidance
 from napari_latentdyn.core.matching.holdout import FOLDS, HoldOut
 from napari_latentdyn.core.matching.linearisation import BRIEF, FULL, SHORT, Schedule
 from napari_latentdyn.core.matching.members import (
@@ -57,6 +58,7 @@ def match_members(
     weigh: bool = False,
     short: bool = False,
     finer: int = 0,
+    guidance: Guidance | None = None,
 ) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
     """Find the velocity half way between two images, for each ensemble member.
 
@@ -85,6 +87,8 @@ def match_members(
         Match with fewer iterations, and with few on the two finest levels.
     finer : int
         Number of larger levels of the same scene that are matched later, by `match_finer`.
+    guidance : Guidance, optional
+        What the user knows of the velocity. A known velocity replaces `start`.
 
     Yields
     ------
@@ -102,7 +106,9 @@ def match_members(
     given = None
     if prior is not None:
         given = torch.from_numpy(prior).to(device)[None].expand(members, -1, -1, -1)
-    matching = _Matching(pair, MEMBERS[:members], motion, short, finer)
+    if guidance is not None and guidance.known is not None:
+        drift = guidance.known.expand(members, -1, -1, -1)
+    matching = _Matching(pair, MEMBERS[:members], motion, short, finer, guidance)
     ensemble = yield from matching.run(drift, given, weigh)
     return ensemble, matching.parameters
 
@@ -186,9 +192,10 @@ class _Matching:
         motion: Motion,
         short: bool,
         finer: int,
+        guidance: Guidance | None,
     ) -> None:
         self._pair = pair
-        self._members = Members(pair, parameters, motion)
+        self._members = Members(pair, parameters, motion, guidance)
         self._motion: Motion = motion
         self._count = len(parameters)
         self._short = short

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import Any
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import patch_bounds
 from napari_latentdyn.core.physics.sampling import inside, sample
 
-__all__ = ["Ends"]
+__all__ = ["Ends", "without_motion"]
 
 
 class _Masks:
@@ -33,16 +37,20 @@ class Ends:
         Its settings say how windows are normalised; windows, masks and values of zero
         intensity are on its device.
     observations : Observations
-        Two images.
+        Two images. The pixels of their still regions and walls are filled from those next to
+        them, which count only where nothing else is known.
     """
 
     def __init__(self, model: LatentDynamics, observations: Observations) -> None:
         device = next(model.parameters()).device
-        self.images = tuple(torch.from_numpy(image)[None] for image in observations.normalised())
-        self._shown = _Masks(observations.shown, device)
-        self._valid = self._shown
+        moving = moving_part(observations)
+        self.images = tuple(torch.from_numpy(image)[None] for image in moving.normalised())
+        self._shown = self._moving = self._valid = _Masks(observations.shown, device)
+        blocked = observations.known.regions.blocked
+        if blocked is not None:
+            self._moving = self._valid = _Masks(observations.shown & ~blocked, device)
         if observations.estimated is not None:
-            self._valid = _Masks(observations.valid, device)
+            self._valid = _Masks(moving.valid, device)
         self._zeros = tuple(torch.from_numpy(zero)[None].to(device) for zero in observations.zeros)
         self._model, self._device, self._shape = model, device, observations.shape
         self._per_patch = model.settings.images.normalisation == "patch"
@@ -82,11 +90,37 @@ class Ends:
         With `valid`, estimated pixels do not count. Both are (1, 1, h, w) of bool for positions
         (1, 2, h, w).
         """
-        masks = self._valid if valid else self._shown
+        masks, shown = self._moving, self._shown
+        if valid:
+            masks = shown = self._valid
         if not masks.complete[end]:
-            known = sample(masks.of[end].float(), places, "nearest") > 0.5
+            known = sample(shown.of[end].float(), places, "nearest") > 0.5
             return self._model.seen(masks.of[end], places), known
         everywhere = torch.ones_like(places[:, :1], dtype=torch.bool)
         if self._model.settings.physics.border != "exclude":
             return everywhere, everywhere
         return inside(places, self._shape), everywhere
+
+
+def without_motion(
+    observations: Observations, times: Sequence[float], chosen: NDArray[np.bool_]
+) -> NDArray[np.floating[Any]]:
+    """Return pixels that do not move at times, (T, C, N), in the units of the images.
+
+    Parameters
+    ----------
+    observations : Observations
+        Two images.
+    times : sequence of T float
+        Fractions of the interval.
+    chosen : ndarray of bool, shape (H, W)
+        The N pixels.
+    """
+    part = np.asarray(times, observations.images.dtype)[:, None, None]
+    first, last = observations.images[..., chosen]
+    shown = observations.shown[..., chosen]
+    # A pixel that one image does not show has the value of the other one.
+    share = np.where(shown[0] & shown[1], part, shown[1].astype(part.dtype))
+    # The product of a difference of zero is zero: equal values do not change by rounding.
+    found = first + share * (last - first)
+    return np.where(shown.any(axis=0), found, np.nan)

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.guidance import extended
+from napari_latentdyn.core.matching.known import blocked_between
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
-from napari_latentdyn.core.rendering.ends import Ends
+from napari_latentdyn.core.rendering.ends import Ends, without_motion
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
     agreement,
@@ -81,6 +83,11 @@ class Renderer:
         output = model.settings.output
         self.windows = tiles(observations.shape, output.window, output.overlap)
         self._ends = Ends(self.model, observations)
+        regions = observations.known.regions
+        self._blocked = blocked_between(regions)[0]
+        self._interest = None
+        if regions.interest is not None:
+            self._interest = np.asarray(regions.interest.any(axis=0))
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
@@ -102,6 +109,7 @@ class Renderer:
             Called with the number of finished windows and that of all windows.
         """
         shape = self.observations.shape
+        start = extended(start, self._blocked)
         total = np.zeros((self.model.stages, 2, *shape), np.float32)
         weight = np.zeros(shape, np.float32)
         for i, window in enumerate(self.windows):
@@ -121,6 +129,8 @@ class Renderer:
             if on_progress is not None:
                 on_progress(i + 1, len(self.windows))
         total /= weight
+        if self._blocked is not None:
+            total[..., self._blocked] = 0.0
         return total
 
     def frames(
@@ -191,7 +201,7 @@ class Renderer:
         total = np.zeros((len(times), channels, *shape), np.float32)
         weight = np.zeros(shape, np.float32)
         missing = np.zeros((len(times), *shape), bool)
-        velocity = torch.from_numpy(fields)[None].to(self.device)
+        velocity = torch.from_numpy(extended(fields, self._blocked))[None].to(self.device)
         members: list[Member] = [MemberFields(velocity, self.model.transport.paths)]
         if self._ensemble is not None:
             members = ensemble_members(
@@ -200,6 +210,8 @@ class Renderer:
         self._is_image_alone, self._only_valid = not learned, wanted == "confidence"
         done, windows = 0, self.windows if learned else self._apart
         for part in windows:
+            if self._interest is not None and not self._interest[part.slices].any():
+                continue
             share = blend_weights(part, shape) if learned else np.float32(1)
             window = part if learned else part.grown(_MARGIN, shape)
             inner = part.within(window)
@@ -227,15 +239,20 @@ class Renderer:
                 if on_progress is not None:
                     on_progress(done, len(windows) * len(times))
             weight[part.slices] += share
-        total /= weight
+        total /= np.where(weight > 0, weight, 1)
+        if self._interest is not None:
+            missing |= ~self._interest
         if wanted == "confidence":
             total[missing[:, None]] = 0.0
         if wanted != "frames":
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
-        if not self._ends.complete:
+        if missing.any() and not (self._ends.complete and self._interest is None):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
+        if self._blocked is not None:
+            still = self._blocked if self._interest is None else self._blocked & self._interest
+            result[..., still] = without_motion(self.observations, times, still)
         return result
 
     def _frame(

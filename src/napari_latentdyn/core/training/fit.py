@@ -249,7 +249,8 @@ class _Fit:
             if self.store is not None and self._latest is not None:
                 message = f"Stage fields of interval {k + 1} of {len(ensembles)}"
                 yield replace(self._latest, seconds=self.loop.seconds, message=message)
-            start[k] = start_fields(ensemble, self.settings)
+            regions = self.observations.known.regions.interval(k)
+            start[k] = start_fields(ensemble, self.settings, regions)
             evidence.append(ensemble.evidence)
         if self._latest is not None:
             # Marks the end of this phase for a stopwatch.

@@ -11,14 +11,22 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
+from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.features import MemberParameters
+from napari_latentdyn.core.matching.known import (
+    blocked_between,
+    guidance_of,
+    respect_regions,
+    window_of_interest,
+)
 from napari_latentdyn.core.matching.members import TILE
 from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.matching.series import followed, share_of_courses
 from napari_latentdyn.core.matching.store import IntervalStore
 from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.course import stage_fields
@@ -72,8 +80,13 @@ def _matched(
     device: torch.device,
     model: LatentDynamics | None,
 ) -> Generator[tuple[float, int, str], None, tuple[Observations, Ensemble]]:
-    found = yield from reduced_velocities(observations, settings, device, model)
-    return found[0], found[1]
+    window = window_of_interest(observations.known.regions)
+    part = observations if window is None else observations.crop(window)
+    found, ensemble, _ = yield from reduced_velocities(part, settings, device, model)
+    if window is None:
+        return found, ensemble
+    whole = observations.with_brightness(found.brightness)
+    return whole, ensemble.embedded(window, observations.shape)
 
 
 def reduced_velocities(
@@ -90,6 +103,8 @@ def reduced_velocities(
 
     Yields and returns what `initial_velocities` does, and the parameters of the members.
     """
+    whole, observations = observations, moving_part(observations)
+    guidance = guidance_of(observations.known, observations.shape, device)
     members, motion = settings.model.members, settings.physics.motion
     total = 1 + members
     yield 0, total, "Looking for a common drift"
@@ -118,12 +133,16 @@ def reduced_velocities(
         weigh=settings.model.weighting == "held_out" and members > 1,
         short=settings.model.refinement == "short",
         finer=finer,
+        guidance=guidance,
     )
 
     def tell(part: float) -> tuple[float, int, str]:
         return 1 + members * part, total, "Matching the images…"
 
     ensemble, parameters = yield from mapped(matching, tell)
+    ensemble = respect_regions(ensemble, observations.known.regions)
+    if whole.known.regions.blocked is not None:
+        observations = whole.with_brightness(observations.brightness)
     return observations, ensemble, parameters
 
 
@@ -194,8 +213,13 @@ def _follow(
     return store.followed.ensembles()
 
 
-def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:
-    """Return the stage fields (n, 2, H, W) of the centre of the members, in pixels per stage."""
+def start_fields(
+    ensemble: Ensemble, settings: Settings, regions: Regions | None = None
+) -> NDArray[np.float32]:
+    """Return the stage fields (n, 2, H, W) of the centre of the members, in pixels per stage.
+
+    They are zero in the still `regions` and walls of the interval.
+    """
     centre, stages = torch.from_numpy(ensemble.centre)[None], settings.model.stages
     shape = (centre.shape[-2], centre.shape[-1])
     fields = np.empty((stages, *centre.shape[1:]), np.float32)
@@ -207,6 +231,9 @@ def start_fields(ensemble: Ensemble, settings: Settings) -> NDArray[np.float32]:
         part = centre[(..., *window.slices)]
         found = stage_fields(part, stages, settings.physics.motion, course)
         fields[(..., *tile.slices)] = found[(0, ..., *tile.within(window).slices)]
+    blocked = None if regions is None else blocked_between(regions)[0]
+    if blocked is not None:
+        fields[..., blocked] = 0.0
     return fields
 
 

@@ -1,0 +1,138 @@
+"""What the user knows of one interval, as guidance of the matching."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.nn import functional
+
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
+from napari_latentdyn.core.knowledge.kriging import Kriging
+from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.tracks import Tracks
+from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.guidance import Guidance, along_walls, extended
+from napari_latentdyn.core.observations.patches import Window
+
+__all__ = ["blocked_between", "guidance_of", "respect_regions", "window_of_interest"]
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+#: Width in pixels of the surroundings of the region of interest that are matched, too.
+_MARGIN = 48
+#: Largest number of cells along a side at which the known velocity is computed.
+_CELLS = 48
+#: Standard deviation of the velocity between known points: a constant in pixels and a part of the
+#: largest displacement.
+_LEAST, _PART = 1.0, 0.03
+#: Standard deviation of a displacement, as a part of it, for each part of the interval that its
+#: track does not cover.
+_UNCOVERED = 0.5
+
+
+def blocked_between(regions: Regions) -> tuple[Mask | None, Mask | None]:
+    """Return where nothing moves between two images, and the walls between them, (H, W) each.
+
+    A region of one image alone does not stay.
+    """
+    blocked, wall = regions.blocked, regions.wall
+    return (
+        None if blocked is None else np.asarray(blocked.all(axis=0)),
+        None if wall is None else np.asarray(wall.any(axis=0)),
+    )
+
+
+def window_of_interest(regions: Regions) -> Window | None:
+    """Return the window of the images that the region of interest needs, None without one."""
+    if regions.interest is None:
+        return None
+    chosen = np.asarray(regions.interest.any(axis=0))
+    rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
+    box = Window(
+        int(rows[0]),
+        int(columns[0]),
+        int(rows[-1] - rows[0]) + 1,
+        int(columns[-1] - columns[0]) + 1,
+    )
+    return box.grown(_MARGIN, (chosen.shape[0], chosen.shape[1]))
+
+
+def guidance_of(known: Knowledge, shape: tuple[int, int], device: torch.device) -> Guidance | None:
+    """Return the guidance of the matching of two images of a shape, None without knowledge."""
+    blocked, wall = blocked_between(known.regions)
+    tracks = None if known.tracks is None else known.tracks.used
+    velocity = variance = None
+    if tracks is not None:
+        velocity, variance = known_velocity(tracks, shape)
+    if blocked is None and velocity is None:
+        return None
+    return Guidance(shape, device, blocked=blocked, wall=wall, velocity=velocity, variance=variance)
+
+
+def displacements(tracks: Tracks) -> tuple[Floats, Floats, Floats]:
+    """Return the displacements of tracks per interval, from their first to their last position.
+
+    Parameters
+    ----------
+    tracks : Tracks
+        Positions at fractions of the interval.
+
+    Returns
+    -------
+    places : ndarray, shape (T, 2)
+        Positions half way.
+    ways : ndarray, shape (T, 2)
+        Displacements in pixels per interval.
+    sigma : ndarray, shape (T,)
+        Standard deviations of the displacements.
+    """
+    first = np.flatnonzero(np.append(True, np.diff(tracks.track) != 0))
+    last = np.append(first[1:], len(tracks.track)) - 1
+    covered = tracks.time[last] - tracks.time[first]
+    ways = (tracks.place[last] - tracks.place[first]) / covered[:, None]
+    middle = (tracks.time[last] + tracks.time[first])[:, None] / 2
+    places = (tracks.place[last] + tracks.place[first]) / 2 + (0.5 - middle) * ways
+    errors = np.hypot(tracks.sigma[first], tracks.sigma[last]) / covered
+    rest = _UNCOVERED * (1 - covered) * np.hypot(*ways.T)
+    return places, ways, np.hypot(errors, rest)
+
+
+def known_velocity(
+    tracks: Tracks, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the velocity half way that tracks give, (2, H, W), and its variance, (H, W)."""
+    places, ways, sigma = displacements(tracks)
+    least = _LEAST + _PART * float(np.hypot(*ways.T).max())
+    field = Kriging(places, ways, sigma, float(max(shape)), least)
+    step = max(shape) / min(max(shape), _CELLS)
+    cells = (math.ceil(shape[0] / step), math.ceil(shape[1] / step))
+    mean, variance = field.grid(cells, step)
+    both = torch.from_numpy(np.concatenate([mean, variance[None]]).astype(np.float32))[None]
+    # The cells may reach beyond the image by a part of one.
+    whole = [round(side * step) for side in cells]
+    fine = functional.interpolate(both, whole, mode="bilinear", align_corners=False)[0]
+    fine = fine[:, : shape[0], : shape[1]].contiguous()
+    return fine[:2].numpy(), fine[2].numpy()
+
+
+def respect_regions(ensemble: Ensemble, regions: Regions) -> Ensemble:
+    """Return the ensemble with velocities that do not flow into walls.
+
+    In blocked regions the velocities continue from the nearest pixel that moves, so that
+    interpolation next to the region does not read another motion.
+    """
+    blocked, wall = blocked_between(regions)
+    if blocked is None:
+        return ensemble
+
+    def mended(velocity: NDArray[np.float32]) -> NDArray[np.float32]:
+        found = velocity if wall is None else along_walls(velocity, wall)
+        return extended(found, blocked)
+
+    velocities, centre = mended(ensemble.velocities), mended(ensemble.centre)
+    return replace(ensemble, velocities=velocities, centre=centre)
