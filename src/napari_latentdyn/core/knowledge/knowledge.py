@@ -48,14 +48,17 @@ class Knowledge:
             self.tracks.fits(times, shape)
         return self
 
-    def interval(self, index: int, times: NDArray[np.float64]) -> Knowledge:
-        """Return the knowledge of the interval `index` of times (K,), as fractions of it."""
-        start, end = float(times[index]), float(times[index + 1])
+    def between(self, first: int, last: int, times: NDArray[np.float64]) -> Knowledge:
+        """Return the knowledge of the images `first` and `last` of times (K,).
+
+        Times of tracks become fractions of the time between both images.
+        """
+        start, end = float(times[first]), float(times[last])
         tracks = None if self.tracks is None else self.tracks.within(start, end)
         if tracks is not None:
             when = np.clip((tracks.time - start) / (end - start), 0.0, 1.0)
             tracks = Tracks(tracks.track, when, tracks.place, tracks.sigma, tracks.held)
-        return Knowledge(self.regions.interval(index), tracks)
+        return Knowledge(self.regions.of_images(first, last), tracks)
 
     def crop(self, slices: tuple[slice, slice]) -> Knowledge:
         """Return the knowledge of a window; tracks may lie outside of it."""

@@ -101,12 +101,10 @@ class Regions:
             )
         return self
 
-    def interval(self, index: int) -> Regions:
-        """Return the regions of the images `index` and `index` + 1."""
-        return replace(
-            self,
-            **{r: m if len(m) == 1 else m[index : index + 2] for r, m in self.masks.items()},
-        )
+    def of_images(self, *indices: int) -> Regions:
+        """Return the regions of some of the images."""
+        chosen = list(indices)
+        return replace(self, **{r: m if len(m) == 1 else m[chosen] for r, m in self.masks.items()})
 
     def crop(self, slices: tuple[slice, slice]) -> Regions:
         """Return a window of the regions."""

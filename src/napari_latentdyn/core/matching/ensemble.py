@@ -21,7 +21,7 @@ from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 __all__ = ["Ensemble", "EnsembleArrays", "StoredEnsembles", "held_out_weights"]
 
 _VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE = "velocities", "weights", "centre", "motion_evidence"
-_COURSE, _MEASURED = "course", "measured"
+_COURSE, _MEASURED, _DEVIATION = "course", "measured", "deviation"
 #: Relative excess of the prediction error at which the weight of a member decreases to 1/e.
 _EXCESS = 0.35
 #: Number of pixels at which half of the weights follows the errors.
@@ -89,6 +89,8 @@ class Ensemble:
         if self.course is not None:
             told[_COURSE] = np.stack([self.course.acceleration, self.course.jerk])
             told[_MEASURED] = np.array([self.course.share], numbers)
+            if self.course.deviation is not None:
+                told[_DEVIATION] = self.course.deviation
         return told | {
             _VELOCITIES: self.velocities,
             _WEIGHTS: np.append(self.weights, still),
@@ -107,7 +109,10 @@ class Ensemble:
         course = None
         if _COURSE in arrays:
             acceleration, jerk = np.asarray(arrays[_COURSE], np.float32)
-            course = Course(acceleration, jerk, float(arrays[_MEASURED][0]))
+            deviation = arrays.get(_DEVIATION)
+            if deviation is not None:
+                deviation = np.asarray(deviation, np.float32)
+            course = Course(acceleration, jerk, float(arrays[_MEASURED][0]), deviation)
         return cls(velocities, weights[:-1], float(weights[-1]), middle, evidence, course)
 
     @classmethod
@@ -123,7 +128,7 @@ class Ensemble:
     @classmethod
     def one_from_arrays(cls, arrays: Mapping[str, NDArray[Any]], number: int) -> Ensemble:
         """Make one of several ensembles that `many_to_arrays` described."""
-        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE, _COURSE, _MEASURED)
+        names = (_VELOCITIES, _WEIGHTS, _CENTRE, _EVIDENCE, _COURSE, _MEASURED, _DEVIATION)
         keys = {name: f"{number}.{name}" for name in names}
         return cls.from_arrays({n: arrays[k] for n, k in keys.items() if k in arrays})
 

@@ -36,7 +36,7 @@ _WALL = 1e3
 _NEXT, _NORMAL = 1.5, 2.0
 #: Precision of one pixel with a standard deviation of one pixel, in units of the normal equations,
 #: and the variance in squared pixels of a level that is added.
-_PIXEL, _LEAST = 0.1, 0.1
+_PIXEL, _LEAST = 0.02, 0.02
 
 
 @dataclass(frozen=True, eq=False)

@@ -18,7 +18,7 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.guidance import Guidance, along_walls, extended
 from napari_latentdyn.core.observations.patches import Window
 
-__all__ = ["blocked_between", "guidance_of", "respect_regions", "window_of_interest"]
+__all__ = ["blocked_between", "grid_of", "guidance_of", "respect_regions", "window_of_interest"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -109,6 +109,13 @@ def known_velocity(
     places, ways, sigma = displacements(tracks)
     least = _LEAST + _PART * float(np.hypot(*ways.T).max())
     field = Kriging(places, ways, sigma, float(max(shape)), least)
+    return grid_of(field, shape)
+
+
+def grid_of(
+    field: Kriging, shape: tuple[int, int]
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return mean (d, H, W) and variance (H, W) of a field, computed at few cells."""
     step = max(shape) / min(max(shape), _CELLS)
     cells = (math.ceil(shape[0] / step), math.ceil(shape[1] / step))
     mean, variance = field.grid(cells, step)
@@ -117,7 +124,7 @@ def known_velocity(
     whole = [round(side * step) for side in cells]
     fine = functional.interpolate(both, whole, mode="bilinear", align_corners=False)[0]
     fine = fine[:, : shape[0], : shape[1]].contiguous()
-    return fine[:2].numpy(), fine[2].numpy()
+    return fine[:-1].numpy(), fine[-1].numpy()
 
 
 def respect_regions(ensemble: Ensemble, regions: Regions) -> Ensemble:

@@ -209,7 +209,7 @@ class Observations:
             brightness=None if self.brightness is None else self.brightness[both],
             sources=self.sources[both],
             estimated=None if self.estimated is None else self.estimated[both],
-            known=self.known.interval(index, self.times),
+            known=self.known.between(index, index + 1, self.times),
         )
 
     @property

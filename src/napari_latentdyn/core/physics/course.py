@@ -4,11 +4,14 @@ With the time s from -1/2 to 1/2, a point that is at x half way moves on
 ``x + s u + s^2/2 a + (s^3 - s/4)/6 j``. Its ends depend on the acceleration but not on the jerk,
 and the displacement u neither on the one nor on the other: so the paths of two neighbouring
 intervals meet at their common observation without a kink.
+
+A deviation that was measured on tracks between the images is added. It is zero at both ends,
+linear in time between evenly spaced knots, and may therefore have a kink at any time of day.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,22 +38,38 @@ class Course:
     share : float
         Part of them that counts, from 0 to 1; the rest is the acceleration of the motion that
         one interval alone suggests.
+    deviation : ndarray of float32, shape (m - 1, 2, H, W) or (m - 1, 2, 1, 1), optional
+        Deviation from this course in pixels at the inner knots of m equal parts of the interval.
     """
 
     acceleration: NDArray[np.float32]
     jerk: NDArray[np.float32]
     share: float
+    deviation: NDArray[np.float32] | None = None
+
+    @classmethod
+    def unknown(cls, shape: tuple[int, int]) -> Course:
+        """Return a course of images of a shape (H, W) of which nothing was measured."""
+        nothing = np.zeros((2, *shape), np.float32)
+        return cls(nothing, nothing, 0.0)
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether both fields are finite and have a shape (2, H, W), and the share fits."""
-        parts = (self.acceleration, self.jerk)
+        """Return whether all fields are finite and of a shape (2, H, W), and the share fits."""
+        parts = [self.acceleration, self.jerk]
+        if self.deviation is not None:
+            if self.deviation.ndim != 4 or self.deviation.shape[2:] not in (shape[1:], (1, 1)):
+                return False
+            parts += [np.broadcast_to(part, shape) for part in self.deviation]
         valid = all(part.shape == shape and bool(np.isfinite(part).all()) for part in parts)
         return valid and 0.0 <= self.share <= 1.0
 
     def crop(self, window: Window) -> Course:
         """Return a window of the course."""
         part = (..., *window.slices)
-        return replace(self, acceleration=self.acceleration[part], jerk=self.jerk[part])
+        deviation = self.deviation
+        if deviation is not None and deviation.shape[2:] != (1, 1):
+            deviation = deviation[part]
+        return Course(self.acceleration[part], self.jerk[part], self.share, deviation)
 
 
 def motion_terms(velocity: Tensor, motion: Motion, course: Course | None = None) -> Tensor:
@@ -68,6 +87,7 @@ def motion_terms(velocity: Tensor, motion: Motion, course: Course | None = None)
     Returns
     -------
     Tensor, shape (B, 4, H, W), or (B, 6, H, W) with a course
+        A deviation adds two channels for each inner knot.
     """
     change = acceleration(velocity, motion)
     if course is None:
@@ -77,7 +97,11 @@ def motion_terms(velocity: Tensor, motion: Motion, course: Course | None = None)
         for part in (course.acceleration, course.jerk)
     )
     change = torch.lerp(change, measured.expand_as(change), course.share)
-    return torch.cat([velocity, change, course.share * jerk.expand_as(change)], dim=1)
+    terms = [velocity, change, course.share * jerk.expand_as(change)]
+    if course.deviation is not None:
+        knots = torch.from_numpy(np.ascontiguousarray(course.deviation)).to(velocity)
+        terms += [knot[None].expand_as(change) for knot in knots]
+    return torch.cat(terms, dim=1)
 
 
 def displacement(terms: Tensor, start: float, end: float) -> Tensor:
@@ -90,12 +114,25 @@ def displacement(terms: Tensor, start: float, end: float) -> Tensor:
         (end**2 - start**2) / 2,
         (end**3 - start**3 - (end - start) / 4) / 6,
     )
+    return _sum(terms, factors + _deviations(terms, start, end))
+
+
+def velocity_along(terms: Tensor, time: float, span: float = 1e-3) -> Tensor:
+    """Return the velocity of points at a time, (B, 2, H, W) in pixels per interval.
+
+    That of a deviation, which may have a kink, is the mean over a `span` of time.
+    """
+    changes = _deviations(terms, time - span / 2, time + span / 2)
+    factors = (1.0, time, time**2 / 2 - 1 / 24, *(change / span for change in changes))
     return _sum(terms, factors)
 
 
-def velocity_along(terms: Tensor, time: float) -> Tensor:
-    """Return the velocity of points at a time, (B, 2, H, W) in pixels per interval."""
-    return _sum(terms, (1.0, time, time**2 / 2 - 1 / 24))
+def _deviations(terms: Tensor, start: float, end: float) -> tuple[float, ...]:
+    """Return the factors of the knots of a deviation for the way between two times."""
+    knots = np.linspace(-0.5, 0.5, max(terms.shape[1] // 2 - 1, 2))[1:-1]
+    parts = len(knots) + 1
+    hats = [np.maximum(0.0, 1.0 - np.abs(time - knots) * parts) for time in (start, end)]
+    return tuple((hats[1] - hats[0]).tolist())
 
 
 def stage_fields(
@@ -137,7 +174,7 @@ def stage_fields(
             s = times[k]
             for _ in range(4):
                 places = grid - displacement(sample(terms, places), 0.0, s)
-            fields[k] = velocity_along(sample(terms, places), s) / stages
+            fields[k] = velocity_along(sample(terms, places), s, 1 / stages) / stages
     return torch.stack([f for f in fields if f is not None], dim=1)
 
 

@@ -68,7 +68,10 @@ def fill_missing(
         return [member for member in found if member.moves]
 
     values = [torch.from_numpy(image)[None].to(device) for image in observations.normalised()]
-    known = [torch.from_numpy(valid)[None, None].to(device) for valid in observations.valid]
+    valid, blocked = observations.valid, observations.known.regions.blocked
+    if blocked is not None:
+        valid = valid & ~blocked
+    known = [torch.from_numpy(mask)[None, None].to(device) for mask in valid]
     for _ in range(len(observations) - 1):
         before = [mask.clone() for mask in known]
         earlier = [image.clone() for image in values]
@@ -81,6 +84,8 @@ def fill_missing(
             break
     images = observations.images.copy()
     estimated = np.stack([mask[0, 0].cpu().numpy() for mask in known]) & ~observations.valid
+    if blocked is not None:
+        estimated &= ~blocked
     for k, image in enumerate(values):
         given = observations.denormalise(image.cpu().numpy(), [float(observations.times[k])])[0]
         images[k][:, estimated[k]] = given[:, estimated[k]].astype(images.dtype)

@@ -130,7 +130,9 @@ class MemberVelocity:
 
     @cached_property
     def _reach(self) -> float:
-        return float(self.velocity.abs().max())
+        deviation = None if self.course is None else self.course.deviation
+        far = 0.0 if deviation is None else 2 * float(np.abs(deviation).max(initial=0.0))
+        return float(self.velocity.abs().max()) + far
 
     def _half_way(self, grid: Tensor, later: float, around: _Motion) -> Tensor:
         """Return the positions half way of the points that are at the pixels `later`."""

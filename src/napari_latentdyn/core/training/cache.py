@@ -135,7 +135,7 @@ def _hash(observations: Observations, settings: Settings) -> hashlib.blake2b:
     chosen |= {name: settings.get(name) for name in _SINGLE}
     content = hashlib.blake2b(json.dumps(chosen, sort_keys=True).encode(), digest_size=16)
     arrays = observations.to_arrays()
-    if not settings.physics.follow_series:
+    if not settings.physics.follow_series and observations.known.tracks is None:
         del arrays["times"]
     for name, array in sorted(arrays.items()):
         content.update(f"{name} {array.dtype} {array.shape}".encode())

@@ -19,6 +19,7 @@ from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.store import IntervalStore
 from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.filling import fill_missing
@@ -174,7 +175,8 @@ class _Fit:
             )
             if self.resume is not None:
                 self.resume.restore(model, optimiser)
-            yield from self.loop.run(model, optimiser, self.observations, start, self.device)
+            moving = moving_part(self.observations)
+            yield from self.loop.run(model, optimiser, moving, start, self.device)
         checkpoint = Checkpoint.of(
             model,
             optimiser,
@@ -249,7 +251,7 @@ class _Fit:
             if self.store is not None and self._latest is not None:
                 message = f"Stage fields of interval {k + 1} of {len(ensembles)}"
                 yield replace(self._latest, seconds=self.loop.seconds, message=message)
-            regions = self.observations.known.regions.interval(k)
+            regions = self.observations.known.regions.of_images(k, k + 1)
             start[k] = start_fields(ensemble, self.settings, regions)
             evidence.append(ensemble.evidence)
         if self._latest is not None:

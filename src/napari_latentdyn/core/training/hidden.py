@@ -12,6 +12,7 @@ from scipy import ndimage
 
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.series import follow_courses
+from napari_latentdyn.core.matching.tracked import follow_tracks
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering.correction import Correction
@@ -144,9 +145,10 @@ def learn_correction(
         # Each of the next steps takes a part of a second.
         yield number + 0.9, len(inner), message
         ensemble = _between(observations, ensembles, ensemble, hidden, settings)
+        ensemble = follow_tracks(ensemble, around.known.tracks, settings.physics.motion)
         yield number + 0.9, len(inner), message
         time = _fraction(observations, hidden)
-        fields = start_fields(ensemble, settings)
+        fields = start_fields(ensemble, settings, around.known.regions)
         yield number + 0.9, len(inner), message
         renderer = Renderer(model, around, ensemble=ensemble, trained=False)
         truth, seen = _truth(observations, around, hidden, time)
@@ -172,6 +174,7 @@ def _without(observations: Observations, hidden: int) -> Observations:
         brightness=None,
         sources=(),
         estimated=None,
+        known=observations.known.between(hidden - 1, hidden + 1, observations.times),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ from skimage.registration import phase_cross_correlation
 
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.matching.brightness import follow_brightness
-from napari_latentdyn.core.matching.ensemble import Ensemble
+from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.known import (
     blocked_between,
@@ -25,6 +25,7 @@ from napari_latentdyn.core.matching.members import TILE
 from napari_latentdyn.core.matching.pyramid import match_members
 from napari_latentdyn.core.matching.series import followed, share_of_courses
 from napari_latentdyn.core.matching.store import IntervalStore
+from napari_latentdyn.core.matching.tracked import follow_tracks
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
@@ -187,8 +188,11 @@ def match_intervals(
         if brightness is not None:
             observations = observations.with_brightness_of(index + 1, brightness)
     ensembles: Sequence[Ensemble] = tuple(found) if files is None else files.ensembles()
-    if follows and known is None and count > 1:
-        ensembles = yield from _follow(observations, ensembles, settings, store)
+    if follows and count > 1:
+        if known is None:
+            ensembles = yield from _follow(observations, ensembles, settings, store)
+    elif observations.known.tracks is not None:
+        ensembles = _on_tracks(observations, ensembles, settings)
     return observations, ensembles
 
 
@@ -205,12 +209,30 @@ def _follow(
     images = observations.normalised().mean(axis=1)
     finding = share_of_courses(ensembles, times, images)
     share = yield from mapped(finding, lambda _: step)
-    following = followed(ensembles, times, share, settings.physics.motion)
+    motion, known = settings.physics.motion, observations.known
+    following: Iterator[Ensemble] = followed(ensembles, times, share, motion)
+    if known.tracks is not None:
+        following = (
+            follow_tracks(one, known.between(k, k + 1, times).tracks, motion)
+            for k, one in enumerate(following)
+        )
     if store is None:
         return tuple(following)
     for _ in store.follow(following):
         yield step
     return store.followed.ensembles()
+
+
+def _on_tracks(
+    observations: Observations, ensembles: Sequence[Ensemble], settings: Settings
+) -> Sequence[Ensemble]:
+    """Return the ensembles with points that move when the tracks say."""
+
+    def read(index: int) -> Ensemble:
+        known = observations.known.between(index, index + 1, observations.times)
+        return follow_tracks(ensembles[index], known.tracks, settings.physics.motion)
+
+    return StoredEnsembles(len(ensembles), read)
 
 
 def start_fields(
@@ -223,9 +245,11 @@ def start_fields(
     centre, stages = torch.from_numpy(ensemble.centre)[None], settings.model.stages
     shape = (centre.shape[-2], centre.shape[-1])
     fields = np.empty((stages, *centre.shape[1:]), np.float32)
+    deviation = None if ensemble.course is None else ensemble.course.deviation
+    beyond = 0.0 if deviation is None else float(np.abs(deviation).max(initial=0.0))
     # Tile by tile: tensors of large images leave the caches.
     for tile in covering(shape, TILE):
-        reach = float(centre[(..., *tile.slices)].abs().max())
+        reach = float(centre[(..., *tile.slices)].abs().max()) + beyond
         window = tile.grown(_AHEAD + math.ceil(reach), shape)
         course = None if ensemble.course is None else ensemble.course.crop(window)
         part = centre[(..., *window.slices)]
