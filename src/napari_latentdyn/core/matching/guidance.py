@@ -22,7 +22,7 @@ from napari_latentdyn.core.matching.multigrid import restrict_sums
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import halve, resize
 
-__all__ = ["Guidance", "LevelGuidance", "Pull", "along_walls", "extended"]
+__all__ = ["Guidance", "KnownVelocity", "LevelGuidance", "Pull", "along_walls", "extended"]
 
 Mask = NDArray[np.bool_]
 Shape = tuple[int, int]
@@ -124,6 +124,25 @@ class LevelGuidance:
         return LevelGuidance(blocked, self.pull and self.pull.each(lambda values: values[part]))
 
 
+@dataclass(frozen=True, eq=False)
+class KnownVelocity:
+    """Velocity half way that tracks give.
+
+    Attributes
+    ----------
+    velocity : ndarray of float32, shape (2, H, W)
+        In pixels per interval.
+    variance : ndarray of float32, shape (H, W)
+        Its variance in squared pixels.
+    nearness : ndarray of float32, shape (H, W)
+        1 at a track, and 0 far from all of them.
+    """
+
+    velocity: NDArray[np.float32]
+    variance: NDArray[np.float32]
+    nearness: NDArray[np.float32]
+
+
 class Guidance:
     """Prior knowledge of the velocity half way between two images.
 
@@ -135,8 +154,8 @@ class Guidance:
         Device of the computation.
     blocked, wall : ndarray of bool, shape (H, W), optional
         Where nothing moves, and the part of it that nothing flows into.
-    velocity, variance : ndarray of float32, shape (2, H, W) and (H, W), optional
-        Known velocity in pixels per interval, and its variance.
+    known : KnownVelocity, optional
+        Velocity that tracks give.
     """
 
     def __init__(
@@ -146,23 +165,22 @@ class Guidance:
         *,
         blocked: Mask | None = None,
         wall: Mask | None = None,
-        velocity: NDArray[np.float32] | None = None,
-        variance: NDArray[np.float32] | None = None,
+        known: KnownVelocity | None = None,
     ) -> None:
         self._shape, self._device = shape, device
         self._blocked, self._wall = (self._mask(mask) for mask in (blocked, wall))
-        self._known: tuple[Tensor, Tensor] | None = None
-        if velocity is not None and variance is not None:
-            self._known = (
-                torch.from_numpy(velocity)[None].to(device),
-                torch.from_numpy(variance)[None, None].to(device),
-            )
+        self._known: tuple[Tensor, ...] | None = None
+        if known is not None:
+            planes = known.velocity, known.variance[None], known.nearness[None]
+            self._known = tuple(torch.from_numpy(plane)[None].to(device) for plane in planes)
         self._levels: dict[Shape, LevelGuidance] = {}
 
-    @property
-    def known(self) -> Tensor | None:
-        """The known velocity, (1, 2, H, W)."""
-        return None if self._known is None else self._known[0]
+    def offer(self, shape: Shape) -> tuple[Tensor, Tensor] | None:
+        """Return the known velocity and its nearness on a level, None without one."""
+        if self._known is None:
+            return None
+        velocity, _, nearness = (resize(plane, shape) for plane in self._known)
+        return velocity * self._scale(shape), nearness
 
     def level(self, shape: Shape) -> LevelGuidance:
         """Return the guidance on a level of a size."""
@@ -179,13 +197,17 @@ class Guidance:
             cross = normal[:, :1] * normal[:, 1:]
             pull = Pull(_WALL * normal**2, _WALL * cross, torch.zeros_like(normal))
         if self._known is not None:
-            ratio = [new / old for new, old in zip(shape, self._shape, strict=True)]
-            scale = self._known[0].new_tensor(ratio).view(1, 2, 1, 1)
+            scale = self._scale(shape)
             velocity = resize(self._known[0], shape) * scale
             precision = _PIXEL / (resize(self._known[1], shape) * scale**2 + _LEAST)
             own = Pull(precision, torch.zeros_like(precision[:, :1]), precision * velocity)
             pull = own if pull is None else pull + own
         return LevelGuidance(blocked, pull)
+
+    def _scale(self, shape: Shape) -> Tensor:
+        """Return the pixels of a level in a pixel of the images, (1, 2, 1, 1)."""
+        ratio = [new / old for new, old in zip(shape, self._shape, strict=True)]
+        return torch.tensor(ratio, device=self._device).view(1, 2, 1, 1)
 
     def _covered(self, mask: Tensor | None, shape: Shape) -> Tensor | None:
         return None if mask is None else resize(mask, shape) >= _COVERED

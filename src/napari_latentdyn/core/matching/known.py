@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 from torch.nn import functional
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
@@ -15,7 +16,12 @@ from napari_latentdyn.core.knowledge.kriging import Kriging
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.guidance import Guidance, along_walls, extended
+from napari_latentdyn.core.matching.guidance import (
+    Guidance,
+    KnownVelocity,
+    along_walls,
+    extended,
+)
 from napari_latentdyn.core.observations.patches import Window
 
 __all__ = ["blocked_between", "grid_of", "guidance_of", "respect_regions", "window_of_interest"]
@@ -30,6 +36,9 @@ _CELLS = 48
 #: Standard deviation of the velocity between known points: a constant in pixels and a part of the
 #: largest displacement.
 _LEAST, _PART = 1.0, 0.03
+#: Distance from a track, as a fraction of the longer side, at which other bodies may be, and the
+#: standard deviation of their velocity as a part of the largest displacement.
+_REACH, _OTHER = 0.1, 0.5
 #: Standard deviation of a displacement, as a part of it, for each part of the interval that its
 #: track does not cover.
 _UNCOVERED = 0.5
@@ -66,12 +75,10 @@ def guidance_of(known: Knowledge, shape: tuple[int, int], device: torch.device) 
     """Return the guidance of the matching of two images of a shape, None without knowledge."""
     blocked, wall = blocked_between(known.regions)
     tracks = None if known.tracks is None else known.tracks.used
-    velocity = variance = None
-    if tracks is not None:
-        velocity, variance = known_velocity(tracks, shape)
-    if blocked is None and velocity is None:
+    if blocked is None and tracks is None:
         return None
-    return Guidance(shape, device, blocked=blocked, wall=wall, velocity=velocity, variance=variance)
+    velocity = None if tracks is None else known_velocity(tracks, shape)
+    return Guidance(shape, device, blocked=blocked, wall=wall, known=velocity)
 
 
 def displacements(tracks: Tracks) -> tuple[Floats, Floats, Floats]:
@@ -102,14 +109,25 @@ def displacements(tracks: Tracks) -> tuple[Floats, Floats, Floats]:
     return places, ways, np.hypot(errors, rest)
 
 
-def known_velocity(
-    tracks: Tracks, shape: tuple[int, int]
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the velocity half way that tracks give, (2, H, W), and its variance, (H, W)."""
+def known_velocity(tracks: Tracks, shape: tuple[int, int]) -> KnownVelocity:
+    """Return the velocity that tracks at fractions of the interval give for images of a shape.
+
+    Far from all tracks the variance allows for bodies that move in another way.
+    """
     places, ways, sigma = displacements(tracks)
-    least = _LEAST + _PART * float(np.hypot(*ways.T).max())
-    field = Kriging(places, ways, sigma, float(max(shape)), least)
-    return grid_of(field, shape)
+    largest = float(np.hypot(*ways.T).max())
+    field = Kriging(places, ways, sigma, float(max(shape)), _LEAST + _PART * largest)
+    mean, variance = grid_of(field, shape)
+    free = np.ones(shape, bool)
+    rows, columns = (
+        np.clip(np.rint(axis), 0, side - 1).astype(np.intp)
+        for axis, side in zip(places.T, shape, strict=True)
+    )
+    free[rows, columns] = False
+    distance = ndimage.distance_transform_edt(free) / (_REACH * max(shape))
+    nearness = np.exp(-(distance**2) / 2).astype(np.float32)
+    variance = variance + (1 - nearness) * (_OTHER * largest) ** 2
+    return KnownVelocity(mean, variance.astype(np.float32), nearness)
 
 
 def grid_of(

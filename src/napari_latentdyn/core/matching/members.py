@@ -53,6 +53,9 @@ _FARTHEST = 256
 #: the longer side of the image; the ratio of both differences below which the second velocity is
 #: taken; the largest difference that counts.
 _SIGMA, _CLEARLY, _LARGEST = 0.12, 0.95, 0.15
+#: Standard deviation in pixels of the neighbourhood in which a known velocity is compared, and the
+#: ratio of both differences below which it is taken at a known point.
+_NEAR, _WORSE = 4.0, 1.1
 
 
 def pyramid_shapes(shape: Shape, factor: float = 0.5) -> list[Shape]:
@@ -211,6 +214,26 @@ class Members:
             for velocity in (given, found)
         )
         return torch.where(after < _CLEARLY * before, found, given)
+
+    @torch.no_grad()
+    def offer_known(self, velocity: Tensor) -> Tensor:
+        """Return the known velocity where it fits better than those of the members, (M, 2, h, w).
+
+        Next to known points it is also taken where it fits a little worse: without visible
+        texture, other velocities fit by chance.
+        """
+        shape = (velocity.shape[-2], velocity.shape[-1])
+        offer = None if self._guidance is None else self._guidance.offer(shape)
+        if offer is None:
+            return velocity
+        known, nearness = offer
+        pair = self._features(shape, self._parameters)
+        before, after = (
+            pair.half_way(pixel_ends(one, self._motion)).local_distance(_LARGEST, _NEAR)
+            for one in (velocity, known.expand_as(velocity))
+        )
+        factor = _CLEARLY + (_WORSE - _CLEARLY) * nearness
+        return torch.where(after < factor * before, known, velocity)
 
     def _features(self, shape: Shape, parameters: Sequence[MemberParameters]) -> MaskedPair:
         """Return the features of both images on a level, one batch of members."""

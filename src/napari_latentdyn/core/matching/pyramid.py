@@ -88,7 +88,7 @@ def match_members(
     finer : int
         Number of larger levels of the same scene that are matched later, by `match_finer`.
     guidance : Guidance, optional
-        What the user knows of the velocity. A known velocity replaces `start`.
+        What the user knows of the velocity.
 
     Yields
     ------
@@ -106,8 +106,6 @@ def match_members(
     given = None
     if prior is not None:
         given = torch.from_numpy(prior).to(device)[None].expand(members, -1, -1, -1)
-    if guidance is not None and guidance.known is not None:
-        drift = guidance.known.expand(members, -1, -1, -1)
     matching = _Matching(pair, MEMBERS[:members], motion, short, finer, guidance)
     ensemble = yield from matching.run(drift, given, weigh)
     return ensemble, matching.parameters
@@ -231,7 +229,7 @@ class _Matching:
         ]
         for number, shape in enumerate(self._shapes):
             self._done = sum(work[:number]) / sum(work)
-            velocity = scale_velocity(velocity, shape)
+            velocity = self._members.offer_known(scale_velocity(velocity, shape))
             if number == self._held_out:
                 holdout = HoldOut(self._members.level(shape), self._motion)
                 errors = yield from self._reported(self._hold_out(velocity, holdout))
