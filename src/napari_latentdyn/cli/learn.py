@@ -13,8 +13,7 @@ from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
 from napari_latentdyn.core.runfolder.evidence import (
-    agreement_sentence,
-    hidden_sentence,
+    gains,
     motion_sentence,
 )
 from napari_latentdyn.errors import RunFolderError, Stopped
@@ -166,9 +165,7 @@ def write(
             "others:  "
             f"napari-latentdyn apply {written}"
         )
-    if effect := agreement_sentence(report):
-        line.tell(effect)
-    if gain := hidden_sentence(report):
+    for gain in gains(report):
         line.tell(gain)
     if doubt := motion_sentence(report):
         line.note(doubt)

@@ -82,7 +82,10 @@ def _write_tracks(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: in
         spans = np.diff(bounds)[:, 0]
         jumps = 1 + np.flatnonzero(~np.isclose(spans[1:], spans[:-1], rtol=1e-6))
         fields, start = pixel_velocity(data), _points(data, spacing)
-        paths = trajectories(fields, start, stages, breaks=jumps.tolist())
+        # Outside of the region of interest no motion was computed.
+        known = np.isfinite(fields[0, 0][tuple(start.astype(np.intp).T)])
+        start = start[known]
+        paths = trajectories(np.nan_to_num(fields), start, stages, breaks=jumps.tolist())
         steps.check()
         # A track ends where it leaves the image.
         number, index = np.nonzero(np.isfinite(paths[..., 0]))

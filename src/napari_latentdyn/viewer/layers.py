@@ -89,7 +89,7 @@ def result_layers(dynamics: Dynamics, *, rgb: bool | None = None) -> list[LayerT
     spacing = dynamics.settings.output.arrow_spacing
     layers = [
         frames_layer(dynamics, rgb=rgb),
-        arrow_layer(context, dynamics.fields, spacing=spacing, confidence=trust),
+        arrow_layer(context, dynamics.shown_fields, spacing=spacing, confidence=trust),
     ]
     marks = None if large else estimated_places(dynamics)
     if marks is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from napari_latentdyn.core.dynamics.arrows import scale_note
-from napari_latentdyn.core.runfolder.evidence import agreement_sentence, hidden_sentence
+from napari_latentdyn.core.runfolder.evidence import gains
 from napari_latentdyn.viewer.timeline import timeline_of
 from napari_latentdyn.widgets.texts import duration
 
@@ -37,13 +37,12 @@ def outcome_text(
     if shown and len(report.observation_times) > 2 and not timeline_of(result.dynamics).is_even:
         then += " The times are uneven: the slider counts frames."
     if not planned:
-        hidden = hidden_sentence(report)
-        how = f"in {_short(taken)}. {hidden}" if hidden else f"without training in {_short(taken)}."
+        told = " ".join(gains(report))
+        how = f"in {_short(taken)}. {told}" if told else f"without training in {_short(taken)}."
         return f"Done {how} {then}"
     restarted = job.continues and not job.resumed
     change = " The images changed, so training restarted." if restarted else ""
-    for effect in (agreement_sentence(report), hidden_sentence(report)):
-        change += f" {effect}" if effect else ""
+    change += "".join(f" {gain}" for gain in gains(report))
     if report.converged:
         return (
             f"Done: {done} of {planned} steps in {duration(taken)}; the agreement in hidden "

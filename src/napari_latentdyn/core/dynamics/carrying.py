@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_latentdyn.core.dynamics.sources import source_places
 from napari_latentdyn.core.dynamics.trajectories import checked_points, inside
+from napari_latentdyn.core.knowledge.regions import nearest_free
 from napari_latentdyn.core.observations.images.arrays import plain_array, single_keeps_digits
 from napari_latentdyn.core.observations.intensities import fill
 from napari_latentdyn.errors import DerivedError, Stopped
@@ -69,13 +70,16 @@ def carry(
         image = _checked_image(values, plain.masked, motion.shape)
         parts, shape, dtype = [(begin, every, _Image(image))], image.shape, image.dtype
     result = np.empty((len(times), *shape), dtype)
+    blocked = motion.regions.blocked
+    # A region of one image alone moves.
+    always = None if blocked is None else np.asarray(blocked.all(axis=0))
     done = 0
     for start, indices, read in parts:
         found = source_places(motion, times[indices], start)
         for index, places in zip(indices, found, strict=True):
             if should_stop is not None and should_stop():
                 raise Stopped
-            result[index] = read(places)
+            result[index] = read(_beside_blocked(places, always))
             done += 1
             if on_frame is not None:
                 on_frame(done, len(times))
@@ -118,6 +122,16 @@ def check_finite(points: Floats, name: str) -> None:
         raise DerivedError(
             f"{name} must be finite numbers; got NaN, infinity or more than {_FARTHEST:g}."
         )
+
+
+def _beside_blocked(places: Floats, blocked: NDArray[np.bool_] | None) -> Floats:
+    """Return places (2, H, W) that stay in blocked pixels, (H, W), and do not lead into others."""
+    if blocked is None or not blocked.any() or blocked.all():
+        return places
+    rows, columns, _ = _nearest(places, blocked.shape)
+    nearest = nearest_free(blocked)[:, rows, columns]
+    places = np.where(blocked[rows, columns], nearest, places)
+    return np.where(blocked, np.indices(blocked.shape), places)
 
 
 class _Reader(Protocol):

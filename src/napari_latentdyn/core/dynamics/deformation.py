@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.errors import DerivedError
 
 __all__ = ["QUANTITIES", "Deformation", "deformation"]
@@ -134,6 +135,8 @@ def deformation(
     length_unit: str = "pixel",
     time_unit: str = "stage",
     smooth: float = 0.0,
+    blocked: NDArray[np.bool_] | None = None,
+    outside: NDArray[np.bool_] | None = None,
 ) -> Deformation:
     """Derive the rates of deformation from advection fields.
 
@@ -154,6 +157,11 @@ def deformation(
         before differentiation; 0 for none. The speed is not smoothed. Beyond the
         border the velocity is continued by point reflection, so that a field that
         changes evenly keeps its rates up to the border.
+    blocked : ndarray of bool, shape (m, H, W), optional
+        Where nothing moves during each of m equal parts of the stages: all rates are 0 there, and
+        the differences next to it do not reach into it.
+    outside : ndarray of bool, shape (H, W), optional
+        Where the motion was not computed, and all rates are NaN.
 
     Returns
     -------
@@ -194,11 +202,16 @@ def deformation(
     out = np.empty((5, len(velocity), *velocity.shape[2:]), kind)
     spent = np.broadcast_to(spent, len(velocity))
     for k, stage in enumerate(velocity):
-        scaled = stage.astype(np.float64) * (sizes[:2] / spent[k])[:, None, None]
+        mask = None if blocked is None else blocked[k * len(blocked) // len(velocity)]
+        scaled = extended(stage, mask).astype(np.float64) * (sizes[:2] / spent[k])[:, None, None]
         out[0, k] = np.hypot(*scaled)
         smoothed = _smoothed(scaled, smooth)
         (dv_dy, dv_dx), (du_dy, du_dx) = (np.gradient(c, *sizes[:2]) for c in smoothed)
         out[1:, k] = du_dx + dv_dy, dv_dx - du_dy, du_dx - dv_dy, du_dy + dv_dx
+        if mask is not None:
+            out[:, k, mask] = 0.0
+    if outside is not None:
+        out[..., outside] = np.nan
     speed, divergence, vorticity, normal, sheared = out
     return Deformation(
         speed,

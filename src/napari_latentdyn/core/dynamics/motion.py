@@ -12,6 +12,7 @@ from napari_latentdyn.core.dynamics.carrying import Kind, carry
 from napari_latentdyn.core.dynamics.deformation import Deformation, deformation
 from napari_latentdyn.core.dynamics.trajectories import Interpolation, trajectories
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings.text import shown
@@ -46,6 +47,19 @@ class Motion:
     def observation_times(self) -> NDArray[np.float64]:
         """Times of the images, shape (K,); 0 and 1 for two images."""
         return np.asarray(self.report.observation_times, np.float64)
+
+    @property
+    def regions(self) -> Regions:
+        """Regions that the user knows; none where no images are known."""
+        return Regions()
+
+    @property
+    def shown_fields(self) -> NDArray[np.float32]:
+        """The fields, with NaN where the motion was not computed."""
+        outside = self.regions.outside
+        return (
+            self.fields if outside is None else np.where(outside, np.float32(np.nan), self.fields)
+        )
 
     @property
     def field_times(self) -> NDArray[np.float64]:
@@ -167,7 +181,7 @@ class Motion:
         # A time belongs to the stage that it begins, that of the last observation to the last.
         stage = np.searchsorted(self.field_times, chosen, side="right") - 1
         duration = self.stage_durations[stage].astype(np.float32)
-        return np.asarray(self.fields[stage] / duration[:, None, None, None])
+        return np.asarray(self.shown_fields[stage] / duration[:, None, None, None])
 
     def trajectories(
         self,
@@ -220,6 +234,7 @@ class Motion:
             interpolation=interpolation,
             extend=extend,
             breaks=() if even else range(stages, len(self.fields), stages),
+            blocked=self.regions.blocked_intervals,
         )
 
     def carry(
@@ -300,6 +315,8 @@ class Motion:
         place.check_angles()
         return deformation(
             self.fields,
+            blocked=self.regions.blocked_intervals,
+            outside=self.regions.outside,
             pixel_size=place.pixel_size,
             duration=self.stage_durations,
             length_unit=place.length_unit,

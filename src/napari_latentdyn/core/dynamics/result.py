@@ -14,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_latentdyn.core.dynamics.dataset import make_dataset
 from napari_latentdyn.core.dynamics.intervals import computed, frame_times, is_large
 from napari_latentdyn.core.dynamics.motion import Motion
+from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.folder import read_fields, read_settings, write_run
 from napari_latentdyn.core.runfolder.inputs import read_observations
@@ -95,13 +96,7 @@ class Dynamics(Motion):
 
     @property
     def observations(self) -> Observations:
-        """The images.
-
-        Raises
-        ------
-        RunFolderError
-            If they cannot be read from the run folder.
-        """
+        """The images; RunFolderError if they cannot be read from the run folder."""
         if self._observations is None:
             assert self.folder is not None
             self._observations = read_observations(self.folder, self.report, self.shape)
@@ -118,6 +113,11 @@ class Dynamics(Motion):
                 self.folder, self.settings, self.report, self.observations, self.fields
             )
         return self._fitted
+
+    @property
+    def regions(self) -> Regions:
+        """Regions that the user knows; errors as those of `observations`."""
+        return self.observations.known.regions
 
     def times(self) -> NDArray[np.float64]:
         """Return the times of its frames, both ends included, shape (T,)."""
@@ -261,7 +261,7 @@ class Dynamics(Motion):
         data = make_dataset(
             frames=here.frames(should_stop=should_stop, on_frame=on_frame),
             times=here.times(),
-            velocity=self.fields,
+            velocity=self.shown_fields,
             edges=self.stage_edges,
             observation_times=self.observation_times,
             report=self.report,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.errors import DerivedError, SettingsError
 
 __all__ = ["Interpolation", "Reader", "checked_points", "checked_times", "inside", "trajectories"]
@@ -65,6 +66,7 @@ def trajectories(
     interpolation: Interpolation = "cubic",
     extend: bool = False,
     breaks: Sequence[int] = (),
+    blocked: NDArray[np.bool_] | None = None,
 ) -> Floats:
     """Follow points along the fields, forwards and backwards from their start.
 
@@ -91,6 +93,9 @@ def trajectories(
     breaks : sequence of int
         Stages at whose start the velocity in pixels per stage jumps, such as between two
         intervals of different length. It is constant from there to the next middle.
+    blocked : ndarray of bool, shape (m, H, W), optional
+        Where nothing moves during each of m equal parts of the stages. Points there stay, and
+        others do not enter; the velocity next to it is not interpolated with that inside.
 
     Returns
     -------
@@ -123,7 +128,7 @@ def trajectories(
     paths = np.full((len(start), len(chosen), 2), np.nan)
     if len(start) == 0 or len(chosen) == 0:
         return paths
-    flow = _Flow(velocity, interpolation, extend, frozenset(breaks))
+    flow = _Flow(velocity, interpolation, extend, frozenset(breaks), blocked)
     flow.follow(start, starts, chosen, paths)
     # Backwards in time, the order of the stages and all velocities are reversed.
     flow.turned().follow(start, 1.0 - starts, 1.0 - chosen, paths)
@@ -139,23 +144,29 @@ class _Flow:
         interpolation: Interpolation,
         extend: bool,
         breaks: frozenset[int],
+        blocked: NDArray[np.bool_] | None,
         sign: int = 1,
     ) -> None:
         self.fields = fields
         self.interpolation = interpolation
         self.extend = extend
         self.breaks = breaks
+        self.blocked = blocked
         self.sign = sign
         self.stages = len(fields)
         self.shape = fields.shape[2:]
         # Functions that refer to the flow would keep its memory alive.
-        self._reader = lru_cache(maxsize=2)(lambda k: Reader(sign * fields[k], interpolation))
+        self._reader = lru_cache(maxsize=2)(
+            partial(_signed_reader, fields, sign, interpolation, blocked)
+        )
         self._pace = cache(lambda k: _steps_of_stage(fields[k]))
         self._is_same_as_next = cache(lambda k: np.array_equal(fields[k], fields[k + 1]))
 
     def turned(self) -> _Flow:
         breaks = frozenset(self.stages - start for start in self.breaks)
-        return _Flow(self.fields[::-1], self.interpolation, self.extend, breaks, -self.sign)
+        blocked = None if self.blocked is None else self.blocked[::-1]
+        fields = self.fields[::-1]
+        return _Flow(fields, self.interpolation, self.extend, breaks, blocked, -self.sign)
 
     def follow(self, start: Floats, starts: Floats, times: Floats, paths: Floats) -> None:
         """Fill in the places of points at all times that are not before their start."""
@@ -192,6 +203,7 @@ class _Flow:
         read, read_next = self._reader(k), self._reader(following)
         steps = self._steps({k, following}, (end - now) * self.stages)
         length = (end - begin) * self.stages / steps
+        blocked = self.blocked
 
         def velocity(places: Floats, step: float) -> Floats:
             if following == k:
@@ -204,8 +216,8 @@ class _Flow:
             b = velocity(here + 0.5 * length * a, step + 0.5)
             c = velocity(here + 0.5 * length * b, step + 0.5)
             d = velocity(here + length * c, step + 1)
-            here = here + length / 6 * (a + 2 * b + 2 * c + d)
-            here = self._known(here)
+            way = length / 6 * (a + 2 * b + 2 * c + d)
+            here = self._known(_beside(here, way, _during(blocked, k, self.stages)))
         points = points.copy()
         points[moving] = here
         return points
@@ -225,6 +237,47 @@ def _steps_of_stage(field: NDArray[Any]) -> float:
     """Return the number of steps for a whole stage of a field (2, H, W)."""
     bends = [np.abs(np.diff(field, axis=a)).max(initial=0.0) for a in (1, 2)]
     return float(max(np.hypot(*field).max() / _WAY, max(bends) / _TURN))
+
+
+def _during(blocked: NDArray[np.bool_] | None, stage: int, stages: int) -> NDArray[np.bool_] | None:
+    """Return what is blocked during a stage, (H, W)."""
+    return None if blocked is None else blocked[stage * len(blocked) // stages]
+
+
+def _signed_reader(
+    fields: NDArray[Any],
+    sign: int,
+    interpolation: Interpolation,
+    blocked: NDArray[np.bool_] | None,
+    stage: int,
+) -> Reader:
+    around = _during(blocked, stage, len(fields))
+    return Reader(sign * extended(fields[stage], around), interpolation)
+
+
+def _beside(points: Floats, way: Floats, blocked: NDArray[np.bool_] | None) -> Floats:
+    """Return points (P, 2) after their way, along the edge of what is blocked, (H, W), not into it.
+
+    Points in a blocked pixel stay.
+    """
+    moved = points + way
+    if blocked is None:
+        return moved
+
+    def is_blocked(places: Floats) -> NDArray[np.bool_]:
+        limits = np.array(blocked.shape) - 1
+        rows, columns = np.clip(np.rint(np.nan_to_num(places)), 0, limits).astype(np.intp).T
+        return np.asarray(blocked[rows, columns])
+
+    stays = is_blocked(points)
+    free = ~is_blocked(moved) & ~stays
+    found = np.where(free[:, None], moved, points)
+    # Of both ways along an axis, the longer one is tried last, and taken.
+    for axes in (np.abs(way).argmin(axis=1), np.abs(way).argmax(axis=1)):
+        single = np.where(axes[:, None] == np.arange(2), moved, points)
+        taken = ~free & ~stays & ~is_blocked(single)
+        found[taken] = single[taken]
+    return found
 
 
 def inside(points: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:

@@ -12,7 +12,7 @@ from scipy import ndimage
 
 from napari_latentdyn.errors import ObservationError
 
-__all__ = ["ROLES", "Regions", "nearest_free"]
+__all__ = ["ROLES", "Regions", "extended", "nearest_free"]
 
 Mask = NDArray[np.bool_]
 
@@ -67,6 +67,22 @@ class Regions:
         if self.still is None or self.wall is None:
             return self.wall if self.still is None else self.still
         return self.still | self.wall
+
+    @property
+    def blocked_intervals(self) -> Mask | None:
+        """Where nothing moves between neighbouring images, (1, H, W) or (K - 1, H, W).
+
+        A region of one image alone does not stay. None if there is no region.
+        """
+        blocked = self.blocked
+        if blocked is None or len(blocked) == 1:
+            return blocked
+        return blocked[:-1] & blocked[1:]
+
+    @property
+    def outside(self) -> Mask | None:
+        """Where the motion is not computed, (H, W); None if nowhere."""
+        return None if self.interest is None else ~np.asarray(self.interest.any(axis=0))
 
     def fits(self, count: int, shape: tuple[int, int]) -> Regions:
         """Return the regions after a check against K images of a shape (H, W).
@@ -131,6 +147,14 @@ def nearest_free(blocked: Mask) -> NDArray[np.intp]:
     """
     found = ndimage.distance_transform_edt(blocked, return_distances=False, return_indices=True)
     return np.asarray(found, np.intp)
+
+
+def extended(values: NDArray[Any], blocked: Mask | None) -> NDArray[Any]:
+    """Return values (..., H, W) that continue into blocked pixels from the nearest other ones."""
+    if blocked is None or not blocked.any() or blocked.all():
+        return values
+    rows, columns = nearest_free(blocked)
+    return np.asarray(values[..., rows, columns])
 
 
 def _mask(role: str, mask: ArrayLike) -> Mask:

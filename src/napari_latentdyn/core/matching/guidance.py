@@ -22,7 +22,7 @@ from napari_latentdyn.core.matching.multigrid import restrict_sums
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import halve, resize
 
-__all__ = ["Guidance", "KnownVelocity", "LevelGuidance", "Pull", "along_walls", "extended"]
+__all__ = ["Guidance", "KnownVelocity", "LevelGuidance", "Pull", "along_walls"]
 
 Mask = NDArray[np.bool_]
 Shape = tuple[int, int]
@@ -238,11 +238,3 @@ def along_walls(velocity: NDArray[np.float32], wall: Mask) -> NDArray[np.float32
     normals = wall_normals(wall)
     through = (velocity * normals).sum(axis=-3, keepdims=True)
     return np.asarray(velocity - through * normals, np.float32)
-
-
-def extended(values: NDArray[np.float32], blocked: Mask | None) -> NDArray[np.float32]:
-    """Return values (..., H, W) that continue into blocked pixels from the nearest other ones."""
-    if blocked is None or not blocked.any() or blocked.all():
-        return values
-    rows, columns = nearest_free(blocked)
-    return np.asarray(values[..., rows, columns])

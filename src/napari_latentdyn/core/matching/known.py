@@ -13,14 +13,13 @@ from torch.nn import functional
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.kriging import Kriging
-from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.regions import Regions, extended
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.guidance import (
     Guidance,
     KnownVelocity,
     along_walls,
-    extended,
 )
 from napari_latentdyn.core.observations.patches import Window
 
@@ -45,22 +44,20 @@ _UNCOVERED = 0.5
 
 
 def blocked_between(regions: Regions) -> tuple[Mask | None, Mask | None]:
-    """Return where nothing moves between two images, and the walls between them, (H, W) each.
-
-    A region of one image alone does not stay.
-    """
-    blocked, wall = regions.blocked, regions.wall
+    """Return where nothing moves between two images, and the walls between them, (H, W) each."""
+    blocked, wall = regions.blocked_intervals, regions.wall
     return (
-        None if blocked is None else np.asarray(blocked.all(axis=0)),
+        None if blocked is None else blocked[0],
         None if wall is None else np.asarray(wall.any(axis=0)),
     )
 
 
 def window_of_interest(regions: Regions) -> Window | None:
     """Return the window of the images that the region of interest needs, None without one."""
-    if regions.interest is None:
+    outside = regions.outside
+    if outside is None:
         return None
-    chosen = np.asarray(regions.interest.any(axis=0))
+    chosen = ~outside
     rows, columns = (np.flatnonzero(chosen.any(axis=axis)) for axis in (1, 0))
     box = Window(
         int(rows[0]),

@@ -10,8 +10,8 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.guidance import extended
 from napari_latentdyn.core.matching.known import blocked_between
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
@@ -85,9 +85,7 @@ class Renderer:
         self._ends = Ends(self.model, observations)
         regions = observations.known.regions
         self._blocked = blocked_between(regions)[0]
-        self._interest = None
-        if regions.interest is not None:
-            self._interest = np.asarray(regions.interest.any(axis=0))
+        self._interest = None if regions.outside is None else ~regions.outside
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"

@@ -15,6 +15,8 @@ __all__ = [
     "MotionEvidence",
     "agreement_note",
     "agreement_sentence",
+    "gains",
+    "held_back_sentence",
     "hidden_sentence",
     "motion_sentence",
     "weakest",
@@ -134,6 +136,25 @@ def hidden_sentence(report: RunReport) -> str:
     if hidden.kept:
         return f"{found}, and {100 * hidden.after:.2f} % with a correction learned from others."
     return f"{found}. A correction did not reduce it, so that none is used."
+
+
+def held_back_sentence(report: RunReport) -> str:
+    """Describe the prediction of tracks that were held back; ``""`` where none were."""
+    held = report.held_back
+    if held is None:
+        return ""
+    some = "A track was" if held.tracks == 1 else f"{held.tracks} tracks were"
+    return (
+        f"{some} held back and predicted from the first position: the error was {held.error:.2f} "
+        f"pixels, the stated uncertainty is {held.stated:.2f} pixels; "
+        f"{100 * held.within:.0f} % of {held.positions} positions agree with it."
+    )
+
+
+def gains(report: RunReport) -> list[str]:
+    """Return the sentences about what training, hidden images and held-back tracks showed."""
+    every = (agreement_sentence(report), hidden_sentence(report), held_back_sentence(report))
+    return [sentence for sentence in every if sentence]
 
 
 def _percent(part: float) -> str:

@@ -176,6 +176,21 @@ class HiddenReport(Described):
     kept: bool
 
 
+class HeldBackReport(Described):
+    """Error of the prediction of tracks that were held back, from their first position.
+
+    `error` and `stated` are root mean squares over the other positions, of both coordinates in
+    pixels: the distance to the prediction, and the stated uncertainty of the positions. `within` is
+    the part of the positions within the 95 % region of the stated uncertainty.
+    """
+
+    tracks: Count
+    positions: Count
+    error: NonNegativeFloat
+    stated: NonNegativeFloat
+    within: NonNegativeFloat
+
+
 class Report(Described):
     """Entries of every report, of a run or of layers."""
 
@@ -204,6 +219,7 @@ class RunReport(Report):
     agreement: AgreementReport | None = None
     motion_evidence: EvidenceReport | None = None
     hidden: HiddenReport | None = None
+    held_back: HeldBackReport | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)
     interval: IntervalReport | None = None

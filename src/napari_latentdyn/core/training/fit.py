@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.fitted import Fitted
+from napari_latentdyn.core.dynamics.held_back import predict_tracks
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.store import IntervalStore
@@ -209,13 +210,16 @@ class _Fit:
         if self.device.type == "cuda":
             gc.collect()
             torch.cuda.empty_cache()
-        return Dynamics(
+        dynamics = Dynamics(
             self.settings,
             fields.reshape(-1, *fields.shape[2:]),
             report,
             observations=self.observations,
             fitted=Fitted(model, ensembles, checkpoint, correction),
         )
+        predicted = predict_tracks(dynamics, self.observations.known.tracks)
+        dynamics.report = report.model_copy(update={"held_back": predicted})
+        return dynamics
 
     def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, Sequence[Ensemble]]:
         proposing = model if self.has_learned else None

@@ -47,7 +47,7 @@ def arrows(
     """Return the arrows of all stages; `confidence` is (H, W) for each of the n stages."""
     return arrow_layer(
         LayerContext.of(dynamics),
-        dynamics.fields,
+        dynamics.shown_fields,
         spacing=options.spacing,
         length=options.length,
         colour=options.colour,
