@@ -16,9 +16,11 @@ from napari.layers import Image, Layer, Vectors
 from scipy import ndimage
 
 from napari_latentdyn.core.dynamics.arrows import full_vectors
+from napari_latentdyn.core.dynamics.trajectories import trajectories
 from napari_latentdyn.viewer import samples
 from napari_latentdyn.viewer.samples import (
     Scene,
+    generate_coast_buoys,
     generate_new_cracks,
     generate_rotation_cracks,
     generate_translation_land,
@@ -100,6 +102,32 @@ def test_rain_is_a_small_series_with_times_and_its_origin() -> None:
     down, right = common_drift(layer.data[0], layer.data[3])
     assert down < -5
     assert right > 2
+
+
+@pytest.mark.usefixtures("plugin")
+def test_ice_with_buoys_opens_with_its_coast_and_their_tracks() -> None:
+    frames, first, last, coast, buoys = open_sample("coast_buoys")
+    scene = generate_coast_buoys(stages=12)
+    np.testing.assert_array_equal(first.data, scene.first)
+    np.testing.assert_array_equal(last.data, scene.frames[-1])
+    np.testing.assert_array_equal(coast.data, scene.land)
+    # Nothing moves on land except at its jagged edge.
+    inland = ndimage.binary_erosion(scene.land, iterations=8)
+    assert np.ptp(scene.frames[:, inland], axis=0).max() == 0
+    np.testing.assert_array_equal(buoys.scale, frames.scale)
+    assert buoys.extent.world[1][0] == pytest.approx(12.0)
+    assert last.metadata["latentdyn_interval"] == {"value": 12.0, "unit": "hour"}
+    rows = buoys.data[buoys.data[:, 0] == 1]
+    assert np.abs(rows[:, 2:] - scene.buoys[1]).max() < 1.5
+
+
+def test_buoys_move_with_the_true_field_and_turn_half_way() -> None:
+    scene = generate_coast_buoys(stages=8)
+    paths = trajectories(scene.velocity, scene.buoys[:, 0], scene.times)
+    np.testing.assert_allclose(paths, scene.buoys, atol=1.5)
+    morning, evening = scene.buoys[:, 4] - scene.buoys[:, 0], scene.buoys[:, 8] - scene.buoys[:, 4]
+    assert (morning[:, 0] > 10).all()
+    assert (evening[:, 1] > 8).all()
 
 
 @pytest.mark.usefixtures("plugin")
@@ -232,7 +260,7 @@ def test_new_cracks_are_not_there_at_first() -> None:
 @pytest.mark.usefixtures("plugin")
 def test_every_command_of_the_manifest_can_be_imported(plugin: npe2.PluginManager) -> None:
     commands = plugin.get_manifest("napari-latentdyn").contributions.commands
-    assert len(commands) == 17
+    assert len(commands) == 18
     for command in commands:
         module, name = command.python_name.split(":")
         assert callable(getattr(import_module(module), name))

@@ -13,12 +13,17 @@ from napari_latentdyn.core.dynamics.arrows import make_arrows
 from napari_latentdyn.viewer.layers import LayerTuple, contrast_limits
 from napari_latentdyn.viewer.scenes import (
     Scene,
+    generate_coast_buoys,
     generate_new_cracks,
     generate_rotation_cracks,
     generate_translation_land,
 )
 
 __all__ = [
+    "BUOY_INTERVAL",
+    "BUOY_PIXEL_SIZE",
+    "BUOY_SIGMA",
+    "BUOY_STEPS",
     "INTERVAL_KEY",
     "RAIN_FILE",
     "RAIN_PIXEL_SIZE",
@@ -27,6 +32,7 @@ __all__ = [
     "SEA_ICE_INTERVAL",
     "SEA_ICE_PIXEL_SIZE",
     "Scene",
+    "generate_coast_buoys",
     "generate_new_cracks",
     "generate_rotation_cracks",
     "generate_translation_land",
@@ -40,6 +46,10 @@ SEA_ICE_PIXEL_SIZE = 100.0
 RAIN_FILE = Path(__file__).parents[1] / "data" / "rain_fmi_series.ome.tif"
 RAIN_PIXEL_SIZE = 1.0  # kilometres
 RAIN_STEP = 5.0  # minutes
+BUOY_INTERVAL: dict[str, Any] = {"value": 12.0, "unit": "hour"}
+BUOY_PIXEL_SIZE = 500.0  # metres
+BUOY_STEPS = 13  # positions, one each hour
+BUOY_SIGMA = 0.3  # pixels
 # Metadata key for the time between two images.
 INTERVAL_KEY = "latentdyn_interval"
 
@@ -111,6 +121,36 @@ def open_rain() -> list[LayerTuple]:
 def open_translation_land() -> list[LayerTuple]:
     """Open the scene of ice that drifts past land."""
     return _scene_layers(generate_translation_land())
+
+
+def open_coast_buoys() -> list[LayerTuple]:
+    """Open the scene of ice with buoys, a mask of the land, and the tracks of the buoys."""
+    scene = generate_coast_buoys(stages=BUOY_STEPS - 1)
+    assert scene.land is not None
+    assert scene.buoys is not None
+    sides = (BUOY_PIXEL_SIZE,) * 2
+    step = BUOY_INTERVAL["value"] / (BUOY_STEPS - 1)
+    plane = {"scale": sides, "units": ("meter", "meter"), "axis_labels": ("y", "x")}
+    over_time = {
+        "scale": (step, *sides),
+        "units": ("hour", "meter", "meter"),
+        "axis_labels": ("t", "y", "x"),
+    }
+    noise = np.random.default_rng(0).normal(scale=BUOY_SIGMA, size=scene.buoys.shape)
+    number, index = np.indices(scene.buoys.shape[:2]).reshape(2, -1)
+    rows = np.column_stack([number, index, (scene.buoys + noise).reshape(-1, 2)])
+    sigma = np.full(len(rows), BUOY_SIGMA)
+    frames, _, first, last = _scene_layers(scene)
+    frames[1].update(over_time)
+    for layer in (first, last):
+        layer[1].update(plane, metadata={INTERVAL_KEY: dict(BUOY_INTERVAL)})
+    return [
+        frames,
+        first,
+        last,
+        (scene.land.astype(np.uint8), {"name": "coast", "opacity": 0.4, **plane}, "labels"),
+        (rows, {"name": "buoys", "features": {"uncertainty": sigma}, **over_time}, "tracks"),
+    ]
 
 
 def open_rotation_cracks() -> list[LayerTuple]:

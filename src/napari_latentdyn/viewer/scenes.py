@@ -23,6 +23,7 @@ from napari_latentdyn.viewer.materials import land as make_land
 
 __all__ = [
     "Scene",
+    "generate_coast_buoys",
     "generate_new_cracks",
     "generate_rotation_cracks",
     "generate_translation_land",
@@ -48,6 +49,10 @@ class Scene:
         per stage. Newly opened water moves like the nearest ice.
     known : ndarray of bool
         (T - 1, H, W) False in newly opened water, whose motion is a convention.
+    land : ndarray of bool, optional
+        (H, W) True on land.
+    buoys : ndarray, optional
+        (B, T, 2) true places of buoys, (y, x) in pixels.
     """
 
     name: str
@@ -55,6 +60,8 @@ class Scene:
     times: NDArray[np.float64]
     velocity: NDArray[np.float32]
     known: NDArray[np.bool_]
+    land: NDArray[np.bool_] | None = None
+    buoys: NDArray[np.float64] | None = None
 
     @property
     def first(self) -> NDArray[np.float32]:
@@ -73,11 +80,44 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
     Ice enters at the upper border and leaves at the lower and the right one;
     the water between the coast and the ice widens.
     """
+    frames, fields, known, _, _ = _past_coast(seed, size, stages, lambda t: (12.0 * t, 7.0 * t))
+    return Scene("Ice drifting past land", frames, _times(stages), fields, known)
+
+
+def generate_coast_buoys(seed: int = 0, size: int = 256, stages: int = 8) -> Scene:
+    """Generate ice past static land whose drift turns half way, and the buoys on it.
+
+    The ice first drifts along the coast, then off it. `stages` must be even.
+    """
+
+    def way(time: float) -> tuple[float, float]:
+        before, after = min(time, 0.5), max(time - 0.5, 0.0)
+        return 28.0 * before + 2.0 * after, 2.0 * before + 22.0 * after
+
+    frames, fields, known, land, place = _past_coast(seed, size, stages, way)
+    starts = size * np.array([[0.15, 0.15], [0.45, 0.5], [0.7, 0.2], [0.3, 0.3]])
+    buoys = np.stack([place(starts, time) for time in _times(stages)], axis=1)
+    return Scene("Ice with buoys past land", frames, _times(stages), fields, known, land, buoys)
+
+
+def _past_coast(
+    seed: int, size: int, stages: int, way: Callable[[float], tuple[float, float]]
+) -> tuple[
+    NDArray[np.float32],
+    NDArray[np.float32],
+    NDArray[np.bool_],
+    NDArray[np.bool_],
+    Callable[[Array, float], Array],
+]:
+    """Return frames, fields, where they are known, the land, and how points move.
+
+    `way` gives the distance along the coast and off it at a fraction of the interval. Points are
+    given by their row and their distance from the coast at first, (B, 2).
+    """
     random = np.random.default_rng([seed, 1])
     ice = Pack(random, size)
     land = make_land(random, size)
     y, x = _grid(size)
-    along, off = 12.0 / stages, 7.0 / stages
     phase = random.uniform(0, 2 * np.pi, 2)
 
     def coast(row: Array) -> Array:
@@ -91,20 +131,33 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
     seaward = x - coast(y)
     slope = np.gradient(coast(rows), rows)[:, None]
     moves = seaward > 0
-    velocity = np.where(moves, np.stack([np.full_like(y, along), off + along * slope + 0 * y]), 0.0)
 
     def frame(time: float) -> Array:
-        row, away = y - along * time, seaward - off * time
+        along, off = way(time)
+        row, away = y - along, seaward - off
         pack = ice(row, coast(row) + away, away - 2.0)
         # At first, water fills only a narrow strip between the coast and the pack.
         sea = _blend(np.full_like(y, WATER), pack, away - 2.0)
         return _blend(sea, land, rough - seaward)
 
-    fields = np.repeat(velocity[None], stages, axis=0)
-    known = np.stack(
-        [(seaward <= 0) | (seaward > off * (k + 0.5) + 2.0) for k in range(stages)], axis=0
+    def place(starts: Array, time: float) -> Array:
+        along, off = way(time)
+        row = starts[:, 0] + along
+        return np.stack([row, coast(row) + starts[:, 1] + off], axis=1)
+
+    times = _times(stages)
+    steps = np.diff([way(time) for time in times], axis=0)
+    fields = np.stack(
+        [
+            np.where(moves, np.stack([np.full_like(y, along), off + along * slope + 0 * y]), 0.0)
+            for along, off in steps
+        ]
     )
-    return _scene("Ice drifting past land", frame, fields, known, stages)
+    known = np.stack(
+        [(seaward <= 0) | (seaward > way((k + 0.5) / stages)[1] + 2.0) for k in range(stages)]
+    )
+    frames = np.clip(np.stack([frame(time) for time in times]), 0.0, 1.0)
+    return frames.astype(np.float32), fields.astype(np.float32), known, ~moves, place
 
 
 def generate_rotation_cracks(seed: int = 0, size: int = 256, stages: int = 8) -> Scene:
@@ -208,8 +261,7 @@ def _scene(
     stages: int,
 ) -> Scene:
     frames = np.stack([frame(float(time)) for time in range(stages + 1)]).astype(np.float32)
-    times = np.arange(stages + 1) / stages
-    return Scene(name, np.clip(frames, 0.0, 1.0), times, fields.astype(np.float32), known)
+    return Scene(name, np.clip(frames, 0.0, 1.0), _times(stages), fields.astype(np.float32), known)
 
 
 def _fields(
@@ -217,6 +269,10 @@ def _fields(
 ) -> tuple[Array, NDArray[np.bool_]]:
     pairs = [motion(stage + 0.5) for stage in range(stages)]
     return np.stack([field for field, _ in pairs]), np.stack([known for _, known in pairs])
+
+
+def _times(stages: int) -> Array:
+    return np.arange(stages + 1) / stages
 
 
 def _grid(size: int) -> tuple[Array, Array]:
