@@ -34,17 +34,24 @@ _LEAST, _PART, _MATCHED = 1.0, 0.5, 1.0
 #: Least standard deviation of the deviation between tracks, in pixels, and as a part of the largest
 #: deviation.
 _BETWEEN, _BETWEEN_PART = 0.1, 0.05
+#: Displacements, as parts of those of the tracks, up to which points stand still, and from which
+#: they move as tracks do.
+_STILL, _MOVES = 0.1, 0.3
 #: Standard deviation in pixels that a deviation must exceed to vary in space.
 _EVEN = 0.1
 
 
 @dataclass(frozen=True)
 class _Deviation:
-    """Deviation of one track at the knots: mean (m - 1, 2), variance (m - 1,), and its place."""
+    """Deviation of one track at the knots: mean (m - 1, 2) and variance (m - 1,).
+
+    `place` is that of the track half way, and `way` the length of its displacement in pixels.
+    """
 
     mean: Floats
     variance: Floats
     place: Floats
+    way: float
 
 
 def follow_tracks(ensemble: Ensemble, tracks: Tracks | None, motion: Motion) -> Ensemble:
@@ -72,7 +79,7 @@ def follow_tracks(ensemble: Ensemble, tracks: Tracks | None, motion: Motion) -> 
             found.append(_deviation(own, terms))
     if not found:
         return ensemble
-    deviation = _between(found, shape)
+    deviation = _between(found, shape) * _moving(ensemble.centre, found)
     known = ensemble.course or Course.unknown(shape)
     # The point at a pixel half way was matched at the place without its deviation.
     shift = torch.from_numpy(np.ascontiguousarray(deviation[_PARTS // 2 - 1]))[None]
@@ -111,7 +118,21 @@ def _deviation(track: Tracks, terms: torch.Tensor) -> _Deviation:
     factor = linalg.cho_factor(matrix, lower=True)
     gain = linalg.cho_solve(factor, hats @ prior).T
     variance = np.diag(prior - gain @ hats @ prior)
-    return _Deviation(gain @ residual, np.maximum(variance, 0.0), middle)
+    return _Deviation(gain @ residual, np.maximum(variance, 0.0), middle, way)
+
+
+def _moving(velocity: NDArray[np.float32], found: list[_Deviation]) -> NDArray[np.float32]:
+    """Return 1 where points move as tracks do, and 0 where they stand still, (H, W) or (1, 1).
+
+    Land and other bodies that do not move have no part in the course of the tracks.
+    """
+    way = float(np.median([one.way for one in found]))
+    if way < max(float(np.abs(one.mean).max()) for one in found):
+        # The tracks return to where they began; the displacement does not say what moves.
+        return np.ones((1, 1), np.float32)
+    speed = np.hypot(*velocity) / way
+    share = np.clip((speed - _STILL) / (_MOVES - _STILL), 0.0, 1.0)
+    return np.asarray(share[:1, :1] if share.min() == 1 else share, np.float32)
 
 
 def _between(found: list[_Deviation], shape: tuple[int, int]) -> NDArray[np.float32]:
