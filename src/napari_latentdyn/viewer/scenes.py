@@ -80,8 +80,8 @@ def generate_translation_land(seed: int = 0, size: int = 256, stages: int = 8) -
     Ice enters at the upper border and leaves at the lower and the right one;
     the water between the coast and the ice widens.
     """
-    frames, fields, known, _, _ = _past_coast(seed, size, stages, lambda t: (12.0 * t, 7.0 * t))
-    return Scene("Ice drifting past land", frames, _times(stages), fields, known)
+    frames, fields, known, land, _ = _past_coast(seed, size, stages, lambda t: (12.0 * t, 7.0 * t))
+    return Scene("Ice drifting past land", frames, _times(stages), fields, known, land)
 
 
 def generate_coast_buoys(seed: int = 0, size: int = 256, stages: int = 8) -> Scene:

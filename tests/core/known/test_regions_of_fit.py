@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from benchmarks.known.scenes import channel, grid, past_land
 from numpy.typing import NDArray
-from tests.core.known.helpers import channel, fitted, grid, knowing, past_land
+from tests.core.known.helpers import fitted, knowing
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.observations.observations import Observations

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.core.known.helpers import far, fitted, grid, knowing, past_land, turning_at_noon
+from benchmarks.known.scenes import far, grid, past_land, turning_at_noon
+from tests.core.known.helpers import fitted, knowing
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.knowledge.tracks import Tracks
