@@ -275,6 +275,25 @@ class PhysicsSettings(FrozenModel):
         "separate (local).",
         json_schema_extra={"advanced": True},
     )
+    constraint: Literal["none", "divergence_free", "irrotational", "rigid"] = Field(
+        "none",
+        title="Constraint",
+        description="Condition that the matched velocity half way satisfies: none; no divergence, "
+        "as of a flow that neither converges nor sinks (divergence_free); no rotation, as of a "
+        "flow from sources (irrotational); or the motion of one rigid body, which shifts and "
+        "turns (rigid). A wrong condition spoils the motion. Needs initial fields that are "
+        "matched.",
+        json_schema_extra={"advanced": True},
+    )
+    constraint_strength: float = Field(
+        1.0,
+        ge=0.0,
+        le=1.0,
+        title="Strength of the constraint",
+        description="Part of the violation that is removed after each linearisation of the "
+        "matching: 1 satisfies the condition exactly, less only prefers it.",
+        json_schema_extra={"advanced": True},
+    )
     follow_series: bool = Field(
         True,
         title="Acceleration from the series",

@@ -36,6 +36,10 @@ WORDS: dict[str, dict[str, str]] = {
         "inertial": "straight paths",
         "local": "steady, straight at edges",
     },
+    "physics.constraint": {
+        "divergence_free": "divergence-free",
+        "rigid": "one rigid body",
+    },
     "physics.interpolation": {"spline": "cubic B-spline"},
     "physics.departure": {"euler": "first order (Euler)", "midpoint": "second order (midpoint)"},
     "physics.border": {"clamp": "repeat the border", "exclude": "leave out inflow"},

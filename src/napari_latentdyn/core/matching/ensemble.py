@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.matching.consensus import weighted_median
 from napari_latentdyn.core.observations.patches import Window
+from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.course import Course
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 
@@ -79,6 +80,14 @@ class Ensemble:
         )
         part = (..., rows[:, None], columns)
         return dataclasses.replace(self, velocities=self.velocities[part], centre=self.centre[part])
+
+    def constrained(self, constraint: Constraint | None) -> Ensemble:
+        """Return the ensemble with velocities that satisfy an exact constraint."""
+        if constraint is None or not constraint.exact:
+            return self
+        velocities = constraint.apply(torch.from_numpy(self.velocities)).numpy()
+        centre = constraint.apply(torch.from_numpy(self.centre)[None])[0].numpy()
+        return dataclasses.replace(self, velocities=velocities, centre=centre)
 
     def to_arrays(self, numbers: type[np.floating] = np.float32) -> dict[str, NDArray[Any]]:
         """Return the ensemble as arrays by name, and single numbers in a precision."""

@@ -23,6 +23,7 @@ from napari_latentdyn.core.matching.multigrid import COARSE_PIXELS, prolong
 from napari_latentdyn.core.matching.normal_equations import NormalEquations
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.matching.propagation import propagate
+from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.motion import Motion, acceleration, path_ends
 from napari_latentdyn.core.physics.operators import gradient, halve
 
@@ -67,12 +68,14 @@ def refine(
     schedule: Schedule,
     hidden: Tensor | None = None,
     guidance: LevelGuidance | None = None,
+    constraint: Constraint | None = None,
 ) -> Generator[None, None, Tensor]:
     """Improve velocities half way, (B, 2, H, W) in pixels per interval, on one level.
 
     `pair` holds the features of both images, `stiffness` (B, 1, 1, 1) the weights of the
     second differences. The images are not compared where `hidden`, (B, 1, H, W), is true, and
-    `guidance` is what the user knows. Yields between the iterations.
+    `guidance` is what the user knows. A `constraint` is applied after each linearisation. Yields
+    between the iterations.
     """
     coarse = pair.shape[0] * pair.shape[1] > COARSE_PIXELS
     space = None
@@ -101,6 +104,9 @@ def refine(
                 solution = known.extended(solution)
             change = prolong(solution, pair.shape) if coarse else solution
         velocity = velocity + change.clamp(-_LARGEST_CHANGE, _LARGEST_CHANGE)
+        if constraint is not None:
+            texture = (weight[:, None] * slopes.square()).sum(dim=(1, 2))[:, None]
+            velocity = constraint.apply(velocity, texture)
         if guidance is not None:
             velocity = guidance.extended(velocity)
     return velocity

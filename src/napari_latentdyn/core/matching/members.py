@@ -14,6 +14,7 @@ from napari_latentdyn.core.matching.guidance import Guidance, LevelGuidance
 from napari_latentdyn.core.matching.linearisation import Schedule, refine
 from napari_latentdyn.core.matching.pair import MaskedPair
 from napari_latentdyn.core.observations.patches import covering
+from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.motion import Motion, pixel_ends
 from napari_latentdyn.core.physics.operators import resize
 
@@ -100,6 +101,8 @@ class Members:
         Acceleration along the paths.
     guidance : Guidance, optional
         What the user knows of the velocity.
+    constraint : Constraint, optional
+        Condition on the velocities.
     """
 
     def __init__(
@@ -108,11 +111,13 @@ class Members:
         parameters: Sequence[MemberParameters],
         motion: Motion,
         guidance: Guidance | None = None,
+        constraint: Constraint | None = None,
     ) -> None:
         self._pair = pair
         self._parameters = tuple(parameters)
         self._motion: Motion = motion
         self._guidance = guidance
+        self._constraint = constraint
         self._levels: dict[Shape, MaskedPair] = {}
 
     @property
@@ -177,9 +182,10 @@ class Members:
             stiffness = velocity.new_tensor([one.stiffness for one in some]).view(-1, 1, 1, 1)
             start = velocity[first : first + at_once]
             pair = self._features(shape, some)
-            found.append(
-                (yield from refine(pair, start, stiffness, self._motion, schedule, hidden, known))
+            refining = refine(
+                pair, start, stiffness, self._motion, schedule, hidden, known, self._constraint
             )
+            found.append((yield from refining))
         return torch.cat(found)
 
     def _in_tiles(
@@ -195,7 +201,10 @@ class Members:
         for tile in covering(shape, TILE):
             window = tile.grown(MARGIN + half_reach(velocity[(..., *tile.slices)]), shape).even()
             part = (..., *window.slices)
-            members = Members(level.crop(window), self._parameters, self._motion)
+            constraint = self._constraint and self._constraint.crop(window, shape)
+            members = Members(
+                level.crop(window), self._parameters, self._motion, constraint=constraint
+            )
             of_tile = None if hidden is None else hidden[part]
             guidance = None if known is None else known.crop(window)
             improved = yield from members._at_once(velocity[part], schedule, of_tile, guidance)

@@ -27,6 +27,7 @@ from napari_latentdyn.core.matching.members import (
     scale_velocity,
 )
 from napari_latentdyn.core.matching.pair import MaskedPair
+from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.motion import Motion
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence
 from napari_latentdyn.generators import mapped
@@ -59,6 +60,7 @@ def match_members(
     short: bool = False,
     finer: int = 0,
     guidance: Guidance | None = None,
+    constraint: Constraint | None = None,
 ) -> Generator[float, None, tuple[Ensemble, tuple[MemberParameters, ...]]]:
     """Find the velocity half way between two images, for each ensemble member.
 
@@ -89,6 +91,8 @@ def match_members(
         Number of larger levels of the same scene that are matched later, by `match_finer`.
     guidance : Guidance, optional
         What the user knows of the velocity.
+    constraint : Constraint, optional
+        Condition on the velocities.
 
     Yields
     ------
@@ -106,9 +110,9 @@ def match_members(
     given = None
     if prior is not None:
         given = torch.from_numpy(prior).to(device)[None].expand(members, -1, -1, -1)
-    matching = _Matching(pair, MEMBERS[:members], motion, short, finer, guidance)
+    matching = _Matching(pair, MEMBERS[:members], motion, short, finer, guidance, constraint)
     ensemble = yield from matching.run(drift, given, weigh)
-    return ensemble, matching.parameters
+    return ensemble.constrained(constraint), matching.parameters
 
 
 def match_finer(
@@ -191,9 +195,10 @@ class _Matching:
         short: bool,
         finer: int,
         guidance: Guidance | None,
+        constraint: Constraint | None,
     ) -> None:
         self._pair = pair
-        self._members = Members(pair, parameters, motion, guidance)
+        self._members = Members(pair, parameters, motion, guidance, constraint)
         self._motion: Motion = motion
         self._count = len(parameters)
         self._short = short

@@ -128,6 +128,7 @@ def request_of(
         "training.start_from": "scratch",
         "model.initial_fields": "matched",
         "physics.transport": "characteristics",
+        "physics.constraint": "none",
     }
     for name, value in wanted.items():
         if settings.get(name) != value:

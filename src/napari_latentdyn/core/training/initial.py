@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Generator, Sequence
 
 import numpy as np
 import torch
@@ -30,6 +30,7 @@ from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
+from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.course import stage_fields
 from napari_latentdyn.core.training.prior import prior_velocity
 from napari_latentdyn.generators import mapped
@@ -135,6 +136,7 @@ def reduced_velocities(
         short=settings.model.refinement == "short",
         finer=finer,
         guidance=guidance,
+        constraint=Constraint.from_settings(settings.physics),
     )
 
     def tell(part: float) -> tuple[float, int, str]:
@@ -210,7 +212,9 @@ def _follow(
     finding = share_of_courses(ensembles, times, images)
     share = yield from mapped(finding, lambda _: step)
     motion, known = settings.physics.motion, observations.known
-    following: Iterator[Ensemble] = followed(ensembles, times, share, motion)
+    constraint = Constraint.from_settings(settings.physics)
+    paths = followed(ensembles, times, share, motion)
+    following = (ensemble.constrained(constraint) for ensemble in paths)
     if known.tracks is not None:
         following = (
             follow_tracks(one, known.between(k, k + 1, times).tracks, motion)
