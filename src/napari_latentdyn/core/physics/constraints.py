@@ -10,7 +10,7 @@ without divergence, also to those that flow through the border.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal, Self
+from typing import Literal, Self, TypeVar
 
 import numpy as np
 import torch
@@ -21,6 +21,8 @@ from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.settings.method import PhysicsSettings
 
 __all__ = ["Constraint", "curl", "divergence", "divergence_free", "irrotational", "rigid"]
+
+_Scalar = TypeVar("_Scalar", bound=np.generic)
 
 #: Largest number of iterations around blocked pixels, and the decrease of the residual at which
 #: they stop.
@@ -79,10 +81,9 @@ class Constraint:
         -------
         Tensor, shape (B, 2, H, W)
         """
-        shape = (velocity.shape[-2], velocity.shape[-1])
         regions, blocked = (
-            None if part is None else torch.from_numpy(_nearest(part, shape)).to(velocity.device)
-            for part in (self.regions, self.blocked)
+            None if part is None else torch.from_numpy(part).to(velocity.device)
+            for part in self._resized((velocity.shape[-2], velocity.shape[-1]))
         )
         if self.kind == "rigid":
             if blocked is not None:
@@ -95,11 +96,20 @@ class Constraint:
 
     def crop(self, window: Window, shape: tuple[int, int]) -> Constraint:
         """Return a window of the constraint at a size."""
-        regions, blocked = (
-            None if part is None else _nearest(part, shape)[window.slices]
-            for part in (self.regions, self.blocked)
+        regions, blocked = self._resized(shape)
+        return replace(
+            self,
+            regions=None if regions is None else regions[window.slices],
+            blocked=None if blocked is None else blocked[window.slices],
         )
-        return replace(self, regions=regions, blocked=blocked)
+
+    def _resized(
+        self, shape: tuple[int, int]
+    ) -> tuple[NDArray[np.integer] | None, NDArray[np.bool_] | None]:
+        return (
+            None if self.regions is None else _nearest(self.regions, shape).astype(np.int64),
+            None if self.blocked is None else _nearest(self.blocked, shape),
+        )
 
 
 def divergence(velocity: Tensor) -> Tensor:
@@ -286,10 +296,8 @@ def _solve_around(velocity: Tensor, free: Tensor) -> Tensor:
     return potential
 
 
-def _nearest(values: NDArray[np.generic], shape: tuple[int, int]) -> NDArray[np.generic]:
+def _nearest(values: NDArray[_Scalar], shape: tuple[int, int]) -> NDArray[_Scalar]:
     """Return values (H, W) at the nearest pixels of another size."""
-    if values.shape == shape:
-        return np.ascontiguousarray(values)
     rows, columns = (
         ((np.arange(new) + 0.5) * old / new).astype(int)
         for new, old in zip(shape, values.shape, strict=True)

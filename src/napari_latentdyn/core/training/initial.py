@@ -33,6 +33,7 @@ from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.course import stage_fields
 from napari_latentdyn.core.training.prior import prior_velocity
+from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
@@ -62,9 +63,15 @@ def initial_velocities(
 
     Matching starts from the fields of a trained `model`, or from zero without a model. Yields
     the finished work, the total work and a message. Returns the observations, with the change
-    of brightness if one was found, and the ensemble, which has one member unless matched.
+    of brightness if one was found, and the ensemble, which has one member unless matched. Raises
+    SettingsError for a constraint without matching.
     """
     method = settings.model.initial_fields
+    if method != "matched" and Constraint.from_settings(settings.physics) is not None:
+        raise SettingsError(
+            f"a constraint needs matched initial fields: model.initial_fields must be matched; got "
+            f"{method}. Choose another preset, or physics.constraint none."
+        )
     if method == "zero":
         return observations, Ensemble.equal(np.zeros((1, 2, *observations.shape), np.float32))
     if method == "extracted":
