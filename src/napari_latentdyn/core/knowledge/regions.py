@@ -31,17 +31,21 @@ class Regions:
         Nothing moves here, and nothing flows in or out; along its edge the motion is free.
     interest : ndarray of bool, optional
         The motion is computed here only.
+    rigid : ndarray of int32, optional
+        Number of the rigid body of each pixel: its pixels move and turn together. 0 is free.
     """
 
     still: Mask | None = None
     wall: Mask | None = None
     interest: Mask | None = None
+    rigid: NDArray[np.int32] | None = None
 
     @classmethod
     def from_masks(cls, **masks: ArrayLike | None) -> Regions:
         """Make regions from masks (H, W) or (K, H, W) by their role.
 
         A mask is boolean or has whole numbers, such as labels: all that are not 0 belong to it.
+        Each label of the role rigid is a body.
 
         Raises
         ------
@@ -56,8 +60,8 @@ class Regions:
         return not self.masks
 
     @property
-    def masks(self) -> dict[str, Mask]:
-        """The masks by their role, each (1, H, W) or (K, H, W)."""
+    def masks(self) -> dict[str, NDArray[Any]]:
+        """The masks by their role, each (1, H, W) or (K, H, W); labels of rigid bodies."""
         named = {role: getattr(self, role) for role in ROLES}
         return {role: mask for role, mask in named.items() if mask is not None}
 
@@ -157,7 +161,7 @@ def extended(values: NDArray[Any], blocked: Mask | None) -> NDArray[Any]:
     return np.asarray(values[..., rows, columns])
 
 
-def _mask(role: str, mask: ArrayLike) -> Mask:
+def _mask(role: str, mask: ArrayLike) -> NDArray[Any]:
     values = np.asarray(mask)
     if values.ndim not in (2, 3) or 0 in values.shape:
         raise ObservationError(
@@ -169,7 +173,7 @@ def _mask(role: str, mask: ArrayLike) -> Mask:
         raise ObservationError(
             f"the mask of the role {role} must be boolean, or have labels; got {values.dtype}."
         )
-    chosen = values.astype(bool)
+    chosen = values.astype(np.int32 if role == "rigid" else bool)
     if not chosen.any():
         raise ObservationError(
             f"the mask of the role {role} must have at least one pixel; got none: draw it, or "

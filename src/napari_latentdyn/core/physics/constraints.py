@@ -9,7 +9,7 @@ without divergence, also to those that flow through the border.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Self, TypeVar
 
 import numpy as np
@@ -17,7 +17,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.observations.patches import Window
+from napari_latentdyn.core.physics.sampling import pixel_grid
+from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings.method import PhysicsSettings
 
 __all__ = ["Constraint", "curl", "divergence", "divergence_free", "irrotational", "rigid"]
@@ -44,8 +47,8 @@ class Constraint:
     strength : float
         Part of the violation that is removed, from 0 to 1.
     regions : ndarray of int, shape (H, W), optional
-        Number of the rigid body of each pixel; pixels of 0 are free. By default the whole image
-        is one body. The other constraints do not use it.
+        Number of the rigid body of each pixel of the first image; pixels of 0 are free. By default
+        the whole image is one body. The other constraints do not use it.
     blocked : ndarray of bool, shape (H, W), optional
         Pixels without a condition, whose velocities do not change.
     """
@@ -56,11 +59,31 @@ class Constraint:
     blocked: NDArray[np.bool_] | None = None
 
     @classmethod
-    def from_settings(cls, physics: PhysicsSettings) -> Self | None:
-        """Return the chosen constraint; None without one, or if it has no strength."""
-        if physics.constraint == "none" or physics.constraint_strength == 0:
+    def of(cls, physics: PhysicsSettings, regions: Regions) -> Self | None:
+        """Return the constraint of the settings, and of the regions of an interval.
+
+        None without one, or if it has no strength. Rigid regions alone are a constraint.
+
+        Raises
+        ------
+        SettingsError
+            If there are rigid regions, and another constraint is chosen.
+        """
+        kind, bodies = physics.constraint, regions.rigid
+        if bodies is not None and kind not in ("none", "rigid"):
+            raise SettingsError(
+                "rigid regions must have the constraint rigid or none (physics.constraint); got "
+                f"{kind}: choose one of them, or leave the rigid regions out."
+            )
+        if physics.constraint_strength == 0 or (kind == "none" and bodies is None):
             return None
-        return cls(physics.constraint, physics.constraint_strength)
+        blocked = regions.blocked_intervals
+        return cls(
+            "rigid" if kind == "none" else kind,
+            physics.constraint_strength,
+            None if bodies is None else bodies[0],
+            None if blocked is None else blocked[0],
+        )
 
     @property
     def exact(self) -> bool:
@@ -86,6 +109,8 @@ class Constraint:
             for part in self._resized((velocity.shape[-2], velocity.shape[-1]))
         )
         if self.kind == "rigid":
+            if regions is not None:
+                regions = _half_way(regions, velocity)
             if blocked is not None:
                 regions = (~blocked).long() if regions is None else regions * ~blocked
             found = rigid(velocity, regions, weight)
@@ -97,11 +122,11 @@ class Constraint:
     def crop(self, window: Window, shape: tuple[int, int]) -> Constraint:
         """Return a window of the constraint at a size."""
         regions, blocked = self._resized(shape)
-        return replace(
-            self,
-            regions=None if regions is None else regions[window.slices],
-            blocked=None if blocked is None else blocked[window.slices],
-        )
+        if regions is not None:
+            regions = np.asarray(regions[window.slices])
+        if blocked is not None:
+            blocked = np.asarray(blocked[window.slices])
+        return Constraint(self.kind, self.strength, regions, blocked)
 
     def _resized(
         self, shape: tuple[int, int]
@@ -218,6 +243,14 @@ def rigid(velocity: Tensor, regions: Tensor | None = None, weight: Tensor | None
         share = known / (1 + left / (spread + _ROUNDING**2)) ** 2
     moved = torch.where(bodies.to(device)[number] > 0, found, given)
     return moved.view_as(velocity).to(velocity)
+
+
+def _half_way(regions: Tensor, velocity: Tensor) -> Tensor:
+    """Return the regions of the first image (H, W) where their mean velocity has them half way."""
+    height, width = regions.shape
+    grid = pixel_grid(height, width, device=velocity.device)
+    rows, columns = (grid - velocity.mean(dim=0, keepdim=True) / 2)[0].round().long()
+    return regions[rows.clamp(0, height - 1), columns.clamp(0, width - 1)]
 
 
 def _turned(velocity: Tensor) -> Tensor:

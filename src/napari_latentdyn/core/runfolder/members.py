@@ -60,7 +60,10 @@ _ARRAYS = {
         "high": ArrayType("real", ("C",)),
         "multichannel": ArrayType("bool", ()),
         "brightness": ArrayType("real", ("...", "C", 2)),
-        **{f"region.{role}": ArrayType("bool", ("...", "H", "W")) for role in ROLES},
+        **{
+            f"region.{role}": ArrayType("real" if role == "rigid" else "bool", ("...", "H", "W"))
+            for role in ROLES
+        },
         "track.track": ArrayType("real", ("N",)),
         "track.time": ArrayType("real", ("N",)),
         "track.place": ArrayType("real", ("N", 2)),

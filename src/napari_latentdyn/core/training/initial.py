@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -67,7 +67,8 @@ def initial_velocities(
     SettingsError for a constraint without matching.
     """
     method = settings.model.initial_fields
-    if method != "matched" and Constraint.from_settings(settings.physics) is not None:
+    constraint = Constraint.of(settings.physics, observations.known.regions)
+    if method != "matched" and constraint is not None:
         raise SettingsError(
             f"a constraint needs matched initial fields: model.initial_fields must be matched; got "
             f"{method}. Choose another preset, or physics.constraint none."
@@ -143,7 +144,7 @@ def reduced_velocities(
         short=settings.model.refinement == "short",
         finer=finer,
         guidance=guidance,
-        constraint=Constraint.from_settings(settings.physics),
+        constraint=Constraint.of(settings.physics, observations.known.regions),
     )
 
     def tell(part: float) -> tuple[float, int, str]:
@@ -219,9 +220,10 @@ def _follow(
     finding = share_of_courses(ensembles, times, images)
     share = yield from mapped(finding, lambda _: step)
     motion, known = settings.physics.motion, observations.known
-    constraint = Constraint.from_settings(settings.physics)
-    paths = followed(ensembles, times, share, motion)
-    following = (ensemble.constrained(constraint) for ensemble in paths)
+    following: Iterator[Ensemble] = (
+        one.constrained(Constraint.of(settings.physics, known.regions.of_images(k, k + 1)))
+        for k, one in enumerate(followed(ensembles, times, share, motion))
+    )
     if known.tracks is not None:
         following = (
             follow_tracks(one, known.between(k, k + 1, times).tracks, motion)
