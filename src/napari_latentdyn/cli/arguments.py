@@ -7,10 +7,31 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-__all__ = ["IMAGE", "add_output", "add_parser"]
+__all__ = ["IMAGE", "KNOWN", "add_knowledge", "add_output", "add_parser"]
 
 #: Files that are read as images, for the help of arguments.
 IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
+
+#: Files of the user by the name of their argument: the flag, and its help.
+KNOWN = {
+    "still": ("--still", "region where nothing moves, such as land"),
+    "wall": ("--wall", "region that nothing enters or leaves; motion along its edge is free"),
+    "interest": ("--roi", "region of interest, in which alone the motion is computed"),
+    "tracks": (
+        "--tracks",
+        (
+            "positions of points at times between the images, such as buoys: tables (CSV) with the "
+            "columns id, time, and y and x, lat and lon, or northing and easting; or GeoJSON"
+        ),
+    ),
+    "landmarks": (
+        "--landmarks",
+        (
+            "points that were marked in the images: a table (CSV) with the columns y0, x0, y1 and x1, "
+            "or points of a stack as napari saves them; or one table for each image"
+        ),
+    ),
+}
 
 
 def add_parser(
@@ -36,6 +57,23 @@ def _run(target: str, arguments: argparse.Namespace) -> int:
     module, _, name = target.partition(":")
     code: int = getattr(import_module(f"napari_latentdyn.cli.{module}"), name)(arguments)
     return code
+
+
+def add_knowledge(parser: Any) -> None:
+    """Add the flags of regions and tracks that the user knows."""
+    group = parser.add_argument_group(
+        "Known regions and motion",
+        "A region is one file for all images, or one for each: an image that is not zero inside, a "
+        "table (CSV) of shapes as napari saves them, or GeoJSON.",
+    )
+    for name, (flag, text) in KNOWN.items():
+        group.add_argument(flag, dest=name, nargs="+", metavar="FILE", help=text)
+    group.add_argument(
+        "--hold-back",
+        metavar="PART",
+        help="part or number of the tracks and landmarks that take no part in the result; they "
+        "measure how well the others predict them",
+    )
 
 
 def add_output(parser: Any, text: str, default: str | None = None, **kwargs: Any) -> None:

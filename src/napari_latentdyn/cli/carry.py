@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.learn import interruptible
-from napari_latentdyn.cli.marks import Marks, read_marks, write_rows
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.cli.progress import ProgressLine
 from napari_latentdyn.core.dynamics.channels import frames_of
@@ -24,10 +23,12 @@ from napari_latentdyn.core.dynamics.trajectories import inside
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.images import ImageFile
 from napari_latentdyn.core.observations.images.series import read_series
+from napari_latentdyn.core.observations.known.tables import Marks, read_marks
 from napari_latentdyn.core.observations.ometiff import write_ome_tiff
 from napari_latentdyn.errors import DerivedError, SettingsError, Stopped
 from napari_latentdyn.export.target import check_free, new_target
 from napari_latentdyn.files.paths import check_writable, output_path
+from napari_latentdyn.files.tables import write_rows
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.text import shorten
 

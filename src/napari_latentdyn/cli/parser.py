@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from napari_latentdyn import __version__
-from napari_latentdyn.cli.arguments import IMAGE, add_output, add_parser
+from napari_latentdyn.cli.arguments import IMAGE, add_knowledge, add_output, add_parser
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import add_setting_flags
 from napari_latentdyn.cli.run_commands import add_apply, add_carry, add_export
@@ -142,6 +142,7 @@ def _add_run(commands: Any) -> None:
     )
     add_output(parser, "run folder to write (default with --resume: that folder)")
     parser.add_argument("--resume", metavar="DIR", help="continue the training of this run folder")
+    add_knowledge(parser)
     add_setting_flags(parser)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.cli.arguments import KNOWN
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import fractions_of, numbers_in, settings_from, take_times
@@ -203,6 +204,12 @@ def geometry_of(*images: ImageFile) -> Geometry | None:
 def _resume(arguments: argparse.Namespace) -> int:
     if arguments.images or arguments.mask is not None:
         raise UsageError("--resume uses the images of the run folder; leave images and --mask out.")
+    given = [flag for name, (flag, _) in KNOWN.items() if getattr(arguments, name) is not None]
+    if given or arguments.hold_back is not None:
+        raise UsageError(
+            "--resume uses the regions and tracks of the run folder; leave "
+            f"{[*given, '--hold-back'][0]} out."
+        )
     if arguments.preset is not None or arguments.settings is not None:
         raise UsageError(
             "--resume uses the settings of the run folder; change single ones with flags."

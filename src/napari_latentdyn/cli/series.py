@@ -5,9 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 from dataclasses import replace
+from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_latentdyn.cli.arguments import KNOWN
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import fractions_of
 from napari_latentdyn.cli.runs import geometry_of, observe, report_of
@@ -22,6 +25,7 @@ from napari_latentdyn.core.observations.times import (
     times_from_text,
 )
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.settings.text import shown
 
 __all__ = ["read_run"]
 
@@ -58,12 +62,13 @@ def read_run(
             f"--mask must be one image for all, or one for each of {count} images; got "
             f"{len(masks)}."
         )
+    order = np.arange(count)
     if times is not None and arguments.times_of_images is None:
         order = np.argsort(times.values, kind="stable")
         images = tuple(series.images[k] for k in order)
         masks = None if masks is None else [masks[k] for k in order]
         series = replace(series, images=images)
-        times = replace(times, values=times.values[order] - times.values[order[0]])
+        times = times.in_order(order)
     settings = _with_unit(settings, times, count)
     if frames_at is not None and count == 2:
         settings = settings.updated({"output.times": frames_at, "output.frames": None})
@@ -88,7 +93,42 @@ def read_run(
         report_of(image, None if masks is None else masks[k])
         for k, image in enumerate(series.images)
     ]
-    return observations.described(geometry_of(*series.images), reports), settings
+    observations = observations.described(geometry_of(*series.images), reports)
+    start = None if times is None else times.start
+    return _with_knowledge(arguments, observations, settings, start, order), settings
+
+
+def _with_knowledge(
+    arguments: argparse.Namespace,
+    observations: Observations,
+    settings: Settings,
+    start: datetime | None,
+    order: NDArray[np.intp],
+) -> Observations:
+    """Read the regions and tracks that the user knows, and say on standard error what they are.
+
+    `order` has the index of each image in the order in which the user gave them.
+    """
+    files = {name: getattr(arguments, name) or [] for name in KNOWN}
+    for name, given in files.items():
+        if len(given) == len(order) and name != "tracks":
+            files[name] = [given[k] for k in order]
+    part = arguments.hold_back
+    try:
+        hold_back = 0.0 if part is None else float(part)
+    except ValueError:
+        raise UsageError(
+            f"--hold-back must be a part such as 0.2, or a number of tracks; got {shown(part)}."
+        ) from None
+    if part is None and not any(files.values()):
+        return observations
+    from napari_latentdyn.core.observations.known import ImageSpace, read_knowledge
+
+    space = ImageSpace.of(observations, settings.images, start)
+    known = read_knowledge(space, **files, hold_back=hold_back)
+    observations = observations.with_knowledge(known)
+    sys.stderr.writelines(f"{sentence}\n" for sentence in known.sentences())
+    return observations
 
 
 def _times(
@@ -105,8 +145,8 @@ def _times(
         since = series.times - series.times[0]
         known = None if series.unit is None else duration(series.unit)
         if known is None:
-            return ImageTimes(since, series.unit)
-        return in_readable_unit(since * known[0] * SECONDS[known[1]])
+            return ImageTimes(since, series.unit, series.start)
+        return in_readable_unit(since * known[0] * SECONDS[known[1]], series.start)
     text = getattr(arguments, given[0])
     if given[0] != "times_of_images":
         if len(sources) < len(series.images):

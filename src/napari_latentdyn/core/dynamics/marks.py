@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.carrying import check_finite, check_some_inside
 from napari_latentdyn.core.dynamics.trajectories import checked_points
+from napari_latentdyn.core.geometry.shapes import ellipse, vertices_problem
 from napari_latentdyn.errors import DerivedError
 from napari_latentdyn.settings.text import shown
 
@@ -62,20 +63,14 @@ def bendable(vertices: ArrayLike, kind: str) -> Floats:
         )
     points = checked_points(vertices)
     check_finite(points, "the vertices of a shape")
-    least, most = {"line": (2, 2), "path": (2, None), "polygon": (3, None)}.get(kind, (4, 4))
-    if len(points) < least or (most is not None and len(points) > most):
-        wanted = f"{least}" if most else f"{least} or more"
-        raise DerivedError(f"a {kind} must have {wanted} vertices; got {len(points)}.")
+    problem = vertices_problem(kind, len(points))
+    if problem is not None:
+        raise DerivedError(problem)
     if kind == "line":
         return points
     if kind == "ellipse":
-        centre = points.mean(axis=0)
-        # The corners are in order: two neighbours give the half axes.
-        across, down = points[1] - points[0], points[3] - points[0]
-        size = float(np.hypot(*across) + np.hypot(*down))
-        count = int(np.clip(math.pi * size / 2 / _EDGE, _ELLIPSE, _MOST))
-        angle = np.linspace(0.0, 2 * math.pi, count, endpoint=False)[:, None]
-        return np.asarray(centre + np.cos(angle) * across / 2 + np.sin(angle) * down / 2)
+        size = float(np.hypot(*(points[[1, 3]] - points[0]).T).sum())
+        return ellipse(points, int(np.clip(math.pi * size / 2 / _EDGE, _ELLIPSE, _MOST)))
     ends = np.roll(points, -1, axis=0) if kind != "path" else points[1:]
     lengths = np.hypot(*(ends - points[: len(ends)]).T)
     edge = max(_EDGE, float(lengths.sum()) / _MOST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -25,10 +25,14 @@ class Knowledge:
         Masks by their role.
     tracks : Tracks, optional
         Known positions at known times.
+    sources : tuple of mappings
+        Role, name, and as far as they are known path and SHA-256 of each file or layer, and
+        as `left_out` the number of its tracks that do not meet the images.
     """
 
     regions: Regions = field(default_factory=Regions)
     tracks: Tracks | None = None
+    sources: tuple[Mapping[str, Any], ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -58,23 +62,53 @@ class Knowledge:
         if tracks is not None:
             when = np.clip((tracks.time - start) / (end - start), 0.0, 1.0)
             tracks = Tracks(tracks.track, when, tracks.place, tracks.sigma, tracks.held)
-        return Knowledge(self.regions.of_images(first, last), tracks)
+        return replace(self, regions=self.regions.of_images(first, last), tracks=tracks)
 
     def crop(self, slices: tuple[slice, slice]) -> Knowledge:
         """Return the knowledge of a window; tracks may lie outside of it."""
         tracks = self.tracks
         if tracks is not None:
             tracks = tracks.moved((-float(slices[0].start), -float(slices[1].start)))
-        return Knowledge(self.regions.crop(slices), tracks)
+        return replace(self, regions=self.regions.crop(slices), tracks=tracks)
+
+    def counts(self) -> dict[str, int]:
+        """Return the numbers of masks, tracks, landmarks, and of those that are held back."""
+        landmarks = 0 if self.tracks is None else self.tracks.landmark_count
+        back = None if self.tracks is None else self.tracks.kept_back
+        return {
+            "masks": len(self.regions.masks),
+            "tracks": 0 if self.tracks is None else len(self.tracks) - landmarks,
+            "landmarks": landmarks,
+            "held_back": 0 if back is None else len(back),
+        }
 
     def sentence(self) -> str:
-        """Return the number of masks, tracks and landmarks, such as "2 masks, 3 tracks"."""
-        masks, tracks, landmarks = len(self.regions.masks), 0, 0
-        if self.tracks is not None:
-            landmarks = self.tracks.landmark_count
-            tracks = len(self.tracks) - landmarks
-        named = ((masks, "mask"), (tracks, "track"), (landmarks, "landmark"))
-        return ", ".join(f"{n} {word}{'s' if n > 1 else ''}" for n, word in named if n)
+        """Return the counts that are not 0 in words, such as "2 masks, 3 tracks, 1 held back"."""
+        return ", ".join(
+            f"{count} {name.replace('_', ' ') if name == 'held_back' or count > 1 else name[:-1]}"
+            for name, count in self.counts().items()
+            if count
+        )
+
+    def sentences(self) -> list[str]:
+        """Return what is known, and how many tracks of files do not meet the images."""
+        found = [f"Known: {self.sentence()}."] if not self.is_empty else []
+        for source in self.sources:
+            count = source.get("left_out", 0)
+            if count:
+                found.append(
+                    f"{count} track{'s' if count > 1 else ''} of {source['name']} "
+                    f"{'do' if count > 1 else 'does'} not meet the images in place and time, and "
+                    f"{'are' if count > 1 else 'is'} left out."
+                )
+        return found
+
+    def to_report(self) -> dict[str, Any] | None:
+        """Return sources, counts, and the part of the pixels in each region; None if empty."""
+        if self.is_empty:
+            return None
+        covered = {role: float(mask.mean()) for role, mask in self.regions.masks.items()}
+        return {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, as `from_arrays` reads them."""

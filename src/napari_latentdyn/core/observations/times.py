@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from napari_latentdyn.settings.text import shown
 
 __all__ = [
     "ImageTimes",
+    "date_of",
     "in_readable_unit",
     "times_from_names",
     "times_from_table",
@@ -42,10 +43,21 @@ _FIELDS = {
 
 @dataclass(frozen=True, eq=False)
 class ImageTimes:
-    """Times of images since the first one, (K,), and their unit, None if it is unknown."""
+    """Times of images since the first one, (K,).
+
+    `unit` and `start`, the date and time at which they are 0, are None if they are unknown.
+    """
 
     values: NDArray[np.float64]
     unit: str | None = None
+    start: datetime | None = None
+
+    def in_order(self, order: NDArray[np.intp]) -> ImageTimes:
+        """Return the times in another order, since the first one in it."""
+        first, start = float(self.values[order[0]]), self.start
+        if start is not None and self.unit in SECONDS:
+            start += timedelta(seconds=first * SECONDS[self.unit])
+        return ImageTimes(self.values[order] - first, self.unit, start)
 
 
 def times_from_text(text: str) -> ImageTimes:
@@ -119,7 +131,7 @@ def times_from_table(names: Sequence[str], path: str) -> ImageTimes:
 def _times(entries: Sequence[str], where: str) -> ImageTimes:
     numbers, dates = [], []
     for entry in entries:
-        number, date = _number(entry), _date(entry)
+        number, date = _number(entry), date_of(entry)
         # Digits such as 20240301 are both.
         if number is None and date is None:
             raise ObservationError(
@@ -142,7 +154,8 @@ def _number(text: str) -> float | None:
         return None
 
 
-def _date(text: str) -> datetime | None:
+def date_of(text: str) -> datetime | None:
+    """Return the date and time of a text such as ``2024-03-01T12:00``, UTC unless it says more."""
     try:
         date = datetime.fromisoformat(text)
     except ValueError:
@@ -151,13 +164,15 @@ def _date(text: str) -> datetime | None:
 
 
 def _since_first(dates: Sequence[datetime]) -> ImageTimes:
-    return in_readable_unit([(date - dates[0]).total_seconds() for date in dates])
+    return in_readable_unit([(date - dates[0]).total_seconds() for date in dates], dates[0])
 
 
-def in_readable_unit(seconds: Sequence[float] | NDArray[np.float64]) -> ImageTimes:
+def in_readable_unit(
+    seconds: Sequence[float] | NDArray[np.float64], start: datetime | None = None
+) -> ImageTimes:
     """Return times in the largest unit that is not longer than their steps."""
     values = np.asarray(seconds, np.float64)
     steps = np.abs(np.diff(values))
     typical = float(np.median(steps)) if len(steps) else 0.0
     unit = next((name for name, length in SECONDS.items() if typical >= length), "second")
-    return ImageTimes(values / SECONDS[unit], unit)
+    return ImageTimes(values / SECONDS[unit], unit, start)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.members import INPUTS, load_arrays, reading
 from napari_latentdyn.core.runfolder.report import damaged
-from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.core.runfolder.schema import KnownReport, RunReport
 from napari_latentdyn.errors import ObservationError, RunFolderError
 
 __all__ = ["read_observations"]
@@ -39,6 +40,9 @@ def read_observations(folder: Path, report: RunReport, shape: tuple[int, int]) -
     problem = _problem(found, report, shape)
     if problem:
         raise RunFolderError(damaged(folder, INPUTS, problem))
+    if report.known is not None:
+        files = tuple(file.model_dump(exclude_none=True) for file in report.known.sources)
+        found = found.with_knowledge(replace(found.known, sources=files))
     return found.described(place, sources if len(sources) == len(found) else ())
 
 
@@ -69,4 +73,7 @@ def _problem(found: Observations, report: RunReport, shape: tuple[int, int]) -> 
         return f"holds images of {found.channels} channels, which the frames do not have"
     if not np.array_equal(found.times, report.observation_times):
         return "holds images of other times than the report"
+    told = KnownReport() if report.known is None else report.known
+    if found.known.counts() != told.model_dump(include=set(found.known.counts())):
+        return "holds other regions or tracks than the report"
     return ""

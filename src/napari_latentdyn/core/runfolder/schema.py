@@ -191,6 +191,27 @@ class HeldBackReport(Described):
     within: NonNegativeFloat
 
 
+class KnownSource(Described):
+    """A file or layer of the user: its role, and tracks that do not meet the images."""
+
+    role: Text
+    name: Text | None = None
+    path: Text | None = None
+    sha256: Text | None = None
+    left_out: Count | None = None
+
+
+class KnownReport(Described):
+    """Regions and tracks that the user knows; see `Knowledge.to_report`."""
+
+    sources: list[KnownSource] = Field(default_factory=list)
+    regions: dict[Text, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
+    masks: Count = 0
+    tracks: Count = 0
+    landmarks: Count = 0
+    held_back: Count = 0
+
+
 class Report(Described):
     """Entries of every report, of a run or of layers."""
 
@@ -222,6 +243,7 @@ class RunReport(Report):
     held_back: HeldBackReport | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)
+    known: KnownReport | None = None
     interval: IntervalReport | None = None
     placement: PlacementReport | None = None
     observation_times: Times = Field(default_factory=lambda: [0.0, 1.0])

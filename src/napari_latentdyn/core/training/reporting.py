@@ -63,6 +63,7 @@ def make_report(
         "converged": converged,
         "stopped_early": steps < settings.training.steps and not converged,
         "inputs": _inputs(observations),
+        "known": observations.known.to_report(),
         "placement": None if place is None or place == Geometry() else place.to_report(),
         "interval": interval,
         "observation_times": observations.times.tolist(),

@@ -136,13 +136,16 @@ def stack_of(array: Any, name: str) -> Stack:
     array = array.transpose(*front, y, x)
     array = within_valid_range(array)
     size, note = spacing(array, y, x)
-    moments, time_unit = times(array, front[names.index("T")]) if "T" in names else (None, None)
+    moments, time_unit, start = (None, None, None)
+    if "T" in names:
+        moments, time_unit, start = times(array, front[names.index("T")])
     return Stack(
         np.asarray(array.values),
         (*names, "Y", "X"),
         geometry=size,
         times=moments,
         time_unit=time_unit,
+        start=start,
         notes=(note,) if note else (),
         coordinates=coordinates(array),
     )

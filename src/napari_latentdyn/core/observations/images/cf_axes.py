@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
@@ -137,18 +138,20 @@ def _on_map(plain: Geometry, mapping: Any) -> Geometry:
     return replace(plain, affine=affine, crs=crs.to_wkt(), units=(unit, unit), error=error)
 
 
-def times(array: Any, dim: str) -> tuple[Any, str | None]:
-    """Return the times along a dimension, from the first one on, and their unit."""
+def times(array: Any, dim: str) -> tuple[Any, str | None, datetime | None]:
+    """Return the times along a dimension since the first one, their unit, and its date."""
     if dim not in array.coords or array[dim].ndim != 1:
-        return None, None
+        return None, None, None
     values = array[dim].values
     if values.dtype.kind == "M":
         seconds = (values - values[0]) / np.timedelta64(1, "s")
-        return np.asarray(seconds, dtype=np.float64), "s"
+        date = values[0].astype("datetime64[us]").item()
+        start = date.replace(tzinfo=UTC) if isinstance(date, datetime) else None
+        return np.asarray(seconds, dtype=np.float64), "s", start
     if values.dtype.kind == "O" and all(hasattr(value, "calendar") for value in values):
         # Dates of calendars that NumPy does not have, such as 360_day.
-        return np.asarray([(value - values[0]).total_seconds() for value in values]), "s"
+        return np.asarray([(value - values[0]).total_seconds() for value in values]), "s", None
     if values.dtype.kind in "iuf":
         unit = str(array[dim].attrs.get("units") or "").partition(" since ")[0].strip() or None
-        return np.asarray(values, dtype=np.float64) - float(values[0]), unit
-    return None, None
+        return np.asarray(values, dtype=np.float64) - float(values[0]), unit, None
+    return None, None, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +74,7 @@ class Stack:
     planes : ndarray or None
         All planes of an image, with transparency, where the planes may be a stack.
     times : ndarray of float64 or None
-        Times along T, in `time_unit`.
+        Times along T, in `time_unit`, since `start`, a date in UTC, if that is known.
     positions : tuple of mapping
         Attributes in which each position along P differs; empty where all are the same.
     """
@@ -86,6 +87,7 @@ class Stack:
     geometry: Geometry | None = None
     times: NDArray[np.float64] | None = None
     time_unit: str | None = None
+    start: datetime | None = None
     notes: tuple[str, ...] = ()
     coordinates: Geometry | None = None
     positions: tuple[Mapping[str, Any], ...] = ()

@@ -6,6 +6,7 @@ import glob
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -37,11 +38,14 @@ class ImageSeries:
         Times of the images of a stack.
     unit : str or None
         Unit of the times.
+    start : datetime or None
+        Date at which the times are 0.
     """
 
     images: tuple[ImageFile, ...]
     times: NDArray[np.float64] | None = None
     unit: str | None = None
+    start: datetime | None = None
 
 
 def expand(sources: Sequence[str]) -> list[str]:
@@ -107,7 +111,7 @@ def _of_stack(source: str, stack: Stack) -> ImageSeries:
     )
     if axis != "T" or part.times is None or len(part.times) != count:
         return ImageSeries(images)
-    return ImageSeries(images, part.times, part.time_unit)
+    return ImageSeries(images, part.times, part.time_unit, part.start)
 
 
 def _natural(path: Path) -> list[tuple[int, int | str]]:

@@ -1,0 +1,238 @@
+"""Regions from files: images, shapes of napari, and GeoJSON."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.geometry.crs import pixels_in, same_place
+from napari_latentdyn.core.geometry.shapes import KINDS, ellipse, vertices_problem
+from napari_latentdyn.core.observations.images import ImageFile, parse_source
+from napari_latentdyn.core.observations.images.series import read_series
+from napari_latentdyn.core.observations.known.geojson import SUFFIXES, GeoJson, read_geojson
+from napari_latentdyn.core.observations.known.space import ImageSpace
+from napari_latentdyn.core.observations.known.tables import read_marks
+from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.files.paths import named
+from napari_latentdyn.settings.text import shown
+
+__all__ = ["rasterise", "read_region"]
+
+Mask = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+#: Vertices of an ellipse.
+_ELLIPSE = 256
+#: Number of parts of all edges together of an outline that is brought to another system.
+_PARTS = 2048
+_LINES = ("LineString", "MultiLineString", "line", "path")
+#: Files of shapes that no library here reads.
+_OTHER = {".shp", ".gpkg", ".kml", ".kmz", ".gml", ".zip"}
+
+
+def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
+    """Read a mask for all images, (1, H, W), or one for each, (K, H, W).
+
+    Parameters
+    ----------
+    sources : sequence of str
+        One file, or one for each image in their order. A file is
+
+        - an image: inside, it is not zero, not missing and not transparent; a stack has one plane
+          for each image. An image on the Earth with another place than the images is resampled to
+          the nearest pixel;
+        - a table (CSV) of shapes as napari saves them: rectangles, ellipses and polygons have the
+          pixels whose centres they contain, lines and paths all pixels that they touch. The
+          first of three axes is the index of the image;
+        - GeoJSON: polygons and lines.
+    space : ImageSpace
+        Place and times of the images.
+
+    Raises
+    ------
+    ObservationError, ImageFileError
+        If a file cannot be read, or does not fit the images.
+    """
+    if len(sources) == 1:
+        return _planes(sources[0], space)
+    if len(sources) != space.count:
+        raise ObservationError(
+            f"a region must be one file, or one for each of {space.count} images; got "
+            f"{len(sources)}."
+        )
+    planes = [_planes(source, space) for source in sources]
+    for source, found in zip(sources, planes, strict=True):
+        if len(found) != 1:
+            raise ObservationError(
+                f"{named(source)} must hold one mask, because other images have files of their "
+                f"own; got {len(found)}."
+            )
+    return np.concatenate(planes)
+
+
+def rasterise(
+    outlines: Sequence[tuple[Sequence[Floats], bool]], shape: tuple[int, int], source: str
+) -> Mask:
+    """Return the pixels (H, W) of polygons and lines.
+
+    Parameters
+    ----------
+    outlines : sequence of (sequence of ndarray of shape (N, 2), bool)
+        Vertices (y, x) in pixels, and whether they are a line. A polygon may have holes after its
+        outer ring. A polygon has the pixels whose centres it contains; a line all pixels that it
+        touches, so that they are neighbours along rows and columns.
+    shape : (int, int)
+        Height and width.
+    source : str
+        Name of the outlines in a sentence.
+
+    Raises
+    ------
+    ObservationError
+        If a polygon has too few vertices.
+    """
+    from rasterio.features import rasterize
+    from rasterio.transform import Affine
+
+    found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
+    for rings, is_line in outlines:
+        least = 2 if is_line else 3
+        if any(len(ring) < least for ring in rings):
+            raise ObservationError(
+                f"a {'line' if is_line else 'polygon'} in {source} must have {least} vertices or "
+                f"more; got {min(map(len, rings))}."
+            )
+        if is_line:
+            geometry = {"type": "LineString", "coordinates": rings[0][:, ::-1].tolist()}
+        else:
+            closed = [np.concatenate([ring, ring[:1]])[:, ::-1].tolist() for ring in rings]
+            geometry = {"type": "Polygon", "coordinates": closed}
+        found[is_line].append(geometry)
+    mask = np.zeros(shape, np.uint8)
+    # The centre of the first pixel is (0, 0), its corner (-0.5, -0.5).
+    grid = Affine.translation(-0.5, -0.5)
+    for is_line, geometries in found.items():
+        if geometries:
+            rasterize(geometries, out=mask, transform=grid, all_touched=is_line, default_value=1)
+    return mask.astype(bool)
+
+
+def _planes(source: str, space: ImageSpace) -> Mask:
+    suffix = Path(source).suffix.lower()
+    if suffix == ".csv":
+        return _of_shapes(source, space)
+    if suffix in SUFFIXES:
+        return _of_geojson(read_geojson(source), space)
+    if suffix in _OTHER:
+        raise ObservationError(
+            f"{named(source)} has a format that is not read; save it as GeoJSON, for example with "
+            "QGIS or ogr2ogr."
+        )
+    images = read_series([source]).images
+    if len(images) not in (1, space.count):
+        raise ObservationError(
+            f"{named(source)} must hold one mask, or one for each of {space.count} images; got "
+            f"{len(images)}: {named(parse_source(source).path)}:0 takes the first."
+        )
+    return np.stack([_of_image(image, space) for image in images])
+
+
+def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
+    values = image.array
+    inside = values != 0
+    if values.dtype.kind in "fc":
+        inside &= ~np.isnan(values)
+    if image.channel_axis is not None:
+        inside = inside.any(axis=image.channel_axis)
+    if image.missing is not None:
+        inside &= ~image.missing
+    here = image.coordinates
+    if here is not None and here.crs is not None and space.place is not None:
+        if inside.shape == space.shape and same_place(space.place, here):
+            return np.asarray(inside)
+        rows, columns = np.indices(space.shape).reshape(2, -1)
+        places = pixels_in(space.place, here, np.column_stack([rows, columns]))
+        if places is not None:
+            nearest = np.rint(places)
+            within = np.all((nearest >= 0) & (nearest < inside.shape), axis=1)
+            y, x = np.where(within[:, None], nearest, 0).astype(np.intp).T
+            return np.asarray((inside[y, x] & within).reshape(space.shape))
+    if inside.shape != space.shape:
+        (h, w), (height, width) = inside.shape, space.shape
+        raise ObservationError(
+            f"{image.name} must have the size of the images, {height} x {width}; got {h} x {w}: "
+            "draw the mask on one of the images, or resample it."
+        )
+    return np.asarray(inside)
+
+
+def _of_shapes(source: str, space: ImageSpace) -> Mask:
+    marks = read_marks(source, "shapes", space.times)
+    outlines: dict[int, list[tuple[list[Floats], bool]]] = {}
+    for number in np.unique(marks.groups):
+        rows = np.flatnonzero(marks.groups == number)
+        kind, vertices = marks.types[rows[0]].lower(), marks.places[rows]
+        problem = None
+        if kind not in KINDS:
+            problem = f"a type must be {', '.join(KINDS[:-1])} or {KINDS[-1]}; got {shown(kind)}."
+        problem = problem or vertices_problem(kind, len(vertices))
+        if problem:
+            raise ObservationError(f"shape {number:g} in {named(source)}: {problem}")
+        if kind == "ellipse":
+            vertices = ellipse(vertices, _ELLIPSE)
+        image = 0
+        if marks.times is not None:
+            known = np.flatnonzero(space.times == marks.times[rows[0]])
+            if not len(known) or (marks.times[rows] != marks.times[rows[0]]).any():
+                raise ObservationError(
+                    f"shape {number:g} in {named(source)} must lie on one image, at one of their "
+                    f"times; got {shown(marks.times[rows].tolist())}."
+                )
+            image = int(known[0])
+        outlines.setdefault(image, []).append(([vertices], kind in _LINES))
+    masks = [
+        rasterise(outlines.get(image, []), space.shape, named(source))
+        for image in range(1 if marks.times is None else space.count)
+    ]
+    return np.stack(masks)
+
+
+def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
+    where, outlines = named(data.path), []
+    for feature in data.features:
+        is_line = feature.kind in _LINES
+        if not is_line and not feature.kind.endswith("Polygon"):
+            raise ObservationError(
+                f"{where} must have polygons or lines as a region; got a {feature.kind}: give "
+                "points as tracks or landmarks."
+            )
+        rings = []
+        for part in feature.parts:
+            ring = data.pixels(_finer(part) if data.crs else part, space)
+            if not np.isfinite(ring).all():
+                raise ObservationError(
+                    f"{where} has outlines with vertices that have no place in the reference "
+                    "system of the images: clip them to the area of the images."
+                )
+            rings.append(ring)
+        if is_line:
+            outlines += [([ring], True) for ring in rings]
+        else:
+            for shell in dict.fromkeys(feature.shells):
+                own = [r for r, s in zip(rings, feature.shells, strict=True) if s == shell]
+                outlines.append((own, False))
+    return rasterise(outlines, space.shape, where)[None]
+
+
+def _finer(places: Floats) -> Floats:
+    """Return an outline with more vertices: an edge that is straight in one system bends in others.
+
+    Long outlines have short edges, and stay as they are.
+    """
+    parts = max(1, _PARTS // len(places))
+    step = np.arange((len(places) - 1) * parts + 1) / parts
+    return np.column_stack([np.interp(step, np.arange(len(places)), p) for p in places.T])

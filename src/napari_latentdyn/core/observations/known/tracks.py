@@ -1,0 +1,300 @@
+"""Tracks and landmarks from files: tables (CSV) and GeoJSON."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
+from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
+from napari_latentdyn.core.observations.known.space import LONGITUDE_LATITUDE, ImageSpace
+from napari_latentdyn.core.observations.known.tables import Table
+from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.files.paths import named
+from napari_latentdyn.settings.text import shown
+
+__all__ = ["read_landmarks", "read_tracks"]
+
+Floats = NDArray[np.float64]
+
+#: Columns and properties that tell buoys apart; `id` beside them may be that of a row.
+_BUOYS = ("buoy", "buoy_id", "buoyid", "drifter", "drifter_id", "station")
+_SIGMA = ("sigma", "uncertainty", "error", "std")
+_PROPERTIES = (*_BUOYS, "track", "track_id", "id", "name")
+_TIME = ("time", "t", "date", "datetime", "timestamp")
+_POINTS = ("Point", "MultiPoint", "LineString")
+#: Columns of places on the Earth: north and east, and their reference system.
+_ON_EARTH = (
+    (("lat", "latitude"), ("lon", "lng", "long", "longitude"), LONGITUDE_LATITUDE),
+    (("northing",), ("easting",), None),
+)
+_MARKED = re.compile(r"([yx])(\d{1,4})")
+
+
+def read_tracks(source: str, space: ImageSpace) -> tuple[Tracks, int]:
+    """Read tracks of points, such as buoys.
+
+    Parameters
+    ----------
+    source : str
+        A table (CSV) with a row for each position: the name or number of the track (``id``,
+        ``track``, ``buoy``, ...), its time (``t``, ``time``, ``date``, ...), a number in the unit
+        of the images or a date, and its place: ``y`` and ``x`` in pixels, ``lat`` and ``lon``, or
+        ``northing`` and ``easting`` in the reference system of the images. A column ``sigma``
+        is the standard deviation of each coordinate, in pixels, of places on the Earth in
+        metres. Or GeoJSON: points with the properties ``id`` and ``time``, or lines with a list
+        ``times`` or ``coordTimes``.
+    space : ImageSpace
+        Place and times of the images.
+
+    Returns
+    -------
+    tracks : Tracks
+        Those that are in the images at some time between the first and the last one.
+    left_out : int
+        Number of the other ones.
+
+    Raises
+    ------
+    ObservationError
+        If the file cannot be read, or has no track of two positions.
+    """
+    if Path(source).suffix.lower() in SUFFIXES:
+        return _of_geojson(source, space)
+    table = Table.read(source)
+    where = named(table.path)
+    name = table.first_of(_BUOYS) or table.track or table.first_of(("name",))
+    time = table.time
+    if name is None or (time is None and table.frame is None):
+        raise ObservationError(
+            f"{where} must have the columns id, time and the place of tracks; got "
+            f"{shown(list(table.columns))}."
+        )
+    if time is not None:
+        times = space.moments(table.columns[time], where)
+    else:
+        assert table.frame is not None
+        times = space.times[table.indices(table.frame, space.count)]
+    places, sigma = _places(table, space)
+    return _tracks(table.columns[name], times, places, sigma, space)
+
+
+def read_landmarks(sources: Sequence[str], space: ImageSpace) -> Tracks:
+    """Read points that were marked in several images.
+
+    Parameters
+    ----------
+    sources : sequence of str
+        One table (CSV): either a row for each point, with the columns ``y0``, ``x0``, ``y1``,
+        ``x1``, where the number is the index of the image, and an empty cell says that the point
+        was not marked; or a row for each mark, as napari saves points of a stack, with the same
+        points in the same order in each image. Or one table of points for each image.
+    space : ImageSpace
+        Place and times of the images.
+
+    Raises
+    ------
+    ObservationError
+        If a file cannot be read, or the images have different numbers of points.
+    """
+    if len(sources) == 1:
+        table = Table.read(sources[0])
+        return _of_columns(table, space) if "y0" in table.columns else _of_marks(table, space)
+    if len(sources) != space.count:
+        raise ObservationError(
+            f"landmarks must be one table, or one for each of {space.count} images; got "
+            f"{len(sources)}."
+        )
+    tables = [Table.read(source) for source in sources]
+    parts = [_places(table, space) for table in tables]
+    names = [named(table.path) for table in tables]
+    return _of_images(range(space.count), parts, space, names)
+
+
+def _of_columns(table: Table, space: ImageSpace) -> Tracks:
+    where = named(table.path)
+    found = [match for name in table.columns if (match := _MARKED.fullmatch(name))]
+    images = sorted({int(match[2]) for match in found})
+    for image in images:
+        if image >= space.count or not {f"y{image}", f"x{image}"} <= set(table.columns):
+            raise ObservationError(
+                f"{where} must have the columns y and x with the index of an image, 0 to "
+                f"{space.count - 1}; got {shown([match[0] for match in found])}."
+            )
+    every = [
+        np.column_stack([table.numbers(f"{axis}{image}", blank=True) for axis in "yx"])
+        for image in images
+    ]
+    place = np.stack(every)
+    marked = np.isfinite(place).all(axis=-1)
+    if (np.isfinite(place).any(axis=-1) != marked).any() or (marked.sum(axis=0) < 2).any():
+        raise ObservationError(
+            f"each row of {where} must have y and x in two images or more; got empty cells."
+        )
+    which, number = np.nonzero(marked)
+    sigma = np.broadcast_to(_sigma(table), len(table))
+    return Tracks.from_rows(number, space.times[images][which], place[marked], sigma[number])
+
+
+def _of_marks(table: Table, space: ImageSpace) -> Tracks:
+    where = named(table.path)
+    if table.frame is None:
+        raise ObservationError(
+            f"{where} must have the columns y0, x0, y1 and x1 of landmarks, or the index of the "
+            f"image of each point, as napari saves points of a stack; got "
+            f"{shown(list(table.columns))}."
+        )
+    index = table.indices(table.frame, space.count)
+    places, sigma = _places(table, space)
+    spread = np.broadcast_to(sigma, len(index))
+    images = np.unique(index).tolist()
+    parts = [(places[index == image], spread[index == image]) for image in images]
+    return _of_images(images, parts, space, [f"image {image} of {where}" for image in images])
+
+
+def _of_images(
+    images: Sequence[int],
+    parts: Sequence[tuple[Floats, Floats]],
+    space: ImageSpace,
+    names: Sequence[str],
+) -> Tracks:
+    """Return tracks of the points of several images, which are in the same order in each."""
+    count = len(parts[0][0])
+    for (places, _), name in zip(parts, names, strict=True):
+        if len(places) != count:
+            raise ObservationError(
+                f"landmarks must have the same points in each image; got {count} in {names[0]} and "
+                f"{len(places)} in {name}."
+            )
+        if not np.isfinite(places).all():
+            raise ObservationError(
+                f"{name} has places without a value in the reference system of the images: leave "
+                "them out."
+            )
+    return Tracks.from_rows(
+        np.tile(np.arange(count), len(parts)),
+        np.repeat(space.times[list(images)], count),
+        np.concatenate([places for places, _ in parts]),
+        np.concatenate([np.broadcast_to(sigma, count) for _, sigma in parts]),
+    )
+
+
+def _places(table: Table, space: ImageSpace) -> tuple[Floats, Floats]:
+    """Return places (y, x) in pixels, (N, 2), and their standard deviation, (N,) or ()."""
+    sigma = _sigma(table)
+    for norths, easts, crs in _ON_EARTH:
+        north, east = table.first_of(norths), table.first_of(easts)
+        if north is None or east is None:
+            continue
+        if space.place is None and {"y", "x"} <= set(table.columns):
+            break
+        places = np.column_stack([table.numbers(north), table.numbers(east)])
+        _check_degrees(places, crs, named(table.path))
+        found = space.pixels(places, crs, named(table.path))
+        return found, sigma / space.metres if table.first_of(_SIGMA) else sigma
+    return table.pixels(), sigma
+
+
+def _check_degrees(places: Floats, crs: str | None, where: str) -> None:
+    if crs is not None and not (np.abs(places) <= [90, 360]).all():
+        raise ObservationError(
+            f"latitude and longitude in {where} must be degrees, at most 90 and 360; got "
+            f"{np.abs(places[:, 0]).max():g} and {np.abs(places[:, 1]).max():g}: name coordinates "
+            "of a map northing and easting."
+        )
+
+
+def _sigma(table: Table) -> Floats:
+    name = table.first_of(_SIGMA)
+    return np.array(SIGMA) if name is None else table.numbers(name)
+
+
+def _of_geojson(source: str, space: ImageSpace) -> tuple[Tracks, int]:
+    data = read_geojson(source)
+    where = named(data.path)
+    other = next((f.kind for f in data.features if f.kind not in _POINTS), None)
+    if other is not None:
+        raise ObservationError(
+            f"{where} must have points, or lines with times, as tracks; got a {other}."
+        )
+    pixels = data.pixels(np.concatenate([f.parts[0] for f in data.features]), space)
+    names: list[str] = []
+    times: list[object] = []
+    sigma: list[Floats] = []
+    for number, feature in enumerate(data.features):
+        told = {str(name).lower(): value for name, value in feature.properties.items()}
+        moments = _moments(feature, told, where)
+        name = next((told[n] for n in _PROPERTIES if n in told), None)
+        if name is None and feature.kind == "Point":
+            raise ObservationError(f"the points in {where} must have the property id of a track.")
+        count = len(feature.parts[0])
+        names += [f"line {number}" if name is None else str(name)] * count
+        times += moments
+        sigma.append(_spread(told, count, space, where))
+    return _tracks(names, space.moments(times, where), pixels, np.concatenate(sigma), space)
+
+
+def _moments(feature: Feature, told: Mapping[str, Any], where: str) -> list[object]:
+    count = len(feature.parts[0])
+    if feature.kind == "Point":
+        wanted = "time"
+        found: Any = [next((told[name] for name in _TIME if name in told), None)]
+    else:
+        wanted = f"times with a time of each of {count} places"
+        inner = told.get("coordinateproperties")
+        told = {**(inner if isinstance(inner, dict) else {}), **told}
+        found = next((told[name] for name in ("times", "coordtimes") if name in told), None)
+    if not isinstance(found, list) or len(found) != count or None in found:
+        raise ObservationError(
+            f"each {feature.kind} in {where} must have the property {wanted}; got {shown(found)}."
+        )
+    return found
+
+
+def _spread(told: Mapping[str, Any], count: int, space: ImageSpace, where: str) -> Floats:
+    given = next((told[name] for name in _SIGMA if name in told), None)
+    if given is None:
+        return np.full(count, SIGMA)
+    try:
+        return np.broadcast_to(np.asarray(given, np.float64), (count,)) / space.metres
+    except (TypeError, ValueError):
+        raise ObservationError(
+            f"sigma in {where} must be a number of metres for each place; got {shown(given)}."
+        ) from None
+
+
+def _tracks(
+    names: Sequence[str], times: Floats, places: Floats, sigma: Floats, space: ImageSpace
+) -> tuple[Tracks, int]:
+    """Return the tracks that meet the images, and the number of the other ones."""
+    number = _numbers(names)
+    spread = np.broadcast_to(sigma, len(times))
+    known = np.isfinite(places).all(axis=1)
+    inside = known & np.all((places >= -0.5) & (places <= np.array(space.shape) - 0.5), axis=1)
+    tracks, which = np.unique(number, return_inverse=True)
+    begin, end = np.full(len(tracks), np.inf), np.full(len(tracks), -np.inf)
+    np.minimum.at(begin, which[known], times[known])
+    np.maximum.at(end, which[known], times[known])
+    meets = (begin < end) & (begin < space.times[-1]) & (end > space.times[0])
+    meets &= np.bincount(which[inside], minlength=len(tracks)) > 0
+    # Without any, the check of all tracks tells the reason.
+    chosen = known & (meets[which] | ~meets.any())
+    found = Tracks.from_rows(number[chosen], times[chosen], places[chosen], spread[chosen])
+    return found, len(tracks) - len(found)
+
+
+def _numbers(names: Sequence[str]) -> NDArray[np.int64]:
+    """Return whole numbers for the names of tracks: their own, or those of their order."""
+    try:
+        own = np.array(names, np.float64)
+        if np.array_equal(own, np.rint(own)) and (np.abs(own) < 2.0**53).all():
+            return own.astype(np.int64)
+    except ValueError:
+        pass
+    _, first, which = np.unique(np.array(names), return_index=True, return_inverse=True)
+    return np.argsort(np.argsort(first))[which].astype(np.int64)
