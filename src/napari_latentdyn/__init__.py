@@ -17,7 +17,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.deformation import Deformation
     from napari_latentdyn.core.dynamics.result import Dynamics
+    from napari_latentdyn.core.knowledge.knowledge import Knowledge
+    from napari_latentdyn.core.knowledge.regions import Regions
+    from napari_latentdyn.core.knowledge.tracks import Tracks
     from napari_latentdyn.core.observations.images import read_image, read_mask
+    from napari_latentdyn.core.observations.known import ImageSpace, read_knowledge
     from napari_latentdyn.core.observations.observations import Observations
     from napari_latentdyn.core.training.fit import Progress, fit
     from napari_latentdyn.core.training.fit_pair import fit_pair
@@ -29,27 +33,37 @@ if TYPE_CHECKING:
 __all__ = [
     "Deformation",
     "Dynamics",
+    "ImageSpace",
+    "Knowledge",
     "Observations",
     "Progress",
+    "Regions",
     "Settings",
+    "Tracks",
     "UserError",
     "__version__",
     "fit",
     "fit_pair",
     "read_image",
+    "read_knowledge",
     "read_mask",
 ]
 
 _HOMES = {
     "Deformation": "napari_latentdyn.core.dynamics.deformation",
     "Dynamics": "napari_latentdyn.core.dynamics.result",
+    "ImageSpace": "napari_latentdyn.core.observations.known",
+    "Knowledge": "napari_latentdyn.core.knowledge.knowledge",
     "Observations": "napari_latentdyn.core.observations.observations",
     "Progress": "napari_latentdyn.core.training.fit",
+    "Regions": "napari_latentdyn.core.knowledge.regions",
     "Settings": "napari_latentdyn.settings",
+    "Tracks": "napari_latentdyn.core.knowledge.tracks",
     "UserError": "napari_latentdyn.errors",
     "fit": "napari_latentdyn.core.training.fit",
     "fit_pair": "napari_latentdyn.core.training.fit_pair",
     "read_image": "napari_latentdyn.core.observations.images",
+    "read_knowledge": "napari_latentdyn.core.observations.known",
     "read_mask": "napari_latentdyn.core.observations.images",
 }
 

@@ -27,7 +27,7 @@ KNOWN = {
     "landmarks": (
         "--landmarks",
         (
-            "points that were marked in the images: a table (CSV) with the columns y0, x0, y1 and x1, "
+            "points that were marked in the images: a table (CSV) with the columns y0, x0, y1, x1, "
             "or points of a stack as napari saves them; or one table for each image"
         ),
     ),

@@ -5,7 +5,13 @@ from __future__ import annotations
 import argparse
 import platform
 import sys
+from collections.abc import Iterator
 from importlib.metadata import PackageNotFoundError, version
+
+from napari_latentdyn.cli.codes import OK
+from napari_latentdyn.cli.output import run_folder
+from napari_latentdyn.core.knowledge.knowledge import in_words
+from napari_latentdyn.core.runfolder.report import read_report
 
 __all__ = ["info"]
 
@@ -27,8 +33,11 @@ _PACKAGES = (
 )
 
 
-def info(_: argparse.Namespace) -> int:
-    """Print the versions and devices."""
+def info(arguments: argparse.Namespace) -> int:
+    """Print the versions and devices, or what a run folder holds."""
+    if arguments.folder is not None:
+        sys.stdout.writelines(f"{name:<11}  {value}\n" for name, value in _run_rows(arguments))
+        return OK
     from napari_latentdyn import __version__
     from napari_latentdyn.core.baselines import list_methods
     from napari_latentdyn.core.networks.device import cuda_note, list_devices
@@ -53,7 +62,28 @@ def info(_: argparse.Namespace) -> int:
     note = cuda_note()
     if note:
         sys.stdout.write(f"{note}\n")
-    return 0
+    return OK
+
+
+def _run_rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
+    """Yield the lines on a run folder, each a name and a value."""
+    folder = run_folder(arguments.folder)
+    report = read_report(folder)
+    unit = "" if report.interval is None else f" {report.interval.unit}s"
+    length = 1.0 if report.interval is None else report.interval.value or 1.0
+    first, *_, last = report.observation_times
+    yield "folder", str(folder)
+    yield "version", report.version or "unknown"
+    yield "images", ", ".join(image.name or "an array" for image in report.inputs)
+    yield "size", " x ".join(map(str, (report.frames_shape or ())[-2:]))
+    yield "times", f"{first * length:g} to {last * length:g}{unit}, {len(report.times)} frames"
+    if report.known is None:
+        return
+    yield "known", in_words(report.known.model_dump())
+    for source in report.known.sources:
+        part = report.known.regions.get(source.role)
+        covers = "" if part is None else f", {100 * part:.1f} % of the pixels"
+        yield f"  {source.role}", f"{source.name}{covers}"
 
 
 def _version(name: str) -> str | None:

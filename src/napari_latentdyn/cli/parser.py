@@ -60,7 +60,9 @@ def build_parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="Commands", metavar="COMMAND", required=True)
     for add in (_add_run, _add_scene, add_apply, _add_compare, _add_demo, add_export, add_carry):
         add(commands)
-    add_parser(commands, "info", "", "info:info", "show versions, devices and why CUDA is not used")
+    about = "show versions, devices and why CUDA is not used, or what a run folder holds"
+    info = add_parser(commands, "info", "[DIR]", "info:info", about)
+    info.add_argument("folder", metavar="DIR", nargs="?", help="run folder")
     return parser
 
 

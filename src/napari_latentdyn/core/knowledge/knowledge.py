@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 
-__all__ = ["Knowledge"]
+__all__ = ["Knowledge", "in_words"]
+
+_COUNTED = ("masks", "tracks", "landmarks", "held_back")
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,11 +86,7 @@ class Knowledge:
 
     def sentence(self) -> str:
         """Return the counts that are not 0 in words, such as "2 masks, 3 tracks, 1 held back"."""
-        return ", ".join(
-            f"{count} {name.replace('_', ' ') if name == 'held_back' or count > 1 else name[:-1]}"
-            for name, count in self.counts().items()
-            if count
-        )
+        return in_words(self.counts())
 
     def sentences(self) -> list[str]:
         """Return what is known, and how many tracks of files do not meet the images."""
@@ -118,3 +116,12 @@ class Knowledge:
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Knowledge:
         """Make the knowledge that `to_arrays` described."""
         return cls(Regions.from_arrays(arrays), Tracks.from_arrays(arrays))
+
+
+def in_words(counts: Mapping[str, int]) -> str:
+    """Return the counts of `Knowledge.counts` that are not 0, such as "2 masks, 1 track"."""
+    return ", ".join(
+        f"{count} {name.replace('_', ' ') if name == 'held_back' or count > 1 else name[:-1]}"
+        for name in _COUNTED
+        if (count := counts.get(name, 0))
+    )

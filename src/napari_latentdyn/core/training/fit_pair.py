@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.geometry.checks import Described, check_grids, place_oddities
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.observations.images.arrays import plain_array
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import Progress, fit
@@ -33,6 +34,7 @@ def fit_pair(
     pixel_size: float | tuple[float, float] | None = None,
     units: str | tuple[str, str] | None = None,
     offset: tuple[float, float] = (0.0, 0.0),
+    known: Knowledge | None = None,
     progress: Callable[[Progress], None] | None = None,
     should_stop: Callable[[], bool] | None = None,
     **settings: Any,
@@ -53,6 +55,8 @@ def fit_pair(
         Unit of the pixel size, such as "meter".
     offset : (float, float)
         Position of the first pixel (y, x), in `units`.
+    known : Knowledge, optional
+        Regions and tracks that are known; their times are fractions of the interval.
     progress : callable, optional
         Called with each `Progress`.
     should_stop : callable, optional
@@ -91,12 +95,12 @@ def fit_pair(
     (1, 256, 256)
     """
     chosen = Settings.preset(preset).updated(full_names(settings))
-    known = _described(first, "first image"), _described(last, "last image")
-    check_grids(*known)
-    for oddity in place_oddities(*known):
+    told = _described(first, "first image"), _described(last, "last image")
+    check_grids(*told)
+    for oddity in place_oddities(*told):
         warnings.warn(oddity[0].upper() + oddity[1:], stacklevel=2)
-    if pixel_size is None and units is None and known[0].geometry is not None:
-        pixel_size, units = known[0].geometry.pixel_size, known[0].geometry.units
+    if pixel_size is None and units is None and told[0].geometry is not None:
+        pixel_size, units = told[0].geometry.pixel_size, told[0].geometry.units
     geometry = Geometry.from_pixel_size(pixel_size, units, offset)
     last_axis = channel_axis if channel_axis_last is None else channel_axis_last
     observations = Observations.from_arrays(
@@ -106,6 +110,8 @@ def fit_pair(
         channel_axis=[channel_axis, last_axis],
         masks=[mask_first, mask_last],
     ).described(geometry, ())
+    if known is not None:
+        observations = observations.with_knowledge(known)
     # No preview is shown here; the result keeps the settings of the caller.
     fitting = fit(observations, chosen.updated({"output.preview": False}), should_stop=should_stop)
     dynamics = drain(fitting, progress)
@@ -117,5 +123,5 @@ def _described(image: Any, name: str) -> Described:
     """Return the geometry in the coordinates of an image; only DataArrays have some."""
     if not hasattr(image, "coords"):
         return Described(f"the {name}")
-    known = plain_array(image, name)
-    return Described(f"the {name}", known.geometry, known.coordinates)
+    plain = plain_array(image, name)
+    return Described(f"the {name}", plain.geometry, plain.coordinates)

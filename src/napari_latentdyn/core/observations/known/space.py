@@ -56,13 +56,24 @@ class ImageSpace:
         observations: Observations,
         settings: ImageSettings | None = None,
         start: datetime | None = None,
+        place: Geometry | None = None,
     ) -> ImageSpace:
         """Return the space of observations.
 
-        `settings` have the unit of the times, and `start` is the date of the first image; dates in
-        files can only be used with both.
+        Parameters
+        ----------
+        observations : Observations
+            The images.
+        settings : ImageSettings, optional
+            They have the unit of the times.
+        start : datetime, optional
+            Date of the first image, with its time zone. Dates in files need it, and the unit.
+        place : Geometry, optional
+            Place on the Earth, such as `ImageFile.coordinates`; by default that in the
+            description of the images.
         """
-        place = observations.geometry
+        if place is None and observations.geometry is not None:
+            place = observations.geometry
         if place is None or place.crs is None:
             geo = observations.sources[0].get("geo") if observations.sources else None
             place = Geometry.on_map(geo)
