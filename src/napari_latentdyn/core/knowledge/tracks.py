@@ -70,7 +70,8 @@ class Tracks:
         Raises
         ------
         ObservationError
-            If values are not finite numbers, a track has one position only, or two at one time.
+            If values are not finite numbers, a track has one position only, or two at one time, or
+            is held back in part.
         """
         when, where = np.asarray(time, np.float64), np.asarray(place, np.float64)
         count = when.size
@@ -82,8 +83,19 @@ class Tracks:
             )
         if not count:
             raise ObservationError("tracks must have positions; got none.")
-        spread = np.broadcast_to(np.asarray(sigma, np.float64), when.shape)
-        back = np.broadcast_to(np.asarray(held, bool), when.shape)
+        try:
+            spread = np.broadcast_to(np.asarray(sigma, np.float64), when.shape)
+            back = np.broadcast_to(np.asarray(held, bool), when.shape)
+        except ValueError:
+            raise ObservationError(
+                f"sigma and held of tracks must have one value, or one for each of {count} "
+                f"positions; got the shapes {np.shape(sigma)} and {np.shape(held)}."
+            ) from None
+        whole = names.dtype.kind in "iu" or (names.dtype.kind == "f" and _is_whole(names))
+        if not whole:
+            raise ObservationError(
+                f"the numbers of tracks must be whole numbers; got {shown(names.tolist())}."
+            )
         for name, values in (("times", when), ("places", where), ("uncertainties", spread)):
             if not np.isfinite(values).all():
                 raise ObservationError(f"the {name} of tracks must be finite; got NaN or infinity.")
@@ -108,7 +120,12 @@ class Tracks:
                 "a track must have at least two positions at different times; got one in track "
                 f"{shown(single[0] if len(single) == 1 else single)}."
             )
-        return cls(number, when, where[order], spread[order].copy(), back[order].copy())
+        back = back[order].copy()
+        if (np.diff(number) == 0)[np.diff(back)].any():
+            raise ObservationError(
+                "a track must be held back with all its positions or with none; got a part."
+            )
+        return cls(number, when, where[order], spread[order].copy(), back)
 
     @classmethod
     def landmarks(
@@ -293,3 +310,8 @@ class Tracks:
         if not all(_PREFIX + name in arrays for name in names):
             return None
         return cls.from_rows(**{name: arrays[_PREFIX + name] for name in names})
+
+
+def _is_whole(numbers: NDArray[Any]) -> bool:
+    """Return whether real numbers are integers that are exact in double precision."""
+    return bool(np.array_equal(numbers, np.rint(numbers)) and (np.abs(numbers) < 2.0**53).all())
