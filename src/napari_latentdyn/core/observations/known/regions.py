@@ -74,9 +74,7 @@ def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
     return np.concatenate(planes)
 
 
-def rasterise(
-    outlines: Sequence[tuple[Sequence[Floats], bool]], shape: tuple[int, int], source: str
-) -> Mask:
+def rasterise(outlines: Sequence[tuple[Sequence[Floats], bool]], shape: tuple[int, int]) -> Mask:
     """Return the pixels (H, W) of polygons and lines.
 
     Parameters
@@ -87,25 +85,12 @@ def rasterise(
         touches, so that they are neighbours along rows and columns.
     shape : (int, int)
         Height and width.
-    source : str
-        Name of the outlines in a sentence.
-
-    Raises
-    ------
-    ObservationError
-        If a polygon has too few vertices.
     """
     from rasterio.features import rasterize
     from rasterio.transform import Affine
 
     found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
     for rings, is_line in outlines:
-        least = 2 if is_line else 3
-        if any(len(ring) < least for ring in rings):
-            raise ObservationError(
-                f"a {'line' if is_line else 'polygon'} in {source} must have {least} vertices or "
-                f"more; got {min(map(len, rings))}."
-            )
         if is_line:
             geometry = {"type": "LineString", "coordinates": rings[0][:, ::-1].tolist()}
         else:
@@ -195,7 +180,7 @@ def _of_shapes(source: str, space: ImageSpace) -> Mask:
             image = int(known[0])
         outlines.setdefault(image, []).append(([vertices], kind in _LINES))
     masks = [
-        rasterise(outlines.get(image, []), space.shape, named(source))
+        rasterise(outlines.get(image, []), space.shape)
         for image in range(1 if marks.times is None else space.count)
     ]
     return np.stack(masks)
@@ -210,8 +195,13 @@ def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
                 f"{where} must have polygons or lines as a region; got a {feature.kind}: give "
                 "points as tracks or landmarks."
             )
-        rings = []
+        rings, least = [], 2 if is_line else 3
         for part in feature.parts:
+            if len(part) < least:
+                raise ObservationError(
+                    f"a {feature.kind} in {where} must have {least} vertices or more; got "
+                    f"{len(part)}."
+                )
             ring = data.pixels(_finer(part) if data.crs else part, space)
             if not np.isfinite(ring).all():
                 raise ObservationError(
@@ -225,7 +215,7 @@ def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
             for shell in dict.fromkeys(feature.shells):
                 own = [r for r, s in zip(rings, feature.shells, strict=True) if s == shell]
                 outlines.append((own, False))
-    return rasterise(outlines, space.shape, where)[None]
+    return rasterise(outlines, space.shape)[None]
 
 
 def _finer(places: Floats) -> Floats:

@@ -1,0 +1,188 @@
+"""Known regions, tracks and landmarks of the command ``run``."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import tifffile
+import xarray
+from scipy import ndimage
+from tests.core.observations.known.helpers import TRANSFORM, degrees, geojson, table
+
+from napari_latentdyn.core.dynamics.result import Dynamics
+
+QUICK = ("--preset", "quick", "--threads", "1", "--frames", "1")
+DATES = ("--times-of-images", "2024-03-01T00:00,2024-03-01T12:00")
+SCENE = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(60, 60)), 2)
+BOX = [[-0.5, -0.5], [-0.5, 9.5], [9.5, 9.5], [9.5, -0.5], [-0.5, -0.5]]
+
+
+def image(shift: int) -> np.ndarray:
+    return SCENE[6 + shift : 54 + shift, 6:54].astype(np.float32)
+
+
+@pytest.fixture
+def polar(tmp_path):
+    """Two images in polar stereographic projection that move by (-2, 0)."""
+    a, b, c, d, e, f = TRANSFORM
+    place = {"crs": "EPSG:3413", "transform": rasterio.Affine(a, b, c, d, e, f)}
+    shape = {"height": 48, "width": 48, "count": 1, "dtype": "float32"}
+    names = [tmp_path / f"{name}.tif" for name in "ab"]
+    for name, shift in zip(names, (0, 2), strict=True):
+        with rasterio.open(name, "w", driver="GTiff", **shape, **place) as file:
+            file.write(image(shift), 1)
+    return names
+
+
+@pytest.fixture
+def known(tmp_path):
+    """Flags of a coast, four buoys with dates, one of which is far away, and two landmarks."""
+    rows = []
+    for buoy, start in enumerate(([20, 30], [25, 30], [30, 30], [30, 500])):
+        for step in range(3):
+            longitude, latitude = degrees([start[0] - step, start[1]])[0]
+            when = f"2024-03-01T{6 * step:02d}:00"
+            rows.append(f"B{buoy},{when},{latitude:.9f},{longitude:.9f},20")
+    return (
+        *("--still", geojson(tmp_path / "coast.geojson", ("Polygon", [degrees(BOX)], {}))),
+        *("--tracks", table(tmp_path / "buoys.csv", "buoy,date,lat,lon,error", *rows)),
+        *(
+            "--landmarks",
+            table(tmp_path / "marks.csv", "y0,x0,y1,x1", "30,20,28,20", "35,24,33,24"),
+        ),
+    )
+
+
+def test_files_on_the_earth(call, polar, known, tmp_path):
+    out, more = tmp_path / "run", tmp_path / "more"
+    answer = call("run", *polar, "-o", out, *QUICK, *DATES, *known, "--hold-back", "2")
+    assert answer.code == 0, answer.err
+    assert "Known: 1 mask, 3 tracks, 2 landmarks, 2 held back.\n" in answer.err
+    assert "1 track of buoys.csv does not meet the images in place and time" in answer.err
+    told = json.loads((out / "report.json").read_text())["known"]
+    assert told["regions"] == {"still": 100 / 48**2}
+    assert [(file["role"], file["name"]) for file in told["sources"]] == [
+        ("still", "coast.geojson"),
+        ("tracks", "buoys.csv"),
+        ("landmarks", "marks.csv"),
+    ]
+    tracks = Dynamics.load(out).observations.known.tracks
+    np.testing.assert_allclose(tracks.place[:3], [[20, 30], [19, 30], [18, 30]], atol=1e-4)
+    np.testing.assert_allclose(tracks.time[:3], [0, 0.5, 1])
+
+    # Frames at other times keep it.
+    assert call("apply", out, "-o", more, "--times", "0.25").code == 0
+    assert json.loads((more / "report.json").read_text())["known"] == told
+    kept = Dynamics.load(more).observations.known
+    assert kept.counts() == {"masks": 1, "tracks": 3, "landmarks": 2, "held_back": 2}
+    assert [source["name"] for source in kept.sources] == [
+        "coast.geojson",
+        "buoys.csv",
+        "marks.csv",
+    ]
+
+    lines = call("info", more).out.splitlines()
+    assert "known        1 mask, 3 tracks, 2 landmarks, 2 held back" in lines
+    assert "  still      coast.geojson, 4.3 % of the pixels" in lines
+    assert "times        0 to 12 hours, 3 frames" in lines
+
+    sentence = call("run", "--resume", out, "--tracks", "x.csv").sentence()
+    assert sentence.startswith("--resume uses the regions and tracks of the run folder; leave --t")
+    assert "--hold-back" in call("run", "--resume", out, "--hold-back", "1").sentence()
+
+
+def test_a_series_that_is_sorted_by_its_dates(call, tmp_path):
+    """Files for each image are in the order of the images as they were given."""
+    images, walls = [], []
+    for day, shift in ((3, 4), (1, 0), (2, 2)):
+        images.append(tmp_path / f"202403{day:02d}.tif")
+        tifffile.imwrite(images[-1], image(shift))
+        wall = np.zeros((48, 48), np.uint8)
+        wall[10 * day] = 1
+        walls.append(tmp_path / f"wall{day}.tif")
+        tifffile.imwrite(walls[-1], wall)
+    track = table(
+        tmp_path / "a.csv", "id,time,y,x", "1,2024-03-01T12:00,20,20", "1,2024-03-03,17,20"
+    )
+    arguments = ("run", *images, "-o", tmp_path / "run", *QUICK, "--times-pattern", "%Y%m%d")
+    answer = call(*arguments, "--wall", *walls, "--tracks", track)
+    assert answer.code == 0, answer.err
+    found = Dynamics.load(tmp_path / "run").observations.known
+    assert [np.flatnonzero(plane[:, 0]).tolist() for plane in found.regions.wall] == [
+        [10],
+        [20],
+        [30],
+    ]
+    assert found.tracks.time.tolist() == [0.5, 2]
+
+
+def test_dates_of_a_netcdf(call, tmp_path):
+    data = xarray.DataArray(
+        np.stack([image(0), image(1), image(2)]),
+        dims=("time", "y", "x"),
+        coords={"time": ("time", [0, 6, 12], {"units": "hours since 2024-03-01"})},
+        name="ice",
+    )
+    data.to_netcdf(tmp_path / "series.nc")
+    track = table(
+        tmp_path / "a.csv", "id,time,y,x", "1,2024-03-01T03:00,20,20", "1,2024-03-01T09:00,19,20"
+    )
+    answer = call("run", tmp_path / "series.nc", "-o", tmp_path / "run", *QUICK, "--tracks", track)
+    assert answer.code == 0, answer.err
+    run = Dynamics.load(tmp_path / "run")
+    hours = run.observations.known.tracks.time * run.interval[0]
+    np.testing.assert_allclose(hours, [3, 9])
+
+
+def write(path: Path, mask: np.ndarray) -> Path:
+    tifffile.imwrite(path, mask.astype(np.uint8))
+    return path
+
+
+def test_bad_input_is_one_sentence(call, tmp_path):
+    images = [tmp_path / "a.tif", tmp_path / "b.tif"]
+    for name, shift in zip(images, (0, 2), strict=True):
+        tifffile.imwrite(name, image(shift))
+    whole = np.ones((48, 48))
+    marks = table(tmp_path / "marks.csv", "y0,x0,y1,x1", "20,20,22,22", "20.5,20,35,20")
+    swapped = table(tmp_path / "swapped.csv", "id,t,y,x", "1,0,20,400", "1,1,21,400")
+    late = table(tmp_path / "late.csv", "id,t,y,x", "1,5,20,4", "1,9,21,4")
+    dates = table(tmp_path / "dates.csv", "id,t,y,x", "1,2024-03-01,2,4", "1,2024-03-02,1,4")
+    earth = geojson(tmp_path / "coast.json", ("Polygon", [degrees(BOX)], {}))
+    cases = [
+        (
+            ("--still", write(tmp_path / "small.tif", whole[:20])),
+            "must have the size of the images",
+        ),
+        (("--still", write(tmp_path / "all.tif", whole)), "masks that cover all"),
+        (("--wall", write(tmp_path / "none.tif", 0 * whole)), "at least one pixel"),
+        (("--roi", tmp_path / "nowhere.tif"), "there is no file"),
+        (("--roi", earth), "the images have no reference system"),
+        (("--tracks", swapped), "check the order (y, x)"),
+        (("--tracks", late), "check the unit of the times"),
+        (("--tracks", dates), "the dates of the images are not known"),
+        (("--landmarks", marks), "must move together"),
+        (("--hold-back", "few"), "--hold-back must be a part such as 0.2"),
+        (("--hold-back", "0.5"), "of 0 tracks"),
+        (("--still", *[write(tmp_path / "x.tif", whole)] * 3), "one for each of 2 images; got 3"),
+    ]
+    for flags, told in cases:
+        answer = call("run", *images, "-o", tmp_path / "run", *QUICK, *flags)
+        assert answer.code == 2
+        assert told in answer.sentence()
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_run_without_any_says_nothing(call, tmp_path):
+    for name, shift in (("a", 0), ("b", 2)):
+        tifffile.imwrite(tmp_path / f"{name}.tif", image(shift))
+    out = tmp_path / "run"
+    answer = call("run", tmp_path / "a.tif", tmp_path / "b.tif", "-o", out, *QUICK)
+    assert answer.code == 0
+    assert "Known" not in answer.err
+    assert "known" not in json.loads((out / "report.json").read_text())
+    assert "known" not in call("info", out).out
