@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,13 +11,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from tests.core.helpers import moved
 from tests.core.observations.known.helpers import POLAR, SHAPE, TRANSFORM, table
 
 from napari_latentdyn import ImageSpace, read_knowledge
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.errors import ObservationError, UserError
 from napari_latentdyn.settings import ImageSettings
 
 
@@ -79,8 +82,8 @@ def test_the_space_of_observations() -> None:
     at, place = moved((5.0, -3.0)), Geometry.from_map(TRANSFORM, POLAR, "metre")
     images = Observations.from_arrays(at(0), at(1))
     start = datetime(2024, 3, 1, tzinfo=UTC)
-    settings = ImageSettings(interval=2.0, interval_unit="day")
-    space = ImageSpace.of(images, settings, start, place)
+    unit = ImageSettings(interval=2.0, interval_unit="day")
+    space = ImageSpace.of(images, unit, start, place)
     moments: Any = space.moments(["2024-03-01", "2024-03-02T00:00", "2024-03-03T01:00+01:00"], "it")
     np.testing.assert_allclose(moments, [0, 0.5, 1])
     assert ImageSpace.of(images).place is None
@@ -88,3 +91,81 @@ def test_the_space_of_observations() -> None:
     found = ImageSpace.of(images.described(None, told)).place
     assert found is not None
     np.testing.assert_allclose(found.matrix, place.matrix)
+
+
+KEYS = (
+    "type features geometry geometries coordinates properties crs name id time times sigma "
+    "coordinateProperties"
+)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(10**400), 10**400)
+    | st.floats()
+    | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=4)
+        | st.dictionaries(
+            st.sampled_from(KEYS.split()),
+            inner
+            | st.sampled_from(["FeatureCollection", "Feature", "GeometryCollection", "Polygon"])
+            | st.sampled_from(["Point", "LineString", "MultiPoint", "MultiPolygon"])
+            | st.lists(st.lists(st.floats(-1e6, 1e6), min_size=2, max_size=3), max_size=5),
+            max_size=5,
+        )
+    ),
+    max_leaves=30,
+)
+NAMES = ("id", "t", "time", "date", "frame", "y", "x", "lat", "lon", "northing", "easting", "sigma")
+HEADINGS = (*NAMES, "axis-0", "axis-1", "axis-2", "index", "shape-type", "y0", "x0", "y1", "x1")
+CELLS = st.sampled_from(
+    [
+        "0",
+        "1",
+        "2",
+        "7.5",
+        "-1",
+        "1e300",
+        "1e999",
+        "nan",
+        "",
+        "polygon",
+        "ellipse",
+        "2024-03-01",
+        "🛟",
+    ]
+)
+
+
+def try_all(name: str, space: ImageSpace) -> None:
+    """Read a file as everything; each reader succeeds, or says one sentence."""
+    for role in ("still", "tracks", "landmarks"):
+        told = "."
+        try:
+            read_knowledge(space, **{role: [name]})
+        except UserError as error:
+            told = str(error)
+        assert told.endswith(".")
+        assert "\n" not in told
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(JSON)
+def test_any_json_is_read_or_told(polar: ImageSpace, tmp_path: Path, data: Any) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(data))
+    try_all(str(tmp_path / "a.json"), polar)
+
+
+@settings(
+    max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_any_table_is_read_or_told(polar: ImageSpace, tmp_path: Path, data: Any) -> None:
+    heading = data.draw(st.lists(st.sampled_from(HEADINGS), min_size=1, max_size=6, unique=True))
+    width = len(heading)
+    rows = data.draw(st.lists(st.lists(CELLS, min_size=width, max_size=width), max_size=5))
+    text = "\n".join(",".join(row) for row in [heading, *rows])
+    (tmp_path / "a.csv").write_text(text, encoding="utf-8")
+    try_all(str(tmp_path / "a.csv"), polar)
