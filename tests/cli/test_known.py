@@ -138,6 +138,20 @@ def test_dates_of_a_netcdf(call, tmp_path):
     np.testing.assert_allclose(hours, [3, 9])
 
 
+def test_missing_pixels_are_drawn(call, polar, tmp_path):
+    """Outlines of missing pixels are read like those of regions."""
+    box = [[19.6, 19.6], [19.6, 29.4], [25.4, 29.4], [25.4, 19.6]]
+    lines = [f"0,polygon,{k},1,{y},{x}" for k, (y, x) in enumerate(box)]
+    name = table(tmp_path / "a.csv", "index,shape-type,vertex-index,axis-0,axis-1,axis-2", *lines)
+    coast = geojson(tmp_path / "coast.geojson", ("Polygon", [degrees(BOX)], {}))
+    for mask, counts in ((name, [0, 60]), (coast, [100, 100])):
+        out = tmp_path / "run"
+        answer = call("run", *polar, "-o", out, *QUICK, "--mask", mask, "--overwrite")
+        assert answer.code == 0, answer.err
+        missing = ~Dynamics.load(out).observations.valid
+        assert missing.sum(axis=(1, 2)).tolist() == counts
+
+
 def write(path: Path, mask: np.ndarray) -> Path:
     tifffile.imwrite(path, mask.astype(np.uint8))
     return path

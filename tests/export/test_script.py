@@ -177,6 +177,13 @@ def test_a_script_makes_a_series_again(tmp_path, monkeypatch, capsys):
     assert "give 3 images, or none; got 2" in capsys.readouterr().err
 
 
+def test_regions_and_tracks_come_from_the_run_folder() -> None:
+    inputs = [{"path": f"{name}.tif"} for name in "ab"]
+    for known, images in ((None, ["a.tif", "b.tif"]), ({"masks": 1}, [])):
+        text = script_text(Settings(), {"inputs": inputs, "known": known}, "run", Path("run"))
+        assert f"IMAGES = {images!r}" in text
+
+
 def test_without_files_a_script_takes_the_images_of_the_run_folder(run_data, tmp_path):
     script = export(run_data, tmp_path / "again.py").read_text(encoding="utf-8")
     names = names_of(script)

@@ -123,8 +123,8 @@ def _add_run(commands: Any) -> None:
         "--mask",
         nargs="+",
         metavar="FILE",
-        help="images of the same size that are not zero where a pixel is missing: one for each "
-        "image, or one for all",
+        help="images of the same size that are not zero where a pixel is missing, or outlines as "
+        "those of --still: one for each image, or one for all",
     )
     parser.add_argument(
         "--times-of-images",

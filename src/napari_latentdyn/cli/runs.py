@@ -153,7 +153,7 @@ def observe(
 
     `times` are those of a series, as `Observations.from_arrays` takes them.
     """
-    masks = [None] * len(images) if mask_files is None else [read_mask(m) for m in mask_files]
+    masks = [None] * len(images) if mask_files is None else _masks(mask_files, images)
     missing = []
     for image, mask in zip(images, masks, strict=True):
         if mask is not None and image.missing is not None and mask.shape == image.missing.shape:
@@ -183,6 +183,22 @@ def observe(
     warnings += place_oddities(*told)
     sys.stderr.writelines(f"{sentence}\n" for sentence in dict.fromkeys(warnings))
     return observations
+
+
+def _masks(files: Sequence[str], images: Sequence[ImageFile]) -> list[NDArray[np.bool_] | None]:
+    """Read the masks of missing pixels: an image or outlines for each image."""
+    from napari_latentdyn.core.observations.known.regions import OUTLINES, read_region
+    from napari_latentdyn.core.observations.known.space import ImageSpace
+
+    axis = images[0].channel_axis
+    height, width = np.delete(images[0].array.shape, [] if axis is None else axis).tolist()
+    place = images[0].coordinates if images[0].coordinates and images[0].coordinates.crs else None
+    space = ImageSpace((height, width), np.arange(float(len(images))), place)
+    drawn = {name: read_region([name], space) for name in files if name.lower().endswith(OUTLINES)}
+    return [
+        drawn[name][k % len(drawn[name])] if name in drawn else read_mask(name)
+        for k, name in enumerate(files)
+    ]
 
 
 def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:

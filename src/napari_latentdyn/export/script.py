@@ -139,14 +139,14 @@ def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder
     """Return the text of a script that makes the same result from the same images.
 
     The script runs with ``python script.py [IMAGE IMAGE ..] [-o FOLDER]``, and by drag and drop
-    onto napari, where it adds the layers. It reads the files of the run, or the images of the run
-    folder where the run was made from layers.
+    onto napari, where it adds the layers. It reads the files of the run, or the run folder where
+    the run was made from layers, or with regions and tracks that are known.
     """
     times = [float(time) for time in report.get("observation_times", (0.0, 1.0))]
     inputs = _inputs(report, len(times))
     files = [source.get("path") for source in inputs]
     masks = [source.get("mask") for source in inputs]
-    if not all(isinstance(path, str) for path in files):
+    if report.get("known") or not all(isinstance(path, str) for path in files):
         files = masks = []
     constants = {
         "NAME": _text(name),

@@ -3,8 +3,15 @@
 from __future__ import annotations
 
 from napari_latentdyn.core.observations.known.knowledge import read_knowledge
-from napari_latentdyn.core.observations.known.regions import read_region
+from napari_latentdyn.core.observations.known.regions import read_region, region_of_shapes
 from napari_latentdyn.core.observations.known.space import ImageSpace
 from napari_latentdyn.core.observations.known.tracks import read_landmarks, read_tracks
 
-__all__ = ["ImageSpace", "read_knowledge", "read_landmarks", "read_region", "read_tracks"]
+__all__ = [
+    "ImageSpace",
+    "read_knowledge",
+    "read_landmarks",
+    "read_region",
+    "read_tracks",
+    "region_of_shapes",
+]

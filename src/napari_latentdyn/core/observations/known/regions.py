@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,14 @@ from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["rasterise", "read_region"]
+__all__ = ["OUTLINES", "rasterise", "read_region", "region_of_shapes"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 
+_SHAPES = ".csv"
+#: Ends of the names of files that have outlines.
+OUTLINES = (_SHAPES, *SUFFIXES)
 #: Vertices of an ellipse.
 _ELLIPSE = 256
 #: Number of parts of all edges together of an outline that is brought to another system.
@@ -108,7 +111,7 @@ def rasterise(outlines: Sequence[tuple[Sequence[Floats], bool]], shape: tuple[in
 
 def _planes(source: str, space: ImageSpace) -> Mask:
     suffix = Path(source).suffix.lower()
-    if suffix == ".csv":
+    if suffix == _SHAPES:
         return _of_shapes(source, space)
     if suffix in SUFFIXES:
         return _of_geojson(read_geojson(source), space)
@@ -155,21 +158,49 @@ def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
     return np.asarray(inside)
 
 
-def _of_shapes(source: str, space: ImageSpace) -> Mask:
-    marks = read_marks(source, "shapes", space.times)
-    outlines: dict[int, list[tuple[list[Floats], bool]]] = {}
-    for number in np.unique(marks.groups):
-        rows = np.flatnonzero(marks.groups == number)
-        kind, vertices = marks.types[rows[0]].lower(), marks.places[rows]
+def region_of_shapes(
+    shapes: Iterable[tuple[str, Floats, int | None]], space: ImageSpace, source: str
+) -> Mask:
+    """Return a mask of shapes of napari, (1, H, W), or (K, H, W) if they lie on single images.
+
+    Parameters
+    ----------
+    shapes : iterable of (str, ndarray of shape (N, 2), int or None)
+        Type, such as "polygon", vertices (y, x) in pixels as napari has them, and the index of the
+        image, None for all.
+    space : ImageSpace
+        Size and number of the images.
+    source : str
+        Name of the file or layer in a sentence.
+
+    Raises
+    ------
+    ObservationError
+        If a type is unknown, or does not have this number of vertices.
+    """
+    outlines: list[list[tuple[list[Floats], bool]]] = [[] for _ in range(space.count)]
+    single = False
+    for number, (kind, vertices, image) in enumerate(shapes):
         problem = None
         if kind not in KINDS:
             problem = f"a type must be {', '.join(KINDS[:-1])} or {KINDS[-1]}; got {shown(kind)}."
         problem = problem or vertices_problem(kind, len(vertices))
         if problem:
-            raise ObservationError(f"shape {number:g} in {named(source)}: {problem}")
+            raise ObservationError(f"shape {number} in {source}: {problem}")
         if kind == "ellipse":
             vertices = ellipse(vertices, _ELLIPSE)
-        image = 0
+        single |= image is not None
+        for planes in outlines if image is None else [outlines[image]]:
+            planes.append(([vertices], kind in _LINES))
+    return np.stack([rasterise(o, space.shape) for o in (outlines if single else outlines[:1])])
+
+
+def _of_shapes(source: str, space: ImageSpace) -> Mask:
+    marks = read_marks(source, "shapes", space.times)
+    shapes: list[tuple[str, Floats, int | None]] = []
+    for number in np.unique(marks.groups):
+        rows = np.flatnonzero(marks.groups == number)
+        image = None
         if marks.times is not None:
             known = np.flatnonzero(space.times == marks.times[rows[0]])
             if not len(known) or (marks.times[rows] != marks.times[rows[0]]).any():
@@ -178,12 +209,8 @@ def _of_shapes(source: str, space: ImageSpace) -> Mask:
                     f"times; got {shown(marks.times[rows].tolist())}."
                 )
             image = int(known[0])
-        outlines.setdefault(image, []).append(([vertices], kind in _LINES))
-    masks = [
-        rasterise(outlines.get(image, []), space.shape)
-        for image in range(1 if marks.times is None else space.count)
-    ]
-    return np.stack(masks)
+        shapes.append((marks.types[rows[0]].lower(), marks.places[rows], image))
+    return region_of_shapes(shapes, space, named(source))
 
 
 def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:

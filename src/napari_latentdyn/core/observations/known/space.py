@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 
 import numpy as np
@@ -67,7 +67,8 @@ class ImageSpace:
         settings : ImageSettings, optional
             They have the unit of the times.
         start : datetime, optional
-            Date of the first image, with its time zone. Dates in files need it, and the unit.
+            Date of the first image, in UTC unless it has a time zone. Dates in files need it, and
+            the unit.
         place : Geometry, optional
             Place on the Earth, such as `ImageFile.coordinates`; by default that in the
             description of the images.
@@ -80,6 +81,8 @@ class ImageSpace:
         seconds = None
         if settings is not None and settings.interval is not None:
             seconds = settings.interval * SECONDS[settings.interval_unit]
+        if start is not None and start.tzinfo is None:
+            start = start.replace(tzinfo=UTC)
         return cls(observations.shape, observations.times, place, start, seconds)
 
     @property
