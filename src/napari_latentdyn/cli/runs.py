@@ -194,7 +194,11 @@ def _masks(files: Sequence[str], images: Sequence[ImageFile]) -> list[NDArray[np
     height, width = np.delete(images[0].array.shape, [] if axis is None else axis).tolist()
     place = images[0].coordinates if images[0].coordinates and images[0].coordinates.crs else None
     space = ImageSpace((height, width), np.arange(float(len(images))), place)
-    drawn = {name: read_region([name], space) for name in files if name.lower().endswith(OUTLINES)}
+    drawn = {
+        name: read_region([name], space, spreads=False)
+        for name in files
+        if name.lower().endswith(OUTLINES)
+    }
     return [
         drawn[name][k % len(drawn[name])] if name in drawn else read_mask(name)
         for k, name in enumerate(files)

@@ -77,7 +77,7 @@ def test_one_image_that_is_covered_is_told() -> None:
 
 def test_an_interval_has_its_own_planes() -> None:
     planes = np.stack([LAND, COAST, LAND | COAST])
-    part = Regions.from_masks(still=planes, interest=~LAND).interval(1)
+    part = Regions.from_masks(still=planes, interest=~LAND).of_images(1, 2)
     np.testing.assert_array_equal(part.still, planes[1:])
     np.testing.assert_array_equal(part.interest, ~LAND[None])
 

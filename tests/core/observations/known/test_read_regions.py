@@ -13,10 +13,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 from scipy import ndimage
+from scipy.spatial import cKDTree
 from tests.core.observations.known.helpers import SHAPE, degrees, geojson, on_map, table
 
 from napari_latentdyn.core.observations.known import ImageSpace, read_region
-from napari_latentdyn.core.observations.known.regions import rasterise
+from napari_latentdyn.core.observations.known.outlines import draw_lines, draw_polygons
 from napari_latentdyn.errors import ImageFileError, ObservationError
 
 LAND = np.zeros(SHAPE, np.uint8)
@@ -97,9 +98,16 @@ def test_shapes_of_napari(series: ImageSpace, tmp_path: Path) -> None:
 
 
 def test_shapes_on_a_stack_belong_to_their_image(series: ImageSpace, tmp_path: Path) -> None:
-    name = shapes(tmp_path / "a.csv", (0, "polygon", [[2, *vertex] for vertex in BOX]))
-    found = read_region([name], series)
+    """A region on a single image holds for all, unless it is not to spread."""
+    one = (0, "polygon", [[2, *vertex] for vertex in BOX])
+    name = shapes(tmp_path / "a.csv", one)
+    np.testing.assert_array_equal(read_region([name], series), INSIDE[None])
+    found = read_region([name], series, spreads=False)
     np.testing.assert_array_equal(found, np.stack([0 * INSIDE, 0 * INSIDE, INSIDE]) > 0)
+    other = (1, "line", [[0, 0, 0], [0, 0, 59]])
+    both = read_region([shapes(tmp_path / "b.csv", one, other)], series)
+    line = np.arange(SHAPE[0])[:, None] == np.zeros(SHAPE)
+    np.testing.assert_array_equal(both, np.stack([line, 0 * INSIDE > 0, INSIDE]))
 
 
 def test_a_line_has_no_gaps(series: ImageSpace, tmp_path: Path) -> None:
@@ -110,12 +118,26 @@ def test_a_line_has_no_gaps(series: ImageSpace, tmp_path: Path) -> None:
     assert wall.sum() < 2.2 * sum(SHAPE)
 
 
+@given(*(st.tuples(st.floats(-10, 50), st.floats(-10, 70)) for _ in range(2)), st.floats(1.01, 12))
+def test_a_wide_line_has_the_pixels_near_it(
+    start: tuple[float, float], end: tuple[float, float], width: float
+) -> None:
+    line = np.array([start, end])
+    found = draw_lines([line], SHAPE, width)
+    there = np.linspace(line[0], line[1], 2000)
+    centres = np.argwhere(np.ones(SHAPE, bool))
+    apart = cKDTree(there).query(centres)[0].reshape(SHAPE)
+    # Steps of the points on the line are shorter than 0.05 pixels.
+    assert found[apart < width / 2 - 1e-2].all()
+    assert not found[apart > max(width / 2, 0.5**0.5) + 1e-2].any()
+
+
 @given(st.floats(-3, 43), st.floats(-3, 63), st.floats(1, 30), st.floats(1, 30))
 def test_a_polygon_has_the_pixels_whose_centres_it_contains(
     y: float, x: float, height: float, width: float
 ) -> None:
     diamond = np.array([[y - height, x], [y, x + width], [y + height, x], [y, x - width]])
-    found = rasterise([([diamond], False)], SHAPE)
+    found = draw_polygons([[diamond]], SHAPE)
     rows, columns = np.indices(SHAPE)
     apart = np.abs(rows - y) / height + np.abs(columns - x) / width
     sure = np.abs(apart - 1) > 1e-6

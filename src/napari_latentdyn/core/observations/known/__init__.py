@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from napari_latentdyn.core.observations.known.knowledge import read_knowledge
-from napari_latentdyn.core.observations.known.regions import read_region, region_of_shapes
+from napari_latentdyn.core.observations.known.outlines import draw_shape
+from napari_latentdyn.core.observations.known.regions import read_region
 from napari_latentdyn.core.observations.known.space import ImageSpace
 from napari_latentdyn.core.observations.known.tracks import read_landmarks, read_tracks
 
 __all__ = [
     "ImageSpace",
+    "draw_shape",
     "read_knowledge",
     "read_landmarks",
     "read_region",
     "read_tracks",
-    "region_of_shapes",
 ]

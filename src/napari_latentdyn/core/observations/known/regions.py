@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.crs import pixels_in, same_place
-from napari_latentdyn.core.geometry.shapes import KINDS, ellipse, vertices_problem
 from napari_latentdyn.core.observations.images import ImageFile, parse_source
 from napari_latentdyn.core.observations.images.series import read_series
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, GeoJson, read_geojson
+from napari_latentdyn.core.observations.known.outlines import (
+    draw_lines,
+    draw_polygons,
+    draw_shape,
+)
 from napari_latentdyn.core.observations.known.space import ImageSpace
 from napari_latentdyn.core.observations.known.tables import read_marks
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["OUTLINES", "rasterise", "read_region", "region_of_shapes"]
+__all__ = ["OUTLINES", "read_region"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -28,16 +31,14 @@ Floats = NDArray[np.float64]
 _SHAPES = ".csv"
 #: Ends of the names of files that have outlines.
 OUTLINES = (_SHAPES, *SUFFIXES)
-#: Vertices of an ellipse.
-_ELLIPSE = 256
 #: Number of parts of all edges together of an outline that is brought to another system.
 _PARTS = 2048
-_LINES = ("LineString", "MultiLineString", "line", "path")
+_LINES = ("LineString", "MultiLineString")
 #: Files of shapes that no library here reads.
 _OTHER = {".shp", ".gpkg", ".kml", ".kmz", ".gml", ".zip"}
 
 
-def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
+def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = True) -> Mask:
     """Read a mask for all images, (1, H, W), or one for each, (K, H, W).
 
     Parameters
@@ -54,6 +55,8 @@ def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
         - GeoJSON: polygons and lines.
     space : ImageSpace
         Place and times of the images.
+    spreads : bool
+        Whether a region that is drawn on a single image of a stack holds for all images.
 
     Raises
     ------
@@ -61,7 +64,9 @@ def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
         If a file cannot be read, or does not fit the images.
     """
     if len(sources) == 1:
-        return _planes(sources[0], space)
+        found = _planes(sources[0], space)
+        drawn = np.flatnonzero(found.any(axis=(1, 2)))
+        return found[drawn] if spreads and len(drawn) == 1 else found
     if len(sources) != space.count:
         raise ObservationError(
             f"a region must be one file, or one for each of {space.count} images; got "
@@ -75,38 +80,6 @@ def read_region(sources: Sequence[str], space: ImageSpace) -> Mask:
                 f"own; got {len(found)}."
             )
     return np.concatenate(planes)
-
-
-def rasterise(outlines: Sequence[tuple[Sequence[Floats], bool]], shape: tuple[int, int]) -> Mask:
-    """Return the pixels (H, W) of polygons and lines.
-
-    Parameters
-    ----------
-    outlines : sequence of (sequence of ndarray of shape (N, 2), bool)
-        Vertices (y, x) in pixels, and whether they are a line. A polygon may have holes after its
-        outer ring. A polygon has the pixels whose centres it contains; a line all pixels that it
-        touches, so that they are neighbours along rows and columns.
-    shape : (int, int)
-        Height and width.
-    """
-    from rasterio.features import rasterize
-    from rasterio.transform import Affine
-
-    found: dict[bool, list[dict[str, Any]]] = {False: [], True: []}
-    for rings, is_line in outlines:
-        if is_line:
-            geometry = {"type": "LineString", "coordinates": rings[0][:, ::-1].tolist()}
-        else:
-            closed = [np.concatenate([ring, ring[:1]])[:, ::-1].tolist() for ring in rings]
-            geometry = {"type": "Polygon", "coordinates": closed}
-        found[is_line].append(geometry)
-    mask = np.zeros(shape, np.uint8)
-    # The centre of the first pixel is (0, 0), its corner (-0.5, -0.5).
-    grid = Affine.translation(-0.5, -0.5)
-    for is_line, geometries in found.items():
-        if geometries:
-            rasterize(geometries, out=mask, transform=grid, all_touched=is_line, default_value=1)
-    return mask.astype(bool)
 
 
 def _planes(source: str, space: ImageSpace) -> Mask:
@@ -158,63 +131,28 @@ def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
     return np.asarray(inside)
 
 
-def region_of_shapes(
-    shapes: Iterable[tuple[str, Floats, int | None]], space: ImageSpace, source: str
-) -> Mask:
-    """Return a mask of shapes of napari, (1, H, W), or (K, H, W) if they lie on single images.
-
-    Parameters
-    ----------
-    shapes : iterable of (str, ndarray of shape (N, 2), int or None)
-        Type, such as "polygon", vertices (y, x) in pixels as napari has them, and the index of the
-        image, None for all.
-    space : ImageSpace
-        Size and number of the images.
-    source : str
-        Name of the file or layer in a sentence.
-
-    Raises
-    ------
-    ObservationError
-        If a type is unknown, or does not have this number of vertices.
-    """
-    outlines: list[list[tuple[list[Floats], bool]]] = [[] for _ in range(space.count)]
-    single = False
-    for number, (kind, vertices, image) in enumerate(shapes):
-        problem = None
-        if kind not in KINDS:
-            problem = f"a type must be {', '.join(KINDS[:-1])} or {KINDS[-1]}; got {shown(kind)}."
-        problem = problem or vertices_problem(kind, len(vertices))
-        if problem:
-            raise ObservationError(f"shape {number} in {source}: {problem}")
-        if kind == "ellipse":
-            vertices = ellipse(vertices, _ELLIPSE)
-        single |= image is not None
-        for planes in outlines if image is None else [outlines[image]]:
-            planes.append(([vertices], kind in _LINES))
-    return np.stack([rasterise(o, space.shape) for o in (outlines if single else outlines[:1])])
-
-
 def _of_shapes(source: str, space: ImageSpace) -> Mask:
     marks = read_marks(source, "shapes", space.times)
-    shapes: list[tuple[str, Floats, int | None]] = []
+    found = np.zeros((1 if marks.times is None else space.count, *space.shape), bool)
     for number in np.unique(marks.groups):
         rows = np.flatnonzero(marks.groups == number)
-        image = None
+        image, name = 0, f"shape {number:g} in {named(source)}"
         if marks.times is not None:
             known = np.flatnonzero(space.times == marks.times[rows[0]])
             if not len(known) or (marks.times[rows] != marks.times[rows[0]]).any():
                 raise ObservationError(
-                    f"shape {number:g} in {named(source)} must lie on one image, at one of their "
-                    f"times; got {shown(marks.times[rows].tolist())}."
+                    f"{name} must lie on one image, at one of their times; got "
+                    f"{shown(marks.times[rows].tolist())}."
                 )
             image = int(known[0])
-        shapes.append((marks.types[rows[0]].lower(), marks.places[rows], image))
-    return region_of_shapes(shapes, space, named(source))
+        kind = marks.types[rows[0]].lower()
+        found[image] |= draw_shape(kind, marks.places[rows], space.shape, name=name)
+    return found
 
 
 def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
-    where, outlines = named(data.path), []
+    where = named(data.path)
+    found = np.zeros(space.shape, bool)
     for feature in data.features:
         is_line = feature.kind in _LINES
         if not is_line and not feature.kind.endswith("Polygon"):
@@ -237,12 +175,12 @@ def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
                 )
             rings.append(ring)
         if is_line:
-            outlines += [([ring], True) for ring in rings]
+            found |= draw_lines(rings, space.shape)
         else:
-            for shell in dict.fromkeys(feature.shells):
-                own = [r for r, s in zip(rings, feature.shells, strict=True) if s == shell]
-                outlines.append((own, False))
-    return rasterise(outlines, space.shape)[None]
+            numbered = list(zip(rings, feature.shells, strict=True))
+            shells = [[r for r, s in numbered if s == shell] for shell in {*feature.shells}]
+            found |= draw_polygons(shells, space.shape)
+    return found[None]
 
 
 def _finer(places: Floats) -> Floats:
