@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage, stats
 
-__all__ = ["confidence_score", "psnr", "score", "score_frame", "ssim"]
+__all__ = ["blocks", "confidence_score", "psnr", "rank_correlation", "score", "score_frame", "ssim"]
 
 _BEST_PSNR = 99.0
 _GRADIENT_SIGMA = 0.7
@@ -96,7 +96,7 @@ def confidence_score(doubt: Array, frames: Array, truth: Array) -> float | None:
         error is the same everywhere.
     """
     error = np.abs(np.clip(frames, 0, 1).astype(np.float64) - truth)
-    values = [_rank_correlation(_blocks(d), _blocks(e)) for d, e in zip(doubt, error, strict=True)]
+    values = [rank_correlation(blocks(d), blocks(e)) for d, e in zip(doubt, error, strict=True)]
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known else None
 
@@ -109,13 +109,15 @@ def _gradient(image: Array) -> NDArray[np.float64]:
     return np.hypot(rows, columns)
 
 
-def _blocks(image: Array) -> NDArray[np.float64]:
+def blocks(image: Array) -> NDArray[np.float64]:
+    """Return the means over blocks of 8 x 8 pixels, row by row."""
     rows, columns = (side // _BLOCK for side in image.shape)
     whole = np.asarray(image[: rows * _BLOCK, : columns * _BLOCK], dtype=np.float64)
     return whole.reshape(rows, _BLOCK, columns, _BLOCK).mean(axis=(1, 3)).ravel()
 
 
-def _rank_correlation(a: Array, b: Array) -> float | None:
+def rank_correlation(a: Array, b: Array) -> float | None:
+    """Return Spearman's rank correlation, None where one of both is the same everywhere."""
     if np.ptp(a) == 0 or np.ptp(b) == 0:
         return None
     return float(np.corrcoef(stats.rankdata(a), stats.rankdata(b))[0, 1])

@@ -64,16 +64,17 @@ def export(arguments: argparse.Namespace) -> int:
         )
     shown = options.get("shown")
     line = ProgressLine(quiet=arguments.quiet)
+    std = bool(options.get("std"))
     for wanted in (times, shown):
-        if wanted is not None and not _has(data, wanted):
+        if std or (wanted is not None and not _has(data, wanted)):
             # The import takes seconds; before `interruptible`, Ctrl-C stops it at once.
             import napari_latentdyn.core.dynamics.fitted  # noqa: F401
     with interruptible(line) as interrupt:
 
         def at(wanted: ArrayLike | None) -> xarray.Dataset:
-            if wanted is None:
+            if wanted is None and not std:
                 return data
-            return _render(dynamics, data, wanted, arguments.device, line, interrupt)
+            return _render(dynamics, data, wanted, std, arguments.device, line, interrupt)
 
         try:
             frames = at(times)
@@ -106,21 +107,27 @@ def _has(data: xarray.Dataset, wanted: ArrayLike) -> bool:
 def _render(
     dynamics: Dynamics,
     data: xarray.Dataset,
-    wanted: ArrayLike,
+    wanted: ArrayLike | None,
+    std: bool,
     device: str | None,
     line: ProgressLine,
     interrupt: Any,
 ) -> xarray.Dataset:
-    """Return the run at other times; the model makes frames that the run folder lacks."""
-    times = np.unique(np.asarray(wanted, dtype=np.float64))
-    if not times.size or not np.all((times >= 0) & (times <= 1)):
+    """Return the run at other times; the model makes frames that the run folder lacks.
+
+    `wanted` are fractions, or None for the times of the run; with `std`, standard deviations are
+    computed.
+    """
+    times = None if wanted is None else np.unique(np.asarray(wanted, dtype=np.float64))
+    if times is not None and (not times.size or not np.all((times >= 0) & (times <= 1))):
         raise UsageError("times are fractions of the interval; give numbers from 0 to 1.")
-    if _has(data, times):
+    if times is not None and not std and _has(data, times):
         return at_times(data, times)
     if device is not None:
         dynamics.settings = dynamics.settings.updated({"training.device": device})
     return dynamics.to_xarray(
-        times_at(dynamics.observation_times, times),
+        None if times is None else times_at(dynamics.observation_times, times),
+        std=std,
         should_stop=interrupt.should_stop,
         on_frame=partial(line.step, "render"),
     )

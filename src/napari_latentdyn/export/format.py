@@ -8,13 +8,14 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from napari_latentdyn.core.dynamics.deviations import FRAMES_STD
 from napari_latentdyn.errors import ExportError, Stopped
 from napari_latentdyn.export.target import check_free, new_target
 
 if TYPE_CHECKING:
     import xarray
 
-__all__ = ["Format", "Option", "Steps"]
+__all__ = ["STD", "Format", "Option", "Steps", "check_std"]
 
 T = TypeVar("T")
 
@@ -46,6 +47,21 @@ class Option:
     description: str
     count: int = 1
     choices: tuple[str, ...] = ()
+
+
+#: Whether a file gets standard deviations, which the dataset then has to hold.
+STD = Option(
+    "std", bool, False, "Add the standard deviations of velocities and frames, which are computed."
+)
+
+
+def check_std(data: xarray.Dataset, std: bool) -> None:
+    """Raise `ExportError` if the standard deviations that `STD` asks for are not in a dataset."""
+    if std and FRAMES_STD not in data:
+        raise ExportError(
+            "the dataset must hold standard deviations; call to_xarray with std=True, or leave std "
+            "out."
+        )
 
 
 class Steps:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_latentdyn.core.dynamics.dataset import GRID
+from napari_latentdyn.core.dynamics.deviations import VELOCITY_STD
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.format import Format, Option, Steps
+from napari_latentdyn.export.format import STD, Format, Option, Steps, check_std
 from napari_latentdyn.export.grid import in_degrees, length_units, time_unit
 from napari_latentdyn.export.target import as_os_error
 
@@ -23,8 +24,9 @@ _SINCE = {"s": "seconds", "min": "minutes", "h": "hours", "d": "days"}
 
 
 def _write(
-    data: xarray.Dataset, path: Path, steps: Steps, *, sea_ice: bool, start: str | None
+    data: xarray.Dataset, path: Path, steps: Steps, *, sea_ice: bool, start: str | None, std: bool
 ) -> None:
+    check_std(data, std)
     reference = data[GRID].attrs
     if "crs_wkt" in reference and "grid_mapping_name" not in reference:
         raise ExportError(
@@ -79,7 +81,10 @@ def _name_sea_ice(data: xarray.Dataset) -> None:
             "the images is not known; leave 'sea ice' out, or run again with both."
         )
     for axis in "yx":
-        data[f"velocity_{axis}"].attrs["standard_name"] = f"sea_ice_{axis}_velocity"
+        name = f"sea_ice_{axis}_velocity"
+        data[f"velocity_{axis}"].attrs["standard_name"] = name
+        if VELOCITY_STD.format(axis) in data:
+            data[VELOCITY_STD.format(axis)].attrs["standard_name"] = f"{name} standard_error"
 
 
 FORMAT = Format(
@@ -91,5 +96,6 @@ FORMAT = Format(
     options=(
         Option("sea_ice", bool, False, "Call the velocities by the CF names of sea ice."),
         Option("start", str, None, "Date and time of the first image, 2021-03-01T08:30."),
+        STD,
     ),
 )

@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.dynamics.deviations import MEASURED, VELOCITY_STD
 from napari_latentdyn.core.dynamics.grids import grid_points
 from napari_latentdyn.core.dynamics.trajectories import trajectories
 from napari_latentdyn.core.geometry.units import in_names
 from napari_latentdyn.errors import ExportError
-from napari_latentdyn.export.format import Format, Option, Steps
+from napari_latentdyn.export.format import STD, Format, Option, Steps, check_std
 from napari_latentdyn.export.grid import (
     duration,
     in_degrees,
@@ -34,19 +35,26 @@ _ACROSS = 24
 SPACING = Option("spacing", int, None, "Distance between arrows or points in pixels.")
 
 
-def _write_fields(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: int | None) -> None:
+def _write_fields(
+    data: xarray.Dataset, path: Path, steps: Steps, *, spacing: int | None, std: bool
+) -> None:
     """Write a row for each stage and place; places without a finite velocity are left out."""
+    check_std(data, std)
     places = _points(data, spacing)
     y, x = places.astype(np.intp).T
     moved = pixel_velocity(data)[:, :, y, x].swapaxes(1, 2)
     velocity = [data[f"velocity_{axis}"].values[:, y, x] for axis in "yx"]
+    trust = _deviations(data, y, x)
     time, units = _unit_names(data)
     per = f"per_{time}" if time_unit(data) else "per_interval"
     names = ["stage", "time", "y", "x", "dy", "dx", "speed", f"time_{time}"]
     names += [f"y_{units[0]}", f"x_{units[1]}", f"velocity_y_{units[0]}_{per}"]
     names.append(f"velocity_x_{units[1]}_{per}")
     # Degrees east and degrees north do not add up to a speed.
-    names += [] if in_degrees(data) else [f"speed_{units[1]}_{per}"]
+    in_all = [] if in_degrees(data) else [f"speed_{units[1]}_{per}"]
+    names += in_all
+    if trust:
+        names += ["std", f"std_y_{units[0]}_{per}", f"std_x_{units[1]}_{per}", "measured"]
     moments = data.stage_time.values
     with path.open("w", encoding="utf-8", newline="") as file:
         file.write(",".join(names) + "\n")
@@ -62,10 +70,26 @@ def _write_fields(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: in
                     np.full(len(y), moments[stage]),
                     world(data, places),
                     physical,
-                    np.linalg.norm(physical, axis=1),
+                    *[np.linalg.norm(physical, axis=1) for _ in in_all],
+                    *[column[stage] for column in trust],
                 ]
-            )[:, : len(names)]
-            _write_rows(file, table[np.isfinite(table).all(axis=1)], integers=(0, 2, 3))
+            )
+            whole = (0, 2, 3, len(names) - 1) if trust else (0, 2, 3)
+            _write_rows(file, table[np.isfinite(table).all(axis=1)], integers=whole)
+
+
+def _deviations(
+    data: xarray.Dataset, y: NDArray[np.intp], x: NDArray[np.intp]
+) -> list[NDArray[np.floating]]:
+    """Return deviations in pixels per stage, along y and x, and the flag; empty without them."""
+    if MEASURED not in data:
+        return []
+    names = (*(VELOCITY_STD.format(axis) for axis in "yx"), MEASURED)
+    down, right, measured = (data[name].values[:, y, x] for name in names)
+    # The deviation along y is that in pixels times the length of the first row of the matrix.
+    length = np.linalg.norm(matrix(data)[0, :2])
+    spans = np.diff(data.stage_bounds.values, axis=1)
+    return [down * spans / length, down, right, measured]
 
 
 def _write_tracks(data: xarray.Dataset, path: Path, steps: Steps, *, spacing: int | None) -> None:
@@ -127,7 +151,7 @@ FIELDS = Format(
     about="The velocities, one row for each stage and place, in pixels and in units.",
     what="the table",
     needs_velocity=True,
-    options=(SPACING,),
+    options=(SPACING, STD),
 )
 TRACKS = Format(
     "tracks",

@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, joined, model_weights
+from napari_latentdyn.core.dynamics.intervals import Rendered
+from napari_latentdyn.core.dynamics.uncertainty import half_way_std, stage_std
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
@@ -24,7 +26,7 @@ from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.core.runfolder.members import MODEL, reading
 from napari_latentdyn.core.runfolder.report import REPORT, damaged
 from napari_latentdyn.core.runfolder.schema import RunReport
-from napari_latentdyn.errors import RunFolderError, is_out_of_memory, no_memory
+from napari_latentdyn.errors import RunFolderError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.files import archive
 from napari_latentdyn.files.tensors import TensorFile
 from napari_latentdyn.settings import Settings
@@ -51,7 +53,7 @@ class Fitted:
 
     def render(
         self,
-        what: Literal["frames", "latents", "confidence"],
+        what: Rendered,
         observations: Observations,
         fields: NDArray[np.float32],
         times: NDArray[np.float64],
@@ -59,8 +61,9 @@ class Fitted:
         should_stop: Callable[[], bool] | None = None,
         on_frame: Callable[[int, int], None] | None = None,
     ) -> NDArray[np.float32]:
-        """Compute frames (T, C, H, W), latent states (T, c, H, W) or confidence (T, 1, H, W).
+        """Compute frames (T, C, H, W), latent states (T, c, H, W) or others (T, 1, H, W).
 
+        Others are the confidence, and the standard deviation of frames in normalised intensity.
         `fields` ((K - 1) n, 2, H, W) are in pixels per stage, `times` in the unit of the
         observations; device and threads of the settings are used, and `should_stop` and
         `on_frame` are those of `Dynamics.frames`. OutOfMemoryError if a window does not fit
@@ -71,7 +74,7 @@ class Fitted:
 
     def _render(
         self,
-        what: Literal["frames", "latents", "confidence"],
+        what: Rendered,
         observations: Observations,
         fields: NDArray[np.float32],
         times: NDArray[np.float64],
@@ -100,7 +103,7 @@ class Fitted:
                 chosen = np.flatnonzero(interval == k)
                 tell = on_frame and _share(on_frame, done, len(times), len(chosen))
                 own = fields[k * stages : (k + 1) * stages]
-                part = getattr(renderer, what)(own, fraction[chosen].tolist(), tell)
+                part = renderer.blend(what, own, fraction[chosen].tolist(), tell)
                 if found is None:
                     found = np.empty((len(times), *part.shape[1:]), part.dtype)
                 found[chosen] = part
@@ -114,6 +117,31 @@ class Fitted:
             self.model.to("cpu")
         assert found is not None
         return found
+
+    def velocity_std(
+        self,
+        observations: Observations,
+        fields: NDArray[np.float32],
+        chosen: NDArray[np.intp],
+        settings: Settings,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return standard deviations of stages, (T, H, W) in pixels per stage, and where measured.
+
+        `fields` ((K - 1) n, 2, H, W) are in pixels per stage, `chosen` (T,) numbers of stages.
+        """
+        use_threads(settings.training.threads)
+        device, count = resolve(settings.training.device), len(fields) // (len(observations) - 1)
+        std = np.empty((len(chosen), *fields.shape[2:]), np.float32)
+        measured = np.empty(std.shape, bool)
+        for k in np.unique(chosen // count).tolist():
+            if should_stop is not None and should_stop():
+                raise Stopped
+            own, pair = fields[k * count : (k + 1) * count], observations.interval(k)
+            known = half_way_std(pair, self.ensembles[k], own, settings.physics.motion, device)
+            for number in np.flatnonzero(chosen // count == k):
+                std[number], measured[number] = stage_std(known, own, int(chosen[number] % count))
+        return std, measured
 
     def for_images(self, channels: int, settings: Settings) -> Fitted:
         """Return the same motion for other images of the scene, without trained networks.

@@ -17,9 +17,9 @@ from napari_latentdyn.settings import Settings
 if TYPE_CHECKING:
     from napari_latentdyn.core.dynamics.result import Dynamics
 
-__all__ = ["LARGE_FRAMES", "computed", "frame_times", "interval_slices", "is_large"]
+__all__ = ["LARGE_FRAMES", "Rendered", "computed", "frame_times", "interval_slices", "is_large"]
 
-Rendered = Literal["frames", "latents", "confidence"]
+Rendered = Literal["frames", "latents", "confidence", "deviation"]
 
 #: Bytes of all frames above which they are computed interval by interval, when they are used.
 LARGE_FRAMES = 256_000_000

@@ -177,11 +177,17 @@ class Motion:
         SettingsError
             If a time lies outside of the observations.
         """
-        chosen = self.field_times if times is None else self.checked_times(times)
-        # A time belongs to the stage that it begins, that of the last observation to the last.
-        stage = np.searchsorted(self.field_times, chosen, side="right") - 1
+        stage = self.stages_at(times)
         duration = self.stage_durations[stage].astype(np.float32)
         return np.asarray(self.shown_fields[stage] / duration[:, None, None, None])
+
+    def stages_at(self, times: ArrayLike | None = None) -> NDArray[np.intp]:
+        """Return the number of the stage at each time, (T,); arguments as in `velocity`."""
+        if times is None:
+            return np.arange(len(self.fields))
+        # A time belongs to the stage that it begins, that of the last observation to the last.
+        chosen = self.checked_times(times)
+        return np.asarray(np.searchsorted(self.field_times, chosen, side="right") - 1)
 
     def trajectories(
         self,

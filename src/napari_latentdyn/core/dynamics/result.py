@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import copy
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.dynamics.dataset import make_dataset
-from napari_latentdyn.core.dynamics.intervals import computed, frame_times, is_large
-from napari_latentdyn.core.dynamics.motion import Motion
+from napari_latentdyn.core.dynamics.deviations import add_deviations
+from napari_latentdyn.core.dynamics.intervals import Rendered, computed, frame_times, is_large
+from napari_latentdyn.core.dynamics.uncertain import OnFrame, ShouldStop, UncertainMotion
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.folder import read_fields, read_settings, write_run
@@ -37,12 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Dynamics", "frame_times"]
 
-Rendered = Literal["frames", "latents", "confidence"]
-OnFrame = Callable[[int, int], None]
-ShouldStop = Callable[[], bool]
 
-
-class Dynamics(Motion):
+class Dynamics(UncertainMotion):
     """The dynamics between K observations.
 
     A result of a run folder reads its images, frames and networks
@@ -198,7 +194,7 @@ class Dynamics(Motion):
 
     def stored(self, what: Rendered) -> NDArray[np.float32] | None:
         """Return an array at its times that was computed or saved before, else None."""
-        if what not in self._arrays and self._stored_in is not None:
+        if what not in self._arrays and self._stored_in is not None and what != "deviation":
             if what == "frames":
                 self._arrays[what] = read_frames(self._stored_in, self.report)
             else:
@@ -238,7 +234,8 @@ class Dynamics(Motion):
             kept = self.fitted.render(
                 what, observations, self.fields, chosen, self.settings, should_stop, on_frame
             )
-            if what == "confidence" or (what == "frames" and not observations.multichannel):
+            single = what == "frames" and not observations.multichannel
+            if single or what in ("confidence", "deviation"):
                 kept = kept[:, 0]
             if np.array_equal(chosen, own):
                 self._arrays[what] = kept
@@ -249,13 +246,14 @@ class Dynamics(Motion):
         times: ArrayLike | None = None,
         *,
         tracers: NDArray[np.float64] | None = None,
+        std: bool = False,
         should_stop: ShouldStop | None = None,
         on_frame: OnFrame | None = None,
     ) -> xarray.Dataset:
         """Return frames, velocity and confidence as a Dataset with coordinates and units.
 
         See `core.dynamics.dataset.make_dataset` and `frames`. The confidence and latent
-        states are included if they were computed or saved before.
+        states are included if they were computed or saved before, standard deviations with `std`.
         """
         here = self if times is None else self.at(times)
         data = make_dataset(
@@ -273,6 +271,8 @@ class Dynamics(Motion):
             latents=here.stored("latents"),
             tracers=tracers,
         )
+        if std:
+            add_deviations(data, here, should_stop, on_frame)
         if self.folder is not None:
             # Source of a dataset, by the convention of xarray.
             data.encoding["source"] = str(self.folder)

@@ -105,7 +105,7 @@ class Knowledge:
         """Return sources, counts, and the part of the pixels in each region; None if empty."""
         if self.is_empty:
             return None
-        covered = {role: float(mask.mean()) for role, mask in self.regions.masks.items()}
+        covered = {role: float((mask != 0).mean()) for role, mask in self.regions.masks.items()}
         return {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

@@ -19,6 +19,7 @@ from napari_latentdyn.core.observations.patches import Window, blend_weights, ti
 from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
+from napari_latentdyn.core.rendering.deviation import frame_std
 from napari_latentdyn.core.rendering.ends import Ends, without_motion
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
@@ -36,7 +37,9 @@ from napari_latentdyn.errors import Stopped
 __all__ = ["Renderer"]
 
 OnProgress = Callable[[int, int], None]
-Wanted = Literal["frames", "latents", "confidence", "terms"]
+Wanted = Literal["frames", "latents", "confidence", "deviation", "terms"]
+#: Arrays that compare the states of members and ends.
+_COMPARED = ("confidence", "deviation")
 #: Margin in pixels of windows without networks, for the smoothing of visibility and scatter, and
 #: the side of these windows: larger ones exceed the caches of a processor.
 _MARGIN, _SIDE, _SIDE_ELSEWHERE = 12, 512, 2048
@@ -82,6 +85,9 @@ class Renderer:
         self.should_stop = should_stop or (lambda: False)
         output = model.settings.output
         self.windows = tiles(observations.shape, output.window, output.overlap)
+        side = _SIDE if self.device.type == "cpu" else _SIDE_ELSEWHERE
+        #: Windows that are not blended, because without networks their results are equal.
+        self._apart = tiles(observations.shape, side, 0.0)
         self._ends = Ends(self.model, observations)
         regions = observations.known.regions
         self._blocked = blocked_between(regions)[0]
@@ -150,16 +156,7 @@ class Renderer:
         on_progress : callable, optional
             Called with the number of finished steps and that of all steps.
         """
-        return self._blend("frames", fields, times, on_progress)
-
-    def latents(
-        self,
-        fields: NDArray[np.float32],
-        times: Sequence[float],
-        on_progress: OnProgress | None = None,
-    ) -> NDArray[np.float32]:
-        """Return latent states at any times, shape (T, c, H, W); arguments as in `frames`."""
-        return self._blend("latents", fields, times, on_progress)
+        return self.blend("frames", fields, times, on_progress)
 
     def confidence(
         self,
@@ -168,32 +165,37 @@ class Renderer:
         on_progress: OnProgress | None = None,
     ) -> NDArray[np.float32]:
         """Return the confidence at any times, shape (T, 1, H, W); arguments as in `frames`."""
-        return self._blend("confidence", fields, times, on_progress)
+        return self.blend("confidence", fields, times, on_progress)
 
     def terms(
         self, fields: NDArray[np.float32], time: float
     ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """Return a normalised frame (C, H, W), its `correction_terms` and variance (H, W)."""
-        every = self._blend("terms", fields, [time], None)[0]
+        every = self.blend("terms", fields, [time], None)[0]
         frame, *terms = every[:-1].reshape(4, -1, *every.shape[1:])
         return frame, np.stack(terms), every[-1]
 
     @torch.no_grad()
-    def _blend(
+    def blend(
         self,
         wanted: Wanted,
         fields: NDArray[np.float32],
         times: Sequence[float],
         on_progress: OnProgress | None,
     ) -> NDArray[np.float32]:
+        """Return frames, latent states (T, c, H, W) or others (T, 1, H, W); see `frames`.
+
+        The deviation is the standard deviation of the frames in normalised intensity.
+        """
         # Confidence compares the images alone where the state keeps them.
         learned = not (
             self.model.is_image_alone
+            or wanted == "deviation"
             or (wanted == "confidence" and self.model.settings.model.image_in_latent)
         )
         colours = self.observations.channels
         latent = self.model.latent_channels if learned else colours
-        sizes = {"latents": latent, "confidence": 1, "terms": 4 * colours + 1}
+        sizes = {"latents": latent, "confidence": 1, "deviation": 1, "terms": 4 * colours + 1}
         channels = sizes.get(wanted, colours)
         shape = self.observations.shape
         total = np.zeros((len(times), channels, *shape), np.float32)
@@ -205,7 +207,8 @@ class Renderer:
             members = ensemble_members(
                 self._ensemble, velocity, self.model, self._with if self._trained else None
             )
-        self._is_image_alone, self._only_valid = not learned, wanted == "confidence"
+        self._is_image_alone, self._only_valid = not learned, wanted in _COMPARED
+        self._both = wanted == "deviation"
         done, windows = 0, self.windows if learned else self._apart
         for part in windows:
             if self._interest is not None and not self._interest[part.slices].any():
@@ -226,6 +229,9 @@ class Renderer:
                 ]
                 if wanted == "confidence":
                     state = agreement(carried, shares, self._compared)
+                elif wanted == "deviation":
+                    shown = int(time) if time in self.model.transport.equation.ends else None
+                    state = frame_std(carried, shares, self._compared, shown)
                 elif wanted == "latents":
                     state = fuse(carried, shares, self.model.transport.equation)
                 else:
@@ -240,8 +246,8 @@ class Renderer:
         total /= np.where(weight > 0, weight, 1)
         if self._interest is not None:
             missing |= ~self._interest
-        if wanted == "confidence":
-            total[missing[:, None]] = 0.0
+        if wanted in _COMPARED:
+            total[missing[:, None]] = 0.0 if wanted == "confidence" else np.nan
         if wanted != "frames":
             return total
         limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
@@ -278,12 +284,6 @@ class Renderer:
         assert self._correction is not None
         return frame + self._correction.apply(terms)
 
-    @property
-    def _apart(self) -> list[Window]:
-        """Windows that are not blended, because without networks their results are equal."""
-        side = _SIDE if self.device.type == "cpu" else _SIDE_ELSEWHERE
-        return tiles(self.observations.shape, side, 0.0)
-
     def _with(self, start: Tensor, trained: Tensor) -> Tensor:
         """Add a trained change to the initial fields of a member where the sum fits better."""
         if not self.model.settings.training.keep_better:
@@ -306,7 +306,7 @@ class Renderer:
         Places outside the border have the value of the border and are valid.
         """
         transport, settings = self.model.transport, self.model.settings.physics
-        at = transport.equation.shares(time)
+        at = (0.5, 0.5) if self._both else transport.equation.shares(time)
         grid = pixel_grid(window.height, window.width, y=window.y, x=window.x, device=self.device)
         shown = torch.zeros_like(grid[:, :1], dtype=torch.bool)
         carried: list[list[Carried]] = []
@@ -320,7 +320,7 @@ class Renderer:
                     state = self._carried(end, window, velocity, time, here, places)
                 there, known = self._ends.seen(end, places, valid=self._only_valid)
                 if member.moves:
-                    # The member without motion does not count: see `_blend`.
+                    # The member without motion does not count: see `blend`.
                     shown |= known
                 sure = there.float()
                 if settings.border == "exclude":

@@ -124,7 +124,10 @@ class Exporter(QObject):
 
         def write(job: BackgroundJob) -> tuple[Path, str | None]:
             data = dynamics.to_xarray(
-                tracers=tracers, should_stop=job.cancelled.is_set, on_frame=job.report
+                tracers=tracers,
+                std=bool(options.get("std")),
+                should_stop=job.cancelled.is_set,
+                on_frame=job.report,
             )
             written = form.write(
                 data,

@@ -1,0 +1,1 @@
+"""Whether standard deviations of velocities and frames cover the true errors."""
