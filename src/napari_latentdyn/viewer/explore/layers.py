@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -28,6 +28,7 @@ __all__ = [
     "map_layer",
     "pixel_per_stage",
     "streamline_layer",
+    "uncertainty_layer",
 ]
 
 #: Maps with a diverging colour map centred at zero.
@@ -75,20 +76,35 @@ def pixel_per_stage(dynamics: Dynamics) -> tuple[float, str]:
 
 
 def map_layer(dynamics: Dynamics, found: Deformation, options: MapOptions) -> LayerTuple:
-    """Return a map of the quantity `options.kind`, which must not be "none", for every stage."""
+    """Return a map of the rate of deformation or speed `options.kind` for every stage."""
     values = found.quantity(options.kind).astype(np.float32, copy=False)
-    signed = options.kind in _SIGNED
+    title, unit = QUANTITIES[options.kind].lower(), found.unit(options.kind)
+    return _map_layer(dynamics, values, options.kind, title, unit)
+
+
+def uncertainty_layer(
+    dynamics: Dynamics, should_stop: Callable[[], bool] | None = None
+) -> LayerTuple:
+    """Return a map of the standard deviation of the velocity for every stage."""
+    factor, unit = pixel_per_stage(dynamics)
+    std, _ = dynamics.stage_deviations(should_stop=should_stop)
+    return _map_layer(dynamics, std * np.float32(factor), "uncertainty", "uncertainty", unit)
+
+
+def _map_layer(
+    dynamics: Dynamics, values: NDArray[np.float32], kind: str, title: str, unit: str
+) -> LayerTuple:
+    signed = kind in _SIGNED
     finite = np.abs(values[np.isfinite(values)])
     most = float(np.percentile(finite, _WITHIN)) if finite.size else 0.0
     most = most if most > 0 else 1.0
-    unit = found.unit(options.kind)
     return LayerContext.of(dynamics).layer(
         _as_shown(values, dynamics),
         "image",
         "map",
-        f"{QUANTITIES[options.kind].lower()} ({unit})",
+        f"{title} ({unit})",
         along="fields",
-        info={"quantity": options.kind, "unit": unit},
+        info={"quantity": kind, "unit": unit},
         rgb=False,
         colormap="RdBu_r" if signed else "magma",
         contrast_limits=(-most, most) if signed else (0.0, most),

@@ -66,12 +66,15 @@ class ArrowOptions(FrozenModel):
 class MapOptions(FrozenModel):
     """Maps of quantities derived from the fields."""
 
-    kind: Literal["none", "speed", "divergence", "vorticity", "shear", "total"] = Field(
-        "none",
-        title="Map",
-        description="Speed, or a rate of deformation: divergence (positive where material "
-        "spreads), vorticity (positive for clockwise rotation on the screen), maximum shear, or "
-        "total deformation; per unit of time if the interval is known.",
+    kind: Literal["none", "speed", "uncertainty", "divergence", "vorticity", "shear", "total"] = (
+        Field(
+            "none",
+            title="Map",
+            description="Speed, its uncertainty (the standard deviation of each component of the "
+            "velocity), or a rate of deformation: divergence (positive where material spreads), "
+            "vorticity (positive for clockwise rotation on the screen), maximum shear, or total "
+            "deformation; per unit of time if the interval is known.",
+        )
     )
     smooth: float = Field(
         0.0,

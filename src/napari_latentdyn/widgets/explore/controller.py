@@ -56,7 +56,7 @@ class ExploreController(QObject):
             group: single_shot(self, _SETTLE_MS, partial(self._renew, group))
             for group in ExploreOptions.model_fields
         }
-        self.probe = Probe(self._viewer, view)
+        self.probe = Probe(self._viewer, view, self._queue)
         self.display = Display(self._viewer, view, self._queue, self.probe.follow)
         self.tracers = Tracers(self._viewer, view, self._queue, self.display.show)
         self.latents = Latents(self._viewer, view, self._queue, self.display.show)

@@ -113,19 +113,23 @@ class Display:
             return
         known = self._deformation
 
-        def derive(_: BackgroundJob) -> Any:
-            found = known[1] if known is not None and known[0] == chosen.smooth else None
-            found = found or dynamics.deformation(chosen.smooth)
+        def derive(job: BackgroundJob) -> Any:
             made = []
-            if chosen.kind != "none":
-                made.append(making.map_layer(dynamics, found, chosen))
-            if chosen.axes:
-                made.append(making.axes_layer(dynamics, found))
+            if chosen.kind == "uncertainty":
+                made.append(making.uncertainty_layer(dynamics, job.cancelled.is_set))
+            found = known[1] if known is not None and known[0] == chosen.smooth else None
+            if chosen.axes or not made:
+                found = found or dynamics.deformation(chosen.smooth)
+                if chosen.kind not in ("none", "uncertainty"):
+                    made.append(making.map_layer(dynamics, found, chosen))
+                if chosen.axes:
+                    made.append(making.axes_layer(dynamics, found))
             return found, made
 
         def show(outcome: Any) -> None:
             found, made = outcome
-            self._deformation = (chosen.smooth, found)
+            if found is not None:
+                self._deformation = (chosen.smooth, found)
             self.show(made)
 
         self._queue.run("maps", "Deriving the map", derive, show)

@@ -5,11 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_latentdyn.core.dynamics.intervals import is_large
 from napari_latentdyn.core.dynamics.probes import at_points, line_points, profile
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, mark_of
 from napari_latentdyn.viewer.timeline import timeline_of
+from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
 from napari_latentdyn.widgets.explore.view import ExploreView
 
 if TYPE_CHECKING:
@@ -26,9 +29,12 @@ _NOT_DRAWN = (
 class Probe:
     """Plots values of frames and maps over time."""
 
-    def __init__(self, viewer: Viewer, view: ExploreView) -> None:
+    def __init__(self, viewer: Viewer, view: ExploreView, queue: JobQueue) -> None:
         self._viewer = viewer
         self._view = view
+        self._queue = queue
+        # Standard deviations of the frames of a result.
+        self._std: tuple[Dynamics, NDArray[np.float32]] | None = None
         self._line: Any = None
         self._line_requested = False
         self.dynamics: Dynamics | None = None
@@ -75,6 +81,7 @@ class Probe:
 
     def follow(self) -> None:
         """Update the plot, or close the plot of a deleted line or map."""
+        self._compute_std()
         by_cursor = self._view.cursor.value()
         if self._line is not None and self._line not in self._viewer.layers:
             self._release_line()
@@ -97,6 +104,7 @@ class Probe:
     def _on_choice(self) -> None:
         # The plot belongs to the earlier choice.
         self._view.profile.hide()
+        self._compute_std()
         self._on_line()
 
     def _on_cursor(self, event: Any = None) -> None:
@@ -112,8 +120,39 @@ class Probe:
         values = values.reshape(len(times), -1).mean(axis=1)
         if not np.isfinite(values).any():
             return
-        self._view.profile.show_curve(times, values, self.dynamics.time_unit, what)
+        self._view.profile.show_curve(
+            times, values, self.dynamics.time_unit, what, self._std_at(place, layer)
+        )
         self._on_time()
+
+    def _std_at(self, place: NDArray[np.float64], layer: Any) -> NDArray[np.float64] | None:
+        """Return the standard deviations of the frames at a place, None without them."""
+        wanted = self._view.band.value() and mark_of(layer).get("role") == "frames"
+        if not wanted or self._std is None or self._std[0] is not self.dynamics:
+            return None
+        std = at_points(self._std[1], place[None])
+        return std.reshape(len(std), -1).mean(axis=1)
+
+    def _compute_std(self) -> None:
+        """Compute the standard deviations of the frames, unless they are known."""
+        dynamics = self.dynamics
+        if not self._view.band.value():
+            self._queue.forget("band")
+            return
+        if dynamics is None or (self._std is not None and self._std[0] is dynamics):
+            return
+        if is_large(dynamics):
+            self._say(_NOT_DRAWN)
+            return
+
+        def compute(job: BackgroundJob) -> NDArray[np.float32]:
+            return dynamics.frame_std(should_stop=job.cancelled.is_set, on_frame=job.report)
+
+        def show(std: NDArray[np.float32]) -> None:
+            self._std = (dynamics, std)
+            self.follow()
+
+        self._queue.run("band", "Computing standard deviations", compute, show)
 
     def _on_line(self, event: Any = None) -> None:
         shown = self._shown()

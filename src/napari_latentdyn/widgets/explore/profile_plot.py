@@ -30,6 +30,9 @@ class ProfilePlot(QWidget):
         super().__init__()
         self.plot = ThemedPlot(axis_width=64)
         self.curve = self.plot.plot([], [], pen=pg.mkPen(width=1), connect="finite")
+        self.bounds = [self.plot.plot([], [], pen=None) for _ in range(2)]
+        self.band = pg.FillBetweenItem(*self.bounds)
+        self.plot.addItem(self.band)
         self.now = pg.InfiniteLine(angle=90, movable=False)
         self.plot.addItem(self.now)
         self.image = pg.ImageItem(axisOrder="row-major")
@@ -44,10 +47,19 @@ class ProfilePlot(QWidget):
         return QSize(280, 180)
 
     def show_curve(
-        self, times: NDArray[np.floating], values: NDArray[np.floating], unit: str, what: str
+        self,
+        times: NDArray[np.floating],
+        values: NDArray[np.floating],
+        unit: str,
+        what: str,
+        std: NDArray[np.floating] | None = None,
     ) -> None:
-        """Show the values at a point over times; NaN leaves a gap."""
+        """Show the values at a point over times; NaN leaves a gap.
+
+        With standard deviations `std`, a band of one of them lies around the curve.
+        """
         self.image.hide()
+        self._show_band(times, values, std)
         self.plot.setTitle(None)
         self.curve.setData(np.asarray(times, float), np.asarray(values, float))
         self.curve.show()
@@ -55,6 +67,18 @@ class ProfilePlot(QWidget):
         self.plot.set_label("left", what)
         self.plot.enableAutoRange()
         self.show()
+
+    def _show_band(
+        self,
+        times: NDArray[np.floating],
+        values: NDArray[np.floating],
+        std: NDArray[np.floating] | None,
+    ) -> None:
+        wide = np.full(len(times), np.nan) if std is None else std
+        known = np.isfinite(values + wide)
+        for bound, sign in zip(self.bounds, (-1, 1), strict=True):
+            bound.setData(times[known], (values + sign * wide)[known])
+        self.band.setVisible(bool(known.any()))
 
     def show_line(
         self,
@@ -68,6 +92,7 @@ class ProfilePlot(QWidget):
     ) -> None:
         """Show values (T, S) along a line of a length over times (T,)."""
         self.curve.hide()
+        self._show_band(times, times, None)
         finite = values[np.isfinite(values)]
         if finite.size:
             what = f"{what}: {finite.min():.2g} to {finite.max():.2g}"
@@ -95,4 +120,7 @@ class ProfilePlot(QWidget):
         """Use the colours of another theme."""
         self.plot.set_palette(palette)
         self.curve.setPen(pg.mkPen(palette.curves["match"], width=1))
+        faint = pg.mkColor(palette.curves["match"])
+        faint.setAlpha(70)
+        self.band.setBrush(pg.mkBrush(faint))
         self.now.setPen(pg.mkPen(palette.dim, width=1))

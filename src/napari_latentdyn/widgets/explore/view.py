@@ -91,6 +91,16 @@ class ExploreView(QWidget):
             tooltip("Plot the values of the frames under the cursor over time, and of the map.")
         )
         self.cursor.edited.connect(self.profileChanged)
+        self.band = CheckBox("Band of one standard deviation")
+        self.band.setObjectName("profile.band")
+        self.band.setToolTip(
+            tooltip(
+                "Draw a band around the values under the cursor: the image at that time would lie "
+                "within the band in about 68 % of all places. The standard deviations of all "
+                "frames are computed first."
+            )
+        )
+        self.band.edited.connect(self.profileChanged)
         self.profile = ProfilePlot()
         self.progress = QProgressBar()
         self.cancel = QPushButton("Cancel")
@@ -170,6 +180,7 @@ class ExploreView(QWidget):
         inner.addWidget(self.buttons["carry_along"])
         inner.addWidget(_heading("Profile"))
         inner.addLayout(row(self.cursor, self.buttons["draw_line"]))
+        inner.addWidget(self.band)
         inner.addWidget(self.profile)
         inner.addWidget(_heading("Latent state"))
         inner.addWidget(self.buttons["show_latents"])
