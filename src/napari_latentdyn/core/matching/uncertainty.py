@@ -19,8 +19,8 @@ from napari_latentdyn.core.physics.operators import gradient, smooth
 __all__ = ["SINGLE", "SPREAD", "velocity_std", "velocity_terms"]
 
 #: Calibration for several members, and for one member, which has no spread.
-SPREAD = Calibration(1.3, (0.54, 0.33, 0.34, 1.07, 0.0))
-SINGLE = Calibration(0.4, (0.0, 0.79, 0.46, 1.27, 0.0))
+SPREAD = Calibration(1.1, (0.57, 0.28, 0.31, 0.85, 0.03))
+SINGLE = Calibration(0.358, (0.0, 0.64, 0.47, 1.74, 0.48))
 #: Standard deviations in pixels of the neighbourhoods of the spread, of the images, and of the
 #: smooth velocity that roughness is a deviation from.
 _NEAR, _AROUND, _SMOOTH = 1.5, 3.0, 4.0

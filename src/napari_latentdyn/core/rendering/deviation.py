@@ -14,7 +14,7 @@ from napari_latentdyn.core.rendering.fusion import Carried
 
 __all__ = ["FRAMES", "frame_std", "frame_terms"]
 
-FRAMES = Calibration(1.4, (0.93, 0.23, 0.1))
+FRAMES = Calibration(1.8, (0.85, 0.3, 0.11))
 #: Standard deviations in pixels of the near and the far neighbourhood of a place.
 _NEAR, _FAR = 2.0, 4.0
 #: Least difference of normalised intensities: that of rounding.
