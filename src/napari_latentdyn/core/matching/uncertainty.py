@@ -30,7 +30,7 @@ _LEAST = 0.01
 _NOISE, _SLOPE = 2e-3, 3e-3
 #: Displacement in pixels that the difference of the images amounts to where they are flat: from
 #: here on, they do not show the motion.
-_HIDDEN = 2.0
+_HIDDEN = 1.5
 #: Largest standard deviation, as a part of the shorter side of the image.
 _LARGEST = 0.125
 
