@@ -10,6 +10,8 @@ import pytest
 from tests.widgets.explore.helpers import Explore, opened, press, ready
 from tests.widgets.helpers import control, made
 
+from napari_latentdyn import Dynamics
+
 
 def test_a_profile_under_the_cursor_and_along_a_line(
     explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
@@ -81,3 +83,36 @@ def test_the_line_tool_stays_while_streamlines_come(
     qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")) and ready(panel))
     assert viewer.layers.selection.active is line
     assert line.mode == "add_line"
+
+
+def test_a_band_of_one_standard_deviation_and_a_map_of_it(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    plot = control(panel, "profile")
+    control(panel, "profile.cursor").setChecked(True)
+    viewer.cursor.position = (6.0, 1000.0, 1500.0)
+    assert not plot.band.isVisible()
+    control(panel, "profile.band").setChecked(True)
+    qtbot.waitUntil(plot.band.isVisible)
+    run = Dynamics.load(folder)
+    std = run.frame_std(made(viewer, "frames")[0].metadata["latentdyn"]["times"])[:, 20, 30]
+    assert std[len(std) // 2] > 0
+    _, values = plot.curve.getData()
+    for bound, sign in zip(plot.bounds, (-1, 1), strict=True):
+        np.testing.assert_allclose(bound.getData()[1], values + sign * std, rtol=1e-5)
+    control(panel, "maps.kind").setCurrentText("uncertainty")
+    qtbot.waitUntil(lambda: bool(made(viewer, "map")) and ready(panel))
+    (shown,) = made(viewer, "map")
+    assert shown.name.endswith("uncertainty (meter/hour)")
+    # Pixels of 50 m; stages are shown several times.
+    expected = np.unique(50.0 * run.velocity_std()[:, 20, 30])
+    np.testing.assert_allclose(np.unique(shown.data[:, 20, 30]), expected, rtol=1e-4)
+    # The map has no band.
+    viewer.cursor.position = (6.0, 1000.0, 1600.0)
+    assert not plot.band.isVisible()
+    control(panel, "profile.band").setChecked(False)
+    control(panel, "maps.kind").setCurrentText("none")
+    qtbot.waitUntil(lambda: not made(viewer, "map"))
+    viewer.cursor.position = (6.0, 1000.0, 1500.0)
+    assert not plot.band.isVisible()

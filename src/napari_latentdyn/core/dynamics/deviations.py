@@ -50,7 +50,7 @@ def add_deviations(
     kept = {name: frames.attrs[name] for name in ("units", "grid_mapping") if name in frames.attrs}
     named = {"long_name": "standard deviation of the frame", **kept}
     data[FRAMES_STD] = (frames.dims, std, named)
-    frames.attrs["ancillary_variables"] = FRAMES_STD
+    data["frames"].attrs["ancillary_variables"] = FRAMES_STD
     if "velocity_y" not in data:
         return
     place = dynamics.map_geometry or dynamics.placement
@@ -63,6 +63,6 @@ def add_deviations(
         values = (of_stage * (length / spans)[:, None, None]).astype(np.float32)
         named = {**velocity.attrs, "long_name": f"standard deviation of {velocity.long_name}"}
         data[name] = (velocity.dims, values, named)
-        velocity.attrs["ancillary_variables"] = f"{name} {MEASURED}"
+        data[f"velocity_{axis}"].attrs["ancillary_variables"] = f"{name} {MEASURED}"
     mapped = {name: velocity.attrs[name] for name in ("grid_mapping",) if name in velocity.attrs}
     data[MEASURED] = (velocity.dims, measured.astype(np.int8), {**_SHOWN, **mapped})

@@ -95,11 +95,14 @@ def velocity_terms(
     rough = smooth(uneven, _AROUND).sqrt()
     carried = pair.half_way(pixel_ends(centre[None], motion), "spline")
     seen = carried.seen.to(centre.dtype)
-    covered = smooth(seen, _AROUND)
+    inner = seen.clone()
+    # Differences at the border, to one side, have more noise.
+    inner[..., [0, -1], :], inner[..., [0, -1]] = 0.0, 0.0
+    weight = smooth(inner, _AROUND) + 1e-3
 
     def around(values: Tensor) -> Tensor:
         """Mean over the channels and over the places that both images contain."""
-        return smooth(values.mean(dim=0, keepdim=True) * seen, _AROUND) / (covered + 1e-3)
+        return smooth(values.mean(dim=0, keepdim=True) * inner, _AROUND) / weight
 
     both = (carried.first + carried.last) / 2
     rows, columns = gradient(both)
@@ -110,6 +113,7 @@ def velocity_terms(
         difference / (energy.clamp_min(0) + _SLOPE**2).sqrt()
         for energy in (middle - half, middle + half)
     )
-    terms = (spread + _LEAST, weak + _LEAST, rough + _LEAST, 2 - covered, strong.clamp_min(1))
+    unseen = 2 - smooth(seen, _AROUND)
+    terms = (spread + _LEAST, weak + _LEAST, rough + _LEAST, unseen, strong.clamp_min(1))
     measured = (seen > 0.5) & (strong < _HIDDEN)
     return torch.cat(terms, dim=1)[0], measured[0, 0]

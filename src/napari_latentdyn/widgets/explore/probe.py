@@ -33,12 +33,14 @@ class Probe:
         self._viewer = viewer
         self._view = view
         self._queue = queue
-        # Standard deviations of the frames of a result.
+        # Standard deviations of the frames of a result, and the result that they are asked for.
         self._std: tuple[Dynamics, NDArray[np.float32]] | None = None
+        self._asked: Dynamics | None = None
         self._line: Any = None
         self._line_requested = False
         self.dynamics: Dynamics | None = None
         view.profileChanged.connect(self._on_choice)
+        view.bandChanged.connect(self.follow)
 
     def connect(self) -> None:
         """Connect to cursor and slider."""
@@ -104,7 +106,6 @@ class Probe:
     def _on_choice(self) -> None:
         # The plot belongs to the earlier choice.
         self._view.profile.hide()
-        self._compute_std()
         self._on_line()
 
     def _on_cursor(self, event: Any = None) -> None:
@@ -134,13 +135,15 @@ class Probe:
         return std.reshape(len(std), -1).mean(axis=1)
 
     def _compute_std(self) -> None:
-        """Compute the standard deviations of the frames, unless they are known."""
+        """Compute the standard deviations of the frames, unless they were asked for before."""
         dynamics = self.dynamics
         if not self._view.band.value():
             self._queue.forget("band")
+            self._asked = None
             return
-        if dynamics is None or (self._std is not None and self._std[0] is dynamics):
+        if dynamics is None or dynamics is self._asked:
             return
+        self._asked = dynamics
         if is_large(dynamics):
             self._say(_NOT_DRAWN)
             return

@@ -65,6 +65,7 @@ class ExploreView(QWidget):
     openRequested = Signal()
     cancelRequested = Signal()
     profileChanged = Signal()
+    bandChanged = Signal()
     optionsChosen = Signal(str)
     pressed = Signal(str)
 
@@ -100,7 +101,7 @@ class ExploreView(QWidget):
                 "frames are computed first."
             )
         )
-        self.band.edited.connect(self.profileChanged)
+        self.band.edited.connect(self.bandChanged)
         self.profile = ProfilePlot()
         self.progress = QProgressBar()
         self.cancel = QPushButton("Cancel")
