@@ -7,14 +7,16 @@ operators of tensors.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
-__all__ = ["Equation", "Path"]
+__all__ = ["Compared", "Equation", "Meeting", "Path"]
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,68 @@ class Path:
     zero: Tensor | float = 0.0
 
 
+@dataclass(frozen=True)
+class Meeting:
+    """The time and the places at which the states of both observations meet.
+
+    Attributes
+    ----------
+    time : float
+        Fraction of the interval in [0, 1].
+    areas : callable
+        Returns the areas at the first and at the last observation of what fills one
+        pixel at this time, each of shape (B, 1, H, W).
+    smooth : callable
+        Smooths a state with the heat kernel of a variance in pixels^2.
+    zeros : pair of Tensor or float
+        Values of both states where the intensity is zero, (B, C, 1, 1).
+    coefficients : mapping of str to Tensor
+        Coefficients of the equation by name: a number for each channel, (1, C, 1, 1), or a map
+        that is read where the paths meet the last observation, (B, 1, H, W).
+    """
+
+    time: float
+    areas: Callable[[], tuple[Tensor, Tensor]]
+    smooth: Callable[[Tensor, float], Tensor]
+    zeros: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
+    coefficients: Mapping[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def zero(self) -> Tensor | float:
+        """Value of zero intensity at the time of the meeting."""
+        return (1.0 - self.time) * self.zeros[0] + self.time * self.zeros[1]
+
+
+@dataclass(frozen=True, eq=False)
+class Compared:
+    """Both observations at the time of the last one, from which coefficients are estimated.
+
+    Attributes
+    ----------
+    first : ndarray of float32, shape (C, H, W)
+        Normalised first image, carried along the paths to the last one.
+    last : ndarray of float32, shape (C, H, W)
+        Normalised last image.
+    seen : ndarray of bool, shape (H, W)
+        True where both images show the place.
+    zeros : pair of ndarray of float32, shape (C, 1, 1)
+        Values of zero intensity in both images.
+    """
+
+    first: NDArray[np.float32]
+    last: NDArray[np.float32]
+    seen: NDArray[np.bool_]
+    zeros: tuple[NDArray[np.float32], NDArray[np.float32]]
+
+
 class Equation:
     """Base of all equations: values keep their size along the path.
 
     A new equation overrides the differing methods, in a file of its own, and is added to
-    `EQUATIONS`.
+    `EQUATIONS`. An equation that needs both observations at once sets `joint`. Its solution
+    starts from the first observation, which `forward` carries through time. The difference that
+    remains at the last observation is spread evenly over time, on a scale of values (`scaled`) on
+    which the change along a path is constant.
 
     Attributes
     ----------
@@ -59,6 +118,10 @@ class Equation:
     bounded : bool
         Whether a state never leaves the range of the observations (maximum
         principle), so that a limiter may cut what does.
+    joint : bool
+        Whether states are blended by `between`, which needs both observations at once.
+    constants : tuple of str
+        Names of the coefficients. A setting ``physics.<name>`` can give each of them.
     """
 
     name: ClassVar[str]
@@ -67,6 +130,8 @@ class Equation:
     conserves: ClassVar[str]
     choose: ClassVar[str]
     bounded: ClassVar[bool] = True
+    joint: ClassVar[bool] = False
+    constants: ClassVar[tuple[str, ...]] = ()
 
     def shares(self, time: float) -> tuple[float, float]:
         """Return the weights of the states carried from the first and the last observation.
@@ -113,3 +178,68 @@ class Equation:
         for state, weight in zip(states[1:], weights[1:], strict=True):
             total = total.addcmul_(state, weight)
         return total
+
+    def coefficients(
+        self, compared: Compared, given: Mapping[str, NDArray[np.float32]]
+    ) -> dict[str, NDArray[np.float32]]:
+        """Return the coefficients of an interval by name: numbers (C,) or maps (H, W).
+
+        Parameters
+        ----------
+        compared : Compared
+            Both observations.
+        given : mapping of str to ndarray, shape (C,)
+            Coefficients that the user has set; they are not estimated.
+        """
+        return dict(given)
+
+    def reach(self, coefficients: Mapping[str, NDArray[np.float32]]) -> int:
+        """Return the distance in pixels up to which `between` depends on the states."""
+        return 0
+
+    def forward(self, state: Tensor, meeting: Meeting, time: float) -> Tensor:
+        """Return the solution at a time from the first observation alone.
+
+        Parameters
+        ----------
+        state : Tensor, shape (B, C, H, W)
+            First observation, carried to the places of the meeting.
+        meeting : Meeting
+            The places, at which the solution is returned.
+        time : float
+            Fraction of the interval in [0, 1].
+        """
+        return state
+
+    def scaled(self, amount: Tensor, meeting: Meeting) -> Tensor:
+        """Return amounts above zero intensity on the scale on which changes are constant."""
+        return amount
+
+    def unscaled(self, value: Tensor, meeting: Meeting) -> Tensor:
+        """Return the amounts above zero intensity of values on the scale."""
+        return value
+
+    def between(
+        self, states: Sequence[Tensor], weights: Sequence[Tensor], meeting: Meeting
+    ) -> Tensor:
+        """Return the solution between both observations, which it reproduces at their times.
+
+        Parameters
+        ----------
+        states, weights
+            As in `blend`; one state at the time of an observation, and the first one before the
+            last.
+        meeting : Meeting
+            The time and the places.
+        """
+        if len(states) == 1:
+            return states[0]
+        (first, last), (before, after) = states, weights
+        time, (start, end) = meeting.time, meeting.zeros
+        now, then = (self.forward(first, meeting, at) for at in (time, 1.0))
+        value, target = self.scaled(now - start, meeting), self.scaled(last - end, meeting)
+        if now is not then:
+            # What the first observation loses until the last one, where both are seen.
+            lost = value - self.scaled(then - start, meeting)
+            target = target + lost * (before / (1.0 - time)).clamp(max=1.0)
+        return meeting.zero + self.unscaled(value * before + target * after, meeting)

@@ -12,11 +12,12 @@ import re
 import types
 import typing
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from pydantic import BaseModel, Field, model_validator
 from pydantic.fields import FieldInfo
 
+from napari_latentdyn.equations import EQUATIONS
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.files.paths import input_file, named, why
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
@@ -70,6 +71,17 @@ class Settings(FrozenModel):
         if not isinstance(data, dict):
             return data
         return {group: with_present_names(group, values) for group, values in data.items()}
+
+    @model_validator(mode="after")
+    def _has_intensities(self) -> Self:
+        equation = self.physics.equation
+        needs = equation in EQUATIONS and EQUATIONS[equation].joint
+        if needs and not self.model.image_in_latent:
+            raise ValueError(
+                f"the equation {equation} applies to intensities, but the latent state has none; "
+                "set model.image_in_latent, or choose another physics.equation."
+            )
+        return self
 
     @classmethod
     def preset(cls, name: str) -> Settings:

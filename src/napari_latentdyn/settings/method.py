@@ -258,6 +258,23 @@ class PhysicsSettings(FrozenModel):
         + " ".join(f"{e.title.capitalize()} ({e.name}): {e.choose}" for e in EQUATIONS.values()),
         json_schema_extra={"advanced": True},
     )
+    diffusivity: float | None = Field(
+        None,
+        ge=0,
+        le=10_000,
+        title="Diffusivity",
+        description="Diffusivity of the equation of advection and diffusion, in pixels^2 per "
+        "interval; if empty, it is estimated from both images.",
+        json_schema_extra={"advanced": True},
+    )
+    capacity: float | None = Field(
+        None,
+        gt=0,
+        title="Carrying capacity",
+        description="Intensity at which limited growth ends, in the units of the images; if empty, "
+        "it is the largest intensity of both images.",
+        json_schema_extra={"advanced": True},
+    )
     transport: Literal["stages", "characteristics"] = Field(
         "characteristics",
         title="Transport",

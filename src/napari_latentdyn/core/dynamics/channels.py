@@ -57,7 +57,7 @@ def frames_of(
     """
     chosen = dynamics.times() if times is None else dynamics.checked_times(times)
     other = _observed(dynamics, images)
-    fitted = dynamics.fitted.for_images(other.channels, dynamics.settings)
+    fitted = dynamics.fitted.for_images(other, dynamics.fields, dynamics.settings)
     frames = fitted.render(
         "frames", other, dynamics.fields, chosen, dynamics.settings, should_stop, on_frame
     )

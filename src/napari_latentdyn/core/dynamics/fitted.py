@@ -20,6 +20,8 @@ from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.rendering import coefficients as stored
+from napari_latentdyn.core.rendering.coefficients import Coefficients
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.folder import read_model
@@ -41,13 +43,14 @@ class Fitted:
     """Networks, on the CPU, ensembles of the K - 1 intervals, and the state to continue from.
 
     Training moves all members of an ensemble alike. The correction of frames was learned from
-    hidden images of a series.
+    hidden images of a series. The equation may have coefficients in each interval; none if empty.
     """
 
     model: LatentDynamics
     ensembles: Sequence[Ensemble]
     checkpoint: Checkpoint | None = None
     correction: Correction | None = None
+    coefficients: Sequence[Coefficients] = ()
     # Threads draw one after the other: each moves the networks to the device and back.
     _lock: Any = field(default_factory=threading.Lock, init=False, repr=False)
 
@@ -97,6 +100,7 @@ class Fitted:
                     ensemble=self.ensembles[k],
                     trained=self._is_trained(settings),
                     correction=self.correction,
+                    coefficients=self.coefficients[k] if self.coefficients else None,
                     should_stop=should_stop,
                 )
                 # Times may be in any order.
@@ -143,17 +147,22 @@ class Fitted:
                 std[number], measured[number] = stage_std(known, own, int(chosen[number] % count))
         return std, measured
 
-    def for_images(self, channels: int, settings: Settings) -> Fitted:
+    def for_images(
+        self, images: Observations, fields: NDArray[np.float32], settings: Settings
+    ) -> Fitted:
         """Return the same motion for other images of the scene, without trained networks.
 
         Members are not changed by a training: it depends on the images where a change is taken.
+        `fields` ((K - 1) n, 2, H, W) are in pixels per stage.
         """
         ensembles = self.ensembles
         if self._is_trained(settings):
             ensembles = tuple(Ensemble.equal(one.centre[None]) for one in ensembles)
-        alone = settings.updated({"model.image_in_latent": True})
-        model = LatentDynamics(channels, alone)
-        return replace(self, model=model, ensembles=ensembles, correction=None)
+        # The capacity is in the units of the images that it was given for.
+        alone = settings.updated({"model.image_in_latent": True, "physics.capacity": None})
+        model = LatentDynamics(images.channels, alone)
+        known = stored.fit_all(model.transport.equation, images, fields, model)
+        return replace(self, model=model, ensembles=ensembles, correction=None, coefficients=known)
 
     def _is_trained(self, settings: Settings) -> bool:
         """Whether the fields may differ from the initial ones."""
@@ -162,7 +171,10 @@ class Fitted:
 
     def to_arrays(self) -> Mapping[str, NDArray[Any]]:
         """Return all arrays by name, as `read` takes them; ensembles are read when used."""
-        learned = {} if self.correction is None else {_CORRECTION: self.correction.to_array()}
+        learned: dict[str, NDArray[Any]] = {}
+        if self.correction is not None:
+            learned[_CORRECTION] = self.correction.to_array()
+        learned |= stored.to_arrays(self.coefficients)
         if self.checkpoint is not None:
             return joined(learned, self.checkpoint.to_arrays())
         arrays = {f"model.{n}": value.numpy() for n, value in self.model.state_dict().items()}
@@ -213,7 +225,9 @@ class Fitted:
                 seconds=report.seconds,
                 ensembles=ensembles,
             )
-        return cls(model, ensembles, checkpoint, read_correction(folder, tensors))
+        coefficients = stored.from_arrays(tensors, model.transport.equation, observations)
+        correction = read_correction(folder, tensors)
+        return cls(model, ensembles, checkpoint, correction, coefficients)
 
 
 def read_correction(

@@ -130,6 +130,11 @@ class LatentDynamics(nn.Module):
             bool(weights.any()) for weights in self.decoder.output.parameters()
         )
 
+    @property
+    def compared(self) -> int:
+        """Number of leading channels of a state that are compared: those of the image, if kept."""
+        return self.channels if self._keeps_image else self.latent_channels
+
     def encode(self, image: Tensor) -> Tensor:
         """Equation 3a: images (B, C, H, W) to latent states (B, c, H, W)."""
         grey = image.mean(dim=1, keepdim=True) if self._keeps_image else image

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
+from scipy import special
 from torch import Tensor
 from torch.nn import functional
 
 __all__ = [
     "add_second_differences_adjoint",
     "area_ratio",
+    "diffuse",
     "gradient",
     "halve",
     "local_contrast",
@@ -45,6 +50,17 @@ def smooth(values: Tensor, sigma: float) -> Tensor:
     steps = torch.arange(-reach, reach + 1, dtype=values.dtype, device=values.device)
     kernel = torch.exp(-(steps**2) / (2 * sigma**2))
     return separable(values, kernel / kernel.sum())
+
+
+def diffuse(values: Tensor, variance: float) -> Tensor:
+    """Smooth with the heat kernel of the pixel grid, of a variance in pixels^2; as `smooth`.
+
+    Unlike a sampled Gaussian, the kernel has its variance for all variances (T. Lindeberg,
+    *Scale-space for discrete signals*, 1990).
+    """
+    reach = 2 + math.ceil(4 * math.sqrt(variance))
+    kernel = special.ive(np.abs(np.arange(-reach, reach + 1)), variance)
+    return separable(values, values.new_tensor(kernel / kernel.sum()))
 
 
 def separable(values: Tensor, kernel: Tensor, rim: int = 0) -> Tensor:

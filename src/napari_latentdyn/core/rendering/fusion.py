@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from napari_latentdyn.core.physics.operators import area_ratio, smooth
-from napari_latentdyn.equations import Equation
+from napari_latentdyn.equations import Equation, Meeting
 
-__all__ = ["Carried", "agreement", "border_weight", "fuse", "is_seen", "scatter", "visibility"]
+__all__ = [
+    "Carried",
+    "Meet",
+    "agreement",
+    "border_weight",
+    "fuse",
+    "is_seen",
+    "scatter",
+    "visibility",
+]
 
 #: Weight of an observation that does not contain a place: weights have to be positive.
 UNSEEN = 1e-3
@@ -37,11 +46,14 @@ class Carried:
         Visibility of the place in the observation, from 0 to 1.
     share : float
         Weight of the observation at this time.
+    places : Tensor, shape (1, 2, h, w), optional
+        Beginnings of the paths in the observation, in pixels.
     """
 
     state: Tensor
     seen: Tensor
     share: float
+    places: Tensor | None = None
 
     @property
     def weight(self) -> Tensor:
@@ -81,8 +93,15 @@ def border_weight(places: Tensor, grid: Tensor, shape: tuple[int, int]) -> Tenso
     return weight.clamp(0.0, 1.0)
 
 
+Meet = Callable[[Sequence[Carried]], Meeting]
+
+
 def fuse(
-    members: list[list[Carried]], shares: Sequence[float | Tensor], equation: Equation
+    members: list[list[Carried]],
+    shares: Sequence[float | Tensor],
+    equation: Equation,
+    meet: Meet | None = None,
+    channels: int | None = None,
 ) -> Tensor:
     """Return the weighted mean of the members, (1, c, h, w).
 
@@ -94,13 +113,24 @@ def fuse(
         Weights of the members; not all zero.
     equation : Equation
         Blends the states of one member.
+    meet : callable, optional
+        Returns where the states of a member meet; for an equation that is `joint`.
+    channels : int, optional
+        Number of leading channels of the states to which such an equation applies; all by default.
     """
     total: Tensor | None = None
     every = sum(shares)
     for ends, share in zip(members, shares, strict=True):
         weights = [end.weight for end in ends]
         whole = sum(weights[1:], weights[0])
-        state = equation.blend([end.state for end in ends], [w / whole for w in weights])
+        states, weights = [end.state for end in ends], [w / whole for w in weights]
+        if equation.joint and meet is not None:
+            own = equation.between([s[:, :channels] for s in states], weights, meet(ends))
+            rest = [s[:, own.shape[1] :] for s in states]
+            # Features only move. The copy is because `fuse` uses the memory of the state.
+            state = torch.cat([own, equation.blend(rest, weights)], dim=1)
+        else:
+            state = equation.blend(states, weights)
         part = state.mul_(share / every)
         total = part if total is None else total.add_(part)
     assert total is not None

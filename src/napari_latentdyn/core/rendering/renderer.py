@@ -18,6 +18,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.sampling import pixel_grid
+from napari_latentdyn.core.rendering.coefficients import Coefficients
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
 from napari_latentdyn.core.rendering.deviation import frame_std
 from napari_latentdyn.core.rendering.ends import Ends, without_motion
@@ -30,6 +31,7 @@ from napari_latentdyn.core.rendering.fusion import (
     scatter,
     visibility,
 )
+from napari_latentdyn.core.rendering.meeting import Meetings
 from napari_latentdyn.core.rendering.members import Member, MemberFields, ensemble_members
 from napari_latentdyn.core.rendering.states import States, WindowStates
 from napari_latentdyn.errors import Stopped
@@ -65,6 +67,8 @@ class Renderer:
         False if the fields are the initial ones of the consensus.
     correction : Correction, optional
         Change of the frames that was learned from hidden images.
+    coefficients : mapping of str to ndarray, optional
+        Coefficients of the equation in this interval.
     should_stop : callable, optional
         Called between two windows; true raises `Stopped`.
     """
@@ -77,6 +81,7 @@ class Renderer:
         ensemble: Ensemble | None = None,
         trained: bool = True,
         correction: Correction | None = None,
+        coefficients: Coefficients | None = None,
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.model = model.eval()
@@ -98,6 +103,7 @@ class Renderer:
         self._ensemble = ensemble if several else None
         self._trained = trained
         self._correction = correction
+        self._coefficients = coefficients or {}
 
     @torch.no_grad()
     def fields(
@@ -188,11 +194,8 @@ class Renderer:
         The deviation is the standard deviation of the frames in normalised intensity.
         """
         # Confidence compares the images alone where the state keeps them.
-        learned = not (
-            self.model.is_image_alone
-            or wanted == "deviation"
-            or (wanted == "confidence" and self.model.settings.model.image_in_latent)
-        )
+        alone = wanted == "confidence" and self.model.settings.model.image_in_latent
+        learned = not (self.model.is_image_alone or alone or wanted == "deviation")
         colours = self.observations.channels
         latent = self.model.latent_channels if learned else colours
         sizes = {"latents": latent, "confidence": 1, "deviation": 1, "terms": 4 * colours + 1}
@@ -209,12 +212,13 @@ class Renderer:
             )
         self._is_image_alone, self._only_valid = not learned, wanted in _COMPARED
         self._both = wanted == "deviation"
+        margin = _MARGIN + (equation := self.model.transport.equation).reach(self._coefficients)
         done, windows = 0, self.windows if learned else self._apart
         for part in windows:
             if self._interest is not None and not self._interest[part.slices].any():
                 continue
             share = blend_weights(part, shape) if learned else np.float32(1)
-            window = part if learned else part.grown(_MARGIN, shape)
+            window = part if learned else part.grown(margin, shape)
             inner = part.within(window)
             bounds = self._ends.bounds(window)
             states = WindowStates(self.model, self._ends.images, window, *bounds, learned)
@@ -228,12 +232,13 @@ class Renderer:
                     for m, ends in zip(members, carried, strict=True)
                 ]
                 if wanted == "confidence":
-                    state = agreement(carried, shares, self._compared)
+                    state = agreement(carried, shares, self.model.compared)
                 elif wanted == "deviation":
-                    shown = int(time) if time in self.model.transport.equation.ends else None
-                    state = frame_std(carried, shares, self._compared, shown)
+                    shown = int(time) if time in equation.ends else None
+                    state = frame_std(carried, shares, self.model.compared, shown)
                 elif wanted == "latents":
-                    state = fuse(carried, shares, self.model.transport.equation)
+                    meet = Meetings(time, self._ends.zeros(*bounds), self._coefficients)
+                    state = fuse(carried, shares, equation, meet, colours)
                 else:
                     state = self._frame(carried, shares, window, bounds, time, wanted == "terms")
                 values = state[(0, slice(None), *inner.slices)].cpu().numpy()
@@ -250,7 +255,7 @@ class Renderer:
             total[missing[:, None]] = 0.0 if wanted == "confidence" else np.nan
         if wanted != "frames":
             return total
-        limiter = self.model.settings.physics.limiter and self.model.transport.equation.bounded
+        limiter = self.model.settings.physics.limiter and equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
         if missing.any() and not (self._ends.complete and self._interest is None):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
@@ -269,12 +274,12 @@ class Renderer:
         with_terms: bool,
     ) -> Tensor:
         """Return a normalised frame, corrected or followed by its terms and variance."""
-        low, span = bounds
         correct = with_terms or self._correction is not None
         # `fuse` uses the memory of the states.
-        variance = scatter(carried, shares, self._compared) if correct else None
-        state = fuse(carried, shares, self.model.transport.equation)
-        frame = self.model.decode(state) * span + low
+        variance = scatter(carried, shares, self.model.compared) if correct else None
+        meet = Meetings(time, self._ends.zeros(*bounds), self._coefficients)
+        state = fuse(carried, shares, self.model.transport.equation, meet, self.model.channels)
+        frame = self.model.decode(state) * bounds[1] + bounds[0]
         if variance is None:
             return frame
         still = torch.lerp(*self._ends.crop(window), time)
@@ -290,8 +295,8 @@ class Renderer:
             return start + trained
         low, span = self._ends.bounds()
         first, last = ((image - low) / span for image in self._ends.whole)
-        zeros = self._ends.zeros(low, span)
-        return self.model.keep_better(first, last, start, start + trained, zeros)
+        ends = first, last, start, start + trained, self._ends.zeros(low, span)
+        return self.model.keep_better(*ends)
 
     def _carry(
         self,
@@ -327,15 +332,9 @@ class Renderer:
                     sure = sure * border_weight(places, grid, self.observations.shape)
                 if settings.visibility:
                     sure = sure * visibility(places)
-                ends.append(Carried(state, sure, at[end]))
+                ends.append(Carried(state, sure, at[end], places))
             carried.append(ends)
         return carried, shown
-
-    @property
-    def _compared(self) -> int:
-        """Number of leading channels of the state that are compared."""
-        model = self.model
-        return model.channels if model.settings.model.image_in_latent else model.latent_channels
 
     def _carried(
         self,

@@ -22,6 +22,7 @@ from napari_latentdyn.core.networks.device import use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.rendering.coefficients import fit_all
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.filling import fill_missing
 from napari_latentdyn.core.rendering.renderer import Renderer
@@ -192,6 +193,8 @@ class _Fit:
         done = self.loop.step == 0 and initial in ("extracted", "matched")
         fields = start if done else (yield from self._render(model, start))
         del optimiser
+        equation = model.transport.equation
+        coefficients = fit_all(equation, self.observations, fields, model)
         correction, errors = yield from self._learn(model, ensembles)
         model.to("cpu")
         report = make_report(
@@ -215,7 +218,7 @@ class _Fit:
             fields.reshape(-1, *fields.shape[2:]),
             report,
             observations=self.observations,
-            fitted=Fitted(model, ensembles, checkpoint, correction),
+            fitted=Fitted(model, ensembles, checkpoint, correction, coefficients),
         )
         predicted = predict_tracks(dynamics, self.observations.known.tracks)
         dynamics.report = report.model_copy(update={"held_back": predicted})

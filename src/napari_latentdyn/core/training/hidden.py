@@ -15,6 +15,7 @@ from napari_latentdyn.core.matching.series import follow_courses
 from napari_latentdyn.core.matching.tracked import follow_tracks
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.rendering.coefficients import fit_coefficients
 from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.schema import HiddenReport
@@ -150,7 +151,8 @@ def learn_correction(
         time = _fraction(observations, hidden)
         fields = start_fields(ensemble, settings, around.known.regions)
         yield number + 0.9, len(inner), message
-        renderer = Renderer(model, around, ensemble=ensemble, trained=False)
+        fitted = fit_coefficients(model.transport.equation, around, fields, model)
+        renderer = Renderer(model, around, ensemble=ensemble, trained=False, coefficients=fitted)
         truth, seen = _truth(observations, around, hidden, time)
         images.append(_samples(*renderer.terms(fields, time), truth, seen))
         known = _judged(images)
