@@ -94,7 +94,10 @@ def grown_to_capacity(time: float) -> Tensor:
 
 
 #: Coefficients of the exact solutions.
-CONSTANTS = {"diffusivity": np.array([4.0], np.float32), "capacity": np.array([1.0], np.float32)}
+CONSTANTS = {
+    name: np.array([value], np.float32)
+    for name, value in {"diffusivity": 4.0, "capacity": 1.0, "rate": 0.7}.items()
+}
 #: A new equation is added here with its exact solution.
 EXACT: dict[str, Callable[[float], Tensor]] = {
     "advection": advected,
@@ -206,8 +209,9 @@ def test_nothing_changes_where_nothing_moves_and_both_images_are_equal(
 ) -> None:
     image = torch.rand(1, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(seed))
     still = torch.zeros(1, 2, 2, SIDE, SIDE)
-    both, zero = image[0].numpy(), np.full((2, 1, 1), ZERO, np.float32)
-    compared = Compared(both, both, np.ones((SIDE, SIDE), bool), (zero, zero))
+    zero = torch.full((2, 1, 1), ZERO)
+    seen = torch.ones(SIDE, SIDE, dtype=torch.bool)
+    compared = Compared(image[0], image[0], seen, (zero, zero))
     estimated = EQUATIONS[name].coefficients(compared, {})
     found = solved(name, "characteristics", [image, image], still, time, estimated)
     torch.testing.assert_close(found, image, atol=1e-4, rtol=1e-4)

@@ -78,20 +78,20 @@ class Compared:
 
     Attributes
     ----------
-    first : ndarray of float32, shape (C, H, W)
+    first : Tensor, shape (C, H, W)
         Normalised first image, carried along the paths to the last one.
-    last : ndarray of float32, shape (C, H, W)
+    last : Tensor, shape (C, H, W)
         Normalised last image.
-    seen : ndarray of bool, shape (H, W)
+    seen : Tensor of bool, shape (H, W)
         True where both images show the place.
-    zeros : pair of ndarray of float32, shape (C, 1, 1)
+    zeros : pair of Tensor, shape (C, 1, 1)
         Values of zero intensity in both images.
     """
 
-    first: NDArray[np.float32]
-    last: NDArray[np.float32]
-    seen: NDArray[np.bool_]
-    zeros: tuple[NDArray[np.float32], NDArray[np.float32]]
+    first: Tensor
+    last: Tensor
+    seen: Tensor
+    zeros: tuple[Tensor, Tensor]
 
 
 class Equation:
@@ -120,8 +120,12 @@ class Equation:
         principle), so that a limiter may cut what does.
     joint : bool
         Whether states are blended by `between`, which needs both observations at once.
+    amounts : bool
+        Whether intensity is an amount, so that the equation describes an overall change of
+        brightness, too.
     constants : tuple of str
-        Names of the coefficients. A setting ``physics.<name>`` can give each of them.
+        Names of the coefficients. A setting ``physics.<name>`` can give each of them, except for
+        "rate": the usual change on the scale of `scaled`, for places that one image shows.
     """
 
     name: ClassVar[str]
@@ -131,6 +135,7 @@ class Equation:
     choose: ClassVar[str]
     bounded: ClassVar[bool] = True
     joint: ClassVar[bool] = False
+    amounts: ClassVar[bool] = False
     constants: ClassVar[tuple[str, ...]] = ()
 
     def shares(self, time: float) -> tuple[float, float]:
@@ -191,7 +196,16 @@ class Equation:
         given : mapping of str to ndarray, shape (C,)
             Coefficients that the user has set; they are not estimated.
         """
-        return dict(given)
+        found = dict(given)
+        if "rate" in self.constants:
+            # Its own coefficients, without a place or a time.
+            numbers = {name: compared.first.new_tensor(v)[:, None] for name, v in found.items()}
+            ends = zip((compared.first, compared.last), compared.zeros, strict=True)
+            amounts = [(image - zero)[:, compared.seen] for image, zero in ends]
+            before, after = (self.scaled(values, numbers) for values in amounts)
+            rate = (after - before).median(dim=1).values if compared.seen.any() else 0 * before
+            found["rate"] = rate.numpy()
+        return found
 
     def reach(self, coefficients: Mapping[str, NDArray[np.float32]]) -> int:
         """Return the distance in pixels up to which `between` depends on the states."""
@@ -211,11 +225,11 @@ class Equation:
         """
         return state
 
-    def scaled(self, amount: Tensor, meeting: Meeting) -> Tensor:
+    def scaled(self, amount: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return amounts above zero intensity on the scale on which changes are constant."""
         return amount
 
-    def unscaled(self, value: Tensor, meeting: Meeting) -> Tensor:
+    def unscaled(self, value: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return the amounts above zero intensity of values on the scale."""
         return value
 
@@ -235,11 +249,14 @@ class Equation:
         if len(states) == 1:
             return states[0]
         (first, last), (before, after) = states, weights
-        time, (start, end) = meeting.time, meeting.zeros
+        time, (start, end), known = meeting.time, meeting.zeros, meeting.coefficients
         now, then = (self.forward(first, meeting, at) for at in (time, 1.0))
-        value, target = self.scaled(now - start, meeting), self.scaled(last - end, meeting)
+        value, target = self.scaled(now - start, known), self.scaled(last - end, known)
         if now is not then:
             # What the first observation loses until the last one, where both are seen.
-            lost = value - self.scaled(then - start, meeting)
+            lost = value - self.scaled(then - start, known)
             target = target + lost * (before / (1.0 - time)).clamp(max=1.0)
-        return meeting.zero + self.unscaled(value * before + target * after, meeting)
+        if "rate" in known:
+            # Where both are seen, the two terms are opposite.
+            value, target = value + known["rate"] * time, target - known["rate"] * (1.0 - time)
+        return meeting.zero + self.unscaled(value * before + target * after, known)

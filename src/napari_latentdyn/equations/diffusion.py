@@ -104,14 +104,16 @@ def estimated_diffusivity(compared: Compared) -> float:
     import numpy as np
     from scipy import ndimage, optimize
 
-    height, width = compared.seen.shape
+    images = compared.first.numpy(), compared.last.numpy()
+    seen = compared.seen.numpy()
+    height, width = seen.shape
     # A soft edge, because a sharp one has waves of all lengths.
     window = np.outer(np.hanning(height + 2)[1:-1], np.hanning(width + 2)[1:-1])
-    window = window * ndimage.gaussian_filter(compared.seen.astype(np.float32), 2.0) ** 2
+    window = window * ndimage.gaussian_filter(seen.astype(np.float32), 2.0) ** 2
     if not window.any():
         return 0.0
     spectra = []
-    for image in (compared.first, compared.last):
+    for image in images:
         mean = (image * window).sum(axis=(1, 2), keepdims=True) / window.sum()
         spectra.append(np.fft.rfft2((image - mean) * window))
     rows, columns = np.fft.fftfreq(height), np.fft.rfftfreq(width)

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 from napari_latentdyn.equations.base import Equation
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from collections.abc import Mapping
 
-    from napari_latentdyn.equations.base import Meeting
+    from torch import Tensor
 
 __all__ = ["LEAST", "Growth"]
 
@@ -36,11 +36,13 @@ class Growth(Equation):
         "fades) by half or more between the images. Zero intensity must mean that nothing is there."
     )
     joint = True
+    amounts = True
+    constants = ("rate",)
 
-    def scaled(self, amount: Tensor, meeting: Meeting) -> Tensor:
+    def scaled(self, amount: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return the logarithm of large amounts, and small ones in proportion."""
         return (amount / (2 * LEAST)).asinh()
 
-    def unscaled(self, value: Tensor, meeting: Meeting) -> Tensor:
+    def unscaled(self, value: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return the amounts of values on the scale."""
         return value.sinh() * (2 * LEAST)

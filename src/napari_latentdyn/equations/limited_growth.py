@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from torch import Tensor
 
-    from napari_latentdyn.equations.base import Compared, Meeting
+    from napari_latentdyn.equations.base import Compared
 
 __all__ = ["LimitedGrowth"]
 
@@ -42,40 +42,44 @@ class LimitedGrowth(Equation):
         "or estimated: the largest intensity of both images."
     )
     joint = True
-    constants = ("capacity",)
+    amounts = True
+    constants = ("capacity", "rate")
 
     def coefficients(
         self, compared: Compared, given: Mapping[str, NDArray[np.float32]]
     ) -> dict[str, NDArray[np.float32]]:
-        """Return the capacity above zero intensity of each channel, (C,)."""
-        import numpy as np
+        """Return the capacity above zero intensity and the usual rate of each channel, (C,)."""
+        known = dict(given)
+        if "capacity" not in known:
+            ends = zip((compared.first, compared.last), compared.zeros, strict=True)
+            both = [(image - zero).flatten(1) for image, zero in ends]
+            most = [values.kthvalue(_rank(values.shape[1]), dim=1).values for values in both]
+            known["capacity"] = most[0].maximum(most[1]).clamp(min=4 * LEAST).numpy()
+        return super().coefficients(compared, known)
 
-        if "capacity" in given or not compared.seen.any():
-            return dict(given)
-        ends = zip((compared.first, compared.last), compared.zeros, strict=True)
-        amounts = np.stack([(image - zero)[:, compared.seen] for image, zero in ends])
-        most = np.percentile(amounts, _LARGEST, axis=(0, 2))
-        return {"capacity": np.maximum(most, 4 * LEAST).astype(np.float32)}
-
-    def scaled(self, amount: Tensor, meeting: Meeting) -> Tensor:
+    def scaled(self, amount: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return the logit of the part of the capacity that is reached."""
-        part = 2 * amount / self._capacity(meeting) - 1
-        least, steepness = self._limits(meeting)
-        inner = part.clamp(-1, 1).minimum(1 - least).maximum(least - 1)
+        capacity = coefficients["capacity"]
+        part = 2 * amount / capacity - 1
+        least, steepness = _tangent(capacity)
+        inner = part.minimum(1 - least).maximum(least - 1)
         return 2 * inner.atanh() + steepness * (part - inner)
 
-    def unscaled(self, value: Tensor, meeting: Meeting) -> Tensor:
+    def unscaled(self, value: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:
         """Return the amounts of values on the scale."""
-        least, steepness = self._limits(meeting)
+        capacity = coefficients["capacity"]
+        least, steepness = _tangent(capacity)
         limit = 2 * (1 - least).atanh()
         inner = value.minimum(limit).maximum(-limit)
         part = (inner / 2).tanh() + (value - inner) / steepness
-        return (part + 1) / 2 * self._capacity(meeting)
+        return (part + 1) / 2 * capacity
 
-    def _capacity(self, meeting: Meeting) -> Tensor:
-        return meeting.coefficients["capacity"]
 
-    def _limits(self, meeting: Meeting) -> tuple[Tensor, Tensor]:
-        """Return where the tangents begin, from both ends of [-1, 1], and their steepness."""
-        least = 2 * LEAST / self._capacity(meeting)
-        return least, 2 / (1 - (1 - least) ** 2)
+def _tangent(capacity: Tensor) -> tuple[Tensor, Tensor]:
+    """Return where the tangents begin, from both ends of [-1, 1], and their steepness."""
+    least = (2 * LEAST / capacity).clamp(max=0.5)
+    return least, 2 / (1 - (1 - least) ** 2)
+
+
+def _rank(count: int) -> int:
+    return max(1, round(_LARGEST / 100 * count))

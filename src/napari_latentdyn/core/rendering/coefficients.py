@@ -96,14 +96,10 @@ def compare(interval: Observations, fields: NDArray[np.float32], model: LatentDy
     velocity = torch.from_numpy(fields)[None].to(first.device)
     grid = pixel_grid(*interval.shape, device=first.device)
     places = model.transport.paths.trace(0, velocity, grid, 1.0)
-    seen = ends.seen(0, places, valid=True)[0].cpu().numpy()[0, 0] & interval.valid[1]
-    zeros = interval.zeros
-    return Compared(
-        model.read(first, places)[0].cpu().numpy(),
-        last[0].cpu().numpy(),
-        seen,
-        (zeros[0], zeros[1]),
-    )
+    seen = ends.seen(0, places, valid=True)[0][0, 0].cpu() & torch.from_numpy(interval.valid[1])
+    zeros = torch.from_numpy(interval.zeros)
+    read = model.read(first, places)
+    return Compared(read[0].cpu(), last[0].cpu(), seen, (zeros[0], zeros[1]))
 
 
 def to_arrays(every: Sequence[Coefficients]) -> dict[str, NDArray[Any]]:

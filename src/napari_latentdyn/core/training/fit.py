@@ -164,6 +164,8 @@ class _Fit:
         model = self._model()
         with self.processes.stopping_together():
             ensembles = yield from self._prepare(model)
+            if model.transport.equation.amounts:
+                self.observations = self.observations.with_brightness(None)
             start, evidence = yield from self._started(ensembles)
         start = self.processes.from_first(start)
         if self.settings.model.initial_fields == "matched":

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import blend_weights, scan
+from napari_latentdyn.core.rendering.coefficients import fit_coefficients
 from napari_latentdyn.core.rendering.fusion import UNSEEN
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.training.agreement import Agreement
@@ -63,8 +64,10 @@ class Preview:
 
     def _renew(self, picture: NDArray[np.floating[Any]], should_stop: Callable[[], bool]) -> None:
         window = self._windows[self._turn % len(self._windows)]
-        renderer = Renderer(self._model, self._observations.crop(window), should_stop=should_stop)
-        fields = renderer.fields(self._start[(..., *window.slices)])
+        area, start = self._observations.crop(window), self._start[(..., *window.slices)]
+        known = fit_coefficients(self._model.transport.equation, area, start, self._model)
+        renderer = Renderer(self._model, area, coefficients=known, should_stop=should_stop)
+        fields = renderer.fields(start)
         frame = renderer.frames(fields, [0.5])[0]
         part = picture[(slice(None), *window.slices)]
         part += blend_weights(window, self._observations.shape) * np.nan_to_num(frame - part)

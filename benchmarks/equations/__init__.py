@@ -1,0 +1,1 @@
+"""Every equation on generated scenes, each of which follows one of them."""

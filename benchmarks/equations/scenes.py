@@ -1,0 +1,138 @@
+"""Generated scenes with true frames, each of which follows one equation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+__all__ = ["SCENES", "TIMES", "Scene", "generate"]
+
+Array = NDArray[np.float64]
+#: Side of the images in pixels, and times of the frames.
+SIDE = 160
+TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
+#: Margin in pixels of the moved plane around the image.
+_MARGIN = 40
+#: Motion over the interval: radians, logarithm of lengths, and displacement (dy, dx) in pixels.
+_TURN, _DRIFT = 0.06, (7.0, -5.0)
+#: Standard deviation of the noise of the two images, as a part of the intensity range.
+_NOISE = 0.01
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Frames of a scene between two images.
+
+    Attributes
+    ----------
+    name : str
+        Name of the equation that the scene follows.
+    images : ndarray of float32, shape (2, H, W)
+        First and last image, with noise.
+    truth : ndarray of float32, shape (T, H, W)
+        True frames at `TIMES`, without noise.
+    """
+
+    name: str
+    images: NDArray[np.float32]
+    truth: NDArray[np.float32]
+
+
+class _Plane:
+    """A plane that moves: values are given where its points were at the first time."""
+
+    def __init__(self, seed: int, stretch: float = 0.0) -> None:
+        self.random = np.random.default_rng(seed)
+        self.stretch = stretch
+        self.side = SIDE + 2 * _MARGIN
+        turn = self.random.choice([-1, 1])
+        self._turn, self._drift = turn * _TURN, turn * np.array(_DRIFT)
+
+    def texture(self, sigma: float) -> Array:
+        """Return a random texture of zero mean and unit deviation."""
+        values = ndimage.gaussian_filter(self.random.normal(size=(self.side,) * 2), sigma)
+        return (values - values.mean()) / values.std()
+
+    def at(self, plane: Array, time: float) -> Array:
+        """Return the image of values on the plane at a time."""
+        centre = (SIDE - 1) / 2
+        rows, columns = np.mgrid[:SIDE, :SIDE] - centre
+        rows, columns = rows - self._drift[0] * time, columns - self._drift[1] * time
+        cos, sin = np.cos(self._turn * time), np.sin(self._turn * time)
+        shrink = np.exp(-self.stretch * time)
+        places = shrink * np.stack([cos * rows + sin * columns, cos * columns - sin * rows])
+        return ndimage.map_coordinates(plane, places + centre + _MARGIN, order=3, mode="nearest")
+
+    @property
+    def places(self) -> Array:
+        """Positions of the plane from the centre of the image, (2, side, side)."""
+        return np.mgrid[: self.side, : self.side] - (self.side - 1) / 2
+
+
+def _brightening(seed: int) -> Callable[[float], Array]:
+    """Ice or cells of constant shape, of which some parts brighten and others fade."""
+    plane = _Plane(seed)
+    base, change = 0.5 + 0.12 * plane.texture(2.0), 0.15 * plane.texture(8.0)
+    return lambda time: plane.at(base + time * change, time)
+
+
+def _gathering(seed: int) -> Callable[[float], Array]:
+    """A density in a flow that converges."""
+    plane = _Plane(seed, stretch=-0.15)
+    base = np.exp(0.7 * plane.texture(2.5)) * 0.2
+    return lambda time: plane.at(base, time) * np.exp(-2 * plane.stretch * time)
+
+
+def _spreading(seed: int) -> Callable[[float], Array]:
+    """A dye that spreads."""
+    plane = _Plane(seed)
+    kappa = float(plane.random.uniform(3.0, 8.0))
+    base = np.clip(0.4 + 0.2 * plane.texture(2.2), 0.0, None)
+
+    def frame(time: float) -> Array:
+        return plane.at(ndimage.gaussian_filter(base, np.sqrt(2 * kappa * time)), time)
+
+    return frame
+
+
+def _growing(seed: int) -> Callable[[float], Array]:
+    """Colonies and tracers that grow and decay by a factor of up to ten."""
+    plane = _Plane(seed)
+    base, rate = np.exp(0.6 * plane.texture(2.5)) * 0.08, 1.2 + 0.9 * plane.texture(14.0)
+    return lambda time: plane.at(base * np.exp(rate * time), time)
+
+
+def _saturating(seed: int) -> Callable[[float], Array]:
+    """Colonies that grow from little up to the largest density."""
+    plane = _Plane(seed)
+    start = np.clip(0.12 * np.exp(0.8 * plane.texture(2.5)), 0.0, 0.9)
+    rate = 3.5 + 0.8 * plane.texture(14.0)
+
+    def frame(time: float) -> Array:
+        factor = np.exp(rate * time)
+        return plane.at(start * factor / (1 + start * (factor - 1)), time)
+
+    return frame
+
+
+#: Makes the frames of a scene from a seed, by the name of its equation.
+SCENES: dict[str, Callable[[int], Callable[[float], Array]]] = {
+    "source": _brightening,
+    "continuity": _gathering,
+    "diffusion": _spreading,
+    "growth": _growing,
+    "limited_growth": _saturating,
+}
+
+
+def generate(name: str, seed: int) -> Scene:
+    """Return the scene of an equation."""
+    frame = SCENES[name](seed)
+    truth = np.stack([frame(time) for time in TIMES]).astype(np.float32)
+    noise = np.random.default_rng(seed).normal(size=(2, SIDE, SIDE))
+    images = truth[[0, -1]] + _NOISE * (truth.max() - truth.min()) * noise
+    return Scene(name, images.astype(np.float32), truth)
