@@ -10,7 +10,7 @@ from napari_latentdyn.equations.growth import Growth
 from napari_latentdyn.equations.limited_growth import LimitedGrowth
 from napari_latentdyn.equations.source import AdvectionWithSource
 
-__all__ = ["EQUATIONS", "Compared", "Equation", "Meeting", "Path"]
+__all__ = ["AUTO", "DEFAULT", "EQUATIONS", "Compared", "Equation", "Meeting", "Path", "equation_of"]
 
 EQUATIONS: dict[str, Equation] = {
     equation.name: equation
@@ -23,3 +23,12 @@ EQUATIONS: dict[str, Equation] = {
         LimitedGrowth(),
     )
 }
+
+#: Value of the setting that chooses the equation by prediction, and the equation that is kept
+#: where others do not predict better.
+AUTO, DEFAULT = "auto", AdvectionWithSource.name
+
+
+def equation_of(name: str) -> Equation:
+    """Return the equation of a value of the setting; of `AUTO`, the one before the choice."""
+    return EQUATIONS[DEFAULT if name == AUTO else name]

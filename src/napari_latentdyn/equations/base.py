@@ -120,9 +120,8 @@ class Equation:
         principle), so that a limiter may cut what does.
     joint : bool
         Whether states are blended by `between`, which needs both observations at once.
-    amounts : bool
-        Whether intensity is an amount, so that the equation describes an overall change of
-        brightness, too.
+    explains_brightness : bool
+        Whether the equation itself describes an overall change of brightness or contrast.
     constants : tuple of str
         Names of the coefficients. A setting ``physics.<name>`` can give each of them, except for
         "rate": the usual change on the scale of `scaled`, for places that one image shows.
@@ -135,7 +134,7 @@ class Equation:
     choose: ClassVar[str]
     bounded: ClassVar[bool] = True
     joint: ClassVar[bool] = False
-    amounts: ClassVar[bool] = False
+    explains_brightness: ClassVar[bool] = False
     constants: ClassVar[tuple[str, ...]] = ()
 
     def shares(self, time: float) -> tuple[float, float]:

@@ -30,7 +30,7 @@ class Continuity(Equation):
         "and the flow converges or diverges. Zero intensity must mean that nothing is there."
     )
     bounded = False
-    amounts = True
+    explains_brightness = True
 
     def along(self, state: Tensor, path: Path) -> Tensor:
         """Return the density: the mass of a pixel comes from a larger or a smaller area."""

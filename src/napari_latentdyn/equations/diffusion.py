@@ -18,9 +18,8 @@ if TYPE_CHECKING:
 
 __all__ = ["AdvectionDiffusion"]
 
-#: Waves per image side from which structures are compared: longer ones are the brightness of
-#: regions.
-_FEWEST = 3
+#: Longest waves in pixels that are compared: longer ones are the brightness of regions.
+_LONGEST = 40.0
 #: Largest diffusivity that is estimated, in pixels^2 per interval.
 _LARGEST = 100.0
 #: Change of the logarithm of an area that is the least one, instead of zero, and the limits of the
@@ -55,6 +54,7 @@ class AdvectionDiffusion(Equation):
         "from both images."
     )
     joint = True
+    explains_brightness = True
     constants = ("diffusivity",)
 
     def coefficients(
@@ -119,8 +119,8 @@ def estimated_diffusivity(compared: Compared) -> float:
     rows, columns = np.fft.fftfreq(height), np.fft.rfftfreq(width)
     waves = rows[:, None] ** 2 + columns**2
     ring = np.sqrt(waves) * min(height, width)
-    chosen = ring >= _FEWEST
-    number = ring[chosen].astype(int) - _FEWEST
+    chosen = waves >= _LONGEST**-2
+    number = ring[chosen].astype(int)
 
     def rings(values: NDArray[np.floating]) -> NDArray[np.float64]:
         return np.bincount(number, values[chosen]).astype(np.float64)

@@ -36,7 +36,7 @@ class Growth(Equation):
         "fades) by half or more between the images. Zero intensity must mean that nothing is there."
     )
     joint = True
-    amounts = True
+    explains_brightness = True
     constants = ("rate",)
 
     def scaled(self, amount: Tensor, coefficients: Mapping[str, Tensor]) -> Tensor:

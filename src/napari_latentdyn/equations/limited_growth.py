@@ -42,7 +42,7 @@ class LimitedGrowth(Equation):
         "or estimated: the largest intensity of both images."
     )
     joint = True
-    amounts = True
+    explains_brightness = True
     constants = ("capacity", "rate")
 
     def coefficients(

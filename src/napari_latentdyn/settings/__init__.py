@@ -17,7 +17,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, Field, model_validator
 from pydantic.fields import FieldInfo
 
-from napari_latentdyn.equations import EQUATIONS
+from napari_latentdyn.equations import AUTO, EQUATIONS
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.files.paths import input_file, named, why
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
@@ -75,7 +75,7 @@ class Settings(FrozenModel):
     @model_validator(mode="after")
     def _has_intensities(self) -> Self:
         equation = self.physics.equation
-        needs = equation in EQUATIONS and EQUATIONS[equation].joint
+        needs = equation == AUTO or EQUATIONS[equation].joint
         if needs and not self.model.image_in_latent:
             raise ValueError(
                 f"the equation {equation} applies to intensities, but the latent state has none; "

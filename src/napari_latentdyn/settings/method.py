@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from napari_latentdyn.equations import EQUATIONS
+from napari_latentdyn.equations import AUTO, EQUATIONS
 from napari_latentdyn.settings.base import FrozenModel
 
 __all__ = ["ImageSettings", "ModelSettings", "PatchSettings", "PhysicsSettings"]
@@ -251,11 +251,13 @@ class ModelSettings(FrozenModel):
 class PhysicsSettings(FrozenModel):
     """The equation that the latent state follows, and how it is solved (HLG 3c, 5 and 6)."""
 
-    equation: Literal[tuple(EQUATIONS)] = Field(  # type: ignore[valid-type]
+    equation: Literal[(*EQUATIONS, AUTO)] = Field(  # type: ignore[valid-type]
         "source",
         title="Equation",
         description="Change of a value while it moves. "
-        + " ".join(f"{e.title.capitalize()} ({e.name}): {e.choose}" for e in EQUATIONS.values()),
+        + " ".join(f"{e.title.capitalize()} ({e.name}): {e.choose}" for e in EQUATIONS.values())
+        + f" Automatic ({AUTO}): the equation that predicts hidden blocks of two images, or hidden "
+        "images of a series, clearly better than advection with source, and otherwise the latter.",
         json_schema_extra={"advanced": True},
     )
     diffusivity: float | None = Field(

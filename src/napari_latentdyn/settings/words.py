@@ -5,7 +5,7 @@ Files and flags keep the short values; a value without words is shown as it is.
 
 from __future__ import annotations
 
-from napari_latentdyn.equations import EQUATIONS
+from napari_latentdyn.equations import AUTO, EQUATIONS
 
 __all__ = ["WORDS"]
 
@@ -26,7 +26,8 @@ WORDS: dict[str, dict[str, str]] = {
     },
     "model.refinement": {"short": "short matching", "full": "full matching"},
     "model.weighting": {"equal": "all equal", "held_out": "by prediction of hidden blocks"},
-    "physics.equation": {name: equation.title for name, equation in EQUATIONS.items()},
+    "physics.equation": {name: equation.title for name, equation in EQUATIONS.items()}
+    | {AUTO: "by prediction of hidden blocks"},
     "physics.transport": {
         "stages": "interpolate at every stage",
         "characteristics": "interpolate once",

@@ -21,8 +21,8 @@ from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering import coefficients as stored
-from napari_latentdyn.core.rendering.coefficients import Coefficients
 from napari_latentdyn.core.rendering.correction import Correction
+from napari_latentdyn.core.rendering.meeting import Coefficients
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.folder import read_model
 from napari_latentdyn.core.runfolder.members import MODEL, reading

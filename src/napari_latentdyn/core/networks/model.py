@@ -130,6 +130,11 @@ class LatentDynamics(nn.Module):
             bool(weights.any()) for weights in self.decoder.output.parameters()
         )
 
+    def follow(self, settings: Settings) -> None:
+        """Follow another equation from now on; all other settings must be those of the model."""
+        self.settings = settings
+        self.transport = Transport(settings.physics, self.channels if self._keeps_image else None)
+
     @property
     def compared(self) -> int:
         """Number of leading channels of a state that are compared: those of the image, if kept."""

@@ -16,7 +16,7 @@ from napari_latentdyn.core.physics.characteristics import Characteristics, path_
 from napari_latentdyn.core.physics.halfway import HalfWay, carry_half_way
 from napari_latentdyn.core.physics.operators import area_ratio
 from napari_latentdyn.core.physics.sampling import Interpolation, pixel_grid, sample
-from napari_latentdyn.equations import EQUATIONS, Path
+from napari_latentdyn.equations import Path, equation_of
 from napari_latentdyn.settings import PhysicsSettings
 
 __all__ = ["Transport"]
@@ -37,7 +37,7 @@ class Transport:
     def __init__(self, settings: PhysicsSettings, channels: int | None = None) -> None:
         self.settings = settings
         self.paths = Characteristics(settings.departure)
-        self.equation = EQUATIONS[settings.equation]
+        self.equation = equation_of(settings.equation)
         self._channels = channels
 
     def along(

@@ -11,23 +11,19 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.core.physics.sampling import pixel_grid
-from napari_latentdyn.core.rendering.ends import Ends
-from napari_latentdyn.equations import Compared, Equation
+from napari_latentdyn.core.rendering.bothends import BothEnds
+from napari_latentdyn.core.rendering.meeting import Coefficients
+from napari_latentdyn.equations import Equation
 from napari_latentdyn.settings import PhysicsSettings
 
 __all__ = [
-    "Coefficients",
-    "compare",
+    "coefficients_between",
     "fit_all",
     "fit_coefficients",
     "from_arrays",
-    "given_coefficients",
     "to_arrays",
 ]
 
-#: Coefficients of an equation by name: numbers (C,), or maps (H, W) on the grid of the last image.
-Coefficients = Mapping[str, NDArray[np.float32]]
 _NAME = "equation.{}.{}"
 
 
@@ -64,15 +60,23 @@ def fit_coefficients(
     model : LatentDynamics
         Its paths, settings and device are used.
     """
-    if not equation.constants:
-        return {}
-    given = given_coefficients(equation, interval, model.settings.physics)
+    given = _given(equation, interval, model.settings.physics)
     if set(given) == set(equation.constants):
         return given
-    return equation.coefficients(compare(interval, fields, model), given)
+    with torch.no_grad():
+        ends = BothEnds.along(interval, fields, model, 1.0)
+        return equation.coefficients(ends.compared(), given)
 
 
-def given_coefficients(
+def coefficients_between(equation: Equation, ends: BothEnds) -> Coefficients:
+    """Return the coefficients of an equation between two images, at the time of the last one."""
+    given = _given(equation, ends.interval, ends.model.settings.physics)
+    if set(given) == set(equation.constants):
+        return given
+    return equation.coefficients(ends.compared(), given)
+
+
+def _given(
     equation: Equation, interval: Observations, physics: PhysicsSettings
 ) -> dict[str, NDArray[np.float32]]:
     """Return the coefficients that the settings give, in normalised intensities, each (C,)."""
@@ -83,23 +87,6 @@ def given_coefficients(
             span = (interval.high - interval.low) if name == "capacity" else np.ones(1)
             given[name] = (value / span).astype(np.float32)
     return given
-
-
-@torch.no_grad()
-def compare(interval: Observations, fields: NDArray[np.float32], model: LatentDynamics) -> Compared:
-    """Carry the first image of an interval along whole paths to the last one.
-
-    The parameters are those of `fit_coefficients`.
-    """
-    ends = Ends(model, interval)
-    first, last = ends.whole
-    velocity = torch.from_numpy(fields)[None].to(first.device)
-    grid = pixel_grid(*interval.shape, device=first.device)
-    places = model.transport.paths.trace(0, velocity, grid, 1.0)
-    seen = ends.seen(0, places, valid=True)[0][0, 0].cpu() & torch.from_numpy(interval.valid[1])
-    zeros = torch.from_numpy(interval.zeros)
-    read = model.read(first, places)
-    return Compared(read[0].cpu(), last[0].cpu(), seen, (zeros[0], zeros[1]))
 
 
 def to_arrays(every: Sequence[Coefficients]) -> dict[str, NDArray[Any]]:

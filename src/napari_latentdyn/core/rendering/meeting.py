@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -13,11 +13,13 @@ from torch import Tensor
 
 from napari_latentdyn.core.physics.operators import area_ratio, diffuse
 from napari_latentdyn.core.physics.sampling import sample
-from napari_latentdyn.core.rendering.coefficients import Coefficients
 from napari_latentdyn.core.rendering.fusion import Carried
 from napari_latentdyn.equations import Meeting
 
-__all__ = ["Meetings"]
+__all__ = ["Coefficients", "Meetings", "read_coefficient"]
+
+#: Coefficients of an equation by name: numbers (C,), or maps (H, W) on the grid of the last image.
+Coefficients = Mapping[str, NDArray[np.float32]]
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +48,10 @@ class Meetings:
             partial(_areas, places),
             diffuse,
             self.zeros,
-            {name: _read(values, places[-1]) for name, values in self.coefficients.items()},
+            {
+                name: read_coefficient(values, places[-1])
+                for name, values in self.coefficients.items()
+            },
         )
 
 
@@ -55,7 +60,7 @@ def _areas(places: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
     return first, last
 
 
-def _read(values: NDArray[np.float32], places: Tensor) -> Tensor:
+def read_coefficient(values: NDArray[np.float32], places: Tensor) -> Tensor:
     """Return a coefficient at places, (1, 1, h, w), or a number for each channel, (1, C, 1, 1)."""
     tensor = torch.from_numpy(values).to(places.device)
     return tensor.view(1, -1, 1, 1) if values.ndim == 1 else sample(tensor[None, None], places)

@@ -18,7 +18,6 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
 from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.sampling import pixel_grid
-from napari_latentdyn.core.rendering.coefficients import Coefficients
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
 from napari_latentdyn.core.rendering.deviation import frame_std
 from napari_latentdyn.core.rendering.ends import Ends, without_motion
@@ -31,7 +30,7 @@ from napari_latentdyn.core.rendering.fusion import (
     scatter,
     visibility,
 )
-from napari_latentdyn.core.rendering.meeting import Meetings
+from napari_latentdyn.core.rendering.meeting import Coefficients, Meetings
 from napari_latentdyn.core.rendering.members import Member, MemberFields, ensemble_members
 from napari_latentdyn.core.rendering.states import States, WindowStates
 from napari_latentdyn.errors import Stopped

@@ -121,6 +121,24 @@ class EvidenceReport(Described):
     doubtful: list[int] = Field(default_factory=list)
 
 
+class EquationReport(Described):
+    """The equation, how it was chosen, and its coefficients; see `training.choice`.
+
+    `errors` are root mean square errors of predictions `by` hidden blocks or hidden images, as
+    parts of the intensity range, by the name of the equation. `difference` is that of frames half
+    way, between the equation and the `other` one that was nearest. `coefficients` has the numbers
+    of each interval, one for each channel.
+    """
+
+    name: Text
+    by: Literal["blocks", "images"] | None = None
+    errors: dict[str, NonNegativeFloat] = Field(default_factory=dict)
+    other: Text | None = None
+    difference: NonNegativeFloat | None = None
+    matters: bool = True
+    coefficients: dict[str, list[list[float]]] = Field(default_factory=dict)
+
+
 class HiddenReport(Described):
     """Errors of hidden images of a series, as parts of the intensity range; see `training.hidden`.
 
@@ -198,6 +216,7 @@ class RunReport(Report):
     motion_evidence: EvidenceReport | None = None
     hidden: HiddenReport | None = None
     held_back: HeldBackReport | None = None
+    equation: EquationReport | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)
     known: KnownReport | None = None

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from napari_latentdyn.core.observations.patches import scan, tiles
 from napari_latentdyn.core.training.pace import MOST_HIDDEN, patience
-from napari_latentdyn.equations import EQUATIONS
+from napari_latentdyn.equations import equation_of
 from napari_latentdyn.settings import Settings
 
 __all__ = ["Estimate", "Pace", "estimate", "expected_seconds"]
@@ -217,7 +217,7 @@ def _rendering(
         frames = len({0.0, *output.times, 1.0})
     pixels = sum(w.height * w.width for w in tiles(shape, output.window, output.overlap))
     carrying = _CPU_CARRYING if device == "cpu" else _GPU_CARRYING
-    carrying *= len(EQUATIONS[settings.physics.equation].ends)
+    carrying *= len(equation_of(settings.physics.equation).ends)
     several = model.members if settings.physics.transport == "characteristics" else model.stages
     times = 1 + output.latents + output.confidence
     return frames * pixels * (times * several * carrying + decoding)
@@ -248,7 +248,7 @@ def _per_pixel(channels: int, settings: Settings) -> tuple[float, float, float]:
     finest = 0.25**model.coarsening
     pyramid = finest * sum(0.25**level for level in range(model.levels))
     encodings = 2 + (2 if both else 1) * pyramid
-    ends = len(EQUATIONS[settings.physics.equation].ends)
+    ends = len(equation_of(settings.physics.equation).ends)
     decodings = each * (2 + ends)
     tracing = ends * model.stages * 3
     latent = model.latent_channels + (channels if kept else 0)

@@ -28,13 +28,14 @@ from napari_latentdyn.core.rendering.filling import fill_missing
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence, weakest
 from napari_latentdyn.core.training.cache import open_store
+from napari_latentdyn.core.training.choice import settle_equation
 from napari_latentdyn.core.training.hidden import HiddenImages, learn_correction
 from napari_latentdyn.core.training.initial import match_intervals, start_fields
 from napari_latentdyn.core.training.loop import BETAS, TrainingLoop
 from napari_latentdyn.core.training.prior import load_weights, start_correction
 from napari_latentdyn.core.training.processes import Processes
 from napari_latentdyn.core.training.progress import Progress
-from napari_latentdyn.core.training.reporting import make_report
+from napari_latentdyn.core.training.reporting import make_report, with_coefficients
 from napari_latentdyn.errors import FitError, ResumeError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
@@ -164,13 +165,13 @@ class _Fit:
         model = self._model()
         with self.processes.stopping_together():
             ensembles = yield from self._prepare(model)
-            if model.transport.equation.amounts:
-                self.observations = self.observations.with_brightness(None)
             start, evidence = yield from self._started(ensembles)
         start = self.processes.from_first(start)
         if self.settings.model.initial_fields == "matched":
             stop = None if self.store is None else self._stop_if_asked
             self.observations = fill_missing(self.observations, ensembles, start, model, stop)
+        self.observations, chosen = settle_equation(self.observations, start, model)
+        self.settings = model.settings
         optimiser = None
         # The first optimiser of a process takes a second.
         if self.resume is not None or self.settings.training.steps > 0:
@@ -191,12 +192,10 @@ class _Fit:
             self.observations.brightness,
         )
         # Without training, the initial fields already contain those of the networks.
-        initial = self.settings.model.initial_fields
-        done = self.loop.step == 0 and initial in ("extracted", "matched")
+        done = self.loop.step == 0 and self.settings.model.initial_fields != "zero"
         fields = start if done else (yield from self._render(model, start))
         del optimiser
-        equation = model.transport.equation
-        coefficients = fit_all(equation, self.observations, fields, model)
+        coefficients = fit_all(model.transport.equation, self.observations, fields, model)
         correction, errors = yield from self._learn(model, ensembles)
         model.to("cpu")
         report = make_report(
@@ -211,6 +210,7 @@ class _Fit:
             converged=self.loop.converged,
             evidence=weakest(evidence),
             hidden=errors,
+            equation=with_coefficients(chosen, model.transport.equation, coefficients),
         )
         if self.device.type == "cuda":
             gc.collect()
@@ -301,8 +301,7 @@ class _Fit:
         self, model: LatentDynamics, ensembles: Sequence[Ensemble]
     ) -> Generator[Progress, None, tuple[Correction | None, HiddenImages | None]]:
         """Learn from hidden images how to correct frames, or take it from an earlier run."""
-        given = start_correction(self.settings)
-        settings = self.settings
+        given, settings = start_correction(self.settings), self.settings
         if (
             not settings.training.from_series
             or settings.model.initial_fields != "matched"

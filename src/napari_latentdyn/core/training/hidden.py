@@ -143,6 +143,8 @@ def learn_correction(
         around = _without(observations, hidden)
         working = initial_velocities(around, settings, device, proposing)
         around, ensemble = yield from mapped(working, tell)
+        if model.transport.equation.explains_brightness:
+            around = around.with_brightness(None)
         # Each of the next steps takes a part of a second.
         yield number + 0.9, len(inner), message
         ensemble = _between(observations, ensembles, ensemble, hidden, settings)

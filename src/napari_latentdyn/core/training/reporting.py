@@ -6,16 +6,24 @@ import importlib.metadata
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.sources import describe_input
-from napari_latentdyn.core.runfolder.schema import AgreementReport, EvidenceReport, RunReport
+from napari_latentdyn.core.rendering.meeting import Coefficients
+from napari_latentdyn.core.runfolder.schema import (
+    AgreementReport,
+    EquationReport,
+    EvidenceReport,
+    RunReport,
+)
 from napari_latentdyn.core.training.hidden import HiddenImages
+from napari_latentdyn.equations import Equation
 from napari_latentdyn.settings import Settings
 
-__all__ = ["make_report"]
+__all__ = ["make_report", "with_coefficients"]
 
 #: Entries of the history of losses that are kept.
 _HISTORY = 500
@@ -34,6 +42,7 @@ def make_report(
     converged: bool = False,
     evidence: EvidenceReport | None = None,
     hidden: HiddenImages | None = None,
+    equation: EquationReport | None = None,
 ) -> RunReport:
     """Describe a fit."""
     every = max(1, len(history) // _HISTORY)
@@ -60,6 +69,7 @@ def make_report(
         ),
         "motion_evidence": evidence,
         "hidden": None if hidden is None else hidden.to_report(),
+        "equation": equation,
         "converged": converged,
         "stopped_early": steps < settings.training.steps and not converged,
         "inputs": _inputs(observations),
@@ -78,3 +88,19 @@ def _inputs(observations: Observations) -> list[dict[str, Any]]:
         describe_input("", image if observations.multichannel else image[0])
         for image in observations.images
     ]
+
+
+def with_coefficients(
+    chosen: EquationReport | None, equation: Equation, every: Sequence[Coefficients]
+) -> EquationReport | None:
+    """Add the numbers of an equation to its report; None where there is nothing to tell."""
+    numbers = {
+        name: [np.atleast_1d(some[name]).tolist() for some in every]
+        for name in equation.constants
+        if every and every[0][name].ndim == 1
+    }
+    if chosen is None and not numbers:
+        return None
+    return (chosen or EquationReport(name=equation.name)).model_copy(
+        update={"coefficients": numbers}
+    )
