@@ -25,8 +25,8 @@ from napari_latentdyn.settings.method import (
     ImageSettings,
     ModelSettings,
     PatchSettings,
-    PhysicsSettings,
 )
+from napari_latentdyn.settings.physics import PhysicsSettings
 from napari_latentdyn.settings.renamed import with_present_names
 from napari_latentdyn.settings.run import STARTS, OutputSettings, TrainingSettings
 from napari_latentdyn.settings.text import read_json

@@ -24,7 +24,7 @@ from napari_latentdyn.core.physics.constraints import (
 )
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.settings.method import PhysicsSettings
+from napari_latentdyn.settings import PhysicsSettings
 
 SHAPE = (65, 80)
 #: Rounding of velocities of a few pixels.

@@ -42,6 +42,14 @@ class Checkpoint:
     seconds: float
     brightness: NDArray[np.float32] | None = None
 
+    def check_shape(self, count: int, shape: tuple[int, int]) -> None:
+        """Raise ResumeError if it does not belong to `count` images of a shape (H, W)."""
+        if [one.velocities.shape[-2:] for one in self.ensembles] != [shape] * (count - 1):
+            raise ResumeError(
+                "the training cannot continue, because its images had another number or size; "
+                "start again."
+            )
+
     @classmethod
     def of(
         cls,

@@ -21,7 +21,7 @@ from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.settings.method import PhysicsSettings
+from napari_latentdyn.settings import PhysicsSettings
 
 __all__ = ["Constraint", "curl", "divergence", "divergence_free", "irrotational", "rigid"]
 

@@ -21,6 +21,7 @@ from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
 from napari_latentdyn.core.rendering.deviation import frame_std
 from napari_latentdyn.core.rendering.ends import Ends, without_motion
+from napari_latentdyn.core.rendering.extracted import extracted_fields
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
     agreement,
@@ -117,30 +118,12 @@ class Renderer:
         on_progress : callable, optional
             Called with the number of finished windows and that of all windows.
         """
-        shape = self.observations.shape
         start = extended(start, self._blocked)
-        total = np.zeros((self.model.stages, 2, *shape), np.float32)
-        weight = np.zeros(shape, np.float32)
-        for i, window in enumerate(self.windows):
-            self._check()
-            low, span = self._ends.bounds(window)
-            first, last = ((image - low) / span for image in self._ends.crop(window))
-            initial = torch.from_numpy(start[(..., *window.slices)])[None]
-            found = self.model.extract(first, last, initial.to(self.device))
-            if self.model.settings.training.keep_better:
-                found = self.model.keep_better(
-                    first, last, initial.to(self.device), found, self._ends.zeros(low, span)
-                )
-            fields = found[0].cpu().numpy()
-            share = blend_weights(window, shape)
-            total[(..., *window.slices)] += fields * share
-            weight[window.slices] += share
-            if on_progress is not None:
-                on_progress(i + 1, len(self.windows))
-        total /= weight
+        args = self.model, self._ends, self.windows, start, self._check, on_progress
+        found = extracted_fields(*args)
         if self._blocked is not None:
-            total[..., self._blocked] = 0.0
-        return total
+            found[..., self._blocked] = 0.0
+        return found
 
     def frames(
         self,

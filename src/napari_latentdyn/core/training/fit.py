@@ -36,7 +36,7 @@ from napari_latentdyn.core.training.prior import load_weights, start_correction
 from napari_latentdyn.core.training.processes import Processes
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.reporting import make_report, with_coefficients
-from napari_latentdyn.errors import FitError, ResumeError, Stopped, is_out_of_memory, no_memory
+from napari_latentdyn.errors import FitError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
 
@@ -232,7 +232,7 @@ class _Fit:
             self.observations, self.settings, self.device.type, proposing, self.keep
         )
         if self.resume is not None:
-            self._check_resumed(self.resume)
+            self.resume.check_shape(len(self.observations), self.observations.shape)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
         if self.store is not None and self.store.replaced:
@@ -274,14 +274,6 @@ class _Fit:
         if self.store is None:
             return np.empty(shape, np.float32)
         return self.store.array(f"{name}-fields", shape)
-
-    def _check_resumed(self, before: Checkpoint) -> None:
-        known = [ensemble.velocities.shape[-2:] for ensemble in before.ensembles]
-        if known != [self.observations.shape] * (len(self.observations) - 1):
-            raise ResumeError(
-                "the training cannot continue, because its images had another number or size; "
-                "start again."
-            )
 
     def _prepared(self, step: tuple[float, int, str]) -> Progress:
         self._stop_if_asked()
