@@ -26,7 +26,7 @@ from napari_latentdyn.core.scene.request import request_of
 from napari_latentdyn.core.scene.run import run_scene
 from napari_latentdyn.core.scene.scene import Scene
 from napari_latentdyn.core.training.fit import fit
-from napari_latentdyn.errors import RunFolderError, Stopped, UserError
+from napari_latentdyn.errors import RunFolderError, SettingsError, Stopped, UserError
 from napari_latentdyn.export.scene import make_scene_frames
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
@@ -264,3 +264,12 @@ def test_a_scheduler_that_does_not_answer_is_one_sentence(monkeypatch: pytest.Mo
         dask_workers("tcp://127.0.0.1:1"),
     ):
         pass
+
+
+def test_a_constraint_is_refused_because_tiles_are_matched_apart(
+    files: tuple[str, str], quick: Settings
+) -> None:
+    images = (open_windows(files[0]), open_windows(files[1]))
+    asked = quick.updated({"physics.constraint": "rigid"})
+    with pytest.raises(SettingsError, match=r"physics\.constraint must be none; got rigid"):
+        request_of(files, images, asked, TILE, REDUCED)
