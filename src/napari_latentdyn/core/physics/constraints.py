@@ -31,7 +31,7 @@ _Scalar = TypeVar("_Scalar", bound=np.generic)
 #: they stop.
 _ITERATIONS, _TOLERANCE = 300, 1e-9
 #: Number of times that pixels which do not move with their body get less weight.
-_REWEIGHTINGS = 8
+_REWEIGHTINGS = 6
 #: Least deviation from a body, in pixels per interval, that counts as one.
 _ROUNDING = 1e-4
 
