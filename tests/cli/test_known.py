@@ -138,6 +138,17 @@ def test_dates_of_a_netcdf(call, tmp_path):
     np.testing.assert_allclose(hours, [3, 9])
 
 
+def test_rigid_bodies_keep_their_labels(call, polar, tmp_path):
+    labels = np.zeros((48, 48), np.uint8)
+    labels[5:20, 5:20], labels[25:40, 25:40] = 3, 200
+    tifffile.imwrite(tmp_path / "floes.tif", labels)
+    answer = call("run", *polar, "-o", tmp_path / "run", *QUICK, "--rigid", tmp_path / "floes.tif")
+    assert answer.code == 0, answer.err
+    assert "Known: 1 mask.\n" in answer.err
+    found = Dynamics.load(tmp_path / "run").observations.known.regions.rigid
+    np.testing.assert_array_equal(found, labels[None])
+
+
 def test_missing_pixels_are_drawn(call, polar, tmp_path):
     """Outlines of missing pixels are read like those of regions."""
     box = [[19.6, 19.6], [19.6, 29.4], [25.4, 29.4], [25.4, 19.6]]

@@ -51,6 +51,22 @@ def test_a_stack_and_files_have_a_mask_for_each_image(series: ImageSpace, tmp_pa
     np.testing.assert_array_equal(one, planes[1:2] > 0)
 
 
+def test_labels_keep_their_numbers(series: ImageSpace, polar: ImageSpace, tmp_path: Path) -> None:
+    name = write(tmp_path / "a.tif", LAND)
+    np.testing.assert_array_equal(read_region([name], series, labels=True)[0], LAND)
+    drawn = shapes(tmp_path / "a.csv", (4, "rectangle", BOX), (7, "line", [[0, 0], [0, 59]]))
+    wanted = 1 * INSIDE
+    wanted[0] = 2
+    np.testing.assert_array_equal(read_region([drawn], series, labels=True)[0], wanted)
+    row = degrees([[0, 0], [0, 59]])
+    ring = degrees([*BOX, BOX[0]])
+    file = geojson(tmp_path / "a.json", ("Polygon", [ring], {}), ("LineString", row, {}))
+    np.testing.assert_array_equal(read_region([file], polar, labels=True)[0], wanted)
+    for wrong in (LAND + 0.5, LAND * 2.0**31, np.stack([LAND] * 3, axis=-1)):
+        with pytest.raises(ObservationError, match="labels"):
+            read_region([write(tmp_path / "b.tif", wrong)], series, labels=True)
+
+
 def test_what_is_drawn_on_a_transparent_picture(series: ImageSpace, tmp_path: Path) -> None:
     picture = np.full((*SHAPE, 4), 255, np.uint8)
     picture[..., 3] = 255 * INSIDE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,7 +39,9 @@ _LINES = ("LineString", "MultiLineString")
 _OTHER = {".shp", ".gpkg", ".kml", ".kmz", ".gml", ".zip"}
 
 
-def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = True) -> Mask:
+def read_region(
+    sources: Sequence[str], space: ImageSpace, *, spreads: bool = True, labels: bool = False
+) -> NDArray[Any]:
     """Read a mask for all images, (1, H, W), or one for each, (K, H, W).
 
     Parameters
@@ -57,6 +60,9 @@ def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = Tr
         Place and times of the images.
     spreads : bool
         Whether a region that is drawn on a single image of a stack holds for all images.
+    labels : bool
+        Whether to return whole numbers: the labels of an image, and a number for each shape or
+        feature.
 
     Raises
     ------
@@ -64,7 +70,7 @@ def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = Tr
         If a file cannot be read, or does not fit the images.
     """
     if len(sources) == 1:
-        found = _planes(sources[0], space)
+        found = _planes(sources[0], space, labels)
         drawn = np.flatnonzero(found.any(axis=(1, 2)))
         return found[drawn] if spreads and len(drawn) == 1 else found
     if len(sources) != space.count:
@@ -72,7 +78,7 @@ def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = Tr
             f"a region must be one file, or one for each of {space.count} images; got "
             f"{len(sources)}."
         )
-    planes = [_planes(source, space) for source in sources]
+    planes = [_planes(source, space, labels) for source in sources]
     for source, found in zip(sources, planes, strict=True):
         if len(found) != 1:
             raise ObservationError(
@@ -82,12 +88,12 @@ def read_region(sources: Sequence[str], space: ImageSpace, *, spreads: bool = Tr
     return np.concatenate(planes)
 
 
-def _planes(source: str, space: ImageSpace) -> Mask:
+def _planes(source: str, space: ImageSpace, labels: bool) -> NDArray[Any]:
     suffix = Path(source).suffix.lower()
     if suffix == _SHAPES:
-        return _of_shapes(source, space)
+        return _of_shapes(source, space, labels)
     if suffix in SUFFIXES:
-        return _of_geojson(read_geojson(source), space)
+        return _of_geojson(read_geojson(source), space, labels)
     if suffix in _OTHER:
         raise ObservationError(
             f"{named(source)} has a format that is not read; save it as GeoJSON, for example with "
@@ -99,10 +105,10 @@ def _planes(source: str, space: ImageSpace) -> Mask:
             f"{named(source)} must hold one mask, or one for each of {space.count} images; got "
             f"{len(images)}: {named(parse_source(source).path)}:0 takes the first."
         )
-    return np.stack([_of_image(image, space) for image in images])
+    return np.stack([_of_image(image, space, labels) for image in images])
 
 
-def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
+def _of_image(image: ImageFile, space: ImageSpace, labels: bool) -> NDArray[Any]:
     values = image.array
     inside = values != 0
     if values.dtype.kind in "fc":
@@ -111,6 +117,8 @@ def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
         inside = inside.any(axis=image.channel_axis)
     if image.missing is not None:
         inside &= ~image.missing
+    if labels:
+        inside = _labels(image, inside)
     here = image.coordinates
     if here is not None and here.crs is not None and space.place is not None:
         if inside.shape == space.shape and same_place(space.place, here):
@@ -121,7 +129,7 @@ def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
             nearest = np.rint(places)
             within = np.all((nearest >= 0) & (nearest < inside.shape), axis=1)
             y, x = np.where(within[:, None], nearest, 0).astype(np.intp).T
-            return np.asarray((inside[y, x] & within).reshape(space.shape))
+            return np.where(within, inside[y, x], 0).astype(inside.dtype).reshape(space.shape)
     if inside.shape != space.shape:
         (h, w), (height, width) = inside.shape, space.shape
         raise ObservationError(
@@ -131,10 +139,23 @@ def _of_image(image: ImageFile, space: ImageSpace) -> Mask:
     return np.asarray(inside)
 
 
-def _of_shapes(source: str, space: ImageSpace) -> Mask:
+def _labels(image: ImageFile, inside: Mask) -> NDArray[np.int32]:
+    values = image.array
+    if values.ndim != 2 or (values[inside] != np.rint(values[inside].real)).any():
+        raise ObservationError(
+            f"{image.name} must hold labels, whole numbers in one channel; got {values.dtype} of "
+            f"the shape {values.shape}."
+        )
+    if np.abs(values[inside].astype(np.float64)).max(initial=0) > np.iinfo(np.int32).max:
+        raise ObservationError(f"the labels in {image.name} must be less than 2147483648.")
+    return np.where(inside, values.real, 0).astype(np.int32)
+
+
+def _of_shapes(source: str, space: ImageSpace, labels: bool) -> NDArray[Any]:
     marks = read_marks(source, "shapes", space.times)
-    found = np.zeros((1 if marks.times is None else space.count, *space.shape), bool)
-    for number in np.unique(marks.groups):
+    count = 1 if marks.times is None else space.count
+    found = np.zeros((count, *space.shape), np.int32 if labels else bool)
+    for label, number in enumerate(np.unique(marks.groups), 1):
         rows = np.flatnonzero(marks.groups == number)
         image, name = 0, f"shape {number:g} in {named(source)}"
         if marks.times is not None:
@@ -146,14 +167,14 @@ def _of_shapes(source: str, space: ImageSpace) -> Mask:
                 )
             image = int(known[0])
         kind = marks.types[rows[0]].lower()
-        found[image] |= draw_shape(kind, marks.places[rows], space.shape, name=name)
+        found[image][draw_shape(kind, marks.places[rows], space.shape, name=name)] = label
     return found
 
 
-def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
+def _of_geojson(data: GeoJson, space: ImageSpace, labels: bool) -> NDArray[Any]:
     where = named(data.path)
-    found = np.zeros(space.shape, bool)
-    for feature in data.features:
+    found = np.zeros(space.shape, np.int32 if labels else bool)
+    for label, feature in enumerate(data.features, 1):
         is_line = feature.kind in _LINES
         if not is_line and not feature.kind.endswith("Polygon"):
             raise ObservationError(
@@ -175,11 +196,11 @@ def _of_geojson(data: GeoJson, space: ImageSpace) -> Mask:
                 )
             rings.append(ring)
         if is_line:
-            found |= draw_lines(rings, space.shape)
+            found[draw_lines(rings, space.shape)] = label
         else:
             numbered = list(zip(rings, feature.shells, strict=True))
             shells = [[r for r, s in numbered if s == shell] for shell in {*feature.shells}]
-            found |= draw_polygons(shells, space.shape)
+            found[draw_polygons(shells, space.shape)] = label
     return found[None]
 
 
