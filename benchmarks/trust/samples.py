@@ -47,11 +47,14 @@ class Errors:
         Standard deviations.
     errors : ndarray, shape (P, H, W)
         Signed errors of the components, or of the frames; NaN where nothing can be compared.
+    measured : ndarray of bool, shape (H, W), optional
+        Where the images show the velocity.
     """
 
     name: str
     std: NDArray[np.floating]
     errors: NDArray[np.floating]
+    measured: NDArray[np.bool_] | None = None
 
 
 def fitted(count: int, seed: int, preset: str) -> list[tuple[TrueScene, Dynamics]]:
@@ -110,7 +113,8 @@ def tested(pairs: Fitted) -> tuple[list[Errors], list[Errors]]:
     velocities, frames = [], []
     for scene, dynamics in pairs:
         error = middle_velocity(dynamics.fields) - scene.velocity
-        velocities.append(Errors(scene.name, _half_way(dynamics)[0].numpy(), error))
+        deviations, measured = (part.numpy() for part in _half_way(dynamics))
+        velocities.append(Errors(scene.name, deviations, error, measured))
         std, shown = dynamics.frame_std(TIMES), dynamics.frames(TIMES)
         for one, frame, truth in zip(std, shown, scene.truth, strict=True):
             frames.append(Errors(scene.name, one, (frame - truth)[None]))

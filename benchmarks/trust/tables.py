@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from operator import attrgetter
+from typing import Any
 
 import numpy as np
 from benchmarks.accuracy.markdown import number, table
@@ -30,20 +32,31 @@ def table_of(groups: dict[str, list[Errors]]) -> str:
 
 
 def reliability_table(found: list[Errors]) -> str:
-    """Return the root mean square of errors beside that of the deviations, by deviation."""
-    std = np.concatenate([np.broadcast_to(o.std, o.errors.shape).ravel() for o in found])
-    error = np.concatenate([o.errors.ravel() for o in found])
+    """Return the root mean square of errors beside that of the deviations, by deviation.
+
+    The last two rows are the places where the images show the velocity, and where they do not.
+    """
+
+    def every(values: Callable[[Errors], NDArray[Any] | None]) -> NDArray[Any]:
+        return np.concatenate([np.broadcast_to(values(o), o.errors.shape).ravel() for o in found])
+
+    std, error, measured = (every(attrgetter(name)) for name in ("std", "errors", "measured"))
+    parts = {
+        f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}": (std >= low)
+        & (std < high)
+        for low, high in itertools.pairwise(_BOUNDS)
+    }
+    parts |= {"measured": measured, "not measured": ~measured}
     lines = []
-    for low, high in itertools.pairwise(_BOUNDS):
-        inside = (std >= low) & (std < high) & np.isfinite(error)
-        if not inside.any():
-            continue
-        one, wide = (100 * np.mean(np.abs(error[inside]) < k * std[inside]) for k in (1, 1.96))
-        roots = (float(np.sqrt(np.mean(v[inside] ** 2))) for v in (std, error))
-        share = number(100 * float(inside.mean()), 1)
-        name = f"{low:g} to {high:g}" if np.isfinite(high) else f"above {low:g}"
-        roots_text = [number(value, 3) for value in roots]
-        lines.append([name, share, *roots_text, number(float(one), 1), number(float(wide), 1)])
+    for name, chosen in parts.items():
+        inside = chosen & np.isfinite(error)
+        if inside.any():
+            ratio = np.abs(error[inside]) / std[inside]
+            figures = [np.sqrt(np.mean(values[inside] ** 2)) for values in (std, error)]
+            covered = [100 * np.mean(ratio < k) for k in (1.0, 1.96)]
+            share = number(100 * float(inside.mean()), 1)
+            roots = [number(float(value), 3) for value in figures]
+            lines.append([name, share, *roots, *(number(float(part), 1) for part in covered)])
     header = ["deviation", "places (%)", "root mean square of deviations", "of errors"]
     return table([*header, "within 1 std (%)", "within 1.96 std (%)"], lines)
 
