@@ -175,9 +175,10 @@ class Renderer:
 
         The deviation is the standard deviation of the frames in normalised intensity.
         """
+        alone, transport = self.model.is_image_alone, self.model.transport
         # Confidence compares the images alone where the state keeps them.
-        alone = wanted == "confidence" and self.model.settings.model.image_in_latent
-        learned = not (self.model.is_image_alone or alone or wanted == "deviation")
+        kept = wanted == "confidence" and self.model.settings.model.image_in_latent
+        learned = not (alone or kept or wanted == "deviation")
         colours = self.observations.channels
         latent = self.model.latent_channels if learned else colours
         sizes = {"latents": latent, "confidence": 1, "deviation": 1, "terms": 4 * colours + 1}
@@ -187,14 +188,14 @@ class Renderer:
         weight = np.zeros(shape, np.float32)
         missing = np.zeros((len(times), *shape), bool)
         velocity = torch.from_numpy(extended(fields, self._blocked))[None].to(self.device)
-        members: list[Member] = [MemberFields(velocity, self.model.transport.paths)]
+        members: list[Member] = [MemberFields(velocity, transport.paths)]
         if self._ensemble is not None:
             members = ensemble_members(
                 self._ensemble, velocity, self.model, self._with if self._trained else None
             )
         self._is_image_alone, self._only_valid = not learned, wanted in _COMPARED
         self._both = wanted == "deviation"
-        margin = _MARGIN + (equation := self.model.transport.equation).reach(self._coefficients)
+        margin = _MARGIN + (equation := transport.equation).reach(self._coefficients)
         done, windows = 0, self.windows if learned else self._apart
         for part in windows:
             if self._interest is not None and not self._interest[part.slices].any():
@@ -216,7 +217,7 @@ class Renderer:
                 if wanted == "confidence":
                     state = agreement(carried, shares, self.model.compared)
                 elif wanted == "deviation":
-                    shown = int(time) if time in equation.ends else None
+                    shown = int(time) if alone and time in equation.ends else None
                     state = frame_std(carried, shares, self.model.compared, shown)
                 elif wanted == "latents":
                     meet = Meetings(time, self._ends.zeros(*bounds), self._coefficients)
