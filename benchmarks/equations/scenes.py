@@ -31,8 +31,8 @@ class Scene:
     ----------
     name : str
         Name of the equation that the scene follows.
-    images : ndarray of float32, shape (2, H, W)
-        First and last image, with noise.
+    images : ndarray of float32, shape (3, H, W)
+        First image, image half way and last image, with noise.
     truth : ndarray of float32, shape (T, H, W)
         True frames at `TIMES`, without noise.
     """
@@ -119,6 +119,37 @@ def _saturating(seed: int) -> Callable[[float], Array]:
     return frame
 
 
+def _cracking(seed: int) -> Callable[[float], Array]:
+    """Ice with a lead, from which cracks grow, and floes of new ice that spread."""
+    plane = _Plane(seed)
+    random, side = plane.random, plane.side
+    base = 0.5 + 0.06 * plane.texture(1.5)
+    rows, columns = np.mgrid[:side, :side].astype(np.float64)
+    # The lead runs from the left to the right, with cracks to both sides.
+    lead = side / 2 + 10 * np.sin(np.arange(side) / 20 + random.uniform(0, 6))
+    base[np.abs(rows - lead) < 3] = 0.1
+    onset = np.full(base.shape, np.inf)
+    for x in random.permutation(np.arange(_MARGIN + 10, side - _MARGIN - 10, 20))[:5]:
+        y, angle = lead[x], random.choice([-1, 1]) * random.uniform(0.9, 2.2)
+        length = int(random.integers(35, 65))
+        at = np.array([y, float(x)])
+        for step in range(length):
+            angle += random.normal() * 0.08
+            at = at + np.array([np.sin(angle), np.cos(angle)])
+            near = np.hypot(rows - at[0], columns - at[1]) < 2.2
+            onset[near] = np.minimum(onset[near], step / length)
+    spots = [(random.uniform(_MARGIN, side - _MARGIN, 2), random.uniform(7, 12)) for _ in range(5)]
+
+    def frame(time: float) -> Array:
+        values = np.where(onset < time, 0.1, base)
+        for place, radius in spots:
+            reach = np.hypot(rows - place[0], columns - place[1])
+            values = np.where(reach < radius * time, 0.95, values)
+        return plane.at(ndimage.gaussian_filter(values, 0.7), time)
+
+    return frame
+
+
 #: Makes the frames of a scene from a seed, by the name of its equation.
 SCENES: dict[str, Callable[[int], Callable[[float], Array]]] = {
     "source": _brightening,
@@ -126,6 +157,7 @@ SCENES: dict[str, Callable[[int], Callable[[float], Array]]] = {
     "diffusion": _spreading,
     "growth": _growing,
     "limited_growth": _saturating,
+    "sparse_source": _cracking,
 }
 
 
@@ -133,6 +165,6 @@ def generate(name: str, seed: int) -> Scene:
     """Return the scene of an equation."""
     frame = SCENES[name](seed)
     truth = np.stack([frame(time) for time in TIMES]).astype(np.float32)
-    noise = np.random.default_rng(seed).normal(size=(2, SIDE, SIDE))
-    images = truth[[0, -1]] + _NOISE * (truth.max() - truth.min()) * noise
+    noise = np.random.default_rng(seed).normal(size=(3, SIDE, SIDE))
+    images = truth[[0, len(TIMES) // 2, -1]] + _NOISE * (truth.max() - truth.min()) * noise
     return Scene(name, images.astype(np.float32), truth)

@@ -19,6 +19,7 @@ from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.core.rendering.fusion import Carried, fuse
 from napari_latentdyn.core.rendering.meeting import Meetings
 from napari_latentdyn.equations import EQUATIONS, Compared
+from napari_latentdyn.equations.sparse_source import DURATION
 from napari_latentdyn.settings import PhysicsSettings
 
 SIDE = 97
@@ -93,11 +94,25 @@ def grown_to_capacity(time: float) -> Tensor:
     return ZERO + start * factor / (1 + start * (factor - 1))
 
 
+def onset() -> Tensor:
+    """When a source acts, at the places of the last observation."""
+    return 0.5 + 0.3 * torch.tanh(origins(1.0)[0] / 20)[0]
+
+
+def appeared(time: float) -> Tensor:
+    """A bump, and another one that appears from one side to the other."""
+    place = origins(time)
+    start = (0.5 + 0.3 * torch.tanh(place[0] / 20))[:, None] * (1 - DURATION)
+    passed = ((time - start) / DURATION).clamp(0.0, 1.0)
+    return bump(place, 6.0, 12.0) + passed * 0.3 * bump(place, -10.0, 4.0)
+
+
 #: Coefficients of the exact solutions.
 CONSTANTS = {
     name: np.array([value], np.float32)
     for name, value in {"diffusivity": 4.0, "capacity": 1.0, "rate": 0.7}.items()
 }
+CONSTANTS |= {"onset": onset().numpy(), "sudden": np.ones((SIDE, SIDE), np.float32)}
 #: A new equation is added here with its exact solution.
 EXACT: dict[str, Callable[[float], Tensor]] = {
     "advection": advected,
@@ -106,9 +121,10 @@ EXACT: dict[str, Callable[[float], Tensor]] = {
     "diffusion": diffused,
     "growth": grown,
     "limited_growth": grown_to_capacity,
+    "sparse_source": appeared,
 }
-#: Diffusion has no solution back in time.
-REVERSIBLE = [name for name in EQUATIONS if name != "diffusion"]
+#: Diffusion has no solution back in time, and the onset belongs to the last observation.
+REVERSIBLE = [name for name in EQUATIONS if name not in ("diffusion", "sparse_source")]
 
 
 def solved(

@@ -9,6 +9,7 @@ from napari_latentdyn.equations.diffusion import AdvectionDiffusion
 from napari_latentdyn.equations.growth import Growth
 from napari_latentdyn.equations.limited_growth import LimitedGrowth
 from napari_latentdyn.equations.source import AdvectionWithSource
+from napari_latentdyn.equations.sparse_source import SparseSource
 
 __all__ = ["AUTO", "DEFAULT", "EQUATIONS", "Compared", "Equation", "Meeting", "Path", "equation_of"]
 
@@ -21,6 +22,7 @@ EQUATIONS: dict[str, Equation] = {
         AdvectionDiffusion(),
         Growth(),
         LimitedGrowth(),
+        SparseSource(),
     )
 }
 

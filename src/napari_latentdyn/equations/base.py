@@ -86,12 +86,15 @@ class Compared:
         True where both images show the place.
     zeros : pair of Tensor, shape (C, 1, 1)
         Values of zero intensity in both images.
+    allowed : Tensor of bool, shape (H, W), optional
+        True where sources may act, on the grid of the last image; everywhere by default.
     """
 
     first: Tensor
     last: Tensor
     seen: Tensor
     zeros: tuple[Tensor, Tensor]
+    allowed: Tensor | None = None
 
 
 class Equation:

@@ -92,11 +92,15 @@ class BothEnds:
         path = Path(self.time - end, partial(area_ratio, places), zero)
         return equation.along(self.model.read(image, places), path)
 
-    def compared(self) -> Compared:
-        """Return both images, of which the last one is not moved, for the coefficients."""
+    def compared(self, allowed: NDArray[np.bool_] | None = None) -> Compared:
+        """Return both images, of which the last one is not moved, for the coefficients.
+
+        `allowed` (H, W) is true where sources may act.
+        """
         first = self.model.read(self.images[0], self.places[0])[0].cpu()
         zeros = self.zeros[0][0].cpu(), self.zeros[1][0].cpu()
-        return Compared(first, self.images[1][0].cpu(), self.seen[0, 0].cpu() > 0, zeros)
+        where = None if allowed is None else torch.from_numpy(allowed)
+        return Compared(first, self.images[1][0].cpu(), self.seen[0, 0].cpu() > 0, zeros, where)
 
     def meeting(self, coefficients: Coefficients) -> Meeting:
         """Return the meeting of both images."""

@@ -9,12 +9,14 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from napari_latentdyn.core.runfolder.schema import EvidenceReport, RunReport
+from napari_latentdyn.core.runfolder.schema import EquationReport, EvidenceReport, RunReport
+from napari_latentdyn.equations import DEFAULT, EQUATIONS
 
 __all__ = [
     "MotionEvidence",
     "agreement_note",
     "agreement_sentence",
+    "equation_sentence",
     "gains",
     "held_back_sentence",
     "hidden_sentence",
@@ -152,9 +154,50 @@ def held_back_sentence(report: RunReport) -> str:
 
 
 def gains(report: RunReport) -> list[str]:
-    """Return the sentences about what training, hidden images and held-back tracks showed."""
-    every = (agreement_sentence(report), hidden_sentence(report), held_back_sentence(report))
+    """Return the sentences about training, the equation, hidden images and held-back tracks."""
+    told = (agreement_sentence, equation_sentence, hidden_sentence, held_back_sentence)
+    every = (sentence(report) for sentence in told)
     return [sentence for sentence in every if sentence]
+
+
+def equation_sentence(report: RunReport) -> str:
+    """Describe how the equation was chosen, and its diffusivity; ``""`` if there is neither."""
+    found = report.equation
+    if found is None:
+        return ""
+    values = [one[0] for one in found.coefficients.get("diffusivity", []) if one]
+    range_ = f"{min(values):.3g}" if values else ""
+    if values and max(values) > min(values):
+        range_ = f"between {range_} and {max(values):.3g}"
+    numbers = f"The diffusivity is {range_} pixels^2 per interval." if values else ""
+    return f"{_choice(found)} {numbers}".strip()
+
+
+def _choice(found: EquationReport) -> str:
+    if found.by is None or found.other is None:
+        return ""
+    name, other = _title(found.name), _title(found.other)
+    if not found.matters:
+        return (
+            f"The equation is {name}. The choice does not matter: with {other}, frames half way "
+            f"differ by {100 * (found.difference or 0.0):.2f} % of the intensity range."
+        )
+    if found.name not in found.errors and found.share is not None:
+        return (
+            f"The equation is {name}: {100 * found.share:.0f} % of the change between the images "
+            "lies in a few places, each of which spreads from one side or from its centre."
+        )
+    hidden = "hidden blocks of the last image" if found.by == "blocks" else "hidden images"
+    own, others = (found.errors.get(key, 0.0) for key in (found.name, found.other))
+    kept = ", which is not clearly smaller" if found.name == DEFAULT and others < own else ""
+    return (
+        f"The equation is {name}, which predicts {hidden} with an error of {100 * own:.2f} % of "
+        f"the intensity range. With {other}, the error is {100 * others:.2f} %{kept}."
+    )
+
+
+def _title(name: str) -> str:
+    return EQUATIONS[name].title if name in EQUATIONS else name
 
 
 def _percent(part: float) -> str:

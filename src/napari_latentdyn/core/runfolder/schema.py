@@ -126,14 +126,16 @@ class EquationReport(Described):
 
     `errors` are root mean square errors of predictions `by` hidden blocks or hidden images, as
     parts of the intensity range, by the name of the equation. `difference` is that of frames half
-    way, between the equation and the `other` one that was nearest. `coefficients` has the numbers
-    of each interval, one for each channel.
+    way, between the equation and the `other` one that was nearest. `share` is the part of the
+    change between two images that lies in sparse sources. `coefficients` has the numbers of each
+    interval, one for each channel.
     """
 
     name: Text
     by: Literal["blocks", "images"] | None = None
     errors: dict[str, NonNegativeFloat] = Field(default_factory=dict)
     other: Text | None = None
+    share: NonNegativeFloat | None = None
     difference: NonNegativeFloat | None = None
     matters: bool = True
     coefficients: dict[str, list[list[float]]] = Field(default_factory=dict)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
-from typing import Literal
 
 import numpy as np
 import torch
@@ -19,6 +18,7 @@ from napari_latentdyn.core.runfolder.schema import EquationReport
 from napari_latentdyn.core.training.pace import MOST_HIDDEN
 from napari_latentdyn.core.training.prediction import hidden_blocks, hidden_image
 from napari_latentdyn.equations import AUTO, DEFAULT, EQUATIONS
+from napari_latentdyn.equations.sparse_source import SparseSource, smoothed_change
 
 __all__ = ["choose_equation", "settle_equation"]
 
@@ -34,6 +34,11 @@ _MATTERS = 0.005
 #: Ratio of the errors of two other equations within which the first one of the registry is chosen:
 #: it has fewer coefficients.
 _ALIKE = 0.95
+#: Least part of the squared change between two images that lies in sparse sources whose course is
+#: known, and least part of the image that they cover. Hidden blocks do not say when a place
+#: changes.
+_IN_SOURCES, _COVERED = 0.75, 0.02
+_SPARSE = SparseSource.name
 #: Percentile of the errors of blocks that is taken for noise.
 _QUIET = 10.0
 
@@ -77,21 +82,28 @@ def choose_equation(
     model : LatentDynamics
         Its paths, settings and device are used.
     """
-    by: Literal["blocks", "images"] = "blocks" if len(observations) == 2 else "images"
-    blocks = (_of_pair if by == "blocks" else _of_series)(observations, fields, model)
+    pair = len(observations) == 2
+    blocks = (_of_pair if pair else _of_series)(observations, fields, model)
     errors = {name: _root_mean(values) for name, values in blocks.items()}
-    clear = [name for name in blocks if _is_better(blocks[name], blocks[DEFAULT], _CLEARLY[by])]
+    limit = _CLEARLY["blocks" if pair else "images"]
+    clear = [name for name in blocks if _is_better(blocks[name], blocks[DEFAULT], limit)]
     others = clear or [name for name in blocks if name != DEFAULT]
     least = min(errors[name] for name in others)
     best = next(name for name in others if errors[name] * _ALIKE <= least)
+    share = None
+    if pair and not clear:
+        share, covered = _in_sources(observations.interval(0), fields[0], model)
+        if share >= _IN_SOURCES and covered >= _COVERED:
+            clear, best = [_SPARSE], _SPARSE
     ends = BothEnds.along(observations.interval(0), fields[0], model, 0.5)
     difference = _difference(best, ends, fields[0])
     chosen = bool(clear) and difference >= _MATTERS
     return EquationReport(
         name=best if chosen else DEFAULT,
         other=DEFAULT if chosen else best,
-        by=by,
+        by="blocks" if pair else "images",
         errors=errors,
+        share=share,
         difference=difference,
         matters=difference >= _MATTERS,
     )
@@ -112,9 +124,21 @@ def _of_pair(observations: Observations, fields: Fields, model: LatentDynamics) 
         known.append(hidden_blocks(plain, same))
     least = min(known, key=_root_mean)
     noise = float(np.nanpercentile(least, _QUIET)) / 2 if np.isfinite(least).any() else 0.0
-    others = [name for name in _candidates() if name != DEFAULT]
+    others = [name for name in _candidates() if name not in (DEFAULT, _SPARSE)]
     found = {name: hidden_blocks(EQUATIONS[name], ends, noise) for name in others}
     return {DEFAULT: least} | found
+
+
+def _in_sources(
+    interval: Observations, fields: Fields, model: LatentDynamics
+) -> tuple[float, float]:
+    """Return the parts of the squared change and of the area that lie in sparse sources."""
+    ends = BothEnds.along(interval, fields, model, 1.0)
+    sudden = coefficients_between(EQUATIONS[_SPARSE], ends)["sudden"] > 0
+    change = smoothed_change(ends.compared())
+    total = float((change**2).sum())
+    part = float((change[sudden] ** 2).sum()) / total if total > 0 else 0.0
+    return part, float(sudden.mean())
 
 
 def _of_series(observations: Observations, fields: Fields, model: LatentDynamics) -> Errors:
