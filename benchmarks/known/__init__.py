@@ -1,1 +1,1 @@
-"""What prior knowledge is worth: known regions, tracks and landmarks on generated scenes."""
+"""The worth of prior knowledge: known regions, tracks and landmarks on generated scenes."""

@@ -1,4 +1,4 @@
-"""What the user knows of one interval, as guidance of the matching."""
+"""Prior knowledge of one interval, as guidance of the matching."""
 
 from __future__ import annotations
 
