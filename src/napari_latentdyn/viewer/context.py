@@ -14,6 +14,7 @@ from napari_latentdyn.core.dynamics.arrows import make_arrows
 from napari_latentdyn.core.dynamics.texture import texture
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import known_units
+from napari_latentdyn.core.knowledge.knowledge import in_words
 from napari_latentdyn.viewer.timeline import Timeline, timeline_of
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ class LayerContext:
             "field_times": dynamics.field_times.tolist(),
             "observation_times": dynamics.observation_times.tolist(),
         }
+        if dynamics.report.known is not None:
+            common["known"] = in_words(dynamics.report.known.model_dump())
         if dynamics.folder is not None:
             common["folder"] = str(dynamics.folder)
         return cls.on(timeline_of(dynamics), dynamics.placement, dynamics.name, common)

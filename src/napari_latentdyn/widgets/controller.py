@@ -19,10 +19,11 @@ from napari_latentdyn.widgets.closing import Stake
 from napari_latentdyn.widgets.display import ProgressDisplay
 from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
 from napari_latentdyn.widgets.form_memory import FormMemory, OpenedRun, opened_runs
-from napari_latentdyn.widgets.job import Job
+from napari_latentdyn.widgets.job import Job, key_of
+from napari_latentdyn.widgets.known_choice import KnownChoice
 from napari_latentdyn.widgets.learn_view import LearnView
 from napari_latentdyn.widgets.messages import Messages
-from napari_latentdyn.widgets.outcome_text import arrow_text, outcome_text
+from napari_latentdyn.widgets.outcome_text import arrow_text, outcome_text, stopped_text
 from napari_latentdyn.widgets.pair_notes import PairNotes
 from napari_latentdyn.widgets.palette import palette_of
 from napari_latentdyn.widgets.preview import Preview
@@ -43,7 +44,6 @@ __all__ = ["LearnController"]
 
 #: Delay between two new layers, in which the window draws the first.
 _LAYER_DELAY_MS = 30
-_FROM_OUTSIDE = "napari stopped the run; it has no result."
 
 
 class LearnController(QObject):
@@ -83,17 +83,19 @@ class LearnController(QObject):
         self._series = SeriesChoice(
             self._viewer, self._choices, view.series, self._on_images_changed
         )
+        self._known = KnownChoice(self._viewer, view.known, self._series, self._on_settings_changed)
         self._notes = PairNotes(view.pair_notes)
         self._readiness = Readiness(
             view,
             self._series,
+            self._known,
             self._notes,
             self._results,
             self._estimate,
             self._messages,
             lambda: self.state.running,
         )
-        self._memory = FormMemory(self._viewer, view.form, self._choices, self._series)
+        self._memory = FormMemory(self._viewer, view.form, self._choices, self._series, self._known)
         view.swapRequested.connect(self._choices.swap)
         view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
@@ -121,6 +123,7 @@ class LearnController(QObject):
         self._viewer.events.theme.connect(self._on_theme)
         self._on_theme()
         self._choices.connect()
+        self._known.connect()
         self._viewer.layers.events.inserted.connect(self._on_inserted)
         self._estimate.start()
 
@@ -138,6 +141,7 @@ class LearnController(QObject):
         self._estimate.stop()
         self._viewer.events.theme.disconnect(self._on_theme)
         self._choices.disconnect()
+        self._known.disconnect_viewer()
         self._viewer.layers.events.inserted.disconnect(self._on_inserted)
 
     def at_stake(self) -> Stake | None:
@@ -209,9 +213,10 @@ class LearnController(QObject):
         settings = self._view.form.value()
         if problem := self._series.problem(settings):
             raise SettingsError(problem)
+        known = self._known.read(settings)
         times, settings = self._series.times(settings)
         images = self._series.images.snapshots()
-        keys = tuple(image.key for image in images)
+        keys = key_of(images, known)
         earlier = shown = None
         if not is_preview and not restart:
             earlier = self._results.to_continue(keys, settings)
@@ -226,8 +231,10 @@ class LearnController(QObject):
         if is_preview:
             settings = settings.preview()
         when = None if times is None else times.values
-        key = self._notes.key
-        return Job(images, settings, when, previous, shown, is_preview, key, self._fit)
+        choice = self._notes.key
+        return Job(
+            images, settings, when, known, previous, shown, is_preview, choice, fit=self._fit
+        )
 
     def _on_progress(self) -> None:
         job = self.job
@@ -257,17 +264,7 @@ class LearnController(QObject):
             self.close(viewer_closes=True)
             return
         self._settle(State.CANCELLED)
-        if job.from_outside:
-            self._messages.say(_FROM_OUTSIDE)
-        elif job.is_preview:
-            self._messages.say("The preview was stopped; nothing changed.")
-        elif job.is_kept:
-            self._messages.say(
-                "Stopped before a result was found. The matched intervals are kept: a run with the "
-                "same images and settings continues with them."
-            )
-        else:
-            self._messages.say("Stopped before a result was found; nothing changed.")
+        self._messages.say(stopped_text(job))
 
     def _on_done(self, job: Job, dynamics: Dynamics) -> None:
         result = FinishedJob(job, dynamics)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.widgets.choices import Chosen, LayerChoices
     from napari_latentdyn.widgets.form import SettingsForm
+    from napari_latentdyn.widgets.known_choice import KnownChoice, KnownState
     from napari_latentdyn.widgets.series_choice import SeriesChoice, SeriesState
 
 __all__ = ["FormMemory", "OpenedRun", "opened_runs"]
@@ -60,6 +61,7 @@ class _Left:
     settings: tuple[Settings, dict[str, Any]]
     ends: tuple[Chosen, ...]
     series: SeriesState
+    known: KnownState
     expanded: bool
     runs: frozenset[str]
 
@@ -70,12 +72,18 @@ class FormMemory:
     _left: ClassVar[WeakKeyDictionary[Viewer, _Left]] = WeakKeyDictionary()
 
     def __init__(
-        self, viewer: Viewer, form: SettingsForm, choices: LayerChoices, series: SeriesChoice
+        self,
+        viewer: Viewer,
+        form: SettingsForm,
+        choices: LayerChoices,
+        series: SeriesChoice,
+        known: KnownChoice,
     ) -> None:
         self._viewer = viewer
         self._form = form
         self._choices = choices
         self._series = series
+        self._known = known
 
     def keep(self) -> None:
         """Keep the current state."""
@@ -83,6 +91,7 @@ class FormMemory:
             self._form.snapshot(),
             self._choices.chosen,
             self._series.state,
+            self._known.state,
             self._form.advanced.isExpanded(),
             frozenset(run.run_id for run in opened_runs(self._viewer.layers)),
         )
@@ -109,6 +118,7 @@ class FormMemory:
         # Images first: they set the interval, which the user may have changed afterwards.
         self._choices.choose(left.ends)
         self._series.choose(left.series)
+        self._known.choose(left.known)
         self._form.restore(left.settings)
         if left.expanded:
             self._form.advanced.expand()

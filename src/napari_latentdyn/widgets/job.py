@@ -6,7 +6,7 @@ import gc
 import threading
 import time
 import uuid
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
@@ -16,6 +16,8 @@ from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.training.pace import Stopwatch
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.errors import FitError, Stopped
+from napari_latentdyn.viewer.context import METADATA_KEY
+from napari_latentdyn.viewer.knowledge.reading import NOTHING, Known
 from napari_latentdyn.viewer.reading import notes_of_snapshots
 from napari_latentdyn.widgets.background import BackgroundJob
 from napari_latentdyn.widgets.texts import describe, scene_name, titles
@@ -29,7 +31,9 @@ if TYPE_CHECKING:
     from napari_latentdyn.settings import Settings
     from napari_latentdyn.viewer.layers import LayerTuple, Snapshot
 
-__all__ = ["Job"]
+    Mask = NDArray[np.bool_]
+
+__all__ = ["Job", "key_of"]
 
 _RUNS = uuid.UUID("6f0b0c0e-5d6c-4a55-9b0f-0f6a2b0d7f11")
 # Difference of two agreements that is not visible.
@@ -41,9 +45,9 @@ class Job(BackgroundJob):
     """A preview or a training of two images or more in the background.
 
     A training continues `previous` if the images are equal, and then sets `resumed`. `shown` is
-    the result of these images in the window, `choice` the key of the images chosen, `times` those
-    of more than two images. `stop` ends
-    training after the current step, `skip_frames` leaves out the frames; then, or after
+    the result of these images in the window, `choice` the key of the images chosen, `known` the
+    knowledge of the user, `times` those of more than two images. `stop` ends training after the
+    current step, `skip_frames` leaves out the frames; then, or after
     `frames_problem`, there are no `layers`. A preview is never continued, and a cancelled preview
     has no result. `is_kept` says that matched intervals stay on disk if the job is stopped.
     """
@@ -51,6 +55,7 @@ class Job(BackgroundJob):
     images: tuple[Snapshot, ...]
     settings: Settings
     times: NDArray[np.float64] | None = None
+    known: Known = NOTHING
     previous: Dynamics | None = None
     shown: Dynamics | None = None
     is_preview: bool = False
@@ -98,6 +103,11 @@ class Job(BackgroundJob):
     def run_id(self) -> str:
         """Id of all runs on the same images, which update the same layers."""
         return str(uuid.uuid5(_RUNS, " ".join(image.key for image in self.images)))
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The same for all runs on the same images with the same knowledge."""
+        return key_of(self.images, self.known)
 
     def sources(self) -> list[dict[str, Any]]:
         """Describe the images for the report."""
@@ -189,8 +199,10 @@ class Job(BackgroundJob):
             settings=self.settings.images,
             times=self.times,
             channel_axis=[image.channel_axis for image in images],
-            masks=[image.missing for image in images],
-        )
+            masks=[
+                _either(image.missing, self.known.missing_of(k)) for k, image in enumerate(images)
+            ],
+        ).with_knowledge(self.known.knowledge)
         odd: list[str] = []
         for (first, last), pair in zip(pairwise(images), observations.intervals(), strict=True):
             odd += value_oddities(pair, titles(first, last), (first.array, last.array))
@@ -206,6 +218,23 @@ class Job(BackgroundJob):
 
         if is_large(dynamics):
             # Intervals are rendered when they are looked at.
-            return result_layers(dynamics)
+            return self._marked(result_layers(dynamics))
         dynamics.render(should_stop=self.skip_frames.is_set, on_frame=self.report)
-        return [] if self.skip_frames.is_set() else result_layers(dynamics)
+        return [] if self.skip_frames.is_set() else self._marked(result_layers(dynamics))
+
+    def _marked(self, layers: list[LayerTuple]) -> list[LayerTuple]:
+        """Write into the metadata of layers what was known, missing pixels included."""
+        for _, meta, _ in layers if self.known.sentence else ():
+            meta["metadata"][METADATA_KEY]["known"] = self.known.sentence
+        return layers
+
+
+def key_of(images: Sequence[Snapshot], known: Known) -> tuple[str, ...]:
+    """Return the keys of images, and that of all that is known, if anything is."""
+    return (*(image.key for image in images), *filter(None, [known.key]))
+
+
+def _either(one: Mask | None, other: Mask | None) -> Mask | None:
+    if one is None or other is None:
+        return other if one is None else one
+    return one | other

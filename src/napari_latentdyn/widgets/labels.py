@@ -56,8 +56,8 @@ class WrappingLabel(QLabel):
 class StatusLine(WrappingLabel):
     """A sentence in the colour of its severity, the property ``severity``."""
 
-    def __init__(self) -> None:
-        super().__init__(lines=2)
+    def __init__(self, *, lines: int = 2) -> None:
+        super().__init__(lines=lines)
         self.setAlignment(Qt.AlignmentFlag.AlignTop)
         self.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         self._said: tuple[str, Severity] = ("", "info")

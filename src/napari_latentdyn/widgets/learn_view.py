@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_latentdyn.widgets.end_chooser import EndChooser
 from napari_latentdyn.widgets.form import SettingsForm, tooltip
+from napari_latentdyn.widgets.known_section import KnownSection
 from napari_latentdyn.widgets.labels import Severity, StatusLine, WrappingLabel
 from napari_latentdyn.widgets.layouts import fill_view, name_children
 from napari_latentdyn.widgets.loss_plot import LossPlot
@@ -59,6 +60,7 @@ class LearnView(QWidget):
         self.swap = QPushButton("⇅")
         self.series = SeriesChooser()
         self.preset = PresetBox()
+        self.known = KnownSection()
         self.form = SettingsForm()
         self.pair_notes = NotesLabel()
         self.estimate = WrappingLabel()
@@ -180,6 +182,7 @@ class LearnView(QWidget):
             )
         )
         self.status.set_palette(palette)
+        self.known.status.set_palette(palette)
         self.show_estimate(*self._estimate)
 
     # ----------------------------------------------------------------- build
@@ -258,7 +261,9 @@ class LearnView(QWidget):
         buttons.addSpacing(-3)
         buttons.addWidget(self.save_menu)
         shown = (self.pair_notes, self.estimate, self.loss_plot, self.progress, self.status)
-        self.scroll = fill_view(self, (self.header, choosers, self.form), (*shown, buttons))
+        self.scroll = fill_view(
+            self, (self.header, choosers, self.known, self.form), (*shown, buttons)
+        )
 
     def _wire(self) -> None:
         self.swap.clicked.connect(self.swapRequested)

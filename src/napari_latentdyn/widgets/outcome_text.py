@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from napari_latentdyn.widgets.job import Job
     from napari_latentdyn.widgets.results import FinishedJob
 
-__all__ = ["arrow_text", "outcome_text"]
+__all__ = ["arrow_text", "outcome_text", "stopped_text"]
 
 
 def outcome_text(
@@ -26,10 +26,11 @@ def outcome_text(
     `seconds` is the time from the click to the frames, `trained` whether an earlier training can be
     continued, and `button` the text of the button that starts a run.
     """
+    known = f" Known: {job.known.sentence}." if job.known.sentence else ""
     if job.is_preview:
         kept = "The last training is kept until you train again."
         then = kept if trained else f"Press {button} to refine it."
-        return f"Preview ready ({_short(seconds)}). {then}"
+        return f"Preview ready ({_short(seconds)}).{known} {then}"
     report = result.dynamics.report
     done, planned, taken = result.steps, job.settings.training.steps, report.seconds or 0.0
     shown = result.can_be_saved
@@ -39,10 +40,10 @@ def outcome_text(
     if not planned:
         told = " ".join(gains(report))
         how = f"in {_short(taken)}. {told}" if told else f"without training in {_short(taken)}."
-        return f"Done {how} {then}"
+        return f"Done {how}{known} {then}"
     restarted = job.continues and not job.resumed
     change = " The images changed, so training restarted." if restarted else ""
-    change += "".join(f" {gain}" for gain in gains(report))
+    change += known + "".join(f" {gain}" for gain in gains(report))
     if report.converged:
         return (
             f"Done: {done} of {planned} steps in {duration(taken)}; the agreement in hidden "
@@ -54,6 +55,20 @@ def outcome_text(
     can_continue = result.dynamics.fitted.checkpoint is not None
     more = "; press Continue to resume" if can_continue else ""
     return f"Stopped after {done} of {planned} steps.{change} {then}{more}."
+
+
+def stopped_text(job: Job) -> str:
+    """Return why a run has no result."""
+    if job.from_outside:
+        return "napari stopped the run; it has no result."
+    if job.is_preview:
+        return "The preview was stopped; nothing changed."
+    if job.is_kept:
+        return (
+            "Stopped before a result was found. The matched intervals are kept: a run with the "
+            "same images and settings continues with them."
+        )
+    return "Stopped before a result was found; nothing changed."
 
 
 def arrow_text(viewer: Viewer, run_id: str) -> str:

@@ -12,6 +12,7 @@ from napari_latentdyn.widgets.texts import preset_of, sentence, with_preset
 
 if TYPE_CHECKING:
     from napari_latentdyn.widgets.estimate_presenter import EstimatePresenter
+    from napari_latentdyn.widgets.known_choice import KnownChoice
     from napari_latentdyn.widgets.learn_view import LearnView
     from napari_latentdyn.widgets.messages import Messages
     from napari_latentdyn.widgets.pair_notes import PairNotes
@@ -22,12 +23,13 @@ __all__ = ["Readiness"]
 
 
 class Readiness:
-    """Checks the images and settings chosen, and updates buttons, warnings and estimates."""
+    """Checks images, what is known and settings, and updates buttons, warnings and estimates."""
 
     def __init__(
         self,
         view: LearnView,
         series: SeriesChoice,
+        known: KnownChoice,
         notes: PairNotes,
         results: Results,
         estimate: EstimatePresenter,
@@ -36,6 +38,7 @@ class Readiness:
     ) -> None:
         self._view = view
         self._series = series
+        self._known = known
         self._notes = notes
         self._results = results
         self._estimate = estimate
@@ -56,20 +59,25 @@ class Readiness:
         """Check images and settings, and update the view."""
         images = self._series.images
         settings: Settings | None = None
+        usable = False
         try:
             settings = self._view.form.value()
             problem = self._series.problem(settings)
+            usable = not problem
+            if usable:
+                problem = self._known.problem(settings)
             self._view.show_preset(preset_of(settings) or CUSTOM)
         except SettingsError as error:
             problem = sentence(str(error))
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
         self._series.show_times(settings)
+        self._known.show(usable=usable)
         self._notes.choose(images.pixels, () if problem else images.notes())
         keys = images.keys
         earlier = None
         if ready is not None and keys is not None:
-            earlier = self._results.to_continue(keys, ready)
+            earlier = self._results.to_continue(keys + self._known.key(ready), ready)
         self._estimate.update(images, ready, None if earlier is None else earlier.steps)
         if self._running():
             return

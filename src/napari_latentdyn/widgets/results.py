@@ -35,7 +35,7 @@ class FinishedJob:
         self.folder: Path | None = None
         self.run_id = job.run_id
         self.layers = job.layers
-        self._images = tuple(image.key for image in job.images)
+        self._key = job.key
 
     @property
     def steps(self) -> int:
@@ -51,15 +51,15 @@ class FinishedJob:
         """Return the number of steps left, negative if there are too many already."""
         return settings.training.steps - self.steps
 
-    def is_of(self, images: tuple[str, ...]) -> bool:
-        """Return whether the images have these keys."""
-        return images == self._images
+    def is_of(self, key: tuple[str, ...]) -> bool:
+        """Return whether the images and all that is known have this key; see `Job.key`."""
+        return key == self._key
 
-    def fits(self, images: tuple[str, ...], settings: Settings) -> bool:
-        """Return whether a training of these images with these settings can continue this job."""
+    def fits(self, key: tuple[str, ...], settings: Settings) -> bool:
+        """Return whether a training with this key and these settings can continue this job."""
         return (
             self.dynamics.fitted.checkpoint is not None
-            and self.is_of(images)
+            and self.is_of(key)
             and changed_at_start(self.settings, settings) is None
         )
 
@@ -132,13 +132,13 @@ class Results:
         """Remove all results."""
         self.shown = self.trained = None
 
-    def to_continue(self, images: tuple[str, ...], settings: Settings) -> FinishedJob | None:
-        """Return the training that a training of these images would continue, or None.
+    def to_continue(self, key: tuple[str, ...], settings: Settings) -> FinishedJob | None:
+        """Return the training that a training with this key would continue, or None.
 
         After a preview, a complete training is continued in order to be shown again.
         """
         trained = self.trained
-        if trained is None or not trained.fits(images, settings):
+        if trained is None or not trained.fits(key, settings):
             return None
         left = trained.steps_left(settings)
         can_return = left == 0 and trained.steps > 0 and self.preview_shown

@@ -14,7 +14,7 @@ from scipy.spatial import cKDTree
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["SIGMA", "Tracks"]
+__all__ = ["SIGMA", "Tracks", "that_meet"]
 
 Floats = NDArray[np.float64]
 
@@ -310,6 +310,26 @@ class Tracks:
         if not all(_PREFIX + name in arrays for name in names):
             return None
         return cls.from_rows(**{name: arrays[_PREFIX + name] for name in names})
+
+
+def that_meet(
+    track: NDArray[np.int64], time: Floats, place: Floats, times: Floats, shape: tuple[int, int]
+) -> NDArray[np.bool_]:
+    """Return which positions, (N,), belong to tracks that meet images at times of a shape (H, W).
+
+    A track meets them if it has two positions, is in the images at some time, and does not end
+    before the first or begin after the last image. Positions without a place are left out. Without
+    such a track, all positions with a place are chosen, so that a check of them tells the reason.
+    """
+    known = np.isfinite(place).all(axis=1)
+    inside = known & np.all((place >= -0.5) & (place <= np.array(shape) - 0.5), axis=1)
+    tracks, which = np.unique(track, return_inverse=True)
+    begin, end = np.full(len(tracks), np.inf), np.full(len(tracks), -np.inf)
+    np.minimum.at(begin, which[known], time[known])
+    np.maximum.at(end, which[known], time[known])
+    meets = (begin < end) & (begin < times[-1]) & (end > times[0])
+    meets &= np.bincount(which[inside], minlength=len(tracks)) > 0
+    return np.asarray(known & (meets[which] | ~meets.any()))
 
 
 def _is_whole(numbers: NDArray[Any]) -> bool:

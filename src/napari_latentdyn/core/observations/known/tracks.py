@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
+from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks, that_meet
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
 from napari_latentdyn.core.observations.known.space import LONGITUDE_LATITUDE, ImageSpace
 from napari_latentdyn.core.observations.known.tables import Table
@@ -274,18 +274,9 @@ def _tracks(
     """Return the tracks that meet the images, and the number of the other ones."""
     number = _numbers(names)
     spread = np.broadcast_to(sigma, len(times))
-    known = np.isfinite(places).all(axis=1)
-    inside = known & np.all((places >= -0.5) & (places <= np.array(space.shape) - 0.5), axis=1)
-    tracks, which = np.unique(number, return_inverse=True)
-    begin, end = np.full(len(tracks), np.inf), np.full(len(tracks), -np.inf)
-    np.minimum.at(begin, which[known], times[known])
-    np.maximum.at(end, which[known], times[known])
-    meets = (begin < end) & (begin < space.times[-1]) & (end > space.times[0])
-    meets &= np.bincount(which[inside], minlength=len(tracks)) > 0
-    # Without any, the check of all tracks tells the reason.
-    chosen = known & (meets[which] | ~meets.any())
+    chosen = that_meet(number, times, places, space.times, space.shape)
     found = Tracks.from_rows(number[chosen], times[chosen], places[chosen], spread[chosen])
-    return found, len(tracks) - len(found)
+    return found, len(np.unique(number)) - len(found)
 
 
 def _numbers(names: Sequence[str]) -> NDArray[np.int64]:

@@ -1,0 +1,1 @@
+"""Knowledge of the user in layers: regions with a role, landmarks and tracks."""

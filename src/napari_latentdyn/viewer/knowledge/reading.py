@@ -1,0 +1,198 @@
+"""All that layers tell together, checked against the images of a run."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_latentdyn.core.knowledge.knowledge import Knowledge, in_words
+from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.tracks import SIGMA
+from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.viewer.context import mark_of
+from napari_latentdyn.viewer.knowledge.marks import landmarks_of, tracks_of
+from napari_latentdyn.viewer.knowledge.masks import region_of
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from napari_latentdyn.core.knowledge.tracks import Tracks
+    from napari_latentdyn.viewer.knowledge.grid import ImageGrid
+
+__all__ = ["NOTHING", "ROLES", "Known", "KnownLayer", "read_layers", "roles_of"]
+
+Mask = NDArray[np.bool_]
+
+#: Names of the roles that a layer can have.
+ROLES = {
+    "still": "still (land)",
+    "wall": "wall",
+    "missing": "missing pixels",
+    "interest": "region of interest",
+    "rigid": "rigid bodies",
+    "landmarks": "landmarks",
+    "first": "landmarks, first image",
+    "last": "landmarks, last image",
+    "tracks": "tracks",
+}
+_REGIONS = ("still", "wall", "missing", "interest", "rigid")
+
+
+@dataclass(frozen=True, eq=False)
+class KnownLayer:
+    """A layer with its role; `label` is the label that is a region, None for all labels."""
+
+    layer: Layer
+    role: str
+    label: int | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Knowledge out of layers.
+
+    Attributes
+    ----------
+    knowledge : Knowledge
+        Regions and tracks.
+    missing : ndarray of bool, shape (1, H, W) or (K, H, W), optional
+        Pixels that are missing.
+    masks : int
+        Number of layers with a region.
+    """
+
+    knowledge: Knowledge
+    missing: Mask | None = None
+    masks: int = 0
+
+    @cached_property
+    def key(self) -> str:
+        """A digest of all that is known, ``""`` if nothing is known."""
+        arrays: dict[str, NDArray[Any]] = self.knowledge.to_arrays()
+        if self.missing is not None:
+            arrays["missing"] = self.missing
+        if not arrays:
+            return ""
+        digest = hashlib.sha256()
+        for name in sorted(arrays):
+            array = np.ascontiguousarray(arrays[name])
+            digest.update(f"{name} {array.dtype} {array.shape}".encode())
+            digest.update(array.tobytes())
+        return digest.hexdigest()
+
+    @property
+    def sentence(self) -> str:
+        """The number of masks, tracks and landmarks, such as "2 masks, 3 tracks, 1 held back"."""
+        return in_words(self.knowledge.counts() | {"masks": self.masks})
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on tracks that do not meet the images."""
+        return replace(self.knowledge, regions=Regions(), tracks=None).sentences()
+
+    def missing_of(self, image: int) -> Mask | None:
+        """Return the missing pixels of an image, (H, W); None if there are none."""
+        if self.missing is None:
+            return None
+        return self.missing[image if len(self.missing) > 1 else 0]
+
+
+NOTHING = Known(Knowledge())
+
+
+def roles_of(layer: Layer) -> tuple[str, ...]:
+    """Return the roles that a layer can have, the most likely one first; none for other layers.
+
+    Layers of a result have none.
+    """
+    from napari.layers import Image, Labels, Points, Shapes, Tracks
+
+    if layer.ndim < 2 or mark_of(layer).get("role"):
+        return ()
+    if isinstance(layer, Labels | Shapes) or (
+        isinstance(layer, Image) and layer.dtype == bool and not layer.rgb
+    ):
+        return _REGIONS
+    if isinstance(layer, Points):
+        return ("landmarks", "first", "last") if layer.ndim > 2 else ("first", "last")
+    return ("tracks",) if isinstance(layer, Tracks) else ()
+
+
+def read_layers(
+    layers: Sequence[KnownLayer], grid: ImageGrid, sigma: float = SIGMA, hold_back: float = 0.0
+) -> Known:
+    """Return what layers tell about images.
+
+    Parameters
+    ----------
+    layers : sequence of KnownLayer
+        Layers with their roles.
+    grid : ImageGrid
+        Pixels and times of the images.
+    sigma : float
+        Uncertainty of positions in pixels, of layers without a feature of that name.
+    hold_back : float
+        Part of the tracks and landmarks that is held back, 0 to 1.
+
+    Raises
+    ------
+    ObservationError
+        If a layer does not fit the images, or layers contradict each other.
+    """
+    if not layers:
+        return NOTHING
+    masks: dict[str, NDArray[Any]] = {}
+    count = 0
+    for one in layers:
+        if one.role not in _REGIONS:
+            continue
+        count += 1
+        # Pixels of one image alone can be missing; land is the same in all of them.
+        spreads = one.role != "missing"
+        region = region_of(
+            one.layer, grid, label=one.label, spreads=spreads, numbered=one.role == "rigid"
+        )
+        earlier = masks.get(one.role)
+        if earlier is not None:
+            # Labels of rigid bodies are numbered on.
+            more = earlier.max() if one.role == "rigid" else False
+            region = np.where(region > 0, region + more, earlier)
+        masks[one.role] = region
+    missing = masks.pop("missing", None)
+    if missing is not None and missing.all(axis=(1, 2)).any():
+        raise ObservationError(
+            "the masks of missing pixels must leave a part of every image; got masks that cover "
+            "all: invert them, or make them smaller."
+        )
+    parts: list[Tracks] = []
+    sources: list[dict[str, Any]] = []
+    for one in layers:
+        role = "landmarks" if one.role in ("first", "last") else one.role
+        sources.append({"role": role, "name": one.layer.name})
+        if role == "tracks":
+            moving: Any = one.layer
+            found, left_out = tracks_of(moving, grid, sigma)
+            parts.append(found)
+            if left_out:
+                sources[-1]["left_out"] = left_out
+    marked: list[Any] = [
+        (one.layer, None if one.role == "landmarks" else one.role)
+        for one in layers
+        if one.role in ("landmarks", "first", "last")
+    ]
+    if marked:
+        parts.append(landmarks_of(marked, grid, sigma))
+    tracks = parts[0] if parts else None
+    for other in parts[1:]:
+        assert tracks is not None
+        tracks = tracks.joined(other)
+    if tracks is not None:
+        tracks = tracks.hold_back(hold_back)
+    knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources))
+    return Known(knowledge.fits(grid.times, grid.shape), missing, count)
