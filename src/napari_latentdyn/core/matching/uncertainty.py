@@ -19,8 +19,8 @@ from napari_latentdyn.core.physics.operators import gradient, smooth
 __all__ = ["SINGLE", "SPREAD", "velocity_std", "velocity_terms"]
 
 #: Calibration for several members, and for one member, which has no spread.
-SPREAD = Calibration(1.1, (0.57, 0.28, 0.31, 0.85, 0.03))
-SINGLE = Calibration(0.358, (0.0, 0.64, 0.47, 1.74, 0.48))
+SPREAD = Calibration(1.14, (0.58, 0.27, 0.31, 0.84, 0.03))
+SINGLE = Calibration(0.357, (0.0, 0.63, 0.47, 1.74, 0.5))
 #: Standard deviations in pixels of the neighbourhoods of the spread, of the images, and of the
 #: smooth velocity that roughness is a deviation from.
 _NEAR, _AROUND, _SMOOTH = 1.5, 3.0, 4.0
