@@ -6,6 +6,7 @@ python -m benchmarks.equations [--seeds 10,11,12] [--scenes A,B] [--preset quick
 from __future__ import annotations
 
 import argparse
+import copy
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
@@ -39,14 +40,16 @@ def learned(images: Sequence[NDArray[np.floating]], settings: Settings) -> Dynam
 
 def frames_with(dynamics: Dynamics, name: str, times: ArrayLike) -> NDArray[np.floating]:
     """Return frames (T, H, W) of another equation with the same motion."""
-    equation, model = EQUATIONS[name], dynamics.fitted.model
+    equation = EQUATIONS[name]
     settings = dynamics.settings.updated({"physics.equation": name})
+    # The networks of the result keep their equation.
+    model = copy.copy(dynamics.fitted.model)
     model.follow(settings)
     observations = dynamics.observations
     if equation.explains_brightness:
         observations = observations.with_brightness(None)
     known = fit_all(equation, observations, dynamics.fields, model)
-    fitted = replace(dynamics.fitted, coefficients=known)
+    fitted = replace(dynamics.fitted, model=model, coefficients=known)
     at = np.asarray(times, np.float64)
     return fitted.render("frames", observations, dynamics.fields, at, settings)[:, 0]
 
