@@ -73,7 +73,7 @@ def test_hidden_images_of_a_series_choose() -> None:
     assert "hidden images" in equation_sentence(dynamics.report)
 
 
-@pytest.mark.parametrize("name", ["diffusion", "limited_growth", "sparse_source"])
+@pytest.mark.parametrize("name", ["diffusion", "sparse_source"])
 def test_a_run_folder_keeps_the_coefficients(
     name: str, found: dict[str, Dynamics], tmp_path: Path
 ) -> None:

@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_latentdyn.core.observations.images.windows import open_windows
 from napari_latentdyn.core.scene.folder import SceneFolder
-from napari_latentdyn.core.scene.request import SceneRequest
+from napari_latentdyn.core.scene.request import SceneRequest, request_of
 from napari_latentdyn.core.scene.run import Task, perform
 from napari_latentdyn.core.scene.scene import Scene
-from napari_latentdyn.errors import RunFolderError
+from napari_latentdyn.errors import RunFolderError, SettingsError
 from napari_latentdyn.settings import Settings
 
 Start = Callable[[Path], Callable[[Path], None]]
@@ -109,3 +110,15 @@ def test_a_task_is_marked_only_when_it_is_done(
     with pytest.raises(RuntimeError):
         perform(task, scene)
     assert not scene.folder.is_done(task.name)
+
+
+@pytest.mark.parametrize("equation", ["auto", "diffusion", "growth"])
+def test_equations_of_the_whole_image_are_refused(
+    equation: str, files: tuple[str, str], quick: Settings
+) -> None:
+    images = (open_windows(files[0]), open_windows(files[1]))
+    asked = quick.updated({"physics.equation": equation})
+    with pytest.raises(
+        SettingsError, match=f"one of source, advection, continuity; got {equation}"
+    ):
+        request_of(files, images, asked, 128, 1 << 13)

@@ -12,6 +12,7 @@ from napari_latentdyn.core.observations.images.selection import parse_source
 from napari_latentdyn.core.observations.images.windows import WindowedImage
 from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.scene.pyramid import level_shapes, whole_tile
+from napari_latentdyn.equations import AUTO, EQUATIONS
 from napari_latentdyn.errors import ObservationError, SettingsError
 from napari_latentdyn.settings import Settings
 
@@ -136,6 +137,13 @@ def request_of(
                 "a large scene is matched without networks, as by the presets quick and standard: "
                 f"{name} must be {value}; got {settings.get(name)}."
             )
+    equation = settings.physics.equation
+    if equation == AUTO or EQUATIONS[equation].constants:
+        plain = ", ".join(name for name, one in EQUATIONS.items() if not one.constants)
+        raise SettingsError(
+            "a large scene is drawn tile by tile, without coefficients of the whole image: "
+            f"physics.equation must be one of {plain}; got {equation}."
+        )
     return SceneRequest(
         images=(_absolute(sources[0]), _absolute(sources[1])),
         stamps=(_stamp(sources[0]), _stamp(sources[1])),

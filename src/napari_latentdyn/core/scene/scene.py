@@ -219,6 +219,8 @@ class Scene:
         fields = stage_fields(centre[None], stages, motion)[0].numpy()
         torch.manual_seed(0)
         model = LatentDynamics(self.request.channels, self.settings).to(self._device())
+        if model.transport.equation.explains_brightness:
+            observations = observations.with_brightness(None)
         renderer = Renderer(
             model, observations, ensemble=ensemble, trained=False, should_stop=self._should_stop
         )
