@@ -88,3 +88,12 @@ def test_it_must_fit_the_images(series: Observations) -> None:
         series.with_knowledge(Knowledge(Regions.from_masks(still=LAND[:10])))
     with pytest.raises(ObservationError, match="tracks must lie in the images"):
         series.with_knowledge(Knowledge(tracks=BUOYS.moved((500, 0))))
+
+
+def test_a_training_continues_with_the_same_knowledge_alone(series: Observations) -> None:
+    known = series.with_knowledge(KNOWN)
+    assert known.same_as(series.with_knowledge(Knowledge(KNOWN.regions, KNOWN.tracks)))
+    assert not known.same_as(series)
+    assert not known.same_as(series.with_knowledge(Knowledge(KNOWN.regions)))
+    other = Knowledge(Regions.from_masks(still=~LAND), KNOWN.tracks)
+    assert not known.same_as(series.with_knowledge(other))

@@ -108,6 +108,13 @@ class Knowledge:
         covered = {role: float((mask != 0).mean()) for role, mask in self.regions.masks.items()}
         return {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}
 
+    def same_as(self, other: Knowledge) -> bool:
+        """Return whether the other one has the same regions and tracks."""
+        own, others = self.to_arrays(), other.to_arrays()
+        return own.keys() == others.keys() and all(
+            np.array_equal(array, others[name]) for name, array in own.items()
+        )
+
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name, as `from_arrays` reads them."""
         return self.regions.to_arrays() | ({} if self.tracks is None else self.tracks.to_arrays())

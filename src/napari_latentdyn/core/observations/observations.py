@@ -339,9 +339,10 @@ class Observations:
         return cls(**saved, known=Knowledge.from_arrays(arrays))
 
     def same_as(self, other: Observations) -> bool:
-        """Return whether the other observations hold the same pixels."""
+        """Return whether the other observations hold the same pixels and knowledge."""
         return (
             self.multichannel == other.multichannel
             and np.array_equal(self.images, other.images)
             and np.array_equal(self.valid, other.valid)
+            and self.known.same_as(other.known)
         )
