@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
     QSpinBox,
     QWidget,
 )
+from superqt import QCollapsible
 
 PLUGIN = "napari-latentdyn"
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -149,9 +150,28 @@ def series(viewer: napari.Viewer) -> None:
     shot(viewer, "series")
 
 
+def known(viewer: napari.Viewer) -> None:
+    """Match ice past a coast with a mask and the tracks of buoys."""
+    open_sample(viewer, "coast_buoys")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    find(panel, QComboBox, "preset").setCurrentText("quick")
+    find(panel, QCollapsible, "known").expand(animate=False)
+    for layer, role in (("coast", "still (land)"), ("buoys", "tracks")):
+        find(panel, QComboBox, "known.add_layer").setCurrentText(layer)
+        find(panel, QComboBox, "known.add_role").setCurrentText(role)
+        find(panel, QPushButton, "known.add").click()
+        wait(1.0)
+    find(panel, QSpinBox, "known.hold_back").setValue(25)
+    wait(1.0)
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
+    viewer.dims.set_current_step(0, 4)
+    shot(viewer, "known")
+
+
 def main() -> None:
     get_settings().appearance.theme = "dark"
-    for take in (learn, explore, compare, series):
+    for take in (learn, explore, compare, series, known):
         viewer = napari.Viewer()
         viewer.window.set_geometry(0, 0, *SIZE)
         take(viewer)

@@ -64,6 +64,19 @@ def test_the_tutorial_on_series_runs(root: Path) -> None:
     assert errors[0] < 0.8 * errors[1], errors
 
 
+def test_the_tutorial_on_buoys_runs(root: Path) -> None:
+    names = run(root / "docs" / "tutorials" / "ice-with-buoys.md", 2)
+    errors = names["errors"]
+    assert isinstance(errors, dict)
+    assert errors["with coast and buoys"] < 0.3 * errors["images alone"], errors
+
+
+def test_the_tutorial_on_growth_runs(root: Path) -> None:
+    names = run(root / "docs" / "tutorials" / "growing-colonies.md", 2)
+    assert isinstance(names["errors"], dict)
+    assert names["results"]["auto"].report.equation.name == "growth"
+
+
 def test_the_page_on_known_motion_runs(
     root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
