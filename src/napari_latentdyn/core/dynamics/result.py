@@ -113,7 +113,7 @@ class Dynamics(UncertainMotion):
     @property
     def regions(self) -> Regions:
         """Regions that the user knows; errors as those of `observations`."""
-        return self.observations.known.regions
+        return Regions() if self.report.known is None else self.observations.known.regions
 
     def times(self) -> NDArray[np.float64]:
         """Return the times of its frames, both ends included, shape (T,)."""
