@@ -151,3 +151,14 @@ def test_known_regions_do_not_change_a_fit_without_them(
     assert plain.known.is_empty
     nowhere = fitted([images[0], images[2]], knowing())
     np.testing.assert_array_equal(nowhere.fields, fitted([images[0], images[2]]).fields)
+
+
+def test_land_is_certain_and_ice_is_measured(
+    land: NDArray[np.bool_], beside_land: Dynamics
+) -> None:
+    assert not beside_land.velocity_std()[:, land].any()
+    assert beside_land.is_measured()[:, land].all()
+    assert not beside_land.frame_std([0.5])[:, land].any()
+    assert (beside_land.confidence([0.5])[:, land] == 1).all()
+    assert np.median(beside_land.velocity_std()[:, ~land]) > 0
+    assert np.nanmedian(beside_land.frame_std([0.5])[:, ~land]) > 0

@@ -17,8 +17,10 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, joined, model_
 from napari_latentdyn.core.dynamics.intervals import Rendered
 from napari_latentdyn.core.dynamics.uncertainty import half_way_std, stage_std
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
+from napari_latentdyn.core.matching.known import blocked_between
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
+from napari_latentdyn.core.observations.moving import moving_part
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.rendering import coefficients as stored
 from napari_latentdyn.core.rendering.correction import Correction
@@ -141,10 +143,15 @@ class Fitted:
         for k in np.unique(chosen // count).tolist():
             if should_stop is not None and should_stop():
                 raise Stopped
-            own, pair = fields[k * count : (k + 1) * count], observations.interval(k)
+            own, pair = fields[k * count : (k + 1) * count], moving_part(observations.interval(k))
+            blocked, outside = blocked_between(pair.known.regions)[0], pair.known.regions.outside
             known = half_way_std(pair, self.ensembles[k], own, settings.physics.motion, device)
             for number in np.flatnonzero(chosen // count == k):
                 std[number], measured[number] = stage_std(known, own, int(chosen[number] % count))
+                if blocked is not None:
+                    std[number, blocked], measured[number, blocked] = 0.0, True
+                if outside is not None:
+                    std[number, outside], measured[number, outside] = np.nan, False
         return std, measured
 
     def for_images(

@@ -17,7 +17,7 @@ from napari_latentdyn.core.observations.patches import Window
 from napari_latentdyn.core.physics.operators import patch_bounds
 from napari_latentdyn.core.physics.sampling import inside, sample
 
-__all__ = ["Ends", "without_motion"]
+__all__ = ["Ends", "spread_without_motion", "without_motion"]
 
 
 class _Masks:
@@ -124,3 +124,16 @@ def without_motion(
     # The product of a difference of zero is zero: equal values do not change by rounding.
     found = first + share * (last - first)
     return np.where(shown.any(axis=0), found, np.nan)
+
+
+def spread_without_motion(
+    observations: Observations, times: Sequence[float], chosen: NDArray[np.bool_]
+) -> NDArray[np.float32]:
+    """Return the standard deviation of the values of `without_motion`, (T, N), normalised.
+
+    It is that of both images around their weighted mean, over all channels.
+    """
+    part = np.asarray(times, np.float32)[:, None]
+    first, last = observations.normalised()[..., chosen]
+    apart = np.sqrt(((last - first) ** 2).mean(axis=0))
+    return np.asarray(np.sqrt(part * (1 - part)) * apart, np.float32)

@@ -20,7 +20,7 @@ from napari_latentdyn.core.physics.limiter import in_units
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.correction import Correction, correction_terms
 from napari_latentdyn.core.rendering.deviation import frame_std
-from napari_latentdyn.core.rendering.ends import Ends, without_motion
+from napari_latentdyn.core.rendering.ends import Ends, spread_without_motion, without_motion
 from napari_latentdyn.core.rendering.extracted import extracted_fields
 from napari_latentdyn.core.rendering.fusion import (
     Carried,
@@ -95,8 +95,12 @@ class Renderer:
         self._apart = tiles(observations.shape, side, 0.0)
         self._ends = Ends(self.model, observations)
         regions = observations.known.regions
-        self._blocked = blocked_between(regions)[0]
+        self._blocked, self._shown_still = blocked_between(regions)[0], None
         self._interest = None if regions.outside is None else ~regions.outside
+        if self._blocked is not None:
+            interest = True if self._interest is None else self._interest
+            #: Still pixels that frames show.
+            self._shown_still = self._blocked & interest
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
@@ -236,14 +240,16 @@ class Renderer:
             missing |= ~self._interest
         if wanted in _COMPARED:
             total[missing[:, None]] = 0.0 if wanted == "confidence" else np.nan
+            if self._shown_still is not None:
+                spread = spread_without_motion(self.observations, times, self._shown_still)
+                total[:, 0, self._shown_still] = spread if wanted == "deviation" else 1.0
         if wanted != "frames":
             return total
         limiter = self.model.settings.physics.limiter and equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
         if missing.any() and not (self._ends.complete and self._interest is None):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
-        if self._blocked is not None:
-            still = self._blocked if self._interest is None else self._blocked & self._interest
+        if (still := self._shown_still) is not None:
             result[..., still] = without_motion(self.observations, times, still)
         return result
 
