@@ -17,6 +17,7 @@ KNOWN = {
     "still": ("--still", "region where nothing moves, such as land"),
     "wall": ("--wall", "region that nothing enters or leaves; motion along its edge is free"),
     "interest": ("--roi", "region of interest, in which alone the motion is computed"),
+    "source": ("--sources", "region in which new values may appear (--equation sparse_source)"),
     "rigid": ("--rigid", "rigid bodies: each label, shape or feature moves and turns as a whole"),
     "tracks": (
         "--tracks",

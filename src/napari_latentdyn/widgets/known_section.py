@@ -34,7 +34,8 @@ _LAYER = (
 _ROLE = (
     "Still: nothing moves there, such as land. Wall: nothing flows through, and motion along it is "
     "free. Missing: the pixels are left out. Region of interest: motion is computed there only. "
-    "Rigid bodies: each label or shape is one, for the constraint of that name. A region that is "
+    "Sources: new values appear there only, with the equation of sparse sources. Rigid bodies: "
+    "each label or shape moves and turns as one. A region that is "
     "drawn on one image holds for all images, except missing pixels, which belong to the image "
     "that they are drawn on. Landmarks are the same points in the same order on two images: in one "
     "points layer with a time axis, or in two layers, one for each image."

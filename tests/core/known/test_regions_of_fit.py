@@ -162,3 +162,20 @@ def test_land_is_certain_and_ice_is_measured(
     assert (beside_land.confidence([0.5])[:, land] == 1).all()
     assert np.median(beside_land.velocity_std()[:, ~land]) > 0
     assert np.nanmedian(beside_land.frame_std([0.5])[:, ~land]) > 0
+
+
+def test_sparse_sources_act_in_their_region_alone() -> None:
+    images, _ = past_land()
+    crack = np.zeros(images[0].shape, bool)
+    crack[66:70, 45:80] = True
+    last, allowed = np.where(crack, 20.0, images[2]), np.zeros_like(crack)
+    allowed[60:75] = True
+    inside, elsewhere = (
+        fitted([images[0], last], knowing(source=mask), physics__equation="sparse_source")
+        .fitted.coefficients[0]["sudden"]
+        .astype(bool)
+        for mask in (allowed, ~allowed)
+    )
+    assert inside[crack].mean() > 0.5
+    assert not inside[:55].any()
+    assert not elsewhere[crack].any()

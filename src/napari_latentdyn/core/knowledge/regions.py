@@ -31,6 +31,8 @@ class Regions:
         Nothing moves here, and nothing flows in or out; along its edge the motion is free.
     interest : ndarray of bool, optional
         The motion is computed here only.
+    source : ndarray of bool, optional
+        New values appear here only, for equations with sparse sources.
     rigid : ndarray of int32, optional
         Number of the rigid body of each pixel: its pixels move and turn together. 0 is free.
     """
@@ -38,6 +40,7 @@ class Regions:
     still: Mask | None = None
     wall: Mask | None = None
     interest: Mask | None = None
+    source: Mask | None = None
     rigid: NDArray[np.int32] | None = None
 
     @classmethod

@@ -67,8 +67,11 @@ def fit_coefficients(
     model : LatentDynamics
         Its paths, settings and device are used.
     allowed : ndarray of bool, shape (H, W), optional
-        True where sources may act; everywhere by default.
+        True where sources may act; by default where the user knows them, else everywhere.
     """
+    known = interval.known.regions.source
+    if allowed is None and known is not None:
+        allowed = np.asarray(known.any(axis=0))
     given = _given(equation, interval, model.settings.physics)
     if set(given) == set(equation.constants):
         return given

@@ -65,10 +65,8 @@ class Renderer:
         initial ones plus the trained change of the consensus, where that fits.
     trained : bool
         False if the fields are the initial ones of the consensus.
-    correction : Correction, optional
-        Change of the frames that was learned from hidden images.
-    coefficients : mapping of str to ndarray, optional
-        Coefficients of the equation in this interval.
+    correction, coefficients : optional
+        Change of the frames learned from hidden images, and coefficients of the equation.
     should_stop : callable, optional
         Called between two windows; true raises `Stopped`.
     """
@@ -94,13 +92,11 @@ class Renderer:
         #: Windows that are not blended, because without networks their results are equal.
         self._apart = tiles(observations.shape, side, 0.0)
         self._ends = Ends(self.model, observations)
-        regions = observations.known.regions
-        self._blocked, self._shown_still = blocked_between(regions)[0], None
-        self._interest = None if regions.outside is None else ~regions.outside
-        if self._blocked is not None:
-            interest = True if self._interest is None else self._interest
-            #: Still pixels that frames show.
-            self._shown_still = self._blocked & interest
+        outside = observations.known.regions.outside
+        self._interest = None if outside is None else ~outside
+        self._blocked = self._still = blocked_between(observations.known.regions)[0]
+        if self._blocked is not None and self._interest is not None:
+            self._still = self._blocked & self._interest
         several = ensemble is not None and len(ensemble.velocities) > 1
         # Transport by stages would blur the states of all members.
         several &= model.settings.physics.transport == "characteristics"
@@ -123,8 +119,8 @@ class Renderer:
             Called with the number of finished windows and that of all windows.
         """
         start = extended(start, self._blocked)
-        args = self.model, self._ends, self.windows, start, self._check, on_progress
-        found = extracted_fields(*args)
+        ends, windows = self._ends, self.windows
+        found = extracted_fields(self.model, ends, windows, start, self._check, on_progress)
         if self._blocked is not None:
             found[..., self._blocked] = 0.0
         return found
@@ -240,17 +236,17 @@ class Renderer:
             missing |= ~self._interest
         if wanted in _COMPARED:
             total[missing[:, None]] = 0.0 if wanted == "confidence" else np.nan
-            if self._shown_still is not None:
-                spread = spread_without_motion(self.observations, times, self._shown_still)
-                total[:, 0, self._shown_still] = spread if wanted == "deviation" else 1.0
+            if self._still is not None:
+                spread = spread_without_motion(self.observations, times, self._still)
+                total[:, 0, self._still] = spread if wanted == "deviation" else 1.0
         if wanted != "frames":
             return total
         limiter = self.model.settings.physics.limiter and equation.bounded
         result = in_units(self.observations, total, times, limiter=limiter)
         if missing.any() and not (self._ends.complete and self._interest is None):
             result[np.broadcast_to(missing[:, None], result.shape)] = np.nan
-        if (still := self._shown_still) is not None:
-            result[..., still] = without_motion(self.observations, times, still)
+        if self._still is not None:
+            result[..., self._still] = without_motion(self.observations, times, self._still)
         return result
 
     def _frame(

@@ -35,13 +35,14 @@ ROLES = {
     "wall": "wall",
     "missing": "missing pixels",
     "interest": "region of interest",
+    "source": "sources",
     "rigid": "rigid bodies",
     "landmarks": "landmarks",
     "first": "landmarks, first image",
     "last": "landmarks, last image",
     "tracks": "tracks",
 }
-_REGIONS = ("still", "wall", "missing", "interest", "rigid")
+_REGIONS = ("still", "wall", "missing", "interest", "source", "rigid")
 
 
 @dataclass(frozen=True, eq=False)

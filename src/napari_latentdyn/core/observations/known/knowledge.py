@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
-from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.regions import ROLES, Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.images import parse_source
 from napari_latentdyn.core.observations.known.regions import read_region
@@ -24,6 +24,7 @@ def read_knowledge(
     still: Sequence[str] = (),
     wall: Sequence[str] = (),
     interest: Sequence[str] = (),
+    source: Sequence[str] = (),
     rigid: Sequence[str] = (),
     tracks: Sequence[str] = (),
     landmarks: Sequence[str] = (),
@@ -35,7 +36,7 @@ def read_knowledge(
     ----------
     space : ImageSpace
         Place and times of the images, from `ImageSpace.of`.
-    still, wall, interest, rigid : sequence of str
+    still, wall, interest, source, rigid : sequence of str
         One file of a region for all images, or one for each image: an image, a table (CSV) of
         shapes as napari saves them, or GeoJSON. None without the region. Each label, shape or
         feature of `rigid` is a body.
@@ -57,7 +58,7 @@ def read_knowledge(
     ObservationError, ImageFileError
         If a file cannot be read, or does not fit the images.
     """
-    files = {"still": still, "wall": wall, "interest": interest, "rigid": rigid}
+    files = dict(zip(ROLES, (still, wall, interest, source, rigid), strict=True))
     masks = {
         role: read_region(named, space, labels=role == "rigid")
         for role, named in files.items()
