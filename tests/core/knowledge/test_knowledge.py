@@ -95,5 +95,15 @@ def test_a_training_continues_with_the_same_knowledge_alone(series: Observations
     assert known.same_as(series.with_knowledge(Knowledge(KNOWN.regions, KNOWN.tracks)))
     assert not known.same_as(series)
     assert not known.same_as(series.with_knowledge(Knowledge(KNOWN.regions)))
-    other = Knowledge(Regions.from_masks(still=~LAND), KNOWN.tracks)
+    other = Knowledge(Regions.from_masks(still=np.roll(LAND, 3, axis=0)), KNOWN.tracks)
     assert not known.same_as(series.with_knowledge(other))
+
+
+def test_a_track_that_moves_on_land_contradicts_the_mask(series: Observations) -> None:
+    regions = Regions.from_masks(still=LAND)
+    moving = Tracks.landmarks([[2, 10]], [[7, 30]], (0, 4))
+    with pytest.raises(ObservationError, match=r"track 0 moves by 20\.6 pixels in it"):
+        series.with_knowledge(Knowledge(regions, moving))
+    resting = Tracks.landmarks([[2, 10]], [[2.5, 10]], (0, 4))
+    leaving = Tracks.landmarks([[8, 10]], [[18, 30]], (0, 4))
+    series.with_knowledge(Knowledge(regions, resting.joined(leaving)))

@@ -133,6 +133,9 @@ def test_a_region_of_interest_is_computed_alone() -> None:
     np.testing.assert_allclose(moved.mean(axis=1), DRIFT, atol=0.05)
     assert np.isnan(dynamics.velocity()[..., ~chosen]).all()
     assert np.isnan(dynamics.deformation().shear[:, ~chosen]).all()
+    paths = dynamics.trajectories([[10.0, 10.0], [70.0, 115.0]], [0.0, 1.0])
+    assert np.isnan(paths[0]).all()
+    np.testing.assert_allclose(paths[1, 1], [79, 121], atol=0.3)
 
 
 def test_regions_of_one_image_each_block_only_where_both_have_them() -> None:

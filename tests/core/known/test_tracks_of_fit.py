@@ -91,3 +91,12 @@ def test_a_track_beyond_the_interval_counts_with_its_part_in_it() -> None:
     assert part.time.min() == 0
     assert part.time.max() == 1
     assert len(part) == 3
+
+
+def test_a_wrong_landmark_does_not_move_what_the_images_show() -> None:
+    images, land = past_land()
+    first = np.array([[20.0, 60.0], [50.0, 45.0], [60.0, 75.0]])
+    last = first + np.array([[-40.0, 30.0], [9.0, 6.0], [9.0, 6.0]])
+    known = knowing(Tracks.landmarks(first, last))
+    moved = np.hypot(*fitted([images[0], images[2]], known).fields.sum(axis=0))
+    assert np.median(moved[land]) < 0.1

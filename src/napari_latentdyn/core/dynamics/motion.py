@@ -217,7 +217,8 @@ class Motion:
         Returns
         -------
         ndarray of float64, shape (P, T, 2)
-            (y, x) in pixels; NaN where they are outside of the image, unless `extend`.
+            (y, x) in pixels; NaN where they are outside of the image or of the region of interest,
+            unless `extend`.
 
         Raises
         ------
@@ -232,7 +233,7 @@ class Motion:
         spans = np.diff(self.observation_times)
         even = np.allclose(spans, spans[0], rtol=1e-6)
         stages = len(self.fields) // len(spans)
-        return trajectories(
+        found = trajectories(
             self.fields,
             points,
             self._progress(chosen),
@@ -242,6 +243,12 @@ class Motion:
             breaks=() if even else range(stages, len(self.fields), stages),
             blocked=self.regions.blocked_intervals,
         )
+        outside = self.regions.outside
+        if outside is not None and not extend:
+            limits = np.array(self.shape) - 1
+            rows, columns = np.rint(np.clip(np.nan_to_num(found), 0, limits)).astype(np.intp).T
+            found[outside[rows, columns].T] = np.nan
+        return found
 
     def carry(
         self,

@@ -52,6 +52,9 @@ class Knowledge:
         self.regions.fits(len(times), shape)
         if self.tracks is not None:
             self.tracks.fits(times, shape)
+            blocked = self.regions.blocked
+            if blocked is not None:
+                self.tracks.check_still(np.asarray(blocked.all(axis=0)))
         return self
 
     def between(self, first: int, last: int, times: NDArray[np.float64]) -> Knowledge:

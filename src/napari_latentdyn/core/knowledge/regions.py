@@ -17,6 +17,14 @@ __all__ = ["ROLES", "Regions", "extended", "nearest_free"]
 Mask = NDArray[np.bool_]
 
 _PREFIX = "region."
+#: Names of the roles in messages.
+_NAMES = {
+    "still": "still regions",
+    "wall": "walls",
+    "interest": "the region of interest",
+    "source": "sources",
+    "rigid": "rigid bodies",
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,18 +111,18 @@ class Regions:
             if mask.shape[1:] != shape:
                 found = " x ".join(map(str, mask.shape[1:]))
                 raise ObservationError(
-                    f"the mask of the role {role} must have the size of the images, {shape[0]} x "
+                    f"the mask of {_NAMES[role]} must have the size of the images, {shape[0]} x "
                     f"{shape[1]}; got {found}: draw it on one of the images, or resample it."
                 )
             if len(mask) not in (1, count):
                 raise ObservationError(
-                    f"the mask of the role {role} must have one plane, or one for each of {count} "
+                    f"the mask of {_NAMES[role]} must have one plane, or one for each of {count} "
                     f"images; got {len(mask)}."
                 )
         free = np.ones((1, *shape), bool) if self.blocked is None else ~self.blocked
         if not free.any(axis=(1, 2)).all():
             raise ObservationError(
-                "the masks of the roles still and wall must leave a part of every image; got masks "
+                "the masks of still regions and walls must leave a part of every image; got masks "
                 "that cover all: invert them, or make them smaller."
             )
         if self.interest is not None and not (free & self.interest).any():
@@ -168,18 +176,18 @@ def _mask(role: str, mask: ArrayLike) -> NDArray[Any]:
     values = np.asarray(mask)
     if values.ndim not in (2, 3) or 0 in values.shape:
         raise ObservationError(
-            f"the mask of the role {role} must have the shape (H, W), or (K, H, W) for K images; "
+            f"the mask of {_NAMES[role]} must have the shape (H, W), or (K, H, W) for K images; "
             f"got {values.shape}."
         )
     whole = values.dtype.kind == "f" and np.array_equal(values, np.rint(values))
     if values.dtype.kind not in "biu" and not whole:
         raise ObservationError(
-            f"the mask of the role {role} must be boolean, or have labels; got {values.dtype}."
+            f"the mask of {_NAMES[role]} must be boolean, or have labels; got {values.dtype}."
         )
     chosen = values.astype(np.int32 if role == "rigid" else bool)
     if not chosen.any():
         raise ObservationError(
-            f"the mask of the role {role} must have at least one pixel; got none: draw it, or "
+            f"the mask of {_NAMES[role]} must have at least one pixel; got none: draw it, or "
             "leave it out."
         )
     return chosen if chosen.ndim == 3 else chosen[None]

@@ -278,10 +278,7 @@ class Tracks:
         return self
 
     def check_contradictions(self) -> None:
-        """Raise ObservationError if two tracks begin together and move apart beyond their errors.
-
-        Only tracks that cover the same time are compared.
-        """
+        """Raise ObservationError if two tracks of equal times begin together and move apart."""
         first = np.flatnonzero(np.append(True, np.diff(self.track) != 0))
         last = np.append(first[1:], len(self.track)) - 1
         way = self.place[last] - self.place[first]
@@ -297,6 +294,20 @@ class Tracks:
                     f"{self.track[first[a]]} and {self.track[first[b]]} begin near ({y:.6g}, "
                     f"{x:.6g}) and end {apart:.3g} pixels apart: correct one, or state larger "
                     "uncertainties."
+                )
+
+    def check_still(self, blocked: NDArray[np.bool_]) -> None:
+        """Raise ObservationError if a track moves within what never moves, (H, W)."""
+        limits = np.array(blocked.shape) - 1
+        for number in np.unique(self.track):
+            own = self.rows(self.track == number)
+            rows, columns = np.clip(np.rint(own.place), 0, limits).astype(np.intp).T
+            way = float(np.hypot(*(own.place - own.place[0]).T).max())
+            error = float(np.hypot(own.sigma[0], own.sigma.max()))
+            if blocked[rows, columns].all() and way > _TOGETHER + _CONTRADICTION * error:
+                raise ObservationError(
+                    f"a track in a still region must not move; track {number} moves by {way:.3g} "
+                    "pixels in it: correct the mask or the track, or state a larger uncertainty."
                 )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:

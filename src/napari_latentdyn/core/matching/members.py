@@ -237,12 +237,14 @@ class Members:
             return velocity
         known, nearness = offer
         pair = self._features(shape, self._parameters)
-        before, after = (
-            pair.half_way(pixel_ends(one, self._motion)).local_distance(_LARGEST, _NEAR)
+        carried = [
+            pair.half_way(pixel_ends(one, self._motion))
             for one in (velocity, known.expand_as(velocity))
-        )
+        ]
+        before, after = (one.local_distance(_LARGEST, _NEAR) for one in carried)
         factor = _CLEARLY + (_WORSE - _CLEARLY) * nearness
-        return torch.where(after < factor * before, known, velocity)
+        # A velocity that leads out of the images differs from nothing.
+        return torch.where((after < factor * before) & carried[1].seen, known, velocity)
 
     def _features(self, shape: Shape, parameters: Sequence[MemberParameters]) -> MaskedPair:
         """Return the features of both images on a level, one batch of members."""

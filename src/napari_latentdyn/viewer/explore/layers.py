@@ -193,8 +193,10 @@ def streamline_layer(dynamics: Dynamics, options: StreamlineOptions) -> LayerTup
     rows, columns = (np.rint(data[:, 0, axis]).astype(int) for axis in (1, 2))
     height, width = dynamics.shape
     at = (chosen[data[:, 0, 0].astype(int)], np.clip(rows, 0, height - 1))
-    moved = np.moveaxis(dynamics.fields, 1, -1)[(*at, np.clip(columns, 0, width - 1))]
+    moved = np.moveaxis(dynamics.shown_fields, 1, -1)[(*at, np.clip(columns, 0, width - 1))]
     speed = np.hypot(moved[:, 0], moved[:, 1])
+    # Outside of the region of interest no motion was computed.
+    data, speed = data[np.isfinite(speed)], speed[np.isfinite(speed)]
     fastest = float(speed.max(initial=0.0))
     looks: dict[str, Any] = {"edge_color": "speed"} if len(data) else {"ndim": 3}
     return LayerContext.of(dynamics).layer(
