@@ -19,6 +19,10 @@ if TYPE_CHECKING:
 __all__ = ["Compared", "Equation", "Meeting", "Path"]
 
 
+#: Least time from a meeting to an observation, as a fraction of the interval.
+_NEXT = 1e-6
+
+
 @dataclass(frozen=True)
 class Path:
     """The paths of the points of a grid, from one observation to another time.
@@ -47,7 +51,7 @@ class Meeting:
     Attributes
     ----------
     time : float
-        Fraction of the interval in [0, 1].
+        Fraction of the interval, at least a millionth from both observations.
     areas : callable
         Returns the areas at the first and at the last observation of what fills one
         pixel at this time, each of shape (B, 1, H, W).
@@ -65,6 +69,10 @@ class Meeting:
     smooth: Callable[[Tensor, float], Tensor]
     zeros: tuple[Tensor | float, Tensor | float] = (0.0, 0.0)
     coefficients: Mapping[str, Tensor] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        # Solutions divide by the time from both observations, in single precision.
+        object.__setattr__(self, "time", min(max(self.time, _NEXT), 1.0 - _NEXT))
 
     @property
     def zero(self) -> Tensor | float:
