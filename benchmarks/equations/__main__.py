@@ -1,6 +1,7 @@
 """Compare all equations on generated scenes, and what `auto` chooses.
 
 python -m benchmarks.equations [--seeds 10,11,12] [--scenes A,B] [--preset quick] [--data DIR]
+                               [--picture FILE]
 """
 
 from __future__ import annotations
@@ -63,10 +64,15 @@ def main() -> None:
     parser.add_argument("--scenes", default=",".join(SCENES), metavar="A,B")
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--data", metavar="DIR", help="also sequences of a folder")
+    parser.add_argument("--picture", metavar="FILE", help="only draw the scenes and their frames")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     settings = Settings.preset(arguments.preset).updated({"training.threads": 1})
     auto = settings.updated({"physics.equation": AUTO})
+    if arguments.picture:
+        seed = int(arguments.seeds.split(",")[0])
+        draw(arguments.scenes.split(","), seed, settings, arguments.picture)
+        return
     print("| Scene | " + " | ".join(EQUATIONS) + " | auto, two images | auto, three images |")
     print("|---" * (len(EQUATIONS) + 3) + "|")
     for name in arguments.scenes.split(","):
@@ -91,6 +97,33 @@ def main() -> None:
             ]
             name = chosen.settings.physics.equation
             print(f"| {case.name} | {found[0]:.2f} | {found[1]:.2f} | {name} |", flush=True)
+
+
+def draw(names: Sequence[str], seed: int, settings: Settings, path: str) -> None:
+    """Draw both images of each scene, the truth half way, and two frames that are compared."""
+    from matplotlib.figure import Figure
+
+    titles = "first image", "last image", "true half way", DEFAULT, "own equation"
+    figure = Figure(figsize=(8.2, 1.72 * len(names)), layout="constrained")
+    axes = figure.subplots(len(names), len(titles), squeeze=False)
+    for axis, title in zip(axes[0], titles, strict=True):
+        axis.set_title(title, fontsize=9)
+    for row, name in zip(axes, names, strict=True):
+        scene = generate(name, seed)
+        dynamics = learned(scene.images[[0, -1]], settings)
+        truth = scene.truth[len(TIMES) // 2]
+        shown = [scene.images[0], scene.images[-1], truth]
+        labels = ["", "", ""]
+        for equation in (DEFAULT, name):
+            frame = frames_with(dynamics, equation, [0.5])[0]
+            shown.append(frame)
+            labels.append(f"{psnr(frame, truth):.1f} dB")
+        low, high = np.percentile(scene.truth, (0.5, 99.5))
+        for axis, image, label in zip(row, shown, labels, strict=True):
+            axis.imshow(image, cmap="gray", vmin=low, vmax=high)
+            axis.set(xticks=[], yticks=[], xlabel=label)
+        row[0].set_ylabel(EQUATIONS[name].title.partition(" (")[0], fontsize=8)
+    figure.savefig(path, dpi=110)
 
 
 def _text(chosen: Counter[str]) -> str:
