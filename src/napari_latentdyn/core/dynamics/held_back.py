@@ -38,8 +38,7 @@ def predict_tracks(motion: Motion, tracks: Tracks | None) -> HeldBackReport | No
     if held is None:
         return None
     errors, stated, count = [], [], 0
-    for number in np.unique(held.track):
-        own = held.rows(held.track == number)
+    for own in held.each():
         found = motion.trajectories(own.place[:1], own.time[1:], own.time[0])[0]
         inside = np.isfinite(found[:, 0])
         if inside.any():

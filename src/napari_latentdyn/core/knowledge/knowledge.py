@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_latentdyn.core.knowledge.contradictions import check_still
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 
@@ -54,7 +55,7 @@ class Knowledge:
             self.tracks.fits(times, shape)
             blocked = self.regions.blocked
             if blocked is not None:
-                self.tracks.check_still(np.asarray(blocked.all(axis=0)))
+                check_still(self.tracks, np.asarray(blocked.all(axis=0)))
         return self
 
     def between(self, first: int, last: int, times: NDArray[np.float64]) -> Knowledge:

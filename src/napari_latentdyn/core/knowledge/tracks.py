@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.spatial import cKDTree
 
+from napari_latentdyn.core.knowledge.contradictions import check_together
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
 
@@ -20,9 +20,6 @@ Floats = NDArray[np.float64]
 
 #: Standard deviation in pixels of positions without one of their own.
 SIGMA = 0.5
-#: Distance in pixels at which two points move together, and the number of standard deviations by
-#: which their ways may differ: beyond, they contradict each other.
-_TOGETHER, _CONTRADICTION = 2.0, 6.0
 _PREFIX = "track."
 
 
@@ -168,12 +165,13 @@ class Tracks:
 
     def __len__(self) -> int:
         """Return the number of tracks."""
-        return len(np.unique(self.track))
+        return len(self.ends[0])
 
     @property
     def landmark_count(self) -> int:
         """Number of tracks that have two positions."""
-        return int((np.unique(self.track, return_counts=True)[1] == 2).sum())
+        first, last = self.ends
+        return int((last - first == 1).sum())
 
     def joined(self, other: Tracks) -> Tracks:
         """Return the positions of both; the tracks of the other one are numbered after these."""
@@ -185,8 +183,19 @@ class Tracks:
         parts[0][len(self.track) :] += shift
         return Tracks(*parts)
 
-    def rows(self, chosen: NDArray[np.bool_]) -> Tracks:
-        """Return some of the positions, (N,) of bool."""
+    @property
+    def ends(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Rows of the first and of the last position of each track."""
+        first = np.flatnonzero(np.append(True, np.diff(self.track) != 0))
+        return first, np.append(first[1:], len(self.track)) - 1
+
+    def each(self) -> Iterator[Tracks]:
+        """Yield the tracks one by one."""
+        for first, last in zip(*self.ends, strict=True):
+            yield self.rows(slice(first, last + 1))
+
+    def rows(self, chosen: NDArray[np.bool_] | slice) -> Tracks:
+        """Return some of the positions."""
         return Tracks(*(getattr(self, part.name)[chosen] for part in fields(self)))
 
     def moved(self, offset: tuple[float, float]) -> Tracks:
@@ -223,8 +232,7 @@ class Tracks:
         Where a track leads beyond, its place at that time is interpolated between both positions.
         """
         found = []
-        for number in np.unique(self.track):
-            own = self.rows(self.track == number)
+        for own in self.each():
             ends = np.array([t for t in (start, end) if own.time[0] < t < own.time[-1]])
             ends = np.setdiff1d(ends, own.time)
             when = np.concatenate([own.time, ends])
@@ -235,7 +243,7 @@ class Tracks:
             if len(chosen) > 1:
                 found.append(
                     Tracks(
-                        np.full(len(chosen), number),
+                        np.full(len(chosen), own.track[0]),
                         when[chosen],
                         place[chosen],
                         sigma[chosen],
@@ -274,41 +282,8 @@ class Tracks:
         for start, end in itertools.pairwise(times):
             some = self.within(float(start), float(end))
             if some is not None:
-                some.check_contradictions()
+                check_together(some)
         return self
-
-    def check_contradictions(self) -> None:
-        """Raise ObservationError if two tracks of equal times begin together and move apart."""
-        first = np.flatnonzero(np.append(True, np.diff(self.track) != 0))
-        last = np.append(first[1:], len(self.track)) - 1
-        way = self.place[last] - self.place[first]
-        error = np.hypot(self.sigma[first], self.sigma[last])
-        for a, b in sorted(cKDTree(self.place[first]).query_pairs(_TOGETHER)):
-            same = self.time[first[a]] == self.time[first[b]]
-            same &= self.time[last[a]] == self.time[last[b]]
-            apart = float(np.hypot(*(way[a] - way[b])))
-            if same and apart > _TOGETHER + _CONTRADICTION * float(np.hypot(error[a], error[b])):
-                y, x = self.place[first[a]]
-                raise ObservationError(
-                    f"tracks that begin at one place must move together; tracks "
-                    f"{self.track[first[a]]} and {self.track[first[b]]} begin near ({y:.6g}, "
-                    f"{x:.6g}) and end {apart:.3g} pixels apart: correct one, or state larger "
-                    "uncertainties."
-                )
-
-    def check_still(self, blocked: NDArray[np.bool_]) -> None:
-        """Raise ObservationError if a track moves within what never moves, (H, W)."""
-        limits = np.array(blocked.shape) - 1
-        for number in np.unique(self.track):
-            own = self.rows(self.track == number)
-            rows, columns = np.clip(np.rint(own.place), 0, limits).astype(np.intp).T
-            way = float(np.hypot(*(own.place - own.place[0]).T).max())
-            error = float(np.hypot(own.sigma[0], own.sigma.max()))
-            if blocked[rows, columns].all() and way > _TOGETHER + _CONTRADICTION * error:
-                raise ObservationError(
-                    f"a track in a still region must not move; track {number} moves by {way:.3g} "
-                    "pixels in it: correct the mask or the track, or state a larger uncertainty."
-                )
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by names of arrays, as `from_arrays` reads them."""

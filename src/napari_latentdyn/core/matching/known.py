@@ -95,8 +95,7 @@ def displacements(tracks: Tracks) -> tuple[Floats, Floats, Floats]:
     sigma : ndarray, shape (T,)
         Standard deviations of the displacements.
     """
-    first = np.flatnonzero(np.append(True, np.diff(tracks.track) != 0))
-    last = np.append(first[1:], len(tracks.track)) - 1
+    first, last = tracks.ends
     covered = tracks.time[last] - tracks.time[first]
     ways = (tracks.place[last] - tracks.place[first]) / covered[:, None]
     middle = (tracks.time[last] + tracks.time[first])[:, None] / 2

@@ -72,11 +72,7 @@ def follow_tracks(ensemble: Ensemble, tracks: Tracks | None, motion: Motion) -> 
         return ensemble
     shape = (ensemble.centre.shape[-2], ensemble.centre.shape[-1])
     terms = motion_terms(torch.from_numpy(ensemble.centre)[None], motion, ensemble.course)
-    found = []
-    for number in np.unique(tracks.track):
-        own = tracks.rows(tracks.track == number)
-        if len(own.time) > 2:
-            found.append(_deviation(own, terms))
+    found = [_deviation(own, terms) for own in tracks.each() if len(own.time) > 2]
     if not found:
         return ensemble
     deviation = _between(found, shape) * _moving(ensemble.centre, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import numpy as np
@@ -114,10 +115,7 @@ def landmarks_of(layers: Sequence[tuple[Points, End]], grid: ImageGrid, sigma: f
         both = _together([first, last])
         assert both is not None
         found.append(_paired(both))
-    joined = found[0]
-    for other in found[1:]:
-        joined = joined.joined(other)
-    return joined
+    return reduce(Tracks.joined, found)
 
 
 def _check_counts(marks: _Marks, what: str, grid: ImageGrid) -> None:

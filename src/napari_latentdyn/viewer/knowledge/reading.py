@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge, in_words
 from napari_latentdyn.core.knowledge.regions import Regions
-from napari_latentdyn.core.knowledge.tracks import SIGMA
+from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.knowledge.marks import landmarks_of, tracks_of
@@ -22,7 +22,6 @@ from napari_latentdyn.viewer.knowledge.masks import region_of
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_latentdyn.core.knowledge.tracks import Tracks
     from napari_latentdyn.viewer.knowledge.grid import ImageGrid
 
 __all__ = ["NOTHING", "ROLES", "Known", "KnownLayer", "read_layers", "roles_of"]
@@ -189,11 +188,6 @@ def read_layers(
     ]
     if marked:
         parts.append(landmarks_of(marked, grid, sigma))
-    tracks = parts[0] if parts else None
-    for other in parts[1:]:
-        assert tracks is not None
-        tracks = tracks.joined(other)
-    if tracks is not None:
-        tracks = tracks.hold_back(hold_back)
+    tracks = reduce(Tracks.joined, parts).hold_back(hold_back) if parts else None
     knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources))
     return Known(knowledge.fits(grid.times, grid.shape), missing, count)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
@@ -65,15 +66,15 @@ def read_knowledge(
         if named
     }
     sources = [_described(role, file) for role, named in files.items() for file in named]
-    known: Tracks | None = None
+    parts: list[Tracks] = []
     for file in tracks:
         found, left_out = read_tracks(file, space)
-        known = found if known is None else known.joined(found)
+        parts.append(found)
         sources.append(_described("tracks", file) | ({"left_out": left_out} if left_out else {}))
     if landmarks:
-        found = read_landmarks(landmarks, space)
-        known = found if known is None else known.joined(found)
+        parts.append(read_landmarks(landmarks, space))
         sources += [_described("landmarks", file) for file in landmarks]
+    known = reduce(Tracks.joined, parts) if parts else None
     if hold_back:
         known = _held_back(known, hold_back)
     return Knowledge(Regions.from_masks(**masks), known, tuple(sources))
