@@ -90,14 +90,18 @@ def far(side: int = 128) -> Scene:
     )
 
 
+def drifting(side: int) -> Scene:
+    """A drift by (9, 6)."""
+    way = np.array([9.0, 6.0])
+    return Scene(side, lambda p, t: p + t * way, lambda p, t: p - t * way)
+
+
 def past_land(side: int = 96) -> tuple[list[Floats], NDArray[np.bool_]]:
     """Ice that drifts by (9, 6) past static land with a bay, at times 0, 1/2 and 1; the land."""
     rows, columns = np.mgrid[:side, :side]
     land = columns < 22 + 8 * np.sin(rows / 14.0)
     still = texture((side, side), seed=8, sigma=1.5) + 60.0
-    ice = Scene(
-        side, lambda p, t: p + t * np.array([9.0, 6.0]), lambda p, t: p - t * np.array([9.0, 6.0])
-    )
+    ice = drifting(side)
     return [np.where(land, still, ice.image(t)) for t in (0.0, 0.5, 1.0)], land
 
 

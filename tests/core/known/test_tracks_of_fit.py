@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from benchmarks.known.scenes import far, grid, past_land, turning_at_noon
+from benchmarks.known.scenes import drifting, far, grid, past_land, turning_at_noon
 from tests.core.known.helpers import fitted, knowing
 
 from napari_latentdyn.core.dynamics.result import Dynamics
@@ -100,3 +100,17 @@ def test_a_wrong_landmark_does_not_move_what_the_images_show() -> None:
     known = knowing(Tracks.landmarks(first, last))
     moved = np.hypot(*fitted([images[0], images[2]], known).fields.sum(axis=0))
     assert np.median(moved[land]) < 0.1
+
+
+def test_a_track_may_lie_beyond_the_region_of_interest_or_enter_later() -> None:
+    scene = drifting(200)
+    chosen = np.zeros((200, 200), bool)
+    chosen[10:30, 10:30] = True
+    away = Tracks.landmarks([[150.0, 180.0]], [[159.0, 186.0]])
+    dynamics = fitted([scene.image(0), scene.image(1)], knowing(away, interest=chosen))
+    moved = dynamics.fields.sum(axis=0)[:, chosen].mean(axis=1)
+    np.testing.assert_allclose(moved, [9, 6], atol=0.1)
+    entering = Tracks.from_rows([1, 1, 1], [0, 1, 2], [[-11, 50], [-2, 56], [7, 62]])
+    images = [scene.image(time) for time in (0.0, 1.0, 2.0)]
+    found = fitted(images, knowing(entering)).fields.reshape(2, -1, 2, 200, 200).sum(axis=1)
+    np.testing.assert_allclose(found[..., 30:-30, 30:-30].mean(axis=(2, 3)), [[9, 6]] * 2, atol=0.1)

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
+from napari_latentdyn.core.geometry.pixels import inside
 from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.errors import DerivedError, SettingsError
 
@@ -278,12 +279,6 @@ def _beside(points: Floats, way: Floats, blocked: NDArray[np.bool_] | None) -> F
         taken = ~free & ~stays & ~is_blocked(single)
         found[taken] = single[taken]
     return found
-
-
-def inside(points: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
-    """Return which points (P, 2) lie within the image, half a pixel around its outer centres."""
-    limit = np.asarray(shape, dtype=np.float64) - 0.5
-    return np.asarray(np.all((points >= -0.5) & (points <= limit), axis=-1))
 
 
 def checked_points(points: ArrayLike) -> Floats:

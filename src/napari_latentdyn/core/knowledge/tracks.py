@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from napari_latentdyn.core.geometry.pixels import inside
 from napari_latentdyn.core.knowledge.contradictions import check_together
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
@@ -265,8 +266,7 @@ class Tracks:
             If no track has two positions between the images and in them, or two contradict each
             other.
         """
-        inside = np.all((self.place >= -0.5) & (self.place <= np.array(shape) - 0.5), axis=1)
-        if not inside.any():
+        if not inside(self.place, shape).any():
             low, high = self.place.min(axis=0), self.place.max(axis=0)
             raise ObservationError(
                 f"tracks must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
@@ -308,13 +308,12 @@ def that_meet(
     such a track, all positions with a place are chosen, so that a check of them tells the reason.
     """
     known = np.isfinite(place).all(axis=1)
-    inside = known & np.all((place >= -0.5) & (place <= np.array(shape) - 0.5), axis=1)
     tracks, which = np.unique(track, return_inverse=True)
     begin, end = np.full(len(tracks), np.inf), np.full(len(tracks), -np.inf)
     np.minimum.at(begin, which[known], time[known])
     np.maximum.at(end, which[known], time[known])
     meets = (begin < end) & (begin < times[-1]) & (end > times[0])
-    meets &= np.bincount(which[inside], minlength=len(tracks)) > 0
+    meets &= np.bincount(which[known & inside(place, shape)], minlength=len(tracks)) > 0
     return np.asarray(known & (meets[which] | ~meets.any()))
 
 

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
+from napari_latentdyn.core.geometry.pixels import inside
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.kriging import Kriging
 from napari_latentdyn.core.knowledge.regions import Regions, extended
@@ -114,14 +115,14 @@ def known_velocity(tracks: Tracks, shape: tuple[int, int]) -> KnownVelocity:
     largest = float(np.hypot(*ways.T).max())
     field = Kriging(places, ways, sigma, float(max(shape)), _LEAST + _PART * largest)
     mean, variance = grid_of(field, shape)
-    free = np.ones(shape, bool)
-    rows, columns = (
-        np.clip(np.rint(axis), 0, side - 1).astype(np.intp)
-        for axis, side in zip(places.T, shape, strict=True)
-    )
-    free[rows, columns] = False
-    distance = ndimage.distance_transform_edt(free) / (_REACH * max(shape))
-    nearness = np.exp(-(distance**2) / 2).astype(np.float32)
+    nearness = np.zeros(shape, np.float32)
+    here = places[inside(places, shape)]
+    if len(here):
+        free = np.ones(shape, bool)
+        rows, columns = np.clip(np.rint(here), 0, np.array(shape) - 1).astype(np.intp).T
+        free[rows, columns] = False
+        distance = ndimage.distance_transform_edt(free) / (_REACH * max(shape))
+        nearness = np.exp(-(distance**2) / 2).astype(np.float32)
     variance = variance + (1 - nearness) * (_OTHER * largest) ** 2
     return KnownVelocity(mean, variance.astype(np.float32), nearness)
 

@@ -101,7 +101,6 @@ class Observations:
         if self.estimated is not None:
             check_mask("estimated", self.estimated, self.valid.shape)
         checked_times(self.times, len(self.images))
-        self.known.fits(self.times, self.shape)
 
     @classmethod
     def from_arrays(
@@ -286,7 +285,7 @@ class Observations:
 
     def with_knowledge(self, known: Knowledge) -> Observations:
         """Return the observations with this knowledge of the user; errors of `Knowledge.fits`."""
-        return replace(self, known=known)
+        return replace(self, known=known.fits(self.times, self.shape))
 
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> Observations:
         """Return the observations with a change of brightness, shape (K, C, 2), or without one."""
@@ -336,7 +335,8 @@ class Observations:
         own = [part.name for part in fields(cls)]
         saved: dict[str, Any] = {name: arrays[name] for name in own if name in arrays}
         saved["multichannel"] = bool(arrays["multichannel"])
-        return cls(**saved, known=Knowledge.from_arrays(arrays))
+        found, known = cls(**saved), Knowledge.from_arrays(arrays)
+        return found if known.is_empty else found.with_knowledge(known)
 
     def same_as(self, other: Observations) -> bool:
         """Return whether the other observations hold the same pixels and knowledge."""

@@ -1,0 +1,14 @@
+"""Positions in the pixels of an image."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+__all__ = ["inside"]
+
+
+def inside(points: NDArray[np.float64], shape: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return which points (P, 2) lie within the image, half a pixel around its outer centres."""
+    limit = np.asarray(shape, dtype=np.float64) - 0.5
+    return np.asarray(np.all((points >= -0.5) & (points <= limit), axis=-1))
