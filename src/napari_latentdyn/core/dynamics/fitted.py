@@ -17,7 +17,6 @@ from napari_latentdyn.core.dynamics.checkpoint import Checkpoint, joined, model_
 from napari_latentdyn.core.dynamics.intervals import Rendered
 from napari_latentdyn.core.dynamics.uncertainty import half_way_std, stage_std
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
-from napari_latentdyn.core.matching.known import blocked_between
 from napari_latentdyn.core.networks.device import resolve, use_threads
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.moving import moving_part
@@ -144,7 +143,7 @@ class Fitted:
             if should_stop is not None and should_stop():
                 raise Stopped
             own, pair = fields[k * count : (k + 1) * count], moving_part(observations.interval(k))
-            blocked, outside = blocked_between(pair.known.regions)[0], pair.known.regions.outside
+            blocked, outside = pair.known.regions.blocked_between, pair.known.regions.outside
             known = half_way_std(pair, self.ensembles[k], own, settings.physics.motion, device)
             for number in np.flatnonzero(chosen // count == k):
                 std[number], measured[number] = stage_std(known, own, int(chosen[number] % count))

@@ -95,6 +95,12 @@ class Regions:
         return blocked[:-1] & blocked[1:]
 
     @property
+    def blocked_between(self) -> Mask | None:
+        """Where nothing moves between two images, (H, W); None if nowhere."""
+        blocked = self.blocked_intervals
+        return None if blocked is None else blocked[0]
+
+    @property
     def outside(self) -> Mask | None:
         """Where the motion is not computed, (H, W); None if nowhere."""
         return None if self.interest is None else ~np.asarray(self.interest.any(axis=0))

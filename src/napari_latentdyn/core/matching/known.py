@@ -24,7 +24,7 @@ from napari_latentdyn.core.matching.guidance import (
 )
 from napari_latentdyn.core.observations.patches import Window
 
-__all__ = ["blocked_between", "grid_of", "guidance_of", "respect_regions", "window_of_interest"]
+__all__ = ["grid_of", "guidance_of", "respect_regions", "window_of_interest"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -42,15 +42,6 @@ _REACH, _OTHER = 0.1, 0.5
 #: Standard deviation of a displacement, as a part of it, for each part of the interval that its
 #: track does not cover.
 _UNCOVERED = 0.5
-
-
-def blocked_between(regions: Regions) -> tuple[Mask | None, Mask | None]:
-    """Return where nothing moves between two images, and the walls between them, (H, W) each."""
-    blocked, wall = regions.blocked_intervals, regions.wall
-    return (
-        None if blocked is None else blocked[0],
-        None if wall is None else np.asarray(wall.any(axis=0)),
-    )
 
 
 def window_of_interest(regions: Regions) -> Window | None:
@@ -71,11 +62,12 @@ def window_of_interest(regions: Regions) -> Window | None:
 
 def guidance_of(known: Knowledge, shape: tuple[int, int], device: torch.device) -> Guidance | None:
     """Return the guidance of the matching of two images of a shape, None without knowledge."""
-    blocked, wall = blocked_between(known.regions)
+    blocked, wall = known.regions.blocked_between, known.regions.wall
     tracks = None if known.tracks is None else known.tracks.used
     if blocked is None and tracks is None:
         return None
     velocity = None if tracks is None else known_velocity(tracks, shape)
+    wall = None if wall is None else np.asarray(wall.any(axis=0))
     return Guidance(shape, device, blocked=blocked, wall=wall, known=velocity)
 
 
@@ -148,13 +140,11 @@ def respect_regions(ensemble: Ensemble, regions: Regions) -> Ensemble:
     In blocked regions the velocities continue from the nearest pixel that moves, so that
     interpolation next to the region does not read another motion.
     """
-    blocked, wall = blocked_between(regions)
+    blocked, wall = regions.blocked_between, regions.wall
     if blocked is None:
         return ensemble
-
-    def mended(velocity: NDArray[np.float32]) -> NDArray[np.float32]:
-        found = velocity if wall is None else along_walls(velocity, wall)
-        return extended(found, blocked)
-
-    velocities, centre = mended(ensemble.velocities), mended(ensemble.centre)
-    return replace(ensemble, velocities=velocities, centre=centre)
+    every = np.concatenate([ensemble.velocities, ensemble.centre[None]])
+    if wall is not None:
+        every = along_walls(every, np.asarray(wall.any(axis=0)))
+    every = extended(every, blocked)
+    return replace(ensemble, velocities=every[:-1], centre=every[-1])

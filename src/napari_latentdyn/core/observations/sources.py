@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-__all__ = ["describe_input"]
+__all__ = ["describe_input", "hash_arrays"]
 
 
 def describe_input(name: str, array: NDArray[Any], *, rgb: bool = False) -> dict[str, Any]:
@@ -22,3 +23,14 @@ def describe_input(name: str, array: NDArray[Any], *, rgb: bool = False) -> dict
         "dtype": array.dtype.name,
         "rgb": rgb,
     }
+
+
+class _Hash(Protocol):
+    def update(self, data: Any, /) -> None: ...
+
+
+def hash_arrays(content: _Hash, arrays: Mapping[str, NDArray[Any]]) -> None:
+    """Add names, types, shapes and values of arrays to a hash of `hashlib`, by order of names."""
+    for name, array in sorted(arrays.items()):
+        content.update(f"{name} {array.dtype} {array.shape}".encode())
+        content.update(np.ascontiguousarray(array).data)

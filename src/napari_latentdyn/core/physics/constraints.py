@@ -77,12 +77,11 @@ class Constraint:
             )
         if physics.constraint_strength == 0 or (kind == "none" and bodies is None):
             return None
-        blocked = regions.blocked_intervals
         return cls(
             "rigid" if kind == "none" else kind,
             physics.constraint_strength,
             None if bodies is None else bodies[0],
-            None if blocked is None else blocked[0],
+            regions.blocked_between,
         )
 
     @property

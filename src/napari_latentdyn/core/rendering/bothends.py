@@ -12,10 +12,10 @@ from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.core.physics.operators import area_ratio, diffuse
+from napari_latentdyn.core.physics.operators import area_ratio
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.ends import Ends
-from napari_latentdyn.core.rendering.meeting import Coefficients, read_coefficient
+from napari_latentdyn.core.rendering.meeting import Coefficients, Meetings
 from napari_latentdyn.equations import Compared, Equation, Meeting, Path
 
 __all__ = ["BothEnds"]
@@ -92,21 +92,20 @@ class BothEnds:
         path = Path(self.time - end, partial(area_ratio, places), zero)
         return equation.along(self.model.read(image, places), path)
 
-    def compared(self, allowed: NDArray[np.bool_] | None = None) -> Compared:
+    def compared(self) -> Compared:
         """Return both images, of which the last one is not moved, for the coefficients.
 
-        `allowed` (H, W) is true where sources may act.
+        Sources are allowed where the user knows them, by default everywhere.
         """
         first = self.model.read(self.images[0], self.places[0])[0].cpu()
         zeros = self.zeros[0][0].cpu(), self.zeros[1][0].cpu()
-        where = None if allowed is None else torch.from_numpy(allowed)
+        source = self.interval.known.regions.source
+        where = None if source is None else torch.from_numpy(source.any(axis=0))
         return Compared(first, self.images[1][0].cpu(), self.seen[0, 0].cpu() > 0, zeros, where)
 
     def meeting(self, coefficients: Coefficients) -> Meeting:
         """Return the meeting of both images."""
-        first, last = (area_ratio(at) for at in self.places)
-        read = {n: read_coefficient(v, self.places[1]) for n, v in coefficients.items()}
-        return Meeting(self.time, lambda: (first, last), diffuse, self.zeros, read)
+        return Meetings(self.time, self.zeros, coefficients).at(self.places)
 
     def frame(self, equation: Equation, coefficients: Coefficients) -> Tensor:
         """Return the frame at the places, (1, C, H, W) in normalised intensities."""

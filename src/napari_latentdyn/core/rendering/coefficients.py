@@ -32,7 +32,6 @@ def fit_all(
     observations: Observations,
     fields: NDArray[np.float32],
     model: LatentDynamics,
-    allowed: NDArray[np.bool_] | None = None,
 ) -> tuple[Coefficients, ...]:
     """Return `fit_coefficients` of each of the K - 1 intervals; none if the equation has none.
 
@@ -42,9 +41,7 @@ def fit_all(
         return ()
     each = fields.reshape(len(observations) - 1, -1, *fields.shape[-3:])
     pairs = zip(observations.intervals(), each, strict=True)
-    return tuple(
-        fit_coefficients(equation, interval, own, model, allowed) for interval, own in pairs
-    )
+    return tuple(fit_coefficients(equation, interval, own, model) for interval, own in pairs)
 
 
 def fit_coefficients(
@@ -52,7 +49,6 @@ def fit_coefficients(
     interval: Observations,
     fields: NDArray[np.float32],
     model: LatentDynamics,
-    allowed: NDArray[np.bool_] | None = None,
 ) -> Coefficients:
     """Return the coefficients of an equation in one interval.
 
@@ -66,18 +62,12 @@ def fit_coefficients(
         Stage fields in pixels per stage.
     model : LatentDynamics
         Its paths, settings and device are used.
-    allowed : ndarray of bool, shape (H, W), optional
-        True where sources may act; by default where the user knows them, else everywhere.
     """
-    known = interval.known.regions.source
-    if allowed is None and known is not None:
-        allowed = np.asarray(known.any(axis=0))
     given = _given(equation, interval, model.settings.physics)
     if set(given) == set(equation.constants):
         return given
     with torch.no_grad():
-        ends = BothEnds.along(interval, fields, model, 1.0)
-        return equation.coefficients(ends.compared(allowed), given)
+        return coefficients_between(equation, BothEnds.along(interval, fields, model, 1.0))
 
 
 def coefficients_between(equation: Equation, ends: BothEnds) -> Coefficients:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 
 import numpy as np
 import torch
@@ -42,17 +42,13 @@ class Meetings:
 
     def __call__(self, ends: Sequence[Carried]) -> Meeting:
         """Return the meeting of the states of one member."""
-        places = [end.places for end in ends if end.places is not None]
-        return Meeting(
-            self.time,
-            partial(_areas, places),
-            diffuse,
-            self.zeros,
-            {
-                name: read_coefficient(values, places[-1])
-                for name, values in self.coefficients.items()
-            },
-        )
+        return self.at([end.places for end in ends if end.places is not None])
+
+    def at(self, places: Sequence[Tensor]) -> Meeting:
+        """Return the meeting of points that are at places in both observations."""
+        read = {n: read_coefficient(v, places[-1]) for n, v in self.coefficients.items()}
+        areas = cache(partial(_areas, places))
+        return Meeting(self.time, areas, diffuse, self.zeros, read)
 
 
 def _areas(places: Sequence[Tensor]) -> tuple[Tensor, Tensor]:

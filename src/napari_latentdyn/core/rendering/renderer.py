@@ -12,7 +12,6 @@ from torch import Tensor
 
 from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.known import blocked_between
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import Window, blend_weights, tiles
@@ -94,7 +93,7 @@ class Renderer:
         self._ends = Ends(self.model, observations)
         outside = observations.known.regions.outside
         self._interest = None if outside is None else ~outside
-        self._blocked = self._still = blocked_between(observations.known.regions)[0]
+        self._blocked = self._still = observations.known.regions.blocked_between
         if self._blocked is not None and self._interest is not None:
             self._still = self._blocked & self._interest
         several = ensemble is not None and len(ensemble.velocities) > 1

@@ -9,11 +9,11 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
 import platformdirs
 
 from napari_latentdyn.core.matching.store import MARK, IntervalStore
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.observations.sources import hash_arrays
 from napari_latentdyn.settings import Settings
 
 if TYPE_CHECKING:
@@ -137,7 +137,5 @@ def _hash(observations: Observations, settings: Settings) -> hashlib.blake2b:
     arrays = observations.to_arrays()
     if not settings.physics.follow_series and observations.known.tracks is None:
         del arrays["times"]
-    for name, array in sorted(arrays.items()):
-        content.update(f"{name} {array.dtype} {array.shape}".encode())
-        content.update(np.ascontiguousarray(array).data)
+    hash_arrays(content, arrays)
     return content

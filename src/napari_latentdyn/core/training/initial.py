@@ -16,7 +16,6 @@ from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.known import (
-    blocked_between,
     guidance_of,
     respect_regions,
     window_of_interest,
@@ -268,7 +267,7 @@ def start_fields(
         part = centre[(..., *window.slices)]
         found = stage_fields(part, stages, settings.physics.motion, course)
         fields[(..., *tile.slices)] = found[(0, ..., *tile.within(window).slices)]
-    blocked = None if regions is None else blocked_between(regions)[0]
+    blocked = None if regions is None else regions.blocked_between
     if blocked is not None:
         fields[..., blocked] = 0.0
     return fields

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.knowledge.knowledge import Knowledge, in_words
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
+from napari_latentdyn.core.observations.sources import hash_arrays
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.knowledge.marks import landmarks_of, tracks_of
@@ -80,10 +81,7 @@ class Known:
         if not arrays:
             return ""
         digest = hashlib.sha256()
-        for name in sorted(arrays):
-            array = np.ascontiguousarray(arrays[name])
-            digest.update(f"{name} {array.dtype} {array.shape}".encode())
-            digest.update(array.tobytes())
+        hash_arrays(digest, arrays)
         return digest.hexdigest()
 
     @property
