@@ -57,6 +57,68 @@ def known(tmp_path):
     )
 
 
+def test_a_settings_file_names_what_is_known(call, polar, known, tmp_path):
+    groups = {
+        "known": {
+            "still": "coast.geojson",
+            "roi": [],
+            "tracks": ["buoys.csv"],
+            "landmarks": str(tmp_path / "marks.csv"),
+            "hold_back": 1,
+        },
+        "model": {"stages": 3},
+    }
+    (tmp_path / "drift.json").write_text(json.dumps(groups))
+    flags = ("--settings", tmp_path / "drift.json", *DATES, *QUICK)
+    # Relative paths start from the folder of the file, and not from the current one.
+    answer = call("run", *polar, "-o", tmp_path / "out", *flags)
+    assert answer.code == 0, answer.err
+    by_file = Dynamics.load(tmp_path / "out")
+    assert by_file.settings.model.stages == 3
+    by_flags = call(
+        *("run", *polar, "-o", tmp_path / "flags", "--hold-back", "1", *known, *DATES, *QUICK)
+    )
+    assert by_flags.code == 0
+    answers = (answer, by_flags)
+    told = [[line for line in one.err.splitlines() if "Known:" in line] for one in answers]
+    assert told[0] == told[1] != []
+    kept = json.loads((tmp_path / "out" / "report.json").read_text())["known"]
+    assert kept == json.loads((tmp_path / "flags" / "report.json").read_text())["known"]
+    # A flag goes before the file, and a run folder does not bring its land along.
+    land = geojson(tmp_path / "other.geojson", ("Polygon", [degrees(BOX)], {}))
+    answer = call("run", *polar, "-o", tmp_path / "third", *flags, "--still", land)
+    assert answer.code == 0, answer.err
+    sources = json.loads((tmp_path / "third" / "report.json").read_text())["known"]["sources"]
+    assert [one["name"] for one in sources if one["role"] == "still"] == ["other.geojson"]
+    assert "known" not in json.loads((tmp_path / "out" / "settings.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("group", "says"),
+    [
+        ({"stil": "coast.tif"}, "known: there is no setting 'stil'; did you mean 'still'?"),
+        ({"still": 3}, "known: still: must be a path or a list of paths; got 3."),
+        ({"still": ""}, "known: still"),
+        ({"still": "nowhere.tif"}, "there is no file"),
+        ({"hold_back": -1, "still": "a.tif"}, "known: hold_back"),
+        (7, "known:"),
+    ],
+)
+def test_a_wrong_group_of_a_settings_file(call, polar, tmp_path, group, says):
+    (tmp_path / "mine.json").write_text(json.dumps({"known": group}))
+    answer = call(
+        "run", *polar, "-o", tmp_path / "out", "--settings", tmp_path / "mine.json", *QUICK
+    )
+    assert says in answer.sentence()
+    assert not (tmp_path / "out").exists()
+
+
+def test_other_commands_refuse_the_group(call, tmp_path):
+    (tmp_path / "mine.json").write_text(json.dumps({"known": {"still": "coast.tif"}}))
+    answer = call("demo", "-o", tmp_path / "out", "--settings", tmp_path / "mine.json")
+    assert "is used by the command run alone" in answer.sentence()
+
+
 def test_files_on_the_earth(call, polar, known, tmp_path):
     out, more = tmp_path / "run", tmp_path / "more"
     answer = call("run", *polar, "-o", out, *QUICK, *DATES, *known, "--hold-back", "2")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.cli.errors import UsageError
+from napari_latentdyn.cli.known import take_known
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.files.paths import input_folder
 from napari_latentdyn.settings import Settings, iter_fields, parse_value
@@ -111,6 +112,7 @@ def settings_from(
     if base is None:
         base = Settings() if arguments.preset is None else Settings.preset(arguments.preset)
         if arguments.settings is not None:
+            take_known(arguments)
             given_groups = Settings.from_json(arguments.settings).model_dump(exclude_unset=True)
             in_file = {
                 f"{group}.{name}": value

@@ -19,8 +19,9 @@ from pydantic.fields import FieldInfo
 
 from napari_latentdyn.equations import AUTO, EQUATIONS
 from napari_latentdyn.errors import SettingsError
-from napari_latentdyn.files.paths import input_file, named, why
+from napari_latentdyn.files.paths import named
 from napari_latentdyn.settings.base import FrozenModel, explain, unknown
+from napari_latentdyn.settings.known import KNOWN_GROUP, read_groups
 from napari_latentdyn.settings.method import (
     ImageSettings,
     ModelSettings,
@@ -29,7 +30,6 @@ from napari_latentdyn.settings.method import (
 from napari_latentdyn.settings.physics import PhysicsSettings
 from napari_latentdyn.settings.renamed import with_present_names
 from napari_latentdyn.settings.run import STARTS, OutputSettings, TrainingSettings
-from napari_latentdyn.settings.text import read_json
 
 __all__ = [
     "ImageSettings",
@@ -193,7 +193,8 @@ class Settings(FrozenModel):
     def from_json(cls, source: str | Path) -> Settings:
         """Read settings from a JSON file.
 
-        Groups and settings that the file does not name keep their defaults.
+        Groups and settings that the file does not name keep their defaults. `KnownFiles` reads
+        the group `known`.
 
         Raises
         ------
@@ -201,19 +202,9 @@ class Settings(FrozenModel):
             If the file cannot be read, is not JSON, or holds an unknown name or
             a value out of bounds.
         """
-        path = input_file(
-            source, lambda reason: SettingsError(f"cannot read the settings file: {reason}")
-        )
-        try:
-            data = read_json(path)
-        except OSError as error:
-            raise SettingsError(
-                f"cannot read the settings file {named(path)}: {why(error)}."
-            ) from None
-        except ValueError as error:
-            raise SettingsError(
-                f"the settings file {named(path)} is not valid JSON: {error}."
-            ) from None
+        path, data = read_groups(source)
+        if isinstance(data, dict):
+            data.pop(KNOWN_GROUP, None)
         try:
             return cls.parse(data)
         except SettingsError as error:
