@@ -90,6 +90,15 @@ def test_it_must_fit_the_images(series: Observations) -> None:
         series.with_knowledge(Knowledge(tracks=BUOYS.moved((500, 0))))
 
 
+def test_a_region_of_interest_that_no_image_shows_is_refused() -> None:
+    at = moved((5.0, -3.0))
+    images = Observations.from_arrays(at(0), at(1), masks=[LAND, None])
+    seen = Knowledge(Regions.from_masks(interest=~LAND))
+    assert images.with_knowledge(seen).known is seen
+    with pytest.raises(ObservationError, match="got none in image 1 of 2"):
+        images.with_knowledge(Knowledge(Regions.from_masks(interest=LAND)))
+
+
 def test_a_training_continues_with_the_same_knowledge_alone(series: Observations) -> None:
     known = series.with_knowledge(KNOWN)
     assert known.same_as(series.with_knowledge(Knowledge(KNOWN.regions, KNOWN.tracks)))

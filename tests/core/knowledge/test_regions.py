@@ -75,6 +75,29 @@ def test_one_image_that_is_covered_is_told() -> None:
         Regions.from_masks(still=planes).fits(3, SHAPE)
 
 
+def test_every_image_needs_pixels_that_are_seen() -> None:
+    """A region of interest of one image holds for all, and clouds hide another part of each."""
+    seen = np.stack([~LAND, np.ones(SHAPE, bool), LAND])
+    apart = Regions.from_masks(interest=np.stack([LAND, ~LAND, LAND]))
+    assert apart.fits(3, SHAPE, seen) is apart
+    for masks, told in (
+        ({"interest": LAND}, "the region of interest must contain .* none in image 1 of 3"),
+        ({"interest": ~LAND}, "the region of interest must contain .* none in image 3 of 3"),
+        ({"still": LAND}, "the images must contain pixels .* none in image 3 of 3"),
+        ({"wall": np.stack([~LAND, LAND, ~LAND])}, "the images must contain .* image 1 of 3"),
+        ({"interest": LAND, "still": np.stack([~LAND, LAND, ~LAND])}, "image 1 of 3"),
+    ):
+        regions = Regions.from_masks(**masks)
+        with pytest.raises(ObservationError, match=told):
+            regions.fits(3, SHAPE, seen)
+
+
+def test_a_region_of_interest_needs_pixels_that_move_in_every_image() -> None:
+    planes = np.stack([COAST, LAND, COAST])
+    with pytest.raises(ObservationError, match="none in image 2 of 3"):
+        Regions.from_masks(still=planes, interest=LAND & ~COAST).fits(3, SHAPE)
+
+
 def test_an_interval_has_its_own_planes() -> None:
     planes = np.stack([LAND, COAST, LAND | COAST])
     part = Regions.from_masks(still=planes, interest=~LAND).of_images(1, 2)

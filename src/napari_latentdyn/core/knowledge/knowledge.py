@@ -42,15 +42,22 @@ class Knowledge:
         """Whether nothing is known."""
         return self.regions.is_empty and self.tracks is None
 
-    def fits(self, times: NDArray[np.float64], shape: tuple[int, int]) -> Knowledge:
+    def fits(
+        self,
+        times: NDArray[np.float64],
+        shape: tuple[int, int],
+        valid: NDArray[np.bool_] | None = None,
+    ) -> Knowledge:
         """Return the knowledge after a check against images at times (K,) of a shape (H, W).
+
+        `valid`, (K, H, W), is False where a pixel is missing; by default no pixel is.
 
         Raises
         ------
         ObservationError
             If a mask or the tracks do not fit; see `Regions.fits` and `Tracks.fits`.
         """
-        self.regions.fits(len(times), shape)
+        self.regions.fits(len(times), shape, valid)
         if self.tracks is not None:
             self.tracks.fits(times, shape)
             blocked = self.regions.blocked

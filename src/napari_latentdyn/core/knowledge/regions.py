@@ -105,8 +105,10 @@ class Regions:
         """Where the motion is not computed, (H, W); None if nowhere."""
         return None if self.interest is None else ~np.asarray(self.interest.any(axis=0))
 
-    def fits(self, count: int, shape: tuple[int, int]) -> Regions:
+    def fits(self, count: int, shape: tuple[int, int], valid: Mask | None = None) -> Regions:
         """Return the regions after a check against K images of a shape (H, W).
+
+        `valid`, (K, H, W), is False where a pixel is missing; by default no pixel is.
 
         Raises
         ------
@@ -131,10 +133,16 @@ class Regions:
                 "the masks of still regions and walls must leave a part of every image; got masks "
                 "that cover all: invert them, or make them smaller."
             )
-        if self.interest is not None and not (free & self.interest).any():
+        seen = free if valid is None else free & valid
+        if self.outside is not None:
+            seen = seen & ~self.outside
+        empty = np.flatnonzero(~seen.any(axis=(1, 2)))
+        if len(empty):
+            where = "every image" if len(seen) == 1 else f"image {empty[0] + 1} of {count}"
+            what = "the images" if self.interest is None else "the region of interest"
             raise ObservationError(
-                "the region of interest must contain pixels that can move; all of its pixels are "
-                "still or wall: move it, or leave it out."
+                f"{what} must contain pixels that can move, neither still, wall nor missing; got "
+                f"none in {where}: change the masks, or leave one out."
             )
         return self
 

@@ -285,7 +285,7 @@ class Observations:
 
     def with_knowledge(self, known: Knowledge) -> Observations:
         """Return the observations with this knowledge of the user; errors of `Knowledge.fits`."""
-        return replace(self, known=known.fits(self.times, self.shape))
+        return replace(self, known=known.fits(self.times, self.shape, self.valid))
 
     def with_brightness(self, brightness: NDArray[np.float32] | None) -> Observations:
         """Return the observations with a change of brightness, shape (K, C, 2), or without one."""
