@@ -16,6 +16,7 @@ __all__ = [
     "MissingLibraryError",
     "ObservationError",
     "OutOfMemoryError",
+    "OutsideError",
     "ProcessError",
     "ResumeError",
     "RunFolderError",
@@ -88,6 +89,14 @@ class SettingsError(UserError, ValueError):
 
 class ObservationError(UserError, ValueError):
     """Images cannot be used as observations of one scene."""
+
+
+class OutsideError(ObservationError):
+    """Tracks do not meet the images in place and time; `count` is their number."""
+
+    def __init__(self, message: str, count: int) -> None:
+        super().__init__(message)
+        self.count = count
 
 
 class ImageFileError(UserError, ValueError):

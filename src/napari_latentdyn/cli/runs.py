@@ -33,7 +33,7 @@ from napari_latentdyn.core.observations.sources import describe_input
 from napari_latentdyn.core.runfolder.report import is_run_folder
 from napari_latentdyn.core.training.torchrun import launched
 from napari_latentdyn.errors import ObservationError, RunFolderError, Stopped
-from napari_latentdyn.files.paths import absolute
+from napari_latentdyn.files.paths import absolute, named
 from napari_latentdyn.settings import Settings, parse_value
 from napari_latentdyn.settings.continuing import changed_at_start
 
@@ -145,11 +145,11 @@ def apply(arguments: argparse.Namespace) -> int:
 
 def observe(
     images: Sequence[ImageFile],
-    mask_files: Sequence[str] | None,
+    mask_files: Sequence[str | None] | None,
     settings: Settings,
     times: NDArray[np.float64] | None = None,
 ) -> Observations:
-    """Check images and the masks of files, and write warnings about them.
+    """Check images and the masks of files, None for an image without one, and write warnings.
 
     `times` are those of a series, as `Observations.from_arrays` takes them.
     """
@@ -185,9 +185,11 @@ def observe(
     return observations
 
 
-def _masks(files: Sequence[str], images: Sequence[ImageFile]) -> list[NDArray[np.bool_] | None]:
+def _masks(
+    files: Sequence[str | None], images: Sequence[ImageFile]
+) -> list[NDArray[np.bool_] | None]:
     """Read the masks of missing pixels: an image or outlines for each image."""
-    from napari_latentdyn.core.observations.known.regions import OUTLINES, read_region
+    from napari_latentdyn.core.observations.known.regions import OUTLINES, read_region, why_empty
     from napari_latentdyn.core.observations.known.space import ImageSpace
 
     axis = images[0].channel_axis
@@ -197,10 +199,19 @@ def _masks(files: Sequence[str], images: Sequence[ImageFile]) -> list[NDArray[np
     drawn = {
         name: read_region([name], space, spreads=False)
         for name in files
-        if name.lower().endswith(OUTLINES)
+        if name is not None and name.lower().endswith(OUTLINES)
     }
+    sys.stderr.writelines(
+        f"No pixel of the images lies in {named(name)}: {why_empty(name, space)}.\n"
+        for name, found in drawn.items()
+        if not found.any()
+    )
     return [
-        drawn[name][k % len(drawn[name])] if name in drawn else read_mask(name)
+        drawn[name][k % len(drawn[name])]
+        if name in drawn
+        else None
+        if name is None
+        else read_mask(name)
         for k, name in enumerate(files)
     ]
 

@@ -151,6 +151,7 @@ def test_landmarks_need_both_images() -> None:
     ("rows", "told"),
     [
         ({"place": [[100, 3], [101, 3]]}, r"0 to 9 and 0 to 19 pixels.*order \(y, x\)"),
+        ({"place": [[15, 3], [16, 4]]}, "y and x seems swapped"),
         ({"time": [3, 4]}, "got times from 3 to 4: check the unit"),
         ({"time": [-1, 0]}, "got times from -1 to 0"),
     ],

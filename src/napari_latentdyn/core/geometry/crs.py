@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 
-__all__ = ["metres_of_pixel", "pixels_in", "pixels_of", "same_place"]
+__all__ = ["crs_name", "metres_of_pixel", "pixels_in", "pixels_of", "same_place"]
 
 _FAR = 1000.0  # pixels
 _SAME_PLACE = 1e-3  # pixels
@@ -25,6 +25,13 @@ def same_place(first: Geometry, last: Geometry) -> bool:
     corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0], [_FAR, 0.0], [0.0, _FAR], [_FAR, _FAR]])
     places = pixels_in(first, last, corners)
     return places is not None and bool(np.abs(places - corners).max() <= _SAME_PLACE)
+
+
+def crs_name(crs: str | None) -> str:
+    """Return the name of a reference system, such as "WGS 84 / UTM zone 33N"."""
+    import pyproj
+
+    return str(pyproj.CRS.from_user_input(str(crs)).name)
 
 
 def pixels_in(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.pixels import inside
 from napari_latentdyn.core.knowledge.contradictions import check_together
-from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.errors import ObservationError, OutsideError
 from napari_latentdyn.settings.text import shown
 
 __all__ = ["SIGMA", "Tracks", "that_meet"]
@@ -22,6 +22,7 @@ Floats = NDArray[np.float64]
 #: Standard deviation in pixels of positions without one of their own.
 SIGMA = 0.5
 _PREFIX = "track."
+_HINT = "check the order (y, x), and the reference system"
 
 
 @dataclass(frozen=True, eq=False)
@@ -257,27 +258,48 @@ class Tracks:
             *(np.concatenate([getattr(one, f.name) for one in found]) for f in fields(self))
         )
 
-    def fits(self, times: Floats, shape: tuple[int, int]) -> Tracks:
+    def fits(
+        self,
+        times: Floats,
+        shape: tuple[int, int],
+        name: str = "tracks",
+        hint: str | None = None,
+        words: Callable[[float], str] | None = None,
+    ) -> Tracks:
         """Return the tracks after a check against the times and the shape (H, W) of the images.
+
+        In sentences, `name` is the name of the tracks, `hint` tells why they may lie outside of the
+        images, and `words` tells a time as the user knows it.
 
         Raises
         ------
+        OutsideError
+            If no track has two positions between the images and in them.
         ObservationError
-            If no track has two positions between the images and in them, or two contradict each
-            other.
+            If two tracks contradict each other.
         """
         if not inside(self.place, shape).any():
+            turned = inside(self.place[:, ::-1], shape).any()
+            own = "the order of y and x seems swapped" if turned else _HINT
             low, high = self.place.min(axis=0), self.place.max(axis=0)
-            raise ObservationError(
-                f"tracks must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
+            raise OutsideError(
+                f"{name} must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
                 f"pixels; got {low[0]:.6g} to {high[0]:.6g} and {low[1]:.6g} to {high[1]:.6g}: "
-                "check the order (y, x), and the reference system."
+                f"{hint or own}.",
+                len(self),
             )
         if self.within(float(times[0]), float(times[-1])) is None:
-            raise ObservationError(
-                f"a track must have two positions between the first and the last image, at "
-                f"{times[0]:g} to {times[-1]:g}; got times from {self.time.min():g} to "
-                f"{self.time.max():g}: check the unit of the times."
+            unit = "" if words or len(times) > 2 else " as fractions of the interval"
+            told = [
+                *map(
+                    words or "{:g}".format, (times[0], times[-1], self.time.min(), self.time.max())
+                )
+            ]
+            raise OutsideError(
+                f"{name} must have two positions between the first and the last image, at "
+                f"{told[0]} to {told[1]}{unit}; got times from {told[2]} to {told[3]}: check the "
+                f"{'times' if words else 'unit of the times'}.",
+                len(self),
             )
         for start, end in itertools.pairwise(times):
             some = self.within(float(start), float(end))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from tests.core.helpers import moved
-from tests.core.observations.known.helpers import POLAR, SHAPE, TRANSFORM, table
+from tests.core.observations.known.helpers import POLAR, SHAPE, TRANSFORM, geojson, table
 
 from napari_latentdyn import ImageSpace, read_knowledge
 from napari_latentdyn.core.geometry.geometry import Geometry
@@ -73,9 +74,112 @@ def test_parts_that_cannot_be_held_back(
         read_knowledge(series, **files, hold_back=part)
 
 
-def test_nothing_can_be_held_back_without_tracks(series: ImageSpace) -> None:
-    with pytest.raises(ObservationError, match="of 0 tracks"):
+def test_nothing_can_be_held_back_without_tracks(series: ImageSpace, tmp_path: Path) -> None:
+    with pytest.raises(ObservationError, match="hold_back needs tracks or landmarks; got none"):
         read_knowledge(series, hold_back=0.5)
+    one = table(tmp_path / "a.csv", "id,t,y,x", "1,0,20,20", "1,2,22,20")
+    with pytest.raises(ObservationError, match=r"got 0\.5 of 1 track\."):
+        read_knowledge(series, tracks=[one], hold_back=0.5)
+
+
+def test_a_file_of_tracks_elsewhere_is_left_out(series: ImageSpace, tmp_path: Path) -> None:
+    """Unless it is the only one."""
+    rows = ("1,0,20,20", "1,2,22,20")
+    here = table(tmp_path / "here.csv", "id,t,y,x", *rows)
+    late = table(tmp_path / "late.csv", "id,t,y,x", *["1,7,20,20", "1,9,22,20"])
+    far = table(tmp_path / "far.csv", "id,t,y,x", *["1,0,520,20", "1,2,522,20"])
+    known = read_knowledge(series, tracks=[late, here, far])
+    assert known.counts()["landmarks"] == 1
+    assert [source.get("left_out", 0) for source in known.sources] == [1, 0, 1]
+    for file, told in (
+        (late, r"late\.csv must have two .* at 0 to 5; got times from 7 to 9: check the unit"),
+        (far, r"far\.csv must lie in the images, .* got 520 to 522 and 20 to 20: check the order"),
+    ):
+        with pytest.raises(ObservationError, match=told):
+            read_knowledge(series, tracks=[file])
+
+
+def test_a_file_without_a_pixel_is_named(series: ImageSpace, tmp_path: Path) -> None:
+    names = [str(tmp_path / f"{k}.tif") for k in range(3)]
+    for name in names:
+        tifffile.imwrite(name, np.zeros(SHAPE, np.uint8))
+    told = r"0\.tif{} must mark at least one pixel of the images; got none: draw it"
+    with pytest.raises(ObservationError, match=told.format("")):
+        read_knowledge(series, still=names[:1])
+    with pytest.raises(ObservationError, match=told.format(" or another file of this region")):
+        read_knowledge(series, rigid=names)
+
+
+@pytest.mark.parametrize("east", [-45.0, 130.0])
+@pytest.mark.parametrize("role", ["still", "tracks"])
+def test_swapped_coordinates_are_told(
+    polar: ImageSpace, tmp_path: Path, role: str, east: float
+) -> None:
+    """Also where a longitude beyond 90 degrees shows that it is no latitude."""
+    crs = f"+proj=laea +lat_0=75 +lon_0={east} +x_0=500000"
+    place = Geometry.from_map((1000.0, 0, 4.8e5, 0, -1000.0, 1.5e4), crs, "metre")
+    space = replace(polar, place=place)
+    ring = np.array([[0.0, 74.95], [0.2, 74.95], [0.2, 75.05], [0.0, 74.95]])
+    ring[:, 0] += east
+    if role == "still":
+        parts = [("Polygon", [ring], {}), ("Polygon", [ring[:, ::-1]], {})]
+    else:
+        told = {"times": [0, 0.2, 0.5, 1]}
+        parts = [("LineString", ring, told), ("LineString", ring[:, ::-1], told)]
+    right, wrong = (geojson(tmp_path / f"{k}.geojson", part) for k, part in enumerate(parts))
+    assert not read_knowledge(space, **{role: [right]}).is_empty
+    with pytest.raises(ObservationError, match="order of longitude and latitude seems swapped"):
+        read_knowledge(space, **{role: [wrong]})
+
+
+@pytest.mark.parametrize("role", ["still", "tracks"])
+def test_the_reference_systems_of_places_elsewhere_are_told(
+    polar: ImageSpace, tmp_path: Path, role: str
+) -> None:
+    ring = np.array([[10.0, 50], [11, 50], [11, 51], [10, 50]])
+    feature: Any = ("Polygon", [ring], {})
+    if role == "tracks":
+        feature = ("LineString", ring, {"times": [0, 0.2, 0.5, 1]})
+    own = "WGS 84 / NSIDC Sea Ice Polar Stereographic North"
+    for members, shift, told in (
+        ({}, 0, f"read as longitude and latitude, and the images have the reference system {own}"),
+        ({}, 1000, f"read in the reference system of the images, {own}"),
+        ({"crs": {"properties": {"name": "EPSG:32633"}}}, 0, "system WGS 84 / UTM zone 33N, and"),
+    ):
+        moved_away = (*feature[:1], (np.array(feature[1]) + shift).tolist(), feature[2])
+        name = geojson(tmp_path / "a.geojson", moved_away, **members)
+        with pytest.raises(ObservationError, match=told):
+            read_knowledge(polar, **{role: [name]})
+
+
+@pytest.mark.parametrize(("day", "told"), [(5, "2024-03-05T06:00"), (28, "2024-03-28T06:00")])
+def test_late_dates_are_told_as_dates(
+    polar: ImageSpace, tmp_path: Path, day: int, told: str
+) -> None:
+    rows = [f"1,2024-03-{day:02d}T{hour:02d}:00,20,20" for hour in (6, 18)]
+    name = table(tmp_path / "a.csv", "id,t,y,x", *rows)
+    wanted = (
+        f"at 2024-03-01T00:00 to 2024-03-01T12:00; got times from {told} to .*: check the times"
+    )
+    with pytest.raises(ObservationError, match=wanted):
+        read_knowledge(polar, tracks=[name])
+    numbers = table(tmp_path / "b.csv", "id,t,y,x", "1,8.33,20,20", "1,9,20,20")
+    with pytest.raises(
+        ObservationError, match=r"0 to 1 as fractions of the interval; got .* 8\.33"
+    ):
+        read_knowledge(polar, tracks=[numbers])
+
+
+def test_images_with_the_same_pixels(polar: ImageSpace, series: ImageSpace) -> None:
+    polar.check_same_pixels(replace(polar, times=series.times))
+    # Of images without a place only the size is known.
+    polar.check_same_pixels(series)
+    series.check_same_pixels(polar)
+    with pytest.raises(ObservationError, match="size 40 x 60 of those of the run; got 60 x 40"):
+        polar.check_same_pixels(replace(polar, shape=SHAPE[::-1]))
+    place = Geometry.from_map((*TRANSFORM[:5], TRANSFORM[5] + 40.0), POLAR, "metre")
+    with pytest.raises(ObservationError, match="at the place of those of the run"):
+        polar.check_same_pixels(replace(polar, place=place))
 
 
 def test_the_space_of_observations() -> None:

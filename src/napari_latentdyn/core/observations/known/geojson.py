@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.observations.known.space import LONGITUDE_LATITUDE, ImageSpace
+from napari_latentdyn.core.observations.known.space import (
+    LONGITUDE_LATITUDE,
+    are_degrees,
+    swapped,
+)
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import input_file, named, why
 from napari_latentdyn.settings.text import read_json, shown
@@ -29,8 +33,6 @@ _DEPTHS = {
     "Polygon": 2,
     "MultiPolygon": 3,
 }
-#: Longitudes run to 180 or to 360 degrees.
-_LIMIT = np.array([90.0, 360.0])
 
 
 @dataclass(frozen=True)
@@ -66,9 +68,13 @@ class GeoJson:
     features: list[Feature]
     crs: str | None
 
-    def pixels(self, places: Floats, space: ImageSpace) -> Floats:
-        """Return the pixels (y, x) of positions (y, x), NaN outside of a reference system."""
-        return space.pixels(places, self.crs, named(self.path))
+    def swapped(self) -> GeoJson:
+        """Return the features with x and y swapped."""
+        features = [
+            replace(one, parts=[part[:, ::-1] for part in one.parts]) for one in self.features
+        ]
+        every = np.concatenate([part for one in self.features for part in one.parts])
+        return GeoJson(self.path, features, swapped(every, self.crs)[1])
 
 
 def read_geojson(source: str) -> GeoJson:
@@ -110,7 +116,7 @@ def _crs(path: Path, data: Any, features: list[Feature]) -> str | None:
             )
         return name
     every = np.concatenate([part for feature in features for part in feature.parts])
-    return LONGITUDE_LATITUDE if (np.abs(every) <= _LIMIT).all() else None
+    return LONGITUDE_LATITUDE if are_degrees(every) else None
 
 
 def _features(path: Path, data: Any, properties: Mapping[str, Any]) -> Iterator[Feature]:

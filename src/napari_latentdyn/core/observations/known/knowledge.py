@@ -7,14 +7,17 @@ from collections.abc import Sequence
 from functools import reduce
 from typing import Any
 
+from numpy.typing import NDArray
+
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.regions import ROLES, Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.images import parse_source
-from napari_latentdyn.core.observations.known.regions import read_region
+from napari_latentdyn.core.observations.known.regions import read_region, why_empty
 from napari_latentdyn.core.observations.known.space import ImageSpace
 from napari_latentdyn.core.observations.known.tracks import read_landmarks, read_tracks
-from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.errors import ObservationError, OutsideError
+from napari_latentdyn.files.paths import named
 
 __all__ = ["read_knowledge"]
 
@@ -60,32 +63,52 @@ def read_knowledge(
         If a file cannot be read, or does not fit the images.
     """
     files = dict(zip(ROLES, (still, wall, interest, source, rigid), strict=True))
-    masks = {
-        role: read_region(named, space, labels=role == "rigid")
-        for role, named in files.items()
-        if named
-    }
-    sources = [_described(role, file) for role, named in files.items() for file in named]
+    masks = {role: _region(role, given, space) for role, given in files.items() if given}
+    sources = [_described(role, file) for role, given in files.items() for file in given]
     parts: list[Tracks] = []
+    outside: list[OutsideError] = []
     for file in tracks:
-        found, left_out = read_tracks(file, space)
-        parts.append(found)
+        try:
+            found, left_out = read_tracks(file, space)
+            parts.append(found)
+        except OutsideError as error:
+            outside.append(error)
+            left_out = error.count
         sources.append(_described("tracks", file) | ({"left_out": left_out} if left_out else {}))
     if landmarks:
         parts.append(read_landmarks(landmarks, space))
         sources += [_described("landmarks", file) for file in landmarks]
+    if outside and not parts:
+        raise outside[0]
     known = reduce(Tracks.joined, parts) if parts else None
     if hold_back:
         known = _held_back(known, hold_back)
     return Knowledge(Regions.from_masks(**masks), known, tuple(sources))
 
 
+def _region(role: str, sources: Sequence[str], space: ImageSpace) -> NDArray[Any]:
+    found = read_region(sources, space, labels=role == "rigid")
+    if not found.any():
+        first = named(sources[0])
+        more = " or another file of this region" if len(sources) > 1 else ""
+        raise ObservationError(
+            f"{first}{more} must mark at least one pixel of the images; got none: "
+            f"{why_empty(sources[0], space)}."
+        )
+    return found
+
+
 def _held_back(known: Tracks | None, part: float) -> Tracks:
-    count = 0 if known is None else len(known)
-    if known is None or count < 2 or not 0 < part < count or (part > 1 and part != int(part)):
+    if known is None:
+        raise ObservationError(
+            "hold_back needs tracks or landmarks; got none: give some, or leave hold_back out."
+        )
+    count = len(known)
+    if count < 2 or not 0 < part < count or (part > 1 and part != int(part)):
         raise ObservationError(
             "the tracks to hold back must be a part of two tracks or more, such as 0.2, or a "
-            f"number below that of the tracks; got {part:g} of {count} tracks."
+            f"number below that of the tracks; got {part:g} of {count} "
+            f"track{'s' if count > 1 else ''}."
         )
     return known.hold_back(part if part < 1 else part / count)
 

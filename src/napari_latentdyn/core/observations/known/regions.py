@@ -18,13 +18,13 @@ from napari_latentdyn.core.observations.known.outlines import (
     draw_polygons,
     draw_shape,
 )
-from napari_latentdyn.core.observations.known.space import ImageSpace
+from napari_latentdyn.core.observations.known.space import ImageSpace, seems_swapped
 from napari_latentdyn.core.observations.known.tables import read_marks
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["OUTLINES", "read_region"]
+__all__ = ["OUTLINES", "read_region", "why_empty"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -86,6 +86,14 @@ def read_region(
                 f"own; got {len(found)}."
             )
     return np.concatenate(planes)
+
+
+def why_empty(source: str, space: ImageSpace) -> str:
+    """Return the likely reason why a file has no pixel of the images inside, and the remedy."""
+    if Path(source).suffix.lower() not in SUFFIXES:
+        return "draw it, or leave it out"
+    data = read_geojson(source)
+    return _if_swapped(data, space) or space.systems(data.crs)
 
 
 def _planes(source: str, space: ImageSpace, labels: bool) -> NDArray[Any]:
@@ -173,6 +181,26 @@ def _of_shapes(source: str, space: ImageSpace, labels: bool) -> NDArray[Any]:
 
 def _of_geojson(data: GeoJson, space: ImageSpace, labels: bool) -> NDArray[Any]:
     where = named(data.path)
+    found = _drawn(data, space, labels)
+    if found is None:
+        hint = _if_swapped(data, space) or "clip them to the area of the images"
+        raise ObservationError(
+            f"{where} has outlines with vertices that have no place in the reference system of "
+            f"the images: {hint}."
+        )
+    return found[None]
+
+
+def _if_swapped(data: GeoJson, space: ImageSpace) -> str:
+    """Return a hint if outlines meet the images when x and y are swapped, else ``""``."""
+    turned = data.swapped()
+    found = _drawn(turned, space, labels=False)
+    return seems_swapped(turned.crs) if found is not None and found.any() else ""
+
+
+def _drawn(data: GeoJson, space: ImageSpace, labels: bool) -> NDArray[Any] | None:
+    """Return the pixels of outlines, (H, W); None if the images have no place of a vertex."""
+    where = named(data.path)
     found = np.zeros(space.shape, np.int32 if labels else bool)
     for label, feature in enumerate(data.features, 1):
         is_line = feature.kind in _LINES
@@ -188,12 +216,9 @@ def _of_geojson(data: GeoJson, space: ImageSpace, labels: bool) -> NDArray[Any]:
                     f"a {feature.kind} in {where} must have {least} vertices or more; got "
                     f"{len(part)}."
                 )
-            ring = data.pixels(_finer(part) if data.crs else part, space)
+            ring = space.pixels(_finer(part) if data.crs else part, data.crs, where)
             if not np.isfinite(ring).all():
-                raise ObservationError(
-                    f"{where} has outlines with vertices that have no place in the reference "
-                    "system of the images: clip them to the area of the images."
-                )
+                return None
             rings.append(ring)
         if is_line:
             found[draw_lines(rings, space.shape)] = label
@@ -201,7 +226,7 @@ def _of_geojson(data: GeoJson, space: ImageSpace, labels: bool) -> NDArray[Any]:
             numbered = list(zip(rings, feature.shells, strict=True))
             shells = [[r for r, s in numbered if s == shell] for shell in {*feature.shells}]
             found[draw_polygons(shells, space.shape)] = label
-    return found[None]
+    return found
 
 
 def _finer(places: Floats) -> Floats:

@@ -5,14 +5,19 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks, that_meet
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
-from napari_latentdyn.core.observations.known.space import LONGITUDE_LATITUDE, ImageSpace
+from napari_latentdyn.core.observations.known.space import (
+    LONGITUDE_LATITUDE,
+    ImageSpace,
+    are_degrees,
+    seems_swapped,
+)
 from napari_latentdyn.core.observations.known.tables import Table
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
@@ -62,7 +67,8 @@ def read_tracks(source: str, space: ImageSpace) -> tuple[Tracks, int]:
     Raises
     ------
     ObservationError
-        If the file cannot be read, or has no track of two positions.
+        If the file cannot be read, or has no track of two positions; `OutsideError` if no
+        track meets the images.
     """
     if Path(source).suffix.lower() in SUFFIXES:
         return _of_geojson(source, space)
@@ -75,13 +81,16 @@ def read_tracks(source: str, space: ImageSpace) -> tuple[Tracks, int]:
             f"{where} must have the columns id, time and the place of tracks; got "
             f"{shown(list(table.columns))}."
         )
+    entries: Sequence[object] = []
     if time is not None:
-        times = space.moments(table.columns[time], where)
+        entries = table.columns[time]
+        times = space.moments(entries, where)
     else:
         assert table.frame is not None
         times = space.times[table.indices(table.frame, space.count)]
-    places, sigma = _places(table, space)
-    return _tracks(table.columns[name], times, places, sigma, space)
+    places, sigma, hint = _places(table, space)
+    rows = _Rows(table.columns[name], times, places, sigma)
+    return rows.tracks(space, where, hint, entries)
 
 
 def read_landmarks(sources: Sequence[str], space: ImageSpace) -> Tracks:
@@ -111,7 +120,7 @@ def read_landmarks(sources: Sequence[str], space: ImageSpace) -> Tracks:
             f"{len(sources)}."
         )
     tables = [Table.read(source) for source in sources]
-    parts = [_places(table, space) for table in tables]
+    parts = [_places(table, space)[:2] for table in tables]
     names = [named(table.path) for table in tables]
     return _of_images(range(space.count), parts, space, names)
 
@@ -150,7 +159,7 @@ def _of_marks(table: Table, space: ImageSpace) -> Tracks:
             f"{shown(list(table.columns))}."
         )
     index = table.indices(table.frame, space.count)
-    places, sigma = _places(table, space)
+    places, sigma, _ = _places(table, space)
     spread = np.broadcast_to(sigma, len(index))
     images = np.unique(index).tolist()
     parts = [(places[index == image], spread[index == image]) for image in images]
@@ -184,8 +193,11 @@ def _of_images(
     )
 
 
-def _places(table: Table, space: ImageSpace) -> tuple[Floats, Floats]:
-    """Return places (y, x) in pixels, (N, 2), and their standard deviation, (N,) or ()."""
+def _places(table: Table, space: ImageSpace) -> tuple[Floats, Floats, str | None]:
+    """Return places (y, x) in pixels, (N, 2), their standard deviation, (N,) or (), and a hint.
+
+    The hint tells why places on the Earth may lie outside of the images.
+    """
     sigma = _sigma(table)
     for norths, easts, crs in _ON_EARTH:
         north, east = table.first_of(norths), table.first_of(easts)
@@ -195,17 +207,19 @@ def _places(table: Table, space: ImageSpace) -> tuple[Floats, Floats]:
             break
         places = np.column_stack([table.numbers(north), table.numbers(east)])
         _check_degrees(places, crs, named(table.path))
-        found = space.pixels(places, crs, named(table.path))
-        return found, sigma / space.metres if table.first_of(_SIGMA) else sigma
-    return table.pixels(), sigma
+        found = space.points(places, crs, named(table.path))
+        spread = sigma / space.metres if table.first_of(_SIGMA) else sigma
+        return found, spread, space.systems(crs)
+    return table.pixels(), sigma, None
 
 
 def _check_degrees(places: Floats, crs: str | None, where: str) -> None:
-    if crs is not None and not (np.abs(places) <= [90, 360]).all():
+    if crs is not None and not are_degrees(places):
+        hint = "name coordinates of a map northing and easting"
         raise ObservationError(
             f"latitude and longitude in {where} must be degrees, at most 90 and 360; got "
-            f"{np.abs(places[:, 0]).max():g} and {np.abs(places[:, 1]).max():g}: name coordinates "
-            "of a map northing and easting."
+            f"{np.abs(places[:, 0]).max():g} and {np.abs(places[:, 1]).max():g}: "
+            f"{seems_swapped(crs) if are_degrees(places[:, ::-1]) else hint}."
         )
 
 
@@ -222,7 +236,7 @@ def _of_geojson(source: str, space: ImageSpace) -> tuple[Tracks, int]:
         raise ObservationError(
             f"{where} must have points, or lines with times, as tracks; got a {other}."
         )
-    pixels = data.pixels(np.concatenate([f.parts[0] for f in data.features]), space)
+    pixels = space.points(np.concatenate([f.parts[0] for f in data.features]), data.crs, where)
     names: list[str] = []
     times: list[object] = []
     sigma: list[Floats] = []
@@ -236,7 +250,8 @@ def _of_geojson(source: str, space: ImageSpace) -> tuple[Tracks, int]:
         names += [f"line {number}" if name is None else str(name)] * count
         times += moments
         sigma.append(_spread(told, count, space, where))
-    return _tracks(names, space.moments(times, where), pixels, np.concatenate(sigma), space)
+    rows = _Rows(names, space.moments(times, where), pixels, np.concatenate(sigma))
+    return rows.tracks(space, where, space.systems(data.crs), times)
 
 
 def _moments(feature: Feature, told: Mapping[str, Any], where: str) -> list[object]:
@@ -268,15 +283,30 @@ def _spread(told: Mapping[str, Any], count: int, space: ImageSpace, where: str) 
         ) from None
 
 
-def _tracks(
-    names: Sequence[str], times: Floats, places: Floats, sigma: Floats, space: ImageSpace
-) -> tuple[Tracks, int]:
-    """Return the tracks that meet the images, and the number of the other ones."""
-    number = _numbers(names)
-    spread = np.broadcast_to(sigma, len(times))
-    chosen = that_meet(number, times, places, space.times, space.shape)
-    found = Tracks.from_rows(number[chosen], times[chosen], places[chosen], spread[chosen])
-    return found, len(np.unique(number)) - len(found)
+class _Rows(NamedTuple):
+    """Positions of a file: names (N), times (N,), places (N, 2) and uncertainties, (N,) or ()."""
+
+    names: Sequence[str]
+    times: Floats
+    places: Floats
+    sigma: Floats
+
+    def tracks(
+        self, space: ImageSpace, where: str, hint: str | None, entries: Sequence[object]
+    ) -> tuple[Tracks, int]:
+        """Return the tracks that meet the images, and the number of the other ones.
+
+        `where` is the name of the file, `hint` a reason for places outside of the images, and
+        `entries` are the times in the file.
+        """
+        number, spread = _numbers(self.names), np.broadcast_to(self.sigma, len(self.times))
+        chosen = that_meet(number, self.times, self.places, space.times, space.shape)
+        found = Tracks.from_rows(
+            number[chosen], self.times[chosen], self.places[chosen], spread[chosen]
+        )
+        name = f"the tracks in {where}"
+        found.fits(space.times, space.shape, name, hint, space.words(entries))
+        return found, len(np.unique(number)) - len(found)
 
 
 def _numbers(names: Sequence[str]) -> NDArray[np.int64]:
