@@ -240,21 +240,24 @@ def test_bad_input_is_one_sentence(call, tmp_path):
     late = table(tmp_path / "late.csv", "id,t,y,x", "1,5,20,4", "1,9,21,4")
     dates = table(tmp_path / "dates.csv", "id,t,y,x", "1,2024-03-01,2,4", "1,2024-03-02,1,4")
     earth = geojson(tmp_path / "coast.json", ("Polygon", [degrees(BOX)], {}))
+    band = write(tmp_path / "band.tif", np.arange(48)[:, None] < np.full(48, 9))
     cases = [
         (
             ("--still", write(tmp_path / "small.tif", whole[:20])),
             "must have the size of the images",
         ),
         (("--still", write(tmp_path / "all.tif", whole)), "masks that cover all"),
-        (("--wall", write(tmp_path / "none.tif", 0 * whole)), "at least one pixel"),
+        (("--wall", write(tmp_path / "none.tif", 0 * whole)), "none.tif must mark at least one"),
         (("--roi", tmp_path / "nowhere.tif"), "there is no file"),
-        (("--roi", earth), "the images have no reference system"),
-        (("--tracks", swapped), "check the order (y, x)"),
-        (("--tracks", late), "check the unit of the times"),
+        (("--roi", earth), "or give a table (CSV) with places in pixels"),
+        (("--tracks", swapped), "swapped.csv must lie in the images"),
+        (("--tracks", late), "late.csv must have two positions between the first and the last"),
         (("--tracks", dates), "the dates of the images are not known"),
         (("--landmarks", marks), "must move together"),
         (("--hold-back", "few"), "--hold-back must be a part such as 0.2"),
-        (("--hold-back", "0.5"), "of 0 tracks"),
+        (("--hold-back", "0.5"), "give some with --tracks or --landmarks"),
+        (("--hold-back", "0.5", "--still", band), "--hold-back needs tracks or landmarks"),
+        (("--roi", band, "--mask", band), "none in image 1 of 2: change the masks"),
         (("--still", *[write(tmp_path / "x.tif", whole)] * 3), "one for each of 2 images; got 3"),
     ]
     for flags, told in cases:
@@ -262,6 +265,40 @@ def test_bad_input_is_one_sentence(call, tmp_path):
         assert answer.code == 2
         assert told in answer.sentence()
     assert not (tmp_path / "run").exists()
+
+
+def test_outlines_beside_the_images_are_explained(call, polar, tmp_path):
+    """Missing pixels may lie beside the images, such as of a map of all land."""
+    turned = geojson(tmp_path / "turned.geojson", ("Polygon", [degrees(BOX)[:, ::-1]], {}))
+    far = geojson(tmp_path / "far.geojson", ("Polygon", [degrees(BOX) - [0, 9]], {}))
+    out = tmp_path / "run"
+    for file, told in (
+        (turned, "the order of longitude and latitude seems swapped."),
+        (far, "images have the reference system WGS 84 / NSIDC Sea Ice Polar Stereographic North."),
+    ):
+        arguments = ("run", *polar, "-o", out, *QUICK, "--overwrite")
+        sentence = call(*arguments, "--still", file).sentence()
+        assert sentence.startswith(f"{file} must mark at least one pixel of the images; got none: ")
+        assert sentence.endswith(told)
+        answer = call(*arguments, "--mask", file)
+        assert answer.code == 0
+        line = next(line for line in answer.err.splitlines() if file in line)
+        assert line.startswith("No pixel of the images lies in ")
+        assert line.endswith(told)
+
+
+@pytest.mark.parametrize("flag", ["--still", "--tracks", "--roi=a.tif", "--hold-back"])
+@pytest.mark.parametrize(
+    "command",
+    [("compare", "a.tif", "b.tif", "-o", "c"), ("scene", "a", "b", "-o", "c"), ("apply", "a")],
+)
+def test_commands_without_knowledge_name_the_one_that_has_it(call, command, flag):
+    answer = call(*command, flag, *([] if "=" in flag else ["1"]))
+    assert answer.code == 2
+    name = flag.partition("=")[0]
+    assert answer.sentence() == (
+        f"{command[0]} takes no regions, tracks or landmarks; give {name} to run instead."
+    )
 
 
 def test_a_run_without_any_says_nothing(call, tmp_path):

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any
 
-__all__ = ["IMAGE", "KNOWN", "add_knowledge", "add_output", "add_parser"]
+__all__ = ["IMAGE", "KNOWN", "KNOWN_FLAGS", "add_knowledge", "add_output", "add_parser"]
 
 #: Files that are read as images, for the help of arguments.
 IMAGE = "TIFF, OME-TIFF, PNG or JPEG; FILE:3 takes one image of a file with several"
@@ -34,6 +34,8 @@ KNOWN = {
         ),
     ),
 }
+#: Flags of all that the user knows.
+KNOWN_FLAGS = (*(flag for flag, _ in KNOWN.values()), "--hold-back")
 
 
 def add_parser(

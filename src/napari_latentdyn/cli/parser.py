@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from napari_latentdyn import __version__
-from napari_latentdyn.cli.arguments import IMAGE, add_knowledge, add_output, add_parser
+from napari_latentdyn.cli.arguments import IMAGE, KNOWN_FLAGS, add_knowledge, add_output, add_parser
 from napari_latentdyn.cli.errors import UsageError
 from napari_latentdyn.cli.flags import add_setting_flags
 from napari_latentdyn.cli.run_commands import add_apply, add_carry, add_export
@@ -70,8 +70,14 @@ def parse(parser: argparse.ArgumentParser, argv: Sequence[str]) -> argparse.Name
     """Parse arguments; an unknown flag raises `UsageError` with the nearest known flag."""
     arguments, rest = parser.parse_known_args(_joined(argv))
     if rest:
+        flag = rest[0].partition("=")[0]
+        command = arguments.parser.prog.split()[-1]
+        if flag in KNOWN_FLAGS:
+            raise UsageError(
+                f"{command} takes no regions, tracks or landmarks; give {flag} to run instead."
+            )
         known = re.findall(r"(?<!\w)--[a-z][a-z-]*", arguments.parser.format_help())
-        near = difflib.get_close_matches(rest[0].partition("=")[0], known, n=1)
+        near = difflib.get_close_matches(flag, known, n=1)
         hint = f"did you mean {near[0]}?" if near else f"see '{arguments.parser.prog} --help'."
         kind = "flag" if rest[0].startswith("-") else "argument"
         raise UsageError(f"there is no {kind} '{rest[0]}'; {hint}")

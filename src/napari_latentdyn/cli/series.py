@@ -122,6 +122,11 @@ def _with_knowledge(
         ) from None
     if part is None and not any(files.values()):
         return observations
+    if part is not None and not (files["tracks"] or files["landmarks"]):
+        raise UsageError(
+            "--hold-back needs tracks or landmarks; got none: give some with --tracks or "
+            "--landmarks, or leave --hold-back out."
+        )
     from napari_latentdyn.core.observations.known import ImageSpace, read_knowledge
 
     space = ImageSpace.of(observations, settings.images, start)
