@@ -208,6 +208,15 @@ def test_settings_are_immutable_and_copies_are_checked(
         before.updated({"model.stages": 0})
 
 
+@pytest.mark.parametrize("equation", ["diffusion", "auto"])
+def test_equations_of_intensities_need_them_in_the_latent_state(equation: str) -> None:
+    told = f"image_in_latent must be true for the equation {equation} .*; got false: choose another"
+    with pytest.raises(SettingsError, match=told):
+        Settings.preset("paper").updated({"physics.equation": equation})
+    changes = {"physics.equation": equation, "model.image_in_latent": True}
+    assert Settings.preset("paper").updated(changes).physics.equation == equation
+
+
 def test_presets_say_how_much_they_train() -> None:
     steps = {name: Settings.preset(name).training.steps for name in PRESETS}
     assert steps == {"quick": 0, "standard": 0, "accurate": 0, "paper": 800}

@@ -78,8 +78,8 @@ class Settings(FrozenModel):
         needs = equation == AUTO or EQUATIONS[equation].joint
         if needs and not self.model.image_in_latent:
             raise ValueError(
-                f"the equation {equation} applies to intensities, but the latent state has none; "
-                "set model.image_in_latent, or choose another physics.equation."
+                f"model.image_in_latent must be true for the equation {equation} of intensities; "
+                "got false: choose another preset, or another physics.equation."
             )
         return self
 
