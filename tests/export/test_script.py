@@ -17,7 +17,11 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, small_settings
 
+from napari_latentdyn.cli.runs import observe, report_of
 from napari_latentdyn.core.dynamics.result import Dynamics
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
+from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.images import read_image
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.training.fit import fit
@@ -182,6 +186,55 @@ def test_regions_and_tracks_come_from_the_run_folder() -> None:
     for known, images in ((None, ["a.tif", "b.tif"]), ({"masks": 1}, [])):
         text = script_text(Settings(), {"inputs": inputs, "known": known}, "run", Path("run"))
         assert f"IMAGES = {images!r}" in text
+
+
+def test_regions_and_tracks_hold_for_images_that_are_given(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Those of other sizes are refused, and so are all without the run folder."""
+    monkeypatch.chdir(tmp_path)
+    at = moved((4.0, -2.0))
+    files = {"a": at(0), "b": at(1), "c": at(2), "low": at(0)[:48], "small": at(1)[:48]}
+    for name, array in files.items():
+        tifffile.imwrite(f"{name}.tif", array.astype(np.float32))
+    missing = np.zeros((64, 64), np.uint8)
+    missing[40:50, 40:50] = 1
+    tifffile.imwrite("cloud.tif", missing)
+    land = np.zeros((64, 64), bool)
+    land[:9] = True
+    buoys = Tracks.landmarks([[30, 30], [20, 20]], [[34, 28], [24, 18]]).hold_back(0.5)
+    known = Knowledge(Regions.from_masks(still=land), buoys, ({"role": "still", "name": "x"},))
+    images = [read_image(f"{name}.tif") for name in "ab"]
+    settings = small_settings(training__steps=0, output__frames=1)
+    cloud = str(tmp_path / "cloud.tif")
+    seen = observe(images, [cloud] * 2, settings).with_knowledge(known)
+    sources = [report_of(image, cloud) for image in images]
+    _, made = finished(fit(seen.described(None, sources), settings))
+    run = made.save(tmp_path / "run")
+    script = export(made.to_xarray(), tmp_path / "again.py").read_text(encoding="utf-8")
+    names = names_of(script)
+    main = names["main"]
+
+    # The same images, from the run folder and given.
+    assert names["read_images"]([]).same_as(seen)
+    assert names["read_images"](["a.tif", "b.tif"]).same_as(seen)
+    main(["b.tif", "c.tif", "-o", "other"])
+    other = Dynamics.load("other")
+    assert other.observations.known.same_as(known)
+    assert other.observations.known.sources == known.sources
+    assert (~other.observations.valid).sum(axis=(1, 2)).tolist() == [100, 100]
+    assert [source.name for source in other.report.inputs] == ["b.tif", "c.tif"]
+    assert other.report.held_back is not None
+
+    names["MASKS"].clear()
+    with pytest.raises(SystemExit, match=r"size 64 x 64 of those of the run; got 48 x 64; --with"):
+        main(["low.tif", "small.tif", "-o", "none"])
+    run.rename("gone")
+    with pytest.raises(SystemExit, match="the regions and tracks of the run cannot be used: there"):
+        main(["b.tif", "c.tif", "-o", "none"])
+    assert not Path("none").exists()
+    main(["b.tif", "c.tif", "-o", "none", "--without-known"])
+    assert Dynamics.load("none").observations.known.is_empty
 
 
 def test_without_files_a_script_takes_the_images_of_the_run_folder(run_data, tmp_path):

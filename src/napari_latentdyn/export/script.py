@@ -29,7 +29,9 @@ _SCRIPT = '''\
 """Makes a result of napari-latentdyn again: run it with [IMAGE IMAGE ..] [-o FOLDER].
 
 Dropped onto napari, it shows the result in the viewer instead. The same images,
-settings and seed give the same result on the same kind of computer.
+settings and seed give the same result on the same kind of computer. Regions and
+tracks that were known come from the run folder, and hold for other images of the
+same size and place, too.
 """
 
 import argparse
@@ -37,8 +39,9 @@ import json
 import sys
 
 from napari_latentdyn import (
-    Dynamics, Observations, Settings, UserError, fit, read_image, read_mask
+    Dynamics, ImageSpace, Knowledge, Settings, UserError, fit, read_image
 )
+from napari_latentdyn.cli.runs import geometry_of, observe, report_of
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.files.paths import check_writable, output_path
 from napari_latentdyn.generators import drain
@@ -50,24 +53,35 @@ SETTINGS = Settings.preset({preset!r}).updated(
 {constants}
 
 
-def read_images(files):
-    """Read image files, or without them the images that the run folder keeps."""
+def read_images(files, known=KNOWN):
+    """Read image files, or without them the images that the run folder keeps.
+
+    With `known`, regions and tracks are those of the run folder.
+    """
     if not files:
-        return Dynamics.load(RUN).observations
+        kept = Dynamics.load(RUN).observations
+        return kept if known else kept.with_knowledge(Knowledge())
     images = [read_image(file) for file in files]
-    missing = [image.missing for image in images]
-    for index, mask in enumerate(MASKS):
-        if mask is not None:
-            masked = read_mask(mask)
-            missing[index] = masked if missing[index] is None else masked | missing[index]
     place = None if PLACEMENT is None else Geometry.from_report(PLACEMENT)
-    return Observations.from_arrays(
-        *(image.array for image in images),
-        settings=SETTINGS.images,
-        times=TIMES,
-        channel_axis=[image.channel_axis for image in images],
-        masks=missing,
-    ).described(place, INPUTS)
+    sources = INPUTS
+    if files != IMAGES:
+        place = geometry_of(*images) or place
+        sources = [report_of(*both) for both in zip(images, MASKS or [None] * len(images))]
+    observations = observe(images, MASKS or None, SETTINGS, TIMES).described(place, sources)
+    return with_known(observations) if known else observations
+
+
+def with_known(observations):
+    """Return images with the regions and tracks of the run folder."""
+    try:
+        kept = Dynamics.load(RUN).observations
+        ImageSpace.of(kept).check_same_pixels(ImageSpace.of(observations))
+        return observations.with_knowledge(kept.known)
+    except UserError as error:
+        raise UserError(
+            "the regions and tracks of the run cannot be used: "
+            f"{{str(error).rstrip('.')}}; --without-known leaves them out."
+        ) from None
 
 
 def learn(observations):
@@ -103,6 +117,11 @@ def main(arguments=None):
         "images", metavar="IMAGE", nargs="*", help="other images, in order of time"
     )
     parser.add_argument("-o", "--output", default=OUTPUT, help="folder to write")
+    parser.add_argument(
+        "--without-known",
+        action="store_true",
+        help="use no regions and tracks that were known",
+    )
     chosen = parser.parse_args(arguments)
     if len(chosen.images) not in (0, len(TIMES)):
         parser.error(f"give {{len(TIMES)}} images, or none; got {{len(chosen.images)}}.")
@@ -114,7 +133,8 @@ def main(arguments=None):
     if output.exists():
         parser.error(f"{{chosen.output}} already exists; choose another folder with -o.")
     try:
-        dynamics = learn(read_images(chosen.images or IMAGES))
+        known = KNOWN and not chosen.without_known
+        dynamics = learn(read_images(chosen.images or IMAGES, known))
         print(dynamics.save(output))
     except UserError as error:
         sys.exit(str(error))
@@ -146,8 +166,10 @@ def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder
     inputs = _inputs(report, len(times))
     files = [source.get("path") for source in inputs]
     masks = [source.get("mask") for source in inputs]
+    if not any(isinstance(mask, str) for mask in masks):
+        masks = []
     if report.get("known") or not all(isinstance(path, str) for path in files):
-        files = masks = []
+        files = []
     constants = {
         "NAME": _text(name),
         "VERSION": _text(report.get("version")),
@@ -156,6 +178,7 @@ def script_text(settings: Settings, report: Mapping[str, Any], name: str, folder
         "IMAGES": _texts(files),
         "TIMES": repr(times),
         "MASKS": _texts(masks),
+        "KNOWN": repr(bool(report.get("known"))),
         "INPUTS": _json(inputs),
         "PLACEMENT": _json(report.get("placement")),
     }
