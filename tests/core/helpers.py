@@ -7,17 +7,13 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 import numpy as np
+from benchmarks.known.scenes import texture
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.generators import drain
 from napari_latentdyn.settings import Settings
-
-
-def texture(shape: tuple[int, int], seed: int = 0, sigma: float = 2.0) -> NDArray[np.float64]:
-    noise = ndimage.gaussian_filter(np.random.default_rng(seed).normal(size=shape), sigma)
-    return 100.0 + 20.0 * noise / noise.std()
 
 
 def moved(
