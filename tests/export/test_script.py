@@ -16,6 +16,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from tests.core.helpers import finished, moved, small_settings
+from tests.core.observations.known.helpers import table
 
 from napari_latentdyn.cli.runs import observe, report_of
 from napari_latentdyn.core.dynamics.result import Dynamics
@@ -197,16 +198,17 @@ def test_regions_and_tracks_hold_for_images_that_are_given(
     files = {"a": at(0), "b": at(1), "c": at(2), "low": at(0)[:48], "small": at(1)[:48]}
     for name, array in files.items():
         tifffile.imwrite(f"{name}.tif", array.astype(np.float32))
-    missing = np.zeros((64, 64), np.uint8)
-    missing[40:50, 40:50] = 1
-    tifffile.imwrite("cloud.tif", missing)
+    corners = enumerate([(39.5, 39.5), (39.5, 49.5), (49.5, 49.5), (49.5, 39.5)])
+    heading = "index,shape-type,vertex-index,axis-0,axis-1"
+    cloud = table(
+        tmp_path / "cloud.csv", heading, *[f"0,rectangle,{k},{y},{x}" for k, (y, x) in corners]
+    )
     land = np.zeros((64, 64), bool)
     land[:9] = True
     buoys = Tracks.landmarks([[30, 30], [20, 20]], [[34, 28], [24, 18]]).hold_back(0.5)
     known = Knowledge(Regions.from_masks(still=land), buoys, ({"role": "still", "name": "x"},))
     images = [read_image(f"{name}.tif") for name in "ab"]
     settings = small_settings(training__steps=0, output__frames=1)
-    cloud = str(tmp_path / "cloud.tif")
     seen = observe(images, [cloud] * 2, settings).with_knowledge(known)
     sources = [report_of(image, cloud) for image in images]
     _, made = finished(fit(seen.described(None, sources), settings))
