@@ -120,6 +120,7 @@ def _with_knowledge(
         raise UsageError(
             f"--hold-back must be a part such as 0.2, or a number of tracks; got {shown(part)}."
         ) from None
+    files["missing"] = arguments.mask or []
     if part is None and not any(files.values()):
         return observations
     if part is not None and not (files["tracks"] or files["landmarks"]):

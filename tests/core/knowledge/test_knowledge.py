@@ -16,7 +16,10 @@ from napari_latentdyn.errors import ObservationError
 LAND = np.zeros((64, 64), bool)
 LAND[:10] = True
 BUOYS = Tracks.from_rows(
-    [1, 1, 1, 2, 2], [0, 2, 4, 1, 4], [[20, 20], [24, 20], [26, 26], *[[40, 9]] * 2]
+    [1, 1, 1, 2, 2],
+    [0, 2, 4, 1, 4],
+    [[20, 20], [24, 20], [26, 26], *[[40, 9]] * 2],
+    marked=[False, False, False, True, True],
 )
 KNOWN = Knowledge(Regions.from_masks(still=LAND), BUOYS, ({"role": "still", "name": "land.tif"},))
 
@@ -31,6 +34,9 @@ def test_it_is_counted_in_words() -> None:
     assert KNOWN.sentence() == "1 mask, 1 track, 1 landmark"
     back = Knowledge(tracks=BUOYS.hold_back(0.5))
     assert back.sentence() == "1 track, 1 landmark, 1 held back"
+    files = [{"role": role, "name": role} for role in ("still", "still", "missing", "tracks")]
+    assert Knowledge(KNOWN.regions, None, tuple(files)).sentence() == "3 masks"
+    assert Knowledge(sources=tuple(files[2:3])).sentences() == ["Known: 1 mask."]
     assert in_words({"masks": 2, "tracks": 3}) == "2 masks, 3 tracks"
     assert Knowledge().sentence() == ""
     assert Knowledge().is_empty

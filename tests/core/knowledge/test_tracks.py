@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.errors import ObservationError
 
-NAMES = ("track", "time", "place", "sigma", "held")
+NAMES = ("track", "time", "place", "sigma", "held", "name", "marked")
+
+#: Letters of names; NumPy drops NUL at the end of a text.
+NAME = st.characters(codec="utf-8", exclude_characters="\0")
 
 
 @st.composite
@@ -20,14 +23,24 @@ def tracks(draw: Any, most: int = 5) -> Tracks:
     """Tracks of two positions or more, at whole times from 0 to 20, in any order of rows."""
     numbers = draw(st.lists(st.integers(-50, 50), min_size=1, max_size=most, unique=True))
     rows: list[tuple[float, ...]] = []
+    names: dict[int, str] = {}
     for number in numbers:
         times = draw(st.lists(st.integers(0, 20), min_size=2, max_size=6, unique=True))
-        held = draw(st.booleans())
+        held, marked = draw(st.booleans()), draw(st.booleans())
+        names[number] = draw(st.text(NAME, min_size=1, max_size=40))
         for time in times:
             place = [draw(st.floats(-100, 100)) for _ in "yx"]
-            rows.append((number, time, *place, draw(st.floats(0.01, 10)), held))
+            rows.append((number, time, *place, draw(st.floats(0.01, 10)), held, marked))
     table = np.array(draw(st.permutations(rows)))
-    return Tracks.from_rows(table[:, 0], table[:, 1], table[:, 2:4], table[:, 4], table[:, 5] > 0)
+    return Tracks.from_rows(
+        table[:, 0],
+        table[:, 1],
+        table[:, 2:4],
+        table[:, 4],
+        table[:, 5] > 0,
+        [names[int(number)] for number in table[:, 0]],
+        table[:, 6] > 0,
+    )
 
 
 def same(one: Tracks, other: Tracks) -> None:
@@ -49,6 +62,7 @@ def test_arrays_make_the_same_tracks(known: Tracks) -> None:
     assert again is not None
     same(known, again)
     assert Tracks.from_arrays({}) is None
+    assert all(array.dtype.kind in "biuf" for array in known.to_arrays().values())
 
 
 @given(tracks(), tracks())
@@ -101,7 +115,16 @@ def test_a_part_in_time_lies_on_the_tracks(known: Tracks, one: float, other: flo
         for axis in (0, 1):
             there = np.interp(cut.time, own.time, own.place[:, axis])
             np.testing.assert_array_equal(cut.place[:, axis], there)
-        assert (cut.held == own.held[0]).all()
+        for name in ("held", "name", "marked"):
+            assert (getattr(cut, name) == getattr(own, name)[0]).all()
+
+
+def test_what_was_marked_counts_as_a_landmark() -> None:
+    rows = Tracks.from_rows([1, 1], [0, 1], [[0, 0], [1, 1]])
+    assert rows.landmark_count == 0, "a track of two positions is a track"
+    again = Tracks.from_rows([4] * 3, [0, 1, 2], [[0, 0]] * 3, marked=True)
+    assert rows.joined(again).landmark_count == 1
+    assert rows.joined(again).name.tolist() == ["1", "1", "4", "4", "4"]
 
 
 def test_landmarks_are_tracks_of_two_positions() -> None:
@@ -132,6 +155,8 @@ ROWS = {"track": [1, 1], "time": [0, 1], "place": [[0, 0], [1, 1]]}
         ({"place": [[0, np.nan], [1, 1]]}, "the places of tracks must be finite"),
         ({"place": [[0, 0]]}, "got shapes"),
         ({"sigma": [1, 0]}, "must be positive"),
+        ({"marked": [1, 1, 1]}, "one value, or one for each of 2 positions"),
+        ({"name": ["a", "b", "c"]}, "one name for each of 2 positions"),
         ({"sigma": [1, 1, 1]}, "one value, or one for each of 2 positions"),
         ({"held": [True, False]}, "all its positions or with none"),
         ({"track": [], "time": [], "place": np.zeros((0, 2))}, "must have positions"),

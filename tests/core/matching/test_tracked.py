@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from hypothesis import given, settings
@@ -86,7 +88,7 @@ def test_landmarks_and_held_back_tracks_tell_no_course() -> None:
     ends = Tracks.landmarks(STARTS, STARTS + WAY)
     assert follow_tracks(drift(), ends, "inertial").course is None
     held = tracks(np.ones((7, 2)))
-    held = Tracks(held.track, held.time, held.place, held.sigma, np.ones_like(held.held))
+    held = replace(held, held=np.ones_like(held.held))
     assert follow_tracks(drift(), held, "inertial").course is None
     assert follow_tracks(drift(), None, "inertial").course is None
 

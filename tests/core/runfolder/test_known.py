@@ -26,9 +26,13 @@ LAND = np.zeros((12, 16), bool)
 LAND[:3] = True
 KNOWN = Knowledge(
     Regions.from_masks(still=LAND),
-    Tracks.from_rows([1, 1, 1, 5, 5], [0, 0.5, 1, 0, 1], [[5, 5]] * 3 + [[8, 8]] * 2).hold_back(
-        0.5
-    ),
+    Tracks.from_rows(
+        [1, 1, 1, 5, 5],
+        [0, 0.5, 1, 0, 1],
+        [[5, 5]] * 3 + [[8, 8]] * 2,
+        name=["B7"] * 3 + ["Träne"] * 2,
+        marked=[False] * 3 + [True] * 2,
+    ).hold_back(0.5),
     ({"role": "still", "name": "land.tif", "sha256": "0" * 64},),
 )
 
@@ -66,6 +70,19 @@ def test_it_comes_back(folder: Path) -> None:
     assert report.regions == {"still": 0.25}
 
 
+def test_folders_without_names_and_landmarks_are_read(folder: Path) -> None:
+    """Earlier versions counted each track of two positions as a landmark."""
+    change(folder, {"track.name": None, "track.marked": None})
+    found = read_observations(folder).known.tracks
+    assert found is not None
+    assert found.name.tolist() == ["1"] * 3 + ["5"] * 2
+    assert found.landmark_count == 1
+    report = json.loads((folder / "report.json").read_text())
+    report["known"] |= {"masks": 3, "tracks": 2, "landmarks": 0}
+    (folder / "report.json").write_text(json.dumps(report))
+    assert read_observations(folder).known.tracks is not None
+
+
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
@@ -85,6 +102,10 @@ def test_it_comes_back(folder: Path) -> None:
         ({"track.track": np.full(5, 1e300)}, "must be whole numbers"),
         ({"track.track": np.full(5, np.inf)}, "must be whole numbers"),
         ({"track.sigma": np.zeros(5)}, "must be positive"),
+        ({"track.name": np.full((5, 2), 0xD800, np.uint32)}, "names of tracks must be text"),
+        ({"track.name": np.full((5, 2), np.nan)}, "names of tracks must be text"),
+        ({"track.name": np.zeros((4, 2), np.uint32)}, "track"),
+        ({"track.marked": np.zeros(4, bool)}, "track"),
         ({"track.held": np.array([1, 0, 0, 0, 0], bool)}, "all its positions or with none"),
     ],
 )

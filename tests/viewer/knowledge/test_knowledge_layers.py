@@ -213,7 +213,7 @@ def test_tracks_in_the_time_of_a_stack() -> None:
     layer = Tracks(rows)
     grid = stack(scale=(10, 2, 2), translate=(20, 0, 0))
     found = known(grid, (layer, "tracks"), hold_back=0.5)
-    assert found.sentence == "2 landmarks, 1 held back"
+    assert found.sentence == "2 tracks, 1 held back", "tracks of two positions are tracks"
     tracks = found.knowledge.tracks
     assert tracks is not None
     np.testing.assert_allclose(tracks.time, [0, 3, 0, 4])
@@ -230,7 +230,7 @@ def test_tracks_in_the_time_of_a_stack() -> None:
 def test_tracks_that_do_not_meet_the_images_are_left_out() -> None:
     rows = [[1, 0, 5, 5], [1, 1, 5, 6], [2, 1, 5, 5], [3, 0, 500, 5], [3, 1, 500, 6]]
     found = known(pair(), (Tracks(rows, name="buoys"), "tracks"))
-    assert found.sentence == "1 landmark"
+    assert found.sentence == "1 track"
     assert found.notes == [
         "2 tracks of buoys do not meet the images in place and time, and are left out."
     ]

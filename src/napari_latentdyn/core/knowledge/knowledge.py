@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.knowledge.contradictions import check_still
-from napari_latentdyn.core.knowledge.regions import Regions
+from napari_latentdyn.core.knowledge.regions import ROLES, Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 
 __all__ = ["Knowledge", "in_words"]
 
 _COUNTED = ("masks", "tracks", "landmarks", "held_back")
+#: Roles of files and layers that count as masks.
+_MASKS = (*ROLES, "missing")
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +32,8 @@ class Knowledge:
         Known positions at known times.
     sources : tuple of mappings
         Role, name, and as far as they are known path and SHA-256 of each file or layer, and
-        as `left_out` the number of its tracks that do not meet the images.
+        as `left_out` the number of its tracks that do not meet the images. Masks of missing pixels
+        are among them; `Observations.valid` has their pixels.
     """
 
     regions: Regions = field(default_factory=Regions)
@@ -39,7 +42,7 @@ class Knowledge:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nothing is known."""
+        """Whether there are no regions and no tracks."""
         return self.regions.is_empty and self.tracks is None
 
     def fits(
@@ -74,7 +77,7 @@ class Knowledge:
         tracks = None if self.tracks is None else self.tracks.within(start, end)
         if tracks is not None:
             when = np.clip((tracks.time - start) / (end - start), 0.0, 1.0)
-            tracks = Tracks(tracks.track, when, tracks.place, tracks.sigma, tracks.held)
+            tracks = replace(tracks, time=when)
         return replace(self, regions=self.regions.of_images(first, last), tracks=tracks)
 
     def crop(self, slices: tuple[slice, slice]) -> Knowledge:
@@ -85,11 +88,16 @@ class Knowledge:
         return replace(self, regions=self.regions.crop(slices), tracks=tracks)
 
     def counts(self) -> dict[str, int]:
-        """Return the numbers of masks, tracks, landmarks, and of those that are held back."""
+        """Return the numbers of masks, tracks, landmarks, and of those that are held back.
+
+        Each file or layer of a region or of missing pixels is a mask.
+        """
+        given = sum(source.get("role") in _MASKS for source in self.sources)
         landmarks = 0 if self.tracks is None else self.tracks.landmark_count
         back = None if self.tracks is None else self.tracks.kept_back
         return {
-            "masks": len(self.regions.masks),
+            # Without files or layers, in Python, each region is one.
+            "masks": max(given, len(self.regions.masks)),
             "tracks": 0 if self.tracks is None else len(self.tracks) - landmarks,
             "landmarks": landmarks,
             "held_back": 0 if back is None else len(back),
@@ -101,7 +109,12 @@ class Knowledge:
 
     def sentences(self) -> list[str]:
         """Return what is known, and how many tracks of files do not meet the images."""
-        found = [f"Known: {self.sentence()}."] if not self.is_empty else []
+        found = [f"Known: {said}."] if (said := self.sentence()) else []
+        return found + self.left_out()
+
+    def left_out(self) -> list[str]:
+        """Return a sentence on each file or layer with tracks that do not meet the images."""
+        found = []
         for source in self.sources:
             count = source.get("left_out", 0)
             if count:
@@ -113,8 +126,8 @@ class Knowledge:
         return found
 
     def to_report(self) -> dict[str, Any] | None:
-        """Return sources, counts, and the part of the pixels in each region; None if empty."""
-        if self.is_empty:
+        """Return sources, counts, and the part of the pixels in each region; None without any."""
+        if self.is_empty and not self.sources:
             return None
         covered = {role: float((mask != 0).mean()) for role, mask in self.regions.masks.items()}
         return {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}

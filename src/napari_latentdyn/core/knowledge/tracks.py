@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.pixels import inside
-from napari_latentdyn.core.knowledge.contradictions import check_together
-from napari_latentdyn.errors import ObservationError, OutsideError
+from napari_latentdyn.core.knowledge.contradictions import check_outside, check_together
+from napari_latentdyn.core.knowledge.names import LONGEST, from_codes, to_codes
+from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
 
 __all__ = ["SIGMA", "Tracks", "that_meet"]
@@ -22,7 +23,6 @@ Floats = NDArray[np.float64]
 #: Standard deviation in pixels of positions without one of their own.
 SIGMA = 0.5
 _PREFIX = "track."
-_HINT = "check the order (y, x), and the reference system"
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,7 +32,7 @@ class Tracks:
     Attributes
     ----------
     track : ndarray of int64, shape (N,)
-        Number of the track of each position. A landmark is a track of two positions.
+        Number of the track of each position.
     time : ndarray of float64, shape (N,)
         In the unit of the times of the images; 0 to 1 between two images.
     place : ndarray of float64, shape (N, 2)
@@ -42,6 +42,10 @@ class Tracks:
     held : ndarray of bool, shape (N,)
         True for all positions of tracks that are held back: they take no part in the result, and
         tell how well it predicts them.
+    name : ndarray of str, shape (N,)
+        Name of the track of each position, as the user gave it.
+    marked : ndarray of bool, shape (N,)
+        True for landmarks: points that were marked in images.
     """
 
     track: NDArray[np.int64]
@@ -49,6 +53,8 @@ class Tracks:
     place: Floats
     sigma: Floats
     held: NDArray[np.bool_]
+    name: NDArray[np.str_]
+    marked: NDArray[np.bool_]
 
     @classmethod
     def from_rows(
@@ -58,13 +64,16 @@ class Tracks:
         place: ArrayLike,
         sigma: ArrayLike = SIGMA,
         held: ArrayLike = False,
+        name: ArrayLike | None = None,
+        marked: ArrayLike = False,
     ) -> Tracks:
         """Check positions, and sort them by track and time.
 
         Parameters
         ----------
-        track, time, place, sigma, held
-            See the attributes; `sigma` and `held` may be one value for all.
+        track, time, place, sigma, held, name, marked
+            See the attributes; `sigma`, `held` and `marked` may be one value for all. The names
+            are the numbers by default.
 
         Raises
         ------
@@ -75,6 +84,10 @@ class Tracks:
         when, where = np.asarray(time, np.float64), np.asarray(place, np.float64)
         count = when.size
         names = np.asarray(track)
+        if name is not None and np.shape(name) != (count,):
+            raise ObservationError(
+                f"tracks must have one name for each of {count} positions; got {np.shape(name)}."
+            )
         if when.ndim != 1 or where.shape != (count, 2) or names.shape != (count,):
             raise ObservationError(
                 f"tracks must have N numbers, times and places (N, 2); got shapes {names.shape}, "
@@ -84,26 +97,30 @@ class Tracks:
             raise ObservationError("tracks must have positions; got none.")
         try:
             spread = np.broadcast_to(np.asarray(sigma, np.float64), when.shape)
-            back = np.broadcast_to(np.asarray(held, bool), when.shape)
+            back, points = (
+                np.broadcast_to(np.asarray(which, bool), when.shape) for which in (held, marked)
+            )
         except ValueError:
             raise ObservationError(
-                f"sigma and held of tracks must have one value, or one for each of {count} "
-                f"positions; got the shapes {np.shape(sigma)} and {np.shape(held)}."
+                f"sigma, held and marked of tracks must have one value, or one for each of {count} "
+                f"positions; got the shapes {np.shape(sigma)}, {np.shape(held)} and "
+                f"{np.shape(marked)}."
             ) from None
         whole = names.dtype.kind in "iu" or (names.dtype.kind == "f" and _is_whole(names))
         if not whole:
             raise ObservationError(
                 f"the numbers of tracks must be whole numbers; got {shown(names.tolist())}."
             )
-        for name, values in (("times", when), ("places", where), ("uncertainties", spread)):
+        for what, values in (("times", when), ("places", where), ("uncertainties", spread)):
             if not np.isfinite(values).all():
-                raise ObservationError(f"the {name} of tracks must be finite; got NaN or infinity.")
+                raise ObservationError(f"the {what} of tracks must be finite; got NaN or infinity.")
         if not (spread > 0).all():
             raise ObservationError(
                 f"the uncertainty of a position must be positive; got {spread.min():g} pixels."
             )
         order = np.lexsort((when, names))
         number, when = names[order].astype(np.int64), when[order]
+        called = (number if name is None else np.asarray(name)[order]).astype(f"U{LONGEST}")
         again = (np.diff(number) == 0) & (np.diff(when) <= 0)
         if again.any():
             first = int(np.flatnonzero(again)[0])
@@ -124,7 +141,8 @@ class Tracks:
             raise ObservationError(
                 "a track must be held back with all its positions or with none; got a part."
             )
-        return cls(number, when, where[order], spread[order].copy(), back)
+        spread, points = spread[order].copy(), points[order].copy()
+        return cls(number, when, where[order], spread, back, called, points)
 
     @classmethod
     def landmarks(
@@ -163,6 +181,7 @@ class Tracks:
             np.repeat(times, count),
             np.concatenate(ends),
             np.tile(spread, 2),
+            marked=True,
         )
 
     def __len__(self) -> int:
@@ -171,19 +190,13 @@ class Tracks:
 
     @property
     def landmark_count(self) -> int:
-        """Number of tracks that have two positions."""
-        first, last = self.ends
-        return int((last - first == 1).sum())
+        """Number of tracks that are landmarks."""
+        return int(self.marked[self.ends[0]].sum())
 
     def joined(self, other: Tracks) -> Tracks:
         """Return the positions of both; the tracks of the other one are numbered after these."""
         shift = int(self.track.max()) + 1 - int(other.track.min())
-        parts = [
-            np.concatenate([getattr(self, part.name), getattr(other, part.name)])
-            for part in fields(self)
-        ]
-        parts[0][len(self.track) :] += shift
-        return Tracks(*parts)
+        return _together([self, replace(other, track=other.track + shift)])
 
     @property
     def ends(self) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
@@ -196,14 +209,13 @@ class Tracks:
         for first, last in zip(*self.ends, strict=True):
             yield self.rows(slice(first, last + 1))
 
-    def rows(self, chosen: NDArray[np.bool_] | slice) -> Tracks:
+    def rows(self, chosen: NDArray[np.bool_ | np.intp] | slice) -> Tracks:
         """Return some of the positions."""
         return Tracks(*(getattr(self, part.name)[chosen] for part in fields(self)))
 
     def moved(self, offset: tuple[float, float]) -> Tracks:
         """Return the tracks with an offset (y, x) in pixels added to all places."""
-        place = self.place + np.asarray(offset)
-        return Tracks(self.track, self.time, place, self.sigma, self.held)
+        return replace(self, place=self.place + np.asarray(offset))
 
     def hold_back(self, part: float) -> Tracks:
         """Return the tracks with a part of them, 0 to 1, held back, evenly chosen.
@@ -216,7 +228,7 @@ class Tracks:
             count = min(max(count, 1), len(every) - 1)
         steps = np.linspace(0, len(every), count, endpoint=False) + len(every) / max(2 * count, 1)
         chosen = every[steps.astype(np.intp)] if count else every[:0]
-        return Tracks(self.track, self.time, self.place, self.sigma, np.isin(self.track, chosen))
+        return replace(self, held=np.isin(self.track, chosen))
 
     @property
     def used(self) -> Tracks | None:
@@ -243,20 +255,9 @@ class Tracks:
             sigma = np.interp(when, own.time, own.sigma)
             chosen = order[(when[order] >= start) & (when[order] <= end)]
             if len(chosen) > 1:
-                found.append(
-                    Tracks(
-                        np.full(len(chosen), own.track[0]),
-                        when[chosen],
-                        place[chosen],
-                        sigma[chosen],
-                        np.full(len(chosen), own.held[0]),
-                    )
-                )
-        if not found:
-            return None
-        return Tracks(
-            *(np.concatenate([getattr(one, f.name) for one in found]) for f in fields(self))
-        )
+                part = {"time": when[chosen], "place": place[chosen], "sigma": sigma[chosen]}
+                found.append(replace(own.rows(np.zeros(len(chosen), np.intp)), **part))
+        return _together(found) if found else None
 
     def fits(
         self,
@@ -278,29 +279,7 @@ class Tracks:
         ObservationError
             If two tracks contradict each other.
         """
-        if not inside(self.place, shape).any():
-            turned = inside(self.place[:, ::-1], shape).any()
-            own = "the order of y and x seems swapped" if turned else _HINT
-            low, high = self.place.min(axis=0), self.place.max(axis=0)
-            raise OutsideError(
-                f"{name} must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
-                f"pixels; got {low[0]:.6g} to {high[0]:.6g} and {low[1]:.6g} to {high[1]:.6g}: "
-                f"{hint or own}.",
-                len(self),
-            )
-        if self.within(float(times[0]), float(times[-1])) is None:
-            unit = "" if words or len(times) > 2 else " as fractions of the interval"
-            told = [
-                *map(
-                    words or "{:g}".format, (times[0], times[-1], self.time.min(), self.time.max())
-                )
-            ]
-            raise OutsideError(
-                f"{name} must have two positions between the first and the last image, at "
-                f"{told[0]} to {told[1]}{unit}; got times from {told[2]} to {told[3]}: check the "
-                f"{'times' if words else 'unit of the times'}.",
-                len(self),
-            )
+        check_outside(self, times, shape, name, hint, words)
         for start, end in itertools.pairwise(times):
             some = self.within(float(start), float(end))
             if some is not None:
@@ -309,15 +288,31 @@ class Tracks:
 
     def to_arrays(self) -> dict[str, NDArray[Any]]:
         """Return the columns by names of arrays, as `from_arrays` reads them."""
-        return {_PREFIX + part.name: getattr(self, part.name) for part in fields(self)}
+        arrays = {_PREFIX + part.name: getattr(self, part.name) for part in fields(self)}
+        return arrays | {_PREFIX + "name": to_codes(self.name)}
 
     @classmethod
     def from_arrays(cls, arrays: Mapping[str, NDArray[Any]]) -> Tracks | None:
-        """Make the tracks that `to_arrays` described; None where there are none."""
-        names = [part.name for part in fields(cls)]
-        if not all(_PREFIX + name in arrays for name in names):
+        """Make the tracks that `to_arrays` described; None where there are none.
+
+        Names and landmarks may be missing, as earlier versions did not write them. These versions
+        counted tracks of two positions as landmarks.
+        """
+        given = {n: arrays[_PREFIX + n] for f in fields(cls) if _PREFIX + (n := f.name) in arrays}
+        if not {"track", "time", "place", "sigma", "held"} <= given.keys():
             return None
-        return cls.from_rows(**{name: arrays[_PREFIX + name] for name in names})
+        if "marked" not in given:
+            _, which, count = np.unique(given["track"], return_inverse=True, return_counts=True)
+            given["marked"] = count[which] == 2
+        if "name" in given:
+            given["name"] = from_codes(given["name"])
+        return cls.from_rows(**given)
+
+
+def _together(parts: Sequence[Tracks]) -> Tracks:
+    """Return the positions of all, one after the other."""
+    columns = (part.name for part in fields(Tracks))
+    return Tracks(*(np.concatenate([getattr(one, name) for one in parts]) for name in columns))
 
 
 def that_meet(

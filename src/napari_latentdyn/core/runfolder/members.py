@@ -69,6 +69,8 @@ _ARRAYS = {
         "track.place": ArrayType("real", ("N", 2)),
         "track.sigma": ArrayType("real", ("N",)),
         "track.held": ArrayType("bool", ("N",)),
+        "track.name": ArrayType("real", ("N", "L")),
+        "track.marked": ArrayType("bool", ("N",)),
     },
 }
 

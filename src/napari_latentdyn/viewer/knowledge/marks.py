@@ -154,7 +154,9 @@ def _paired(marks: _Marks) -> Tracks:
         for when in np.unique(marks.times):
             own = marks.times == when
             numbers[own] = np.arange(own.sum())
-    return Tracks.from_rows(numbers, marks.times, marks.places, marks.sigma)
+    return Tracks.from_rows(
+        numbers, marks.times, marks.places, marks.sigma, name=marks.names, marked=True
+    )
 
 
 def _together(marks: Sequence[_Marks]) -> _Marks | None:

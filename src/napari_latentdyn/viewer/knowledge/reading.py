@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property, reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.knowledge import Knowledge, in_words
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.core.observations.sources import hash_arrays
@@ -64,13 +64,10 @@ class Known:
         Regions and tracks.
     missing : ndarray of bool, shape (1, H, W) or (K, H, W), optional
         Pixels that are missing.
-    masks : int
-        Number of layers with a region.
     """
 
     knowledge: Knowledge
     missing: Mask | None = None
-    masks: int = 0
 
     @cached_property
     def key(self) -> str:
@@ -87,12 +84,12 @@ class Known:
     @property
     def sentence(self) -> str:
         """The number of masks, tracks and landmarks, such as "2 masks, 3 tracks, 1 held back"."""
-        return in_words(self.knowledge.counts() | {"masks": self.masks})
+        return self.knowledge.sentence()
 
     @property
     def notes(self) -> list[str]:
         """Sentences on tracks that do not meet the images."""
-        return replace(self.knowledge, regions=Regions(), tracks=None).sentences()
+        return self.knowledge.left_out()
 
     def missing_of(self, image: int) -> Mask | None:
         """Return the missing pixels of an image, (H, W); None if there are none."""
@@ -146,11 +143,9 @@ def read_layers(
     if not layers:
         return NOTHING
     masks: dict[str, NDArray[Any]] = {}
-    count = 0
     for one in layers:
         if one.role not in _REGIONS:
             continue
-        count += 1
         # Pixels of one image alone can be missing; land is the same in all of them.
         spreads = one.role != "missing"
         region = region_of(
@@ -188,4 +183,4 @@ def read_layers(
         parts.append(landmarks_of(marked, grid, sigma))
     tracks = reduce(Tracks.joined, parts).hold_back(hold_back) if parts else None
     knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources))
-    return Known(knowledge.fits(grid.times, grid.shape), missing, count)
+    return Known(knowledge.fits(grid.times, grid.shape), missing)

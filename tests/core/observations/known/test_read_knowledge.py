@@ -89,7 +89,7 @@ def test_a_file_of_tracks_elsewhere_is_left_out(series: ImageSpace, tmp_path: Pa
     late = table(tmp_path / "late.csv", "id,t,y,x", *["1,7,20,20", "1,9,22,20"])
     far = table(tmp_path / "far.csv", "id,t,y,x", *["1,0,520,20", "1,2,522,20"])
     known = read_knowledge(series, tracks=[late, here, far])
-    assert known.counts()["landmarks"] == 1
+    assert known.counts()["tracks"] == 1
     assert [source.get("left_out", 0) for source in known.sources] == [1, 0, 1]
     for file, told in (
         (late, r"late\.csv must have two .* at 0 to 5; got times from 7 to 9: check the unit"),

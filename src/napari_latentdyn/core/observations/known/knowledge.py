@@ -30,6 +30,7 @@ def read_knowledge(
     interest: Sequence[str] = (),
     source: Sequence[str] = (),
     rigid: Sequence[str] = (),
+    missing: Sequence[str] = (),
     tracks: Sequence[str] = (),
     landmarks: Sequence[str] = (),
     hold_back: float = 0.0,
@@ -44,6 +45,8 @@ def read_knowledge(
         One file of a region for all images, or one for each image: an image, a table (CSV) of
         shapes as napari saves them, or GeoJSON. None without the region. Each label, shape or
         feature of `rigid` is a body.
+    missing : sequence of str
+        Files of missing pixels, which are named among the sources: `Observations` read them.
     tracks : sequence of str
         Tables (CSV) or GeoJSON files of tracks.
     landmarks : sequence of str
@@ -64,6 +67,7 @@ def read_knowledge(
     """
     files = dict(zip(ROLES, (still, wall, interest, source, rigid), strict=True))
     masks = {role: _region(role, given, space) for role, given in files.items() if given}
+    files["missing"] = missing
     sources = [_described(role, file) for role, given in files.items() for file in given]
     parts: list[Tracks] = []
     outside: list[OutsideError] = []

@@ -21,7 +21,7 @@ from napari_latentdyn.core.observations.known.space import (
 from napari_latentdyn.core.observations.known.tables import Table
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
-from napari_latentdyn.settings.text import shown
+from napari_latentdyn.settings.text import shorten, shown
 
 __all__ = ["read_landmarks", "read_tracks"]
 
@@ -147,7 +147,8 @@ def _of_columns(table: Table, space: ImageSpace) -> Tracks:
         )
     which, number = np.nonzero(marked)
     sigma = np.broadcast_to(_sigma(table), len(table))
-    return Tracks.from_rows(number, space.times[images][which], place[marked], sigma[number])
+    times = space.times[images][which]
+    return Tracks.from_rows(number, times, place[marked], sigma[number], marked=True)
 
 
 def _of_marks(table: Table, space: ImageSpace) -> Tracks:
@@ -190,6 +191,7 @@ def _of_images(
         np.repeat(space.times[list(images)], count),
         np.concatenate([places for places, _ in parts]),
         np.concatenate([np.broadcast_to(sigma, count) for _, sigma in parts]),
+        marked=True,
     )
 
 
@@ -302,7 +304,11 @@ class _Rows(NamedTuple):
         number, spread = _numbers(self.names), np.broadcast_to(self.sigma, len(self.times))
         chosen = that_meet(number, self.times, self.places, space.times, space.shape)
         found = Tracks.from_rows(
-            number[chosen], self.times[chosen], self.places[chosen], spread[chosen]
+            number[chosen],
+            self.times[chosen],
+            self.places[chosen],
+            spread[chosen],
+            name=np.array([shorten(name) for name in self.names])[chosen],
         )
         name = f"the tracks in {where}"
         found.fits(space.times, space.shape, name, hint, space.words(entries))
