@@ -12,6 +12,7 @@ from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.core.knowledge.knowledge import in_words
 from napari_latentdyn.core.runfolder.report import read_report
+from napari_latentdyn.core.runfolder.track_sentences import track_sentences
 
 __all__ = ["info"]
 
@@ -84,6 +85,8 @@ def _run_rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
         part = report.known.regions.get(source.role)
         covers = "" if part is None else f", {100 * part:.1f} % of the pixels"
         yield f"  {source.role}", f"{source.name}{covers}"
+    for sentence in track_sentences(report):
+        yield "  result", sentence
 
 
 def _version(name: str) -> str | None:

@@ -12,10 +12,7 @@ from typing import TYPE_CHECKING, Any
 from napari_latentdyn.cli.codes import INTERRUPTED, OK, TERMINATED
 from napari_latentdyn.cli.errors import OutputError
 from napari_latentdyn.cli.progress import ProgressLine, clock
-from napari_latentdyn.core.runfolder.evidence import (
-    gains,
-    motion_sentence,
-)
+from napari_latentdyn.core.runfolder.evidence import doubts, gains
 from napari_latentdyn.errors import RunFolderError, Stopped
 from napari_latentdyn.generators import drain
 
@@ -167,7 +164,7 @@ def write(
         )
     for gain in gains(report):
         line.tell(gain)
-    if doubt := motion_sentence(report):
+    for doubt in doubts(report):
         line.note(doubt)
     seconds = report.seconds or 0.0
     trained = (report.steps_planned or 0) > 0

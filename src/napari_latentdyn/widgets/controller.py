@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer
 
-from napari_latentdyn.core.runfolder.evidence import motion_sentence
+from napari_latentdyn.core.runfolder.evidence import doubts
 from napari_latentdyn.errors import SettingsError, UserError
 from napari_latentdyn.viewer.cache import RESULTS
 from napari_latentdyn.viewer.layers import find_layer, in_colours_of
@@ -301,7 +301,7 @@ class LearnController(QObject):
             trained=self._view.continues,
             button=self._view.train.text(),
         ) + arrow_text(self._viewer, job.run_id)
-        self._messages.say(text, motion_sentence(result.dynamics.report))
+        self._messages.say(text, " ".join(doubts(result.dynamics.report)))
 
     def _settle(self, state: State) -> None:
         self.state = state

@@ -12,7 +12,7 @@ from tests.core.known.helpers import fitted, knowing
 
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.knowledge.tracks import Tracks
-from napari_latentdyn.core.runfolder.evidence import held_back_sentence
+from napari_latentdyn.core.runfolder.track_sentences import held_back_sentence
 
 TEN = np.linspace(0, 1, 10)
 #: Places of tracks, and of two that are held back.

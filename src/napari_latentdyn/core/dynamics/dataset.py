@@ -12,7 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.units import check_unit, udunits, unit_symbol
+from napari_latentdyn.core.knowledge.knowledge import in_words
 from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.core.runfolder.track_sentences import track_sentences
 from napari_latentdyn.errors import ExportError
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ def make_dataset(
     observation_times : ndarray, shape (K,), optional
         Times of the images, as `times`; without them the images are at 0 and 1.
     report : RunReport, optional
-        Its version and inputs are used.
+        Its version, its inputs, and what is known are used.
     settings : mapping, optional
         Settings of the run as plain data.
     placement : Geometry, optional
@@ -247,6 +249,12 @@ def _attributes(
     named = [source.name or "" for source in report.inputs]
     if len(named) > 1 and all(named):
         about["comment"] = f"made from {', '.join(named[:-1])} and {named[-1]}"
+    if report.known is not None:
+        sources = [f"{source.role}: {source.name or 'an array'}" for source in report.known.sources]
+        figures = " ".join(track_sentences(report))
+        told = {"known": in_words(report.known.model_dump()), "known_sources": "; ".join(sources)}
+        told["known_tracks"] = figures
+        about |= {name: text for name, text in told.items() if text}
     if settings is not None:
         about["settings"] = json.dumps(settings)
     return about

@@ -34,7 +34,8 @@ class Motion:
     ----------
     fields : ndarray of float32, shape ((K - 1) n, 2, H, W)
         Advection fields (dy, dx) in pixels per stage, n stages for each interval
-        between neighbours.
+        between neighbours. They have numbers outside of the region of interest, too, where
+        `velocity` and `shown_fields` are NaN: points near its edge are followed with them.
     report : RunReport
         Times of the observations, their place, and the interval are used.
     """

@@ -50,7 +50,7 @@ class Dynamics(UncertainMotion):
         All settings of the fit.
     fields : ndarray of float32, shape ((K - 1) n, 2, H, W)
         Advection fields (dy, dx) in pixels per stage, n stages for each interval
-        between neighbours.
+        between neighbours; they have numbers outside of the region of interest, too.
     report : RunReport
         Version, seed, device, steps, seconds, losses, inputs.
     observations : Observations, optional

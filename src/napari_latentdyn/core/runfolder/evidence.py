@@ -10,15 +10,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from napari_latentdyn.core.runfolder.schema import EquationReport, EvidenceReport, RunReport
+from napari_latentdyn.core.runfolder.track_sentences import (
+    compared_sentence,
+    contradiction_sentence,
+    held_back_sentence,
+)
 from napari_latentdyn.equations import DEFAULT, EQUATIONS
 
 __all__ = [
     "MotionEvidence",
     "agreement_note",
     "agreement_sentence",
+    "doubts",
     "equation_sentence",
     "gains",
-    "held_back_sentence",
     "hidden_sentence",
     "motion_sentence",
     "weakest",
@@ -140,23 +145,22 @@ def hidden_sentence(report: RunReport) -> str:
     return f"{found}. A correction did not reduce it, so that none is used."
 
 
-def held_back_sentence(report: RunReport) -> str:
-    """Describe the prediction of tracks that were held back; ``""`` where none were."""
-    held = report.held_back
-    if held is None:
-        return ""
-    some = "A track was" if held.tracks == 1 else f"{held.tracks} tracks were"
-    return (
-        f"{some} held back and predicted from the first position: the error was {held.error:.2f} "
-        f"pixels, the stated uncertainty is {held.stated:.2f} pixels; "
-        f"{100 * held.within:.0f} % of {held.positions} positions agree with it."
-    )
-
-
 def gains(report: RunReport) -> list[str]:
-    """Return the sentences about training, the equation, hidden images and held-back tracks."""
-    told = (agreement_sentence, equation_sentence, hidden_sentence, held_back_sentence)
+    """Return the sentences about training, the equation, hidden images and known tracks."""
+    told = (
+        agreement_sentence,
+        equation_sentence,
+        hidden_sentence,
+        compared_sentence,
+        held_back_sentence,
+    )
     every = (sentence(report) for sentence in told)
+    return [sentence for sentence in every if sentence]
+
+
+def doubts(report: RunReport) -> list[str]:
+    """Return the sentences that warn: no motion was found, or tracks disagree with the result."""
+    every = (sentence(report) for sentence in (motion_sentence, contradiction_sentence))
     return [sentence for sentence in every if sentence]
 
 

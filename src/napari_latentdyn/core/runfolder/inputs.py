@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.members import INPUTS, load_arrays, reading
 from napari_latentdyn.core.runfolder.report import damaged
-from napari_latentdyn.core.runfolder.schema import KnownReport, RunReport
+from napari_latentdyn.core.runfolder.schema import RunReport
+from napari_latentdyn.core.runfolder.schema_known import KnownReport
 from napari_latentdyn.errors import ObservationError, RunFolderError
 
 __all__ = ["read_observations"]

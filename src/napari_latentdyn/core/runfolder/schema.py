@@ -32,6 +32,11 @@ from napari_latentdyn.core.runfolder.entries import (
     Times,
     Unit,
 )
+from napari_latentdyn.core.runfolder.schema_known import (
+    ComparedReport,
+    HeldBackReport,
+    KnownReport,
+)
 from napari_latentdyn.errors import GeometryError
 from napari_latentdyn.settings.text import shorten, shown
 
@@ -153,42 +158,6 @@ class HiddenReport(Described):
     kept: bool
 
 
-class HeldBackReport(Described):
-    """Error of the prediction of tracks that were held back, from their first position.
-
-    `error` and `stated` are root mean squares over the other positions, of both coordinates in
-    pixels: the distance to the prediction, and the stated uncertainty of the positions. `within` is
-    the part of the positions within the 95 % region of the stated uncertainty.
-    """
-
-    tracks: Count
-    positions: Count
-    error: NonNegativeFloat
-    stated: NonNegativeFloat
-    within: NonNegativeFloat
-
-
-class KnownSource(Described):
-    """A file or layer of the user: its role, and tracks that do not meet the images."""
-
-    role: Text
-    name: Text | None = None
-    path: Text | None = None
-    sha256: Text | None = None
-    left_out: Count | None = None
-
-
-class KnownReport(Described):
-    """Regions and tracks that the user knows; see `Knowledge.to_report`."""
-
-    sources: list[KnownSource] = Field(default_factory=list)
-    regions: dict[Text, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
-    masks: Count = 0
-    tracks: Count = 0
-    landmarks: Count = 0
-    held_back: Count = 0
-
-
 class Report(Described):
     """Entries of every report, of a run or of layers."""
 
@@ -218,6 +187,7 @@ class RunReport(Report):
     motion_evidence: EvidenceReport | None = None
     hidden: HiddenReport | None = None
     held_back: HeldBackReport | None = None
+    compared: ComparedReport | None = None
     equation: EquationReport | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)

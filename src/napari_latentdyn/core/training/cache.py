@@ -27,6 +27,7 @@ __all__ = [
     "is_long",
     "open_store",
     "series_cache",
+    "told_of",
 ]
 
 #: Bytes of the ensembles of a series up to which they stay in the memory.
@@ -82,6 +83,20 @@ def open_store(
         for name, value in sorted(model.state_dict().items()):
             content.update(name.encode() + value.cpu().numpy().tobytes())
     return IntervalStore.of(keep, content.hexdigest(), len(observations) - 1)
+
+
+def told_of(store: IntervalStore | None) -> list[str]:
+    """Return sentences on the intervals that a store kept from an earlier fit."""
+    if store is None:
+        return []
+    found = []
+    if store.replaced:
+        found.append(
+            "Intervals that were kept belong to other images or settings; all are matched."
+        )
+    if store.finished:
+        found.append(f"{store.finished} of {store.count} intervals were matched before.")
+    return found
 
 
 def series_cache(observations: Observations, settings: Settings) -> Path:

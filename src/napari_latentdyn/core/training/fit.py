@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.checkpoint import Checkpoint
 from napari_latentdyn.core.dynamics.fitted import Fitted
-from napari_latentdyn.core.dynamics.held_back import predict_tracks
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.matching.ensemble import Ensemble
 from napari_latentdyn.core.matching.store import IntervalStore
@@ -27,10 +26,11 @@ from napari_latentdyn.core.rendering.correction import Correction
 from napari_latentdyn.core.rendering.filling import fill_missing
 from napari_latentdyn.core.rendering.renderer import Renderer
 from napari_latentdyn.core.runfolder.evidence import MotionEvidence, weakest
-from napari_latentdyn.core.training.cache import open_store
+from napari_latentdyn.core.training.cache import open_store, told_of
 from napari_latentdyn.core.training.choice import settle_equation
 from napari_latentdyn.core.training.hidden import HiddenImages, learn_correction
 from napari_latentdyn.core.training.initial import match_intervals, start_fields
+from napari_latentdyn.core.training.known_tracks import unused, with_tracks
 from napari_latentdyn.core.training.loop import BETAS, TrainingLoop
 from napari_latentdyn.core.training.prior import load_weights, start_correction
 from napari_latentdyn.core.training.processes import Processes
@@ -222,8 +222,7 @@ class _Fit:
             observations=self.observations,
             fitted=Fitted(model, ensembles, checkpoint, correction, coefficients),
         )
-        predicted = predict_tracks(dynamics, self.observations.known.tracks)
-        dynamics.report = report.model_copy(update={"held_back": predicted})
+        dynamics.report = with_tracks(dynamics)
         return dynamics
 
     def _prepare(self, model: LatentDynamics) -> Generator[Progress, None, Sequence[Ensemble]]:
@@ -235,12 +234,7 @@ class _Fit:
             self.resume.check_shape(len(self.observations), self.observations.shape)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
-        if self.store is not None and self.store.replaced:
-            said = "Intervals that were kept belong to other images or settings; all are matched."
-            yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
-        if self.store is not None and self.store.finished:
-            done, total = self.store.finished, self.store.count
-            said = f"{done} of {total} intervals were matched before."
+        for said in (*told_of(self.store), *unused(self.observations, self.settings)):
             yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
         working = match_intervals(
             self.observations, self.settings, self.device, proposing, self.store

@@ -31,6 +31,7 @@ from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.observations.patches import covering
 from napari_latentdyn.core.physics.constraints import Constraint
 from napari_latentdyn.core.physics.course import stage_fields
+from napari_latentdyn.core.training.known_tracks import uses_tracks
 from napari_latentdyn.core.training.prior import prior_velocity
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.generators import mapped
@@ -68,9 +69,12 @@ def initial_velocities(
     method = settings.model.initial_fields
     constraint = Constraint.of(settings.physics, observations.known.regions)
     if method != "matched" and constraint is not None:
+        bodies = settings.physics.constraint == "none"
+        named = "rigid bodies need" if bodies else "a constraint needs"
+        remedy = "leave the rigid bodies out" if bodies else "physics.constraint none"
         raise SettingsError(
-            f"a constraint needs matched initial fields: model.initial_fields must be matched; got "
-            f"{method}. Choose another preset, or physics.constraint none."
+            f"{named} matched initial fields: model.initial_fields must be matched; got {method}. "
+            f"Choose another preset, or {remedy}."
         )
     if method == "zero":
         return observations, Ensemble.equal(np.zeros((1, 2, *observations.shape), np.float32))
@@ -200,7 +204,7 @@ def match_intervals(
     if follows and count > 1:
         if known is None:
             ensembles = yield from _follow(observations, ensembles, settings, store)
-    elif observations.known.tracks is not None:
+    elif observations.known.tracks is not None and uses_tracks(settings):
         ensembles = _on_tracks(observations, ensembles, settings)
     return observations, ensembles
 
