@@ -211,6 +211,56 @@ def test_rigid_bodies_keep_their_labels(call, polar, tmp_path):
     np.testing.assert_array_equal(found, labels[None])
 
 
+def test_tracks_that_disagree_are_a_warning(call, polar, tmp_path):
+    """A landmark that is wrong, and a track whose last position has y and x swapped."""
+    marks = table(tmp_path / "m.csv", "y0,x0,y1,x1", "30,20,28,20", "35,24,33,39", "12,30,10,30")
+    track = table(tmp_path / "t.csv", "buoy,t,y,x", "K9,0,20,30", "K9,1,30,18")
+    out = tmp_path / "run"
+    answer = call(
+        *("run", *polar, "-o", out, *QUICK, "--quiet", "--landmarks", marks, "--tracks", track)
+    )
+    assert answer.code == 0
+    told = answer.err.splitlines()[-1]
+    assert told.startswith("2 of 4 tracks and landmarks disagree with the result: ")
+    assert "track K9 at (20.0, 30.0) by 1" in told
+    assert "landmark 1 at (35.0, 24.0) by 15" in told
+    assert told.endswith("Check the positions, the order of y and x, and the uncertainties.")
+    found = json.loads((out / "report.json").read_text())["compared"]["tracks"]
+    assert [one["agrees"] for one in found] == [False, True, False, True]
+    assert [one["name"] for one in found] == ["K9", "0", "1", "2"]
+    lines = call("info", out).out.splitlines()
+    assert f"  result     {told}" in lines
+    assert any("2 of 4 tracks and landmarks agree with the result" in line for line in lines)
+    assert call("export", out, "-o", tmp_path / "a.nc").code == 0
+    with xarray.open_dataset(tmp_path / "a.nc") as read:
+        assert read.attrs["known"] == "1 track, 3 landmarks"
+        assert read.attrs["known_sources"] == "tracks: t.csv; landmarks: m.csv"
+        assert told in read.attrs["known_tracks"]
+
+
+def test_good_landmarks_are_told_and_are_no_warning(call, polar, tmp_path):
+    marks = table(tmp_path / "m.csv", "y0,x0,y1,x1", "30,20,28,20", "35,24,33,24")
+    arguments = ("run", *polar, "-o", tmp_path / "run", *QUICK, "--landmarks", marks)
+    answer = call(*arguments)
+    assert "2 landmarks agree with the result: the error is 0." in answer.err
+    assert "disagree" not in answer.err
+    assert call(*arguments, "--quiet", "--overwrite").err == "Known: 2 landmarks.\n"
+
+
+def test_a_preset_that_does_not_match(call, polar, tmp_path):
+    marks = table(tmp_path / "m.csv", "y0,x0,y1,x1", "30,20,28,20")
+    paper = ("run", *polar, "-o", tmp_path / "run", "--preset", "paper", "--steps", "1")
+    small = ("--frames", "1", "--patch-size", "32", "32", "--threads", "1")
+    answer = call(*paper, *small, "--landmarks", marks)
+    assert answer.code == 0, answer.err
+    assert "Tracks and landmarks have no part in the result, because these settings" in answer.err
+    labels = write(tmp_path / "floes.tif", np.eye(48))
+    sentence = call(*paper, *small, "--rigid", labels, "--overwrite").err.splitlines()[-1]
+    assert "rigid bodies need matched initial fields" in sentence
+    assert sentence.endswith("Choose another preset, or leave the rigid bodies out.")
+    assert "physics.constraint" not in sentence
+
+
 def test_missing_pixels_are_drawn(call, polar, tmp_path):
     """Outlines of missing pixels are read like those of regions."""
     box = [[19.6, 19.6], [19.6, 29.4], [25.4, 29.4], [25.4, 19.6]]
@@ -221,6 +271,10 @@ def test_missing_pixels_are_drawn(call, polar, tmp_path):
         out = tmp_path / "run"
         answer = call("run", *polar, "-o", out, *QUICK, "--mask", mask, "--overwrite")
         assert answer.code == 0, answer.err
+        assert "Known: 1 mask.\n" in answer.err
+        lines = call("info", out).out.splitlines()
+        assert "known        1 mask" in lines
+        assert f"  missing    {Path(mask).name}" in lines
         missing = ~Dynamics.load(out).observations.valid
         assert missing.sum(axis=(1, 2)).tolist() == counts
 

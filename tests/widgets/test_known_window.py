@@ -120,6 +120,57 @@ def test_draw_land_match_and_remove_it_again(open_window: Open, drift: Any, qtbo
     assert "Known" not in status(panel)[0]
 
 
+def test_a_wrong_landmark_is_a_warning(open_window: Open, drift: Any, qtbot: Any) -> None:
+    first, last, _ = drift
+    viewer, panel = open_window(first, last, show=True)
+    control(panel, "preset", QComboBox).setCurrentText("quick")
+    places = np.array([[20.0, 35.0], [45.0, 40.0], [30.0, 50.0]])
+    begin = viewer.add_points(places, name="begin")
+    end = viewer.add_points(places + np.array([1.0, 3.0]), name="end")
+    add(panel, begin, "first")
+    add(panel, end, "last")
+    run(qtbot, panel)
+    text, severity = status(panel)
+    assert "3 landmarks agree with the result: the error is 0." in text
+    assert severity == "info"
+    wrong = end.data.copy()
+    wrong[1] += [-9.0, 12.0]
+    end.data = wrong
+    run(qtbot, panel)
+    text, severity = status(panel)
+    assert severity == "warning"
+    assert "2 of 3 landmarks agree with the result" in text
+    assert "1 of 3 landmarks disagrees with the result: landmark 1 at (45.0, 40.0) by 1" in text
+    assert text.endswith("Check the positions, the order of y and x, and the uncertainties.")
+    frames = made(viewer, "frames")[0]
+    report = RESULTS[frames.metadata["latentdyn"]["run_id"]].report.compared
+    assert report is not None
+    assert [one.agrees for one in report.tracks] == [True, False, True]
+
+
+def test_masks_are_counted_as_in_the_report(open_window: Open, drift: Any, qtbot: Any) -> None:
+    """Two layers of one role, and missing pixels."""
+    first, last, land = drift
+    viewer, panel = open_window(first, last)
+    control(panel, "preset", QComboBox).setCurrentText("quick")
+    for name, role, rows_of in (("a", "still", slice(0, 30)), ("b", "still", slice(30, None))):
+        mask = np.zeros_like(land, int)
+        mask[rows_of] = land[rows_of]
+        add(panel, viewer.add_labels(mask, name=name), role)
+    gap = np.zeros_like(land, int)
+    gap[50:56, 40:50] = 1
+    add(panel, viewer.add_labels(gap, name="gap"), "missing")
+    assert told(panel) == "Known: 3 masks."
+    run(qtbot, panel)
+    assert "Known: 3 masks." in status(panel)[0]
+    mark = made(viewer, "frames")[0].metadata["latentdyn"]
+    assert mark["known"] == "3 masks"
+    report = RESULTS[mark["run_id"]].report.known
+    assert report is not None
+    assert report.masks == 3
+    assert [source.role for source in report.sources] == ["still", "still", "missing"]
+
+
 def test_counts_follow_the_layers(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
     viewer, panel = open_window(*images, fit=fake, show=True)

@@ -55,8 +55,9 @@ def compared_sentence(report: RunReport) -> str:
         found.append(_outside(away))
     hidden = [one for one in every if one.lies == "missing"]
     if hidden:
-        lies = "lies" if len(hidden) == 1 else "lie"
-        found.append(f"{_counted(hidden)} {lies} on missing pixels, where no image confirms them.")
+        lies, them = ("lies", "it") if len(hidden) == 1 else ("lie", "them")
+        where = f"on missing pixels, where no image confirms {them}"
+        found.append(f"{_counted(hidden)} {lies} {where}.")
     return " ".join(found)
 
 
