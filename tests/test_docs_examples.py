@@ -99,6 +99,6 @@ def test_the_page_on_known_motion_runs(
     names = run(root / "docs" / "known.md", 2, first=first, last=last)
     known = names["known"]
     assert isinstance(known, Knowledge)
-    assert known.sentence() == "1 mask, 2 landmarks, 1 held back"
+    assert known.sentence() == "1 mask, 2 tracks, 1 held back"
     assert isinstance(names["dynamics"], Dynamics)
     assert names["dynamics"].observations.known.counts() == known.counts()
