@@ -46,6 +46,8 @@ WORDS: dict[str, dict[str, str]] = {
     "physics.border": {"clamp": "repeat the border", "exclude": "leave out inflow"},
     "training.data_term": {"square": "squared difference", "robust": "robust to outliers"},
     "training.smoothness": {"first": "first differences", "second": "second differences"},
+    "arrows.uncertainty": {"1": "1 standard deviation"}
+    | {count: f"{count} standard deviations" for count in ("2", "5", "10")},
     "maps.kind": {"shear": "maximum shear", "total": "total deformation"},
     "tracers.start": {"slider": "time slider", "first": "first image", "last": "last image"},
 }

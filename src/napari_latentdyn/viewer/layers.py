@@ -311,7 +311,8 @@ def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
     layer.data = data
     if "features" in meta:
         layer.features = meta["features"]
-        layer.edge_contrast_limits = meta["edge_contrast_limits"]
+        if "edge_contrast_limits" in meta:
+            layer.edge_contrast_limits = meta["edge_contrast_limits"]
         if layer.length == before.get("arrow_length"):
             layer.length = meta["length"]
             layer.edge_width = meta["edge_width"]

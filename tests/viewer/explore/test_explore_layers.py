@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.layers import Layer
 from tests.conftest import dynamics_of
 
 from napari_latentdyn.core.dynamics.result import Dynamics
@@ -119,6 +120,41 @@ def test_arrows_tell_their_direction() -> None:
     assert meta["edge_color"] == "direction"
     assert meta["length"] == 3.0
     assert meta["edge_contrast_limits"] == (-180.0, 180.0)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        Geometry.from_pixel_size((20.0, 50.0), "meter"),
+        Geometry.from_layer({"affine": [[3.0, -4.0, 7.0], [4.0, 3.0, 9.0], [0.0, 0.0, 1.0]]}, 2),
+    ],
+)
+def test_circles_are_equal_deviations_of_both_components_on_any_pixels(place: Geometry) -> None:
+    report = {"interval": {"value": 24.0, "unit": "hour"}, "placement": place.to_report()}
+    dynamics = rotation(report=report)
+    shown = Layer.create(*making.arrows(dynamics, ArrowOptions(spacing=8)))
+    shown.length = 3.0
+    std = np.full(dynamics.fields[:, 0].shape, 0.5, np.float32)
+    data, meta, kind = making.circle_layer(dynamics, shown, (std, std > 0), "2")
+    circles = Layer.create(data, meta, kind)
+    assert circles.name == "ice circles of 2 standard deviations"
+    corners = np.array([circles.data_to_world(corner) for corner in data[:24, 0]])
+    tip = shown.data[0, 0] + 3.0 * shown.data[0, 1]
+    ways = (corners - shown.data_to_world(tip))[:, 1:]
+    np.testing.assert_allclose(corners[:, 0], shown.data_to_world(tip)[0], rtol=1e-6)
+    linear = place.matrix[:2, :2]
+    # The covariance of the velocity in world units, times the square of two and of the length.
+    spread = np.linalg.inv(linear @ linear.T * (2 * 3 * 0.5) ** 2)
+    np.testing.assert_allclose(np.einsum("ni,ij,nj->n", ways, spread, ways), 1.0, rtol=1e-3)
+
+
+def test_without_a_velocity_there_are_no_circles() -> None:
+    dynamics = rotation(velocity=np.full((STAGES, 2, SIZE, SIZE), np.nan, np.float32))
+    shown = Layer.create(*making.arrows(dynamics, ArrowOptions()))
+    std = np.ones((STAGES, SIZE, SIZE), np.float32)
+    circles = Layer.create(*making.circle_layer(dynamics, shown, (std, std > 0), "1"))
+    assert len(circles.data) == 0
+    assert circles.ndim == 3
 
 
 @pytest.mark.parametrize("shape", [(64, 64), (20, 300), (1, 50)])

@@ -26,3 +26,14 @@ def explore(make_napari_viewer: Callable[..., napari.Viewer]) -> Explore:
         return viewer, panel
 
     return make
+
+
+@pytest.fixture
+def seen_window(make_napari_viewer: Callable[..., napari.Viewer]) -> Explore:
+    def make() -> tuple[napari.Viewer, Any]:
+        # Only what is shown is drawn.
+        viewer = make_napari_viewer(show=True)
+        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+        return viewer, panel
+
+    return make

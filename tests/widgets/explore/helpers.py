@@ -9,6 +9,7 @@ from typing import Any
 
 import napari
 import numpy as np
+from numpy.typing import NDArray
 from qtpy.QtWidgets import QFileDialog, QPushButton
 from tests.widgets.helpers import control, made
 
@@ -54,3 +55,9 @@ def told(panel: Any) -> tuple[str, str]:
 
 def press(panel: Any, name: str) -> None:
     control(panel, name, QPushButton).click()
+
+
+def grey(viewer: Any) -> NDArray[np.float64]:
+    """The canvas as it is seen."""
+    picture: NDArray[np.uint8] = viewer.screenshot(canvas_only=True, flash=False)
+    return picture[..., :3].astype(float)

@@ -2,32 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import napari
 import numpy as np
 import pytest
-from numpy.typing import NDArray
-from tests.widgets.explore.helpers import Explore, opened, press, ready
-from tests.widgets.helpers import PLUGIN, made
-
-
-def grey(viewer: Any) -> NDArray[np.float64]:
-    picture: NDArray[np.uint8] = viewer.screenshot(canvas_only=True, flash=False)
-    return picture[..., :3].astype(float)
-
-
-@pytest.fixture
-def seen_window(make_napari_viewer: Callable[..., napari.Viewer]) -> Explore:
-    def make() -> tuple[napari.Viewer, Any]:
-        # Only what is shown is drawn.
-        viewer = make_napari_viewer(show=True)
-        _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
-        return viewer, panel
-
-    return make
+from tests.widgets.explore.helpers import Explore, grey, opened, press, ready
+from tests.widgets.helpers import made
 
 
 @pytest.mark.parametrize("brightness", [0.05, 0.5, 0.95])

@@ -5,25 +5,31 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS
+from napari_latentdyn.core.dynamics.arrows import MAX_ARROWS, Arrows
+from napari_latentdyn.core.dynamics.circles import make_circles
 from napari_latentdyn.core.dynamics.deformation import QUANTITIES, Deformation
 from napari_latentdyn.core.dynamics.grids import evenly_spaced
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.dynamics.streamlines import streamlines
 from napari_latentdyn.errors import GeometryError
-from napari_latentdyn.viewer.context import LayerContext, LayerTuple, arrow_layer
+from napari_latentdyn.settings.words import WORDS
+from napari_latentdyn.viewer.context import LayerContext, LayerTuple, arrow_layer, mark_of
 from napari_latentdyn.viewer.explore.options import ArrowOptions, MapOptions, StreamlineOptions
 from napari_latentdyn.viewer.layers import contrast_limits
 from napari_latentdyn.viewer.timeline import timeline_of
 
+if TYPE_CHECKING:
+    from napari.layers import Vectors
+
 __all__ = [
     "arrows",
     "axes_layer",
+    "circle_layer",
     "latent_layers",
     "map_layer",
     "pixel_per_stage",
@@ -35,6 +41,8 @@ __all__ = [
 _SIGNED = ("divergence", "vorticity")
 #: Number of crosses along the longer side.
 _CROSSES = 24
+#: Not a colour of the arrows' speed, nor of grey images.
+_CIRCLES = "magenta"
 _RATES = ("divergence", "vorticity", "normal_strain", "shear_strain")
 #: Percentile of the absolute values at which colours saturate.
 _WITHIN = 99.0
@@ -53,6 +61,44 @@ def arrows(
         length=options.length,
         colour=options.colour,
         confidence=confidence if options.hide_doubtful else None,
+    )
+
+
+def circle_layer(
+    dynamics: Dynamics,
+    shown: Vectors,
+    deviations: tuple[NDArray[np.float32], NDArray[np.bool_]],
+    count: str,
+) -> LayerTuple:
+    """Return circles of `count` standard deviations around the tips of the arrows that are shown.
+
+    `deviations` are those of all stages, as `Dynamics.stage_deviations` returns them.
+    """
+    context = LayerContext.of(dynamics)
+    spacing, length = int(mark_of(shown)["arrow_spacing"]), float(shown.length)
+    known = Arrows(np.asarray(shown.data), {}, spacing, length, float(shown.edge_width))
+    circles = make_circles(
+        known, dynamics.shown_fields, *deviations, context.line.shown, deviations=float(count)
+    )
+    return context.layer(
+        circles.data,
+        "vectors",
+        "circles",
+        f"circles of {WORDS['arrows.uncertainty'][count]}",
+        along="fields",
+        info={
+            "deviations": count,
+            "places_unknown": circles.unknown,
+            "deviation_unit": "pixel per stage",
+            "arrow_length": 1.0,
+        },
+        features=circles.features,
+        edge_color=_CIRCLES,
+        edge_width=circles.width,
+        vector_style="line",
+        length=1.0,
+        opacity=0.9,
+        **({} if len(circles.data) else {"ndim": 3}),
     )
 
 

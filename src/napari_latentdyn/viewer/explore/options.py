@@ -61,6 +61,14 @@ class ArrowOptions(FrozenModel):
         title="Colour",
         description="Whether the colour of an arrow shows speed or direction.",
     )
+    uncertainty: Literal["none", "1", "2", "5", "10"] = Field(
+        "none",
+        title="Uncertainty",
+        description="Circles around the tips of the arrows, at their scale: the radius is that "
+        "many standard deviations of each component of the velocity. The true tip lies inside of "
+        "one in about 45 %, inside of two in about 87 % of all places. Crosses mark places where "
+        "nothing shows the motion.",
+    )
 
 
 class MapOptions(FrozenModel):

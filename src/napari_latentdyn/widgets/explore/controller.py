@@ -201,6 +201,7 @@ class ExploreController(QObject):
 
     def _match_options(self) -> None:
         """Set the options to the existing layers of the result."""
+        self._view.set_option("arrows.uncertainty", self.display.circles() or "none")
         self._view.set_option("maps.kind", self.display.map_kind() or "none")
         self._view.set_option("maps.axes", self.display.has("strain_axes"))
         self._view.set_option("streamlines.shown", self.display.has("streamlines"))
@@ -234,7 +235,9 @@ class ExploreController(QObject):
         """Reset the options whose layers the user deleted."""
         if self._queue.busy or any(timer.isActive() for timer in self._changes.values()):
             return
+        self.display.drop_lone_circles()
         for name, role, nothing in (
+            ("arrows.uncertainty", "circles", "none"),
             ("maps.kind", "map", "none"),
             ("maps.axes", "strain_axes", False),
             ("streamlines.shown", "streamlines", False),

@@ -16,6 +16,8 @@ from napari_latentdyn.viewer.explore.options import ExploreOptions
 from napari_latentdyn.viewer.layers import METADATA_KEY, find_layer, mark_of, update_or_add
 from napari_latentdyn.viewer.lazy import image_confidence
 from napari_latentdyn.widgets.background import BackgroundJob, JobQueue
+from napari_latentdyn.widgets.explore.circles import ROLE as CIRCLES
+from napari_latentdyn.widgets.explore.circles import UncertaintyCircles
 from napari_latentdyn.widgets.explore.legend import Scale
 from napari_latentdyn.widgets.explore.view import ExploreView
 
@@ -50,6 +52,7 @@ class Display:
         self._deformation: tuple[float, Deformation] | None = None
         self._dynamics: Dynamics | None = None
         self._followed: Any = None
+        self._circles = UncertaintyCircles(viewer, queue, self.show, view.show_status)
 
     @property
     def dynamics(self) -> Dynamics | None:
@@ -75,17 +78,26 @@ class Display:
             self._renew_streamlines(dynamics, options)
 
     def _renew_arrows(self, dynamics: Dynamics, options: ExploreOptions) -> None:
+        count = options.arrows.uncertainty
+        if count == "none":
+            self._queue.forget(CIRCLES)
+            self._remove(CIRCLES)
+
+        def show(made: list[LayerTuple]) -> None:
+            self.show(made)
+            self._circles.renew(dynamics, None if count == "none" else count)
+
         shown = find_layer(self._viewer, self._run_id, "frames")
         if shown is None or not options.arrows.hide_doubtful:
             self._queue.forget("arrows")
-            self.show([making.arrows(dynamics, options.arrows)])
+            show([making.arrows(dynamics, options.arrows)])
             return
         if is_large(dynamics):
             self._queue.run(
                 "arrows",
                 "Placing the arrows",
                 lambda _: [making.arrows(dynamics, options.arrows, image_confidence(dynamics))],
-                self.show,
+                show,
             )
             return
         frames = np.asarray(shown.data)
@@ -100,7 +112,7 @@ class Display:
             trust = stage_confidence(frames, dynamics, dynamics.times(), known)
             return [making.arrows(dynamics, options.arrows, trust)]
 
-        self._queue.run("arrows", "Placing the arrows", place, self.show)
+        self._queue.run("arrows", "Placing the arrows", place, show)
 
     def _renew_maps(self, dynamics: Dynamics, options: ExploreOptions) -> None:
         chosen = options.maps
@@ -163,6 +175,11 @@ class Display:
                 self._viewer.layers.selection.active = drawn_in
                 drawn_in.mode = mode
             layer.name = meta["name"]
+            if role == CIRCLES:
+                # New vectors have the colour that the user chose for the earlier ones.
+                if len(data) and layer.edge_color_mode == "direct":
+                    layer.edge_color = layer.edge_color[0]
+                continue
             for look in ("edge_color", "edge_colormap", "edge_contrast_limits", "colormap"):
                 if look in meta and len(data):
                     setattr(layer, look, meta[look])
@@ -184,6 +201,15 @@ class Display:
         """Return the quantity of the map, None without a map."""
         layer = find_layer(self._viewer, self._run_id, "map")
         return None if layer is None else str(mark_of(layer).get("quantity"))
+
+    def circles(self) -> str | None:
+        """Return the number of standard deviations of the circles, None without circles."""
+        return None if self._dynamics is None else self._circles.count(self._dynamics)
+
+    def drop_lone_circles(self) -> None:
+        """Remove the circles of arrows that the user deleted."""
+        if not self.has("fields"):
+            self._remove(CIRCLES)
 
     def _below_arrows(self, layer: Any) -> None:
         arrows = find_layer(self._viewer, self._run_id, "fields")
@@ -225,7 +251,7 @@ class Display:
         self._follow(None)
 
     def _follow(self, layer: Any) -> None:
-        """Update the legend when the user changes the length of arrows."""
+        """Update the legend and the circles when the user changes the length of arrows."""
         if layer is self._followed:
             return
         for known, connect in ((self._followed, False), (layer, True)):
@@ -236,6 +262,8 @@ class Display:
 
     def _on_length(self, event: Any = None) -> None:
         self.explain()
+        if self._dynamics is not None:
+            self._circles.renew(self._dynamics, self.circles())
 
     @property
     def _run_id(self) -> str | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import Any
 
-from qtpy.QtCore import QSize, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Signal
 from qtpy.QtWidgets import QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
 from napari_latentdyn.viewer.explore.options import ExploreOptions
@@ -130,8 +130,9 @@ class ExploreView(QWidget):
         return ExploreOptions.parse(data)
 
     def set_option(self, name: str, value: Any) -> None:
-        """Set an option."""
-        self._editors[name].setValue(value)
+        """Set an option to what is shown; no layer changes."""
+        with QSignalBlocker(self._editors[name]):
+            self._editors[name].setValue(value)
 
     def show_about(self, text: str) -> None:
         """Describe the result."""
