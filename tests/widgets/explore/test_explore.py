@@ -254,6 +254,32 @@ def test_a_result_just_made_can_be_explored(open_window: Open, images: Images, q
     qtbot.waitUntil(lambda: not control(explorer, "draw_frames", QPushButton).isEnabled())
 
 
+def test_a_later_run_on_the_same_images_is_explored(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics")
+    run(qtbot, panel, "preview")
+    qtbot.waitUntil(control(explorer, "draw_frames", QPushButton).isEnabled)
+    control(explorer, "arrows.uncertainty").setCurrentText("1 standard deviation")
+    control(explorer, "maps.kind").setCurrentText("speed")
+    qtbot.waitUntil(
+        lambda: bool(made(viewer, "circles") and made(viewer, "map")) and ready(explorer),
+        timeout=30_000,
+    )
+    (arrows,), (circles,), (speed,) = (made(viewer, r) for r in ("fields", "circles", "map"))
+    before, drawn, fast = np.array(arrows.data), np.array(circles.data), np.array(speed.data)
+    control(panel, "model.stages").setValue(4)
+    control(panel, "model.initial_fields").setCurrentText("matched")
+    run(qtbot, panel, "preview")
+    qtbot.waitUntil(lambda: ready(explorer) and len(speed.data) != len(fast), timeout=30_000)
+    (arrows,), (circles,) = made(viewer, "fields"), made(viewer, "circles")
+    assert len(arrows.data) != len(before)
+    assert len(circles.data) != len(drawn)
+    np.testing.assert_array_equal(np.unique(circles.data[:, 0, 0]), np.arange(4))
+    assert ", 4 stages" in control(explorer, "about").text()
+
+
 def test_what_is_no_run_is_told_in_one_sentence(
     explore: Explore, tmp_path: Path, qtbot: Any, monkeypatch: Any
 ) -> None:

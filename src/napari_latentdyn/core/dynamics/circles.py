@@ -80,7 +80,7 @@ def make_circles(
     tips[there] = arrows.data[known, 0] + np.float32(arrows.length) * arrows.data[known, 1]
     has_arrow[there] = True
     # Nothing needs to show a motion that is given.
-    sure = (measured[thin] & has_arrow & np.isfinite(spread)) | (spread == 0)
+    sure = (measured[thin] & has_arrow & np.isfinite(spread)) | np.equal(spread, 0)
     circled, crossed = inside & sure, inside & ~sure
 
     width = arrows.width / 3

@@ -57,7 +57,10 @@ class ExploreController(QObject):
             for group in ExploreOptions.model_fields
         }
         self.probe = Probe(self._viewer, view, self._queue)
-        self.display = Display(self._viewer, view, self._queue, self.probe.follow)
+        self._rerun = single_shot(self, 0, self._on_rerun)
+        self.display = Display(
+            self._viewer, view, self._queue, self.probe.follow, self._rerun.start
+        )
         self.tracers = Tracers(self._viewer, view, self._queue, self.display.show)
         self.latents = Latents(self._viewer, view, self._queue, self.display.show)
         self.carrying = CarryAlong(self._viewer, view, self._queue, self.display.show)
@@ -105,6 +108,7 @@ class ExploreController(QObject):
         for timer in self._changes.values():
             timer.stop()
         self._lost.stop()
+        self._rerun.stop()
         self.latents.leave()
         events = self._viewer.layers.events
         for emitter in (events.inserted, events.removed, events.renamed):
@@ -246,6 +250,18 @@ class ExploreController(QObject):
                 self._view.set_option(name, nothing)
         self.latents.follow()
         self.probe.follow()
+
+    def _on_rerun(self) -> None:
+        """Take the result of a later run on the same images, which has updated the layers."""
+        before = self.dynamics
+        after = None if before is None else self._runs.dynamics(before.run_id)
+        if before is None or after is None or after.fields is before.fields:
+            return
+        self._take(after)
+        self.latents.drop()
+        self.display.renew_circles()
+        for group in ("maps", "streamlines", "tracers"):
+            self._renew(group)
 
     def _on_theme(self, event: Any = None) -> None:
         self._view.set_palette(palette_of(self._viewer))

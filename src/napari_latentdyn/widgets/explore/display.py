@@ -36,7 +36,11 @@ _COLOURED = ("fields", "map", "strain_axes", "streamlines")
 
 
 class Display:
-    """Adds and updates layers and the legend; calls `changed` when other values are shown."""
+    """Adds and updates layers and the legend.
+
+    Calls `changed` when other values are shown, and `replaced` when the arrows get other data,
+    also from another window.
+    """
 
     def __init__(
         self,
@@ -44,11 +48,13 @@ class Display:
         view: ExploreView,
         queue: JobQueue,
         changed: Callable[[], None],
+        replaced: Callable[[], None],
     ) -> None:
         self._viewer = viewer
         self._view = view
         self._queue = queue
         self._changed = changed
+        self._replaced = replaced
         self._deformation: tuple[float, Deformation] | None = None
         self._dynamics: Dynamics | None = None
         self._followed: Any = None
@@ -250,20 +256,27 @@ class Display:
         """Disconnect from the layers."""
         self._follow(None)
 
+    def renew_circles(self) -> None:
+        """Draw the circles, if shown, at the arrows that are shown."""
+        if self._dynamics is not None:
+            self._circles.renew(self._dynamics, self.circles())
+
     def _follow(self, layer: Any) -> None:
-        """Update the legend and the circles when the user changes the length of arrows."""
+        """Follow the length and the data of the arrows."""
         if layer is self._followed:
             return
-        for known, connect in ((self._followed, False), (layer, True)):
+        for known, action in ((self._followed, "disconnect"), (layer, "connect")):
             if known is not None:
-                emitter = known.events.length
-                (emitter.connect if connect else emitter.disconnect)(self._on_length)
+                getattr(known.events.length, action)(self._on_length)
+                getattr(known.events.data, action)(self._on_data)
         self._followed = layer
 
     def _on_length(self, event: Any = None) -> None:
         self.explain()
-        if self._dynamics is not None:
-            self._circles.renew(self._dynamics, self.circles())
+        self.renew_circles()
+
+    def _on_data(self, event: Any = None) -> None:
+        self._replaced()
 
     @property
     def _run_id(self) -> str | None:
