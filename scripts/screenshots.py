@@ -169,9 +169,27 @@ def known(viewer: napari.Viewer) -> None:
     shot(viewer, "known")
 
 
+def uncertainty(viewer: napari.Viewer) -> None:
+    """Show standard deviations as circles around the arrows of ice past a coast."""
+    open_sample(viewer, "coast_buoys")
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    find(panel, QComboBox, "preset").setCurrentText("quick")
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
+    for layer in viewer.layers[:-2]:
+        layer.visible = False
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics", tabify=True)
+    circles = find(explorer, QComboBox, "arrows.uncertainty")
+    wait_until(lambda: circles.isEnabled() and idle(explorer))
+    circles.setCurrentIndex(circles.findText("10", Qt.MatchFlag.MatchStartsWith))
+    wait_until(lambda: "circles" in viewer.layers[-1].name and idle(explorer))
+    viewer.dims.set_current_step(0, 1)
+    shot(viewer, "uncertainty")
+
+
 def main() -> None:
     get_settings().appearance.theme = "dark"
-    for take in (learn, explore, compare, series, known):
+    for take in (learn, explore, compare, series, known, uncertainty):
         viewer = napari.Viewer()
         viewer.window.set_geometry(0, 0, *SIZE)
         take(viewer)
