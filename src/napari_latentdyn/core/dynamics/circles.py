@@ -70,7 +70,8 @@ def make_circles(
     chosen = np.arange(len(velocity)) if stages is None else np.asarray(stages)
     rows, columns = (evenly_spaced(size, arrows.spacing) for size in velocity.shape[-2:])
     thin = np.ix_(chosen, rows, columns)
-    spread, inside = std[thin], np.isfinite(velocity[:, :, rows][..., columns]).all(axis=1)[chosen]
+    spread = std[thin]
+    inside = np.all(np.isfinite(velocity[:, :, rows][..., columns]), axis=1).take(chosen, axis=0)
     grid = np.meshgrid(np.arange(len(chosen)), rows, columns, indexing="ij")
     places = np.stack(grid, axis=-1).astype(np.float32)
     tips, has_arrow = places.copy(), np.zeros(inside.shape, bool)
