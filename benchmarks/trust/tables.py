@@ -34,11 +34,14 @@ def table_of(groups: dict[str, list[Errors]]) -> str:
 def reliability_table(found: list[Errors]) -> str:
     """Return the root mean square of errors beside that of the deviations, by deviation.
 
-    The last two rows are the places where the images show the velocity, and where they do not.
+    The last columns are the parts of the vectors of two errors that lie in a circle of one and of
+    two deviations. The last two rows are the places where the images show the velocity, and where
+    they do not.
     """
 
     def every(values: Callable[[Errors], NDArray[Any] | None]) -> NDArray[Any]:
-        return np.concatenate([np.broadcast_to(values(o), o.errors.shape).ravel() for o in found])
+        columns = (np.broadcast_to(values(o), o.errors.shape).reshape(2, -1) for o in found)
+        return np.concatenate(list(columns), axis=1)
 
     std, error, measured = (every(attrgetter(name)) for name in ("std", "errors", "measured"))
     parts = {
@@ -47,18 +50,24 @@ def reliability_table(found: list[Errors]) -> str:
         for low, high in itertools.pairwise(_BOUNDS)
     }
     parts |= {"measured": measured, "not measured": ~measured}
+    known = np.isfinite(error).all(axis=0)
     lines = []
     for name, chosen in parts.items():
-        inside = chosen & np.isfinite(error)
+        inside = chosen[0] & known
         if inside.any():
-            ratio = np.abs(error[inside]) / std[inside]
-            figures = [np.sqrt(np.mean(values[inside] ** 2)) for values in (std, error)]
+            ratio = np.abs(error[:, inside]) / std[:, inside]
+            roots = [np.sqrt(np.mean(values[:, inside] ** 2)) for values in (std, error)]
             covered = [100 * np.mean(ratio < k) for k in (1.0, 1.96)]
+            circles = [100 * np.mean(np.hypot(*ratio) < k) for k in (1.0, 2.0)]
             share = number(100 * float(inside.mean()), 1)
-            roots = [number(float(value), 3) for value in figures]
-            lines.append([name, share, *roots, *(number(float(part), 1) for part in covered)])
+            told = [
+                *(number(float(value), 3) for value in roots),
+                *(number(float(part), 1) for part in covered + circles),
+            ]
+            lines.append([name, share, *told])
     header = ["deviation", "places (%)", "root mean square of deviations", "of errors"]
-    return table([*header, "within 1 std (%)", "within 1.96 std (%)"], lines)
+    header += ["within 1 std (%)", "within 1.96 std (%)"]
+    return table([*header, "circle of 1 std (%)", "circle of 2 std (%)"], lines)
 
 
 def ranks(found: Sequence[Errors]) -> float:

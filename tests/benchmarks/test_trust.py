@@ -59,6 +59,9 @@ def test_tables_tell_coverage_and_ranks() -> None:
     *_, yes, no = reliability_table([good]).splitlines()
     assert yes.startswith("| measured |")
     assert no.startswith("| not measured |")
+    # Circles of a normal distribution of two components.
+    circles = [float(part) for part in yes.split("|")[-3:-1]]
+    assert circles == pytest.approx([100 * (1 - np.exp(-(k**2) / 2)) for k in (1, 2)], abs=1)
     shares = [float(row.split("|")[2]) for row in (yes, no)]
     assert sum(shares) == pytest.approx(100, abs=0.11)
     assert shares[0] == pytest.approx(100 * (std < 1).mean(), abs=0.06)
