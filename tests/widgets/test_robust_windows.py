@@ -284,3 +284,14 @@ def test_devices_are_found_also_after_the_dock_was_closed_early(
     viewer.window.add_dock_widget(panel, name="again")
     qtbot.waitUntil(lambda: "looking" not in devices.itemText(0), timeout=20_000)
     assert "available" in " ".join(devices.itemText(i) for i in range(devices.count()))
+
+
+def test_a_long_series_fits_into_the_narrowest_panel(open_window: Open, images: Images) -> None:
+    stack = np.resize(np.stack(images), (120, 48, 48))
+    viewer, panel = open_window(stack, fit=FakeFit(), show=True)
+    viewer.layers[0].units, viewer.layers[0].scale = ("minute", "pixel", "pixel"), (2, 1, 1)
+    viewer.add_labels(np.eye(48, dtype=int), name="a layer of labels with a long name")
+    assert control(panel, "image_count").text() == "120 images, 238 min"
+    inside, view = control(panel, "scroll", QScrollArea).widget(), panel.view
+    bar = view.scroll.verticalScrollBar().sizeHint().width()
+    assert inside.minimumSizeHint().width() <= view.minimumSizeHint().width() - bar

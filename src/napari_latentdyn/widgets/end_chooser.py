@@ -17,6 +17,9 @@ __all__ = ["EndChooser"]
 
 #: Width in pixels of both buttons of a spin box and of its margins.
 _BUTTONS = 46
+_ANY_WIDTH = 16_777_215  # QWIDGETSIZE_MAX
+#: Least width of the chooser of a layer, whose name is elided.
+_NARROWEST = 36
 _TIMES = {"first": "earlier", "last": "later"}
 
 
@@ -37,6 +40,7 @@ class EndChooser(QWidget):
         self._index: tuple[int, ...] = ()
         self.layer = ChoiceBox()
         self.layer.setObjectName(f"{end}_image")
+        self.layer.setMinimumWidth(_NARROWEST)
         self.layer.setToolTip(tooltip(f"Image layer of the {_TIMES[end]} time."))
         self.layer.edited.connect(self.layerEdited)
         self._boxes: list[IntBox] = []
@@ -74,7 +78,10 @@ class EndChooser(QWidget):
                 box.setValue(self._index[axis.number] + 1)
             # Several axes with names take more room than there is.
             text = "" if box.prefix() else f"{axis.size}{box.suffix()}"
-            box.setMinimumWidth(box.fontMetrics().horizontalAdvance(text) + _BUTTONS)
+            width = box.fontMetrics().horizontalAdvance(text) + _BUTTONS
+            box.setMinimumWidth(width)
+            # The name of the layer gets the rest of the line.
+            box.setMaximumWidth(width if text else _ANY_WIDTH)
             what = f"along {axis.name}" if len(self._axes) > 1 else "of the stack"
             box.setToolTip(
                 tooltip(

@@ -5,8 +5,9 @@ from __future__ import annotations
 from qtpy.QtCore import QSignalBlocker
 from qtpy.QtWidgets import QGridLayout, QLabel
 
-from napari_latentdyn.widgets.editors import IntBox
+from napari_latentdyn.widgets.editors import NARROW, IntBox
 from napari_latentdyn.widgets.form import tooltip
+from napari_latentdyn.widgets.labels import WrappingLabel
 from napari_latentdyn.widgets.layouts import row
 from napari_latentdyn.widgets.text_boxes import TextBox
 
@@ -33,7 +34,9 @@ class SeriesChooser:
         self.step = IntBox(1, 1, optional=True, special="two images")
         self.step.setObjectName("image_step")
         self.step.setToolTip(tooltip(_STEP))
-        self.count = QLabel()
+        self.step.setStyleSheet(NARROW)
+        # Many images and a long time must not widen the window.
+        self.count = WrappingLabel()
         self.count.setObjectName("image_count")
         self.times = TextBox()
         self.times.setObjectName("image_times")
@@ -48,8 +51,10 @@ class SeriesChooser:
 
     def add_to(self, grid: QGridLayout, line: int) -> None:
         """Add both lines to a grid of labels and editors."""
+        beside = row(self.step, self.count)
+        beside.setStretch(1, 1)
         for number, (label, box) in enumerate(
-            zip(self._labels, (row(self.step, self.count), row(self.times)), strict=True)
+            zip(self._labels, (beside, row(self.times)), strict=True)
         ):
             grid.addWidget(label, line + number, 0)
             grid.addLayout(box, line + number, 1, 1, 2)
