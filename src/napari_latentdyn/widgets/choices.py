@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker
 
 from napari_latentdyn.viewer.frames import clipped, frame_axes, front_sizes, shown_index
+from napari_latentdyn.viewer.knowledge.masks import is_mask
 from napari_latentdyn.viewer.snapshot import is_image
 from napari_latentdyn.widgets.chosen_images import ChosenImage, ChosenImages
 from napari_latentdyn.widgets.facts import facts_of, role_of
@@ -57,9 +58,10 @@ class LayerChoices:
     """Keeps two choosers synchronised with the layers of a viewer.
 
     Choosers list image layers in the viewer's order, then labels layers (files of wide integers
-    open as labels), then results; results are never proposed, and live previews not listed. A
-    stack gets the frame that the sliders show when it is chosen. If one stack has both images, its
-    first and last frame are proposed.
+    open as labels) and masks, then results; results are never proposed, and live previews not
+    listed. What the user chose or used is kept when layers are added. A stack gets the frame that
+    the sliders show when it is chosen. If one stack has both images, its first and last frame are
+    proposed.
     """
 
     def __init__(
@@ -80,6 +82,8 @@ class LayerChoices:
         for end in ends:
             end.layerEdited.connect(partial(self._on_layer, end))
             end.frameEdited.connect(partial(self._on_frame, end))
+            # Choosing the layer that was proposed changes nothing, and accepts it.
+            end.layer.activated.connect(partial(self._accept_one, end))
 
     def connect(self) -> None:
         """Connect to the viewer."""
@@ -150,6 +154,10 @@ class LayerChoices:
         self._sync_frames()
         self._changed()
 
+    def accept(self) -> None:
+        """Take the proposed layers for the choice of the user, who uses them."""
+        self._proposed.clear()
+
     def swap(self) -> None:
         """Exchange the first and the last image."""
         one, other = self._ends
@@ -173,7 +181,8 @@ class LayerChoices:
             for layer in self._viewer.layers
             if is_image(layer) and role_of(layer) != "preview"
         ]
-        images.sort(key=lambda layer: (bool(role_of(layer)), isinstance(layer, Labels)))
+        regions = [layer for layer in images if isinstance(layer, Labels) or is_mask(layer)]
+        images.sort(key=lambda layer: (bool(role_of(layer)), layer in regions))
         items = [(str(layer.unique_id), layer.name) for layer in images]
         for layer in images:
             if layer not in self._watched:
@@ -183,25 +192,27 @@ class LayerChoices:
         for end in self._ends:
             end.layer.set_items(items)
         own = [layer for layer in images if not role_of(layer)]
-        # If there are images, labels are probably segmentations.
-        self._propose([layer for layer in own if not isinstance(layer, Labels)] or own)
+        # If there are images, labels and masks are probably segmentations.
+        self._propose([layer for layer in own if layer not in regions] or own)
         self._sync_frames()
         self._changed()
 
     def _propose(self, images: list[Image]) -> None:
-        """Propose layers: planes before stacks, and a single stack twice."""
-        keys = [str(layer.unique_id) for layer in sorted(images, key=_is_stack)]
+        """Propose layers: planes that fit before others and stacks, and a single stack twice."""
         stacks = {str(layer.unique_id) for layer in images if _is_stack(layer)}
+        planes = [facts_of(layer) for layer in images if not _is_stack(layer)]
+        order = sorted(images, key=lambda one: (_is_stack(one), planes.count(facts_of(one)) < 2))
+        keys = [str(layer.unique_id) for layer in order]
         mine = [end for end, key in self._proposed.items() if end.layer.value() == key]
-        two_planes = len(keys) - len(stacks) > 1
+        a_pair = len(planes) > len(set(planes))
         first, last = self.layers
         no_longer_alone = (
             len(mine) == len(self._ends)
             and first is not None
             and first is last
-            and sum(facts_of(layer).shape == facts_of(first).shape for layer in images) > 1
+            and [facts_of(layer) for layer in images if _is_stack(layer)].count(facts_of(first)) > 1
         )
-        if no_longer_alone or (two_planes and any(end.layer.value() in stacks for end in mine)):
+        if no_longer_alone or (a_pair and any(end.layer.value() in stacks for end in mine)):
             for end in mine:
                 _set_quietly(end, None)
                 self._framed.pop(end, None)
@@ -262,10 +273,12 @@ class LayerChoices:
         self._sync_frames()
         self._changed()
 
+    def _accept_one(self, end: EndChooser, index: int) -> None:
+        self._proposed.pop(end, None)
+
     def _on_frame(self, end: EndChooser) -> None:
         self._by_hand.add(end)
-        # A user who chooses a frame accepts the layers.
-        self._proposed.clear()
+        self.accept()
         self._changed()
 
     def _on_data(self, event: Any) -> None:

@@ -97,6 +97,8 @@ class LearnController(QObject):
         )
         self._memory = FormMemory(self._viewer, view.form, self._choices, self._series, self._known)
         view.swapRequested.connect(self._choices.swap)
+        for used in (view.series.step.edited, view.series.times.edited, view.known.addRequested):
+            used.connect(self._choices.accept)
         view.presetChosen.connect(self._readiness.take_preset)
         view.settingsChanged.connect(self._on_settings_changed)
         view.previewRequested.connect(self.preview)
@@ -166,6 +168,7 @@ class LearnController(QObject):
             self._messages.report(describe(error, "Reading the images failed"))
             return
         self._began = time.monotonic()
+        self._choices.accept()
         first, _ = self._choices.layers
         self.state = State.PREPARING
         self._messages.set_problem("")

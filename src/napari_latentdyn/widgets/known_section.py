@@ -28,8 +28,8 @@ _TITLE = "What I know"
 _LINES = 4
 _ANY_HEIGHT = 16_777_215  # QWIDGETSIZE_MAX
 _LAYER = (
-    "A labels or shapes layer with a region, a points layer with landmarks, or a tracks layer. "
-    "Layers are read when they change."
+    "A labels, shapes or binary image layer with a region, a points layer with landmarks, or a "
+    "tracks layer. Layers are read when they change."
 )
 _ROLE = (
     "Still: nothing moves there, such as land. Wall: nothing flows through, and motion along it is "

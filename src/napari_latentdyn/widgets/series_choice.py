@@ -15,6 +15,7 @@ from napari_latentdyn.core.observations.times import ImageTimes, times_from_text
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.frames import frame_axes
+from napari_latentdyn.viewer.knowledge.masks import is_mask
 from napari_latentdyn.viewer.layer_times import times_of_layer
 from napari_latentdyn.viewer.snapshot import is_image
 from napari_latentdyn.widgets.chosen_images import ChosenImage, ChosenImages
@@ -176,6 +177,7 @@ class SeriesChoice:
             and not role_of(layer)
             and not frame_axes(layer)
             and facts_of(layer) == facts_of(first)
+            and is_mask(layer) == is_mask(first)
         ]
 
     def _known(self) -> ImageTimes | None:

@@ -1,7 +1,8 @@
-"""Regions out of layers: labels, images of booleans, and shapes."""
+"""Regions out of layers: labels, images of two values, and shapes."""
 
 from __future__ import annotations
 
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,9 +17,44 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.viewer.knowledge.grid import ImageGrid
 
-__all__ = ["region_of"]
+__all__ = ["is_mask", "region_of"]
 
 Region = NDArray[Any]
+
+#: Bytes up to which whole numbers are read in the thread of the window, and pixels of a first look
+#: along each axis.
+_AT_ONCE, _LOOK = 2**28, 64
+#: Whether the array of a layer, in a weak reference, is a mask.
+_FOUND: weakref.WeakKeyDictionary[Layer, tuple[Any, bool]] = weakref.WeakKeyDictionary()
+
+
+def is_mask(layer: Any) -> bool:
+    """Return whether an image layer has booleans, or the whole number 0 and one other number.
+
+    Lazy arrays of whole numbers are not read, and are not taken for masks.
+    """
+    from napari.layers import Image
+
+    if not isinstance(layer, Image) or layer.rgb or layer.dtype == bool:
+        return isinstance(layer, Image) and not layer.rgb
+    data = layer.data[0] if layer.multiscale else layer.data
+    if not isinstance(data, np.ndarray) or data.dtype.kind not in "iu" or data.nbytes > _AT_ONCE:
+        return False
+    known, found = _FOUND.get(layer, (None, False))
+    if known is None or known() is not data:
+        # Nearly all other images show a third value at once.
+        look = data[tuple(slice(None, None, max(1, size // _LOOK)) for size in data.shape)]
+        found = _values(look) <= 2 and _values(data) == 2 and not data.all()
+        _FOUND[layer] = weakref.ref(data), found
+    return found
+
+
+def _values(data: NDArray[Any]) -> int:
+    """Return the number of different values, 3 for more than two."""
+    if not data.size:
+        return 0
+    low, high = data.min(), data.max()
+    return 1 if low == high else 2 if ((data == low) | (data == high)).all() else 3
 
 
 def region_of(
@@ -74,8 +110,7 @@ def _of_pixels(
     def plane(number: int) -> Region:
         index: list[Any] = [slice(None)] * data.ndim
         for other in range(layer.ndim - 2):
-            index[other] = _fixed(layer, grid, other)
-        index[axis] = number
+            index[other] = number if other == axis else _fixed(layer, grid, other)
         return _chosen(data[tuple(index)], label, kind)
 
     if count == 1:

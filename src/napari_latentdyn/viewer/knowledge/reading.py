@@ -18,7 +18,7 @@ from napari_latentdyn.core.observations.sources import hash_arrays
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.knowledge.marks import landmarks_of, tracks_of
-from napari_latentdyn.viewer.knowledge.masks import region_of
+from napari_latentdyn.viewer.knowledge.masks import is_mask, region_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
@@ -106,13 +106,11 @@ def roles_of(layer: Layer) -> tuple[str, ...]:
 
     Layers of a result have none.
     """
-    from napari.layers import Image, Labels, Points, Shapes, Tracks
+    from napari.layers import Labels, Points, Shapes, Tracks
 
     if layer.ndim < 2 or mark_of(layer).get("role"):
         return ()
-    if isinstance(layer, Labels | Shapes) or (
-        isinstance(layer, Image) and layer.dtype == bool and not layer.rgb
-    ):
+    if isinstance(layer, Labels | Shapes) or is_mask(layer):
         return _REGIONS
     if isinstance(layer, Points):
         return ("landmarks", "first", "last") if layer.ndim > 2 else ("first", "last")
