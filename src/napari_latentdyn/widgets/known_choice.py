@@ -142,15 +142,19 @@ class KnownChoice(QObject):
         return read_layers(self._rows, grid, box.sigma.value() or 0.0, part)
 
     def show(self, *, usable: bool) -> None:
-        """Show the list, its counts and its problem; `usable` if the images can be used."""
+        """Show the list and its counts; `usable` if the images can be used.
+
+        The status line of the window tells a problem, which stands there for all choices.
+        """
         known, problem = (NOTHING, "") if self._read is None else self._read[1:]
         count = known.sentence or _plural(len(self._rows), "layer") if self._rows else ""
         self._section.show_count(count)
-        text = problem or self._note or ("" if self._rows else _HINT)
-        if self._rows and not text:
+        text = self._note or ("" if self._rows else _HINT)
+        if self._rows and not text and not problem:
             text = f"Known: {count}." if usable else "Read when two images are chosen."
             text = " ".join([text, *known.notes])
-        self._section.status.say(text, "error" if problem else "info")
+        self._section.status.say(text)
+        self._section.status.setVisible(bool(text))
 
     # ------------------------------------------------------------------ changes
 

@@ -30,6 +30,11 @@ from napari_latentdyn.widgets.series_chooser import SeriesChooser
 __all__ = ["DOCUMENTATION", "LearnView"]
 
 DOCUMENTATION = "https://napari-latentdyn.github.io/napari-latentdyn"
+_PREVIEW = (
+    "Get a result in seconds: a short matching fits three velocities to the images, as with the "
+    "preset quick. Nothing is trained. Only the settings of images, stages, device and output are "
+    "used."
+)
 _LINKS = {"Tutorial": "tutorial/", "Settings": "settings/", "How it works": "method/"}
 
 
@@ -115,9 +120,9 @@ class LearnView(QWidget):
         self.device_note.setVisible(bool(note))
 
     def show_choice(
-        self, *, can_train: bool, can_continue: bool, steps_left: int, trains: bool = True
+        self, *, problem: str, can_continue: bool, steps_left: int, trains: bool = True
     ) -> None:
-        """Show the action of the train button."""
+        """Show the action of the train button, or the problem that disables both buttons."""
         explained = "Match the images and train the networks on them; the window stays usable."
         if not trains:
             explained = (
@@ -133,11 +138,11 @@ class LearnView(QWidget):
         self.continues = can_continue
         text = "Continue" if steps_left else "Show trained"
         self.train.setText(text if can_continue else "Train" if trains else "Match")
-        self.train.setToolTip(tooltip(explained))
-        self.train.setEnabled(can_train)
-        self.preview.setEnabled(can_train)
+        for button, action in ((self.train, explained), (self.preview, _PREVIEW)):
+            button.setToolTip(tooltip(problem or action))
+            button.setEnabled(not problem)
         self.restart.setVisible(can_continue)
-        self.restart.setEnabled(can_train)
+        self.restart.setEnabled(not problem)
 
     def set_saveable(self, saveable: bool) -> None:
         """Enable saving."""
@@ -208,13 +213,7 @@ class LearnView(QWidget):
         self.swap.setToolTip("Exchange the first and the last image")
         self.swap.setSizePolicy(QSizePolicy.Policy.Fixed, QSizePolicy.Policy.Expanding)
         self.swap.setFixedWidth(28)
-        self.preview.setToolTip(
-            tooltip(
-                "Get a result in seconds: a short matching fits three velocities to the images, as "
-                "with the preset quick. Nothing is trained. "
-                "Only the settings of images, stages, device and output are used."
-            )
-        )
+        self.preview.setToolTip(tooltip(_PREVIEW))
         self.restart.setToolTip(tooltip("Discard the training so far and start again."))
         self.train.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.save.setToolTip(

@@ -82,7 +82,7 @@ class Readiness:
         if self._running():
             return
         self._view.show_choice(
-            can_train=ready is not None,
+            problem=problem,
             can_continue=earlier is not None,
             steps_left=0 if earlier is None or ready is None else earlier.steps_left(ready),
             trains=settings is None or settings.training.steps > 0,
