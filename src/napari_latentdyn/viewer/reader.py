@@ -9,6 +9,7 @@ from typing import Any
 from napari_latentdyn.core.dynamics.result import Dynamics
 from napari_latentdyn.core.runfolder.report import LAYERS, REPORT, contents_of
 from napari_latentdyn.core.scene.folder import SCENE, is_scene_folder
+from napari_latentdyn.viewer.knowledge.restoring import known_layers
 from napari_latentdyn.viewer.layerfolder import read_layer_folder
 from napari_latentdyn.viewer.layers import LayerTuple, result_layers
 from napari_latentdyn.viewer.scene_layers import scene_layers
@@ -34,7 +35,8 @@ def read_folder(path: str | Sequence[str], **options: Any) -> list[LayerTuple]:
         return scene_layers(folder)
     if contents_of(folder) == LAYERS:
         return read_layer_folder(folder)
-    return result_layers(Dynamics.load(folder))
+    dynamics = Dynamics.load(folder)
+    return result_layers(dynamics) + known_layers(dynamics)
 
 
 def _folder(path: str) -> Path:

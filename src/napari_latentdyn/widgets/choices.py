@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QSignalBlocker
 
 from napari_latentdyn.viewer.frames import clipped, frame_axes, front_sizes, shown_index
+from napari_latentdyn.viewer.knowledge.grid import KNOWN
 from napari_latentdyn.viewer.knowledge.masks import is_mask
 from napari_latentdyn.viewer.snapshot import is_image
 from napari_latentdyn.widgets.chosen_images import ChosenImage, ChosenImages
@@ -179,7 +180,7 @@ class LayerChoices:
         images = [
             layer
             for layer in self._viewer.layers
-            if is_image(layer) and role_of(layer) != "preview"
+            if is_image(layer) and role_of(layer) not in ("preview", KNOWN)
         ]
         regions = [layer for layer in images if isinstance(layer, Labels) or is_mask(layer)]
         images.sort(key=lambda layer: (bool(role_of(layer)), layer in regions))

@@ -319,14 +319,17 @@ class LearnController(QObject):
         self._view.set_palette(palette_of(self._viewer))
 
     def _on_inserted(self, event: Any) -> None:
+        if self.state.running:
+            return
         for run in opened_runs([event.value]):
-            if not self.state.running:
-                self._view.form.set_value(run.settings)
-                self._tell_settings(run)
+            self._view.form.set_value(run.settings)
+            self._tell_settings(run)
+        self._known.open_run_of(event.value)
 
     def _tell_settings(self, run: OpenedRun | None) -> None:
         if run is not None:
-            self._messages.say(f"The form shows the settings of the run {run.name}.")
+            known = f" Known in that run: {run.known}." if run.known else ""
+            self._messages.say(f"The form shows the settings of the run {run.name}.{known}")
 
     def _on_images_changed(self) -> None:
         first, last = (layer.name if layer else "" for layer in self._choices.layers)

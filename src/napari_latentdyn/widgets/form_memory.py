@@ -29,11 +29,15 @@ _FILLED_IN = ("images.interval", "images.interval_unit")
 
 @dataclass(frozen=True)
 class OpenedRun:
-    """Run id, name and settings of a run folder whose layers are in the viewer."""
+    """Run id, name and settings of a run folder whose layers are in the viewer.
+
+    `known` counts what was known in words, ``""`` if nothing was.
+    """
 
     run_id: str
     name: str
     settings: Settings
+    known: str
 
 
 def opened_runs(layers: Iterable[Layer]) -> list[OpenedRun]:
@@ -50,7 +54,8 @@ def opened_runs(layers: Iterable[Layer]) -> list[OpenedRun]:
             # Users and other plugins can change metadata.
             continue
         name = layer.name.removesuffix(" frames")
-        found.append(OpenedRun(str(info.get("run_id")), name, settings))
+        known = str(info.get("known", ""))
+        found.append(OpenedRun(str(info.get("run_id")), name, settings, known))
     return found
 
 
@@ -112,6 +117,7 @@ class FormMemory:
         if not runs:
             return None
         self._form.set_value(runs[-1].settings)
+        self._known.open(runs[-1].run_id)
         return runs[-1]
 
     def _show(self, left: _Left) -> None:

@@ -112,12 +112,15 @@ class Job(BackgroundJob):
     def sources(self) -> list[dict[str, Any]]:
         """Describe the images for the report."""
         described = []
-        for image in self.images:
+        known = self.known.knowledge.sources
+        mask = ", ".join(source["name"] for source in known if source["role"] == "missing")
+        for number, image in enumerate(self.images):
             rgb = image.channel_axis is not None and self.settings.images.channel is None
             place = image.coordinates
             described.append(
                 describe_input(image.name, image.array, rgb=rgb)
                 | ({"geo": place.to_report()} if place is not None and place.crs else {})
+                | ({"mask": mask} if self.known.missing_of(number) is not None else {})
             )
         return described
 

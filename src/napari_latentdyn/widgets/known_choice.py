@@ -11,8 +11,10 @@ from qtpy.QtCore import QObject
 
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
+from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.knowledge.grid import ImageGrid
 from napari_latentdyn.viewer.knowledge.reading import (
+    KNOWN,
     NOTHING,
     ROLES,
     Known,
@@ -40,6 +42,8 @@ _EVENTS = (
 #: Time in milliseconds without a change after which layers are read.
 _DELAY_MS = 200
 _MARKS = ("landmarks", "first", "last", "tracks")
+_UNREAD = "Read when two images are chosen."
+_KEPT = "The list keeps your entries: layers of the opened run can be added."
 _HINT = "Draw a region, mark points or open tracks as a layer; then add it here."
 
 
@@ -70,6 +74,8 @@ class KnownChoice(QObject):
         self._changed = changed
         self._rows: list[KnownLayer] = []
         self._note = ""
+        #: What was known in the opened run that the entries come from.
+        self._of_run = ""
         self._watched: weakref.WeakSet[Any] = weakref.WeakSet()
         #: Position of the sliders when a layer was last drawn.
         self._shown: weakref.WeakKeyDictionary[Any, Any] = weakref.WeakKeyDictionary()
@@ -115,6 +121,31 @@ class KnownChoice(QObject):
             self._section.expand(animate=False)
         self._refresh()
 
+    def open_run_of(self, layer: Layer) -> None:
+        """List what was known in the run of a layer, if its folder was opened."""
+        mark = mark_of(layer)
+        if mark.get("folder") and mark.get("role") in ("frames", KNOWN):
+            self.open(str(mark.get("run_id")))
+
+    def open(self, run_id: str) -> None:
+        """List what was known in an opened run, unless the list has layers of the user."""
+        found = {
+            mark_of(layer)["known_role"]: layer
+            for layer in self._viewer.layers
+            if mark_of(layer).get("role") == KNOWN and mark_of(layer).get("run_id") == run_id
+        }
+        if any(mark_of(row.layer).get("role") != KNOWN for row in self._rows):
+            self._note = _KEPT if found else self._note
+        else:
+            self._rows = [KnownLayer(layer, role) for role, layer in found.items()]
+            known = [mark_of(layer).get("known") for layer in found.values()]
+            self._note, self._of_run = "", f"Known in that run: {known[0]}. " if any(known) else ""
+            held = [mark_of(layer).get("held_back", 0) for layer in found.values()]
+            self._section.hold_back.setValue(max(held, default=0))
+            if found:
+                self._section.expand(animate=False)
+        self._refresh()
+
     def problem(self, settings: Settings) -> str:
         """Read the layers if anything changed; return why they do not fit, or ``""``."""
         return self._known(settings)[1]
@@ -151,7 +182,7 @@ class KnownChoice(QObject):
         self._section.show_count(count)
         text = self._note or ("" if self._rows else _HINT)
         if self._rows and not text and not problem:
-            text = f"Known: {count}." if usable else "Read when two images are chosen."
+            text = f"Known: {count}." if usable else f"{self._of_run}{_UNREAD}"
             text = " ".join([text, *known.notes])
         self._section.status.say(text)
         self._section.status.setVisible(bool(text))
@@ -218,7 +249,7 @@ class KnownChoice(QObject):
         # A layer has one role for each of its labels.
         self._rows = [row for row in self._rows if (row.layer, row.label) != (layer, label)]
         self._rows.append(KnownLayer(layer, role, label))
-        self._note = ""
+        self._note = self._of_run = ""
         listed = [row.layer for row in self._rows]
         others = [one for one in self._viewer.layers if roles_of(one) and one not in listed]
         if others:
@@ -230,7 +261,7 @@ class KnownChoice(QObject):
     def _remove(self, number: int) -> None:
         if 0 <= number < len(self._rows):
             del self._rows[number]
-            self._note = ""
+            self._note = self._of_run = ""
             self._show_rows()
             self._offer_roles()
             self._on_change()

@@ -13,6 +13,7 @@ from napari_latentdyn.core.geometry.geometry import Geometry
 from napari_latentdyn.core.geometry.transform import world_matrix
 from napari_latentdyn.core.geometry.units import duration, metres
 from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.viewer.context import mark_of
 from napari_latentdyn.viewer.layer_geometry import geometry_of_layer
 from napari_latentdyn.viewer.layer_times import times_of_layer
 
@@ -21,10 +22,13 @@ if TYPE_CHECKING:
 
     from napari_latentdyn.settings import Settings
 
-__all__ = ["ImageGrid"]
+__all__ = ["KNOWN", "ImageGrid", "interpolate"]
 
 Floats = NDArray[np.float64]
 Frame = tuple["Image", tuple[int, ...]]
+
+#: Role of layers with what was known in a run, which its folder has.
+KNOWN = "known"
 
 _TRANSFORM = ("scale", "translate", "rotate", "shear", "affine", "units")
 #: Distance from an image at which a position lies on it, as a part of the least distance between
@@ -143,12 +147,23 @@ class ImageGrid:
         if axis is None:
             return None
         found = self._world(layer, points)[:, axis]
+        mark = mark_of(layer)
+        if mark.get("role") == KNOWN:
+            count = len(mark["observation_times"])
+            if count != len(self):
+                raise ObservationError(
+                    f"the layer “{layer.name}” must have the images of its run, {count}; got "
+                    f"{len(self)}: choose all of them, or remove it from the list."
+                )
+            # The images may have other times here, or a time axis of another unit.
+            of_run = interpolate(found, mark["positions"], mark["times"])
+            return interpolate(of_run, mark["observation_times"], self.times)
         own, mine = duration(str(layer.units[axis])), duration(self.unit)
         if own is not None and mine is not None:
             found = found * _seconds(own) / _seconds(mine)
         elif self._counts_images(found):
-            return _line(found, np.arange(len(self), dtype=np.float64), self.times)
-        return _line(found, self.world, self.moments)
+            return interpolate(found, np.arange(len(self), dtype=np.float64), self.times)
+        return interpolate(found, self.world, self.moments)
 
     def image_at(self, times: Floats) -> NDArray[np.intp]:
         """Return the number of the image at times (N,); -1 where there is none."""
@@ -233,8 +248,12 @@ def _seconds(length: tuple[float, str]) -> float:
     return length[0] * SECONDS[length[1]]
 
 
-def _line(positions: Floats, known: Floats, values: Floats) -> Floats:
-    """Interpolate linearly, and continue the first and the last part beyond both ends."""
+def interpolate(positions: ArrayLike, known: ArrayLike, values: ArrayLike) -> Floats:
+    """Interpolate linearly, and continue the first and the last part beyond both ends.
+
+    `values` (M,) belong to the `known` positions (M,), which increase.
+    """
+    positions, known, values = (np.asarray(one, np.float64) for one in (positions, known, values))
     part = np.clip(np.searchsorted(known, positions, side="right") - 1, 0, len(known) - 2)
     share = (positions - known[part]) / (known[part + 1] - known[part])
     return np.asarray(values[part] + share * (values[part + 1] - values[part]))

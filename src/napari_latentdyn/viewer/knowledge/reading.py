@@ -17,15 +17,14 @@ from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.core.observations.sources import hash_arrays
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.context import mark_of
+from napari_latentdyn.viewer.knowledge.grid import KNOWN, ImageGrid
 from napari_latentdyn.viewer.knowledge.marks import landmarks_of, tracks_of
 from napari_latentdyn.viewer.knowledge.masks import is_mask, region_of
 
 if TYPE_CHECKING:
     from napari.layers import Layer
 
-    from napari_latentdyn.viewer.knowledge.grid import ImageGrid
-
-__all__ = ["NOTHING", "ROLES", "Known", "KnownLayer", "read_layers", "roles_of"]
+__all__ = ["KNOWN", "NOTHING", "ROLES", "Known", "KnownLayer", "read_layers", "roles_of"]
 
 Mask = NDArray[np.bool_]
 
@@ -104,14 +103,15 @@ NOTHING = Known(Knowledge())
 def roles_of(layer: Layer) -> tuple[str, ...]:
     """Return the roles that a layer can have, the most likely one first; none for other layers.
 
-    Layers of a result have none.
+    Layers of a result have none, except those of what was known.
     """
     from napari.layers import Labels, Points, Shapes, Tracks
 
-    if layer.ndim < 2 or mark_of(layer).get("role"):
+    mark = mark_of(layer)
+    if layer.ndim < 2 or mark.get("role", KNOWN) != KNOWN:
         return ()
     if isinstance(layer, Labels | Shapes) or is_mask(layer):
-        return _REGIONS
+        return tuple(sorted(_REGIONS, key=lambda role: role != mark.get("known_role")))
     if isinstance(layer, Points):
         return ("landmarks", "first", "last") if layer.ndim > 2 else ("first", "last")
     return ("tracks",) if isinstance(layer, Tracks) else ()
