@@ -297,7 +297,11 @@ REGION = square(slice(4, 9), slice(2, 7))
             "landmarks",
             "one point of the landmark “a”",
         ),
-        (Tracks([[1, 0, 500, 5], [1, 1, 500, 6]]), "tracks", "must lie in the images"),
+        (
+            Tracks([[1, 0, 500, 5], [1, 1, 500, 6]], name="m"),
+            "tracks",
+            "“m” must lie in the images",
+        ),
         (Tracks([[1, 20, 5, 5], [1, 21, 5, 6]]), "tracks", "check the unit of the times"),
         (Tracks([[1, 0, 5, 5], [2, 1, 5, 5]]), "tracks", "at least two positions"),
         (
@@ -309,6 +313,16 @@ REGION = square(slice(4, 9), slice(2, 7))
 )
 def test_layers_that_do_not_fit_get_one_sentence(layer: Any, role: str, said: str) -> None:
     assert re.search(re.escape(said), refusal(pair(), (layer, role)))
+
+
+def test_a_label_that_is_not_drawn_is_named() -> None:
+    with pytest.raises(ObservationError, match=r"“m” must have the label 7 on an image"):
+        read_layers([KnownLayer(Labels(REGION, name="m"), "still", 7)], pair())
+
+
+def test_a_region_of_interest_that_an_image_misses_is_refused() -> None:
+    said = refusal(pair(), (Labels(REGION), "interest"), (Labels(REGION), "missing"))
+    assert said.startswith("the region of interest must contain pixels that can move")
 
 
 @settings(max_examples=30, deadline=None)

@@ -53,7 +53,7 @@ def tracks_of(layer: TracksLayer, grid: ImageGrid, sigma: float) -> tuple[Tracks
     Raises
     ------
     ObservationError
-        If the layer has no axis of time, or as `Tracks.from_rows`.
+        If the layer has no axis of time, or as `Tracks.from_rows` and `Tracks.fits`.
     """
     positions = np.asarray(layer.data, np.float64)
     moments = grid.moment(layer, positions[:, 1:])
@@ -66,6 +66,7 @@ def tracks_of(layer: TracksLayer, grid: ImageGrid, sigma: float) -> tuple[Tracks
     found = Tracks.from_rows(
         numbers[chosen], moments[chosen], places[chosen], _sigma(layer, sigma)[chosen]
     )
+    found.fits(grid.times, grid.shape, f"the tracks of the layer “{layer.name}”")
     return found, len(np.unique(numbers)) - len(found)
 
 

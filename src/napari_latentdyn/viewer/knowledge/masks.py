@@ -90,9 +90,10 @@ def region_of(
     read = _of_shapes if isinstance(layer, Shapes) else _of_pixels
     planes = read(layer, grid, label, spreads, np.int32 if numbered else bool)
     if not planes.any():
+        what = "a region" if label is None else f"the label {label}"
         raise ObservationError(
-            f"the layer “{layer.name}” must have a region on an image; got none: draw it, or "
-            "remove it from the list."
+            f"the layer “{layer.name}” must have {what} on an image; got none: draw it, or remove "
+            "it from the list."
         )
     return planes
 

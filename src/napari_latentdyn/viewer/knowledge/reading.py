@@ -181,4 +181,5 @@ def read_layers(
         parts.append(landmarks_of(marked, grid, sigma))
     tracks = reduce(Tracks.joined, parts).hold_back(hold_back) if parts else None
     knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources))
-    return Known(knowledge.fits(grid.times, grid.shape), missing)
+    valid = None if missing is None else np.asarray(missing == 0)
+    return Known(knowledge.fits(grid.times, grid.shape, valid), missing)
