@@ -20,7 +20,7 @@ __all__ = ["known_layers"]
 
 
 def known_layers(dynamics: Dynamics) -> list[LayerTuple]:
-    """Return hidden labels and tracks with all that was known in a run, none if nothing was.
+    """Return hidden layers of all that was known in a run, none if nothing was.
 
     Their metadata have the role `KNOWN`, as ``known_role`` one of `ROLES`, and as ``held_back`` the
     part of the tracks in percent that was held back.
@@ -36,7 +36,7 @@ def known_layers(dynamics: Dynamics) -> list[LayerTuple]:
         regions["missing"] = ~observations.valid
     layers = [_region(context, dynamics, role, planes) for role, planes in regions.items()]
     tracks = observations.known.tracks
-    return layers if tracks is None else [*layers, _tracks(context, tracks)]
+    return layers if tracks is None else [*layers, *_moving(context, tracks)]
 
 
 def _region(
@@ -50,15 +50,27 @@ def _region(
     return _layer(context, labels, "labels", role, time)
 
 
-def _tracks(context: LayerContext, tracks: Tracks) -> LayerTuple:
+def _moving(context: LayerContext, tracks: Tracks) -> list[LayerTuple]:
+    """Return a layer of tracks, and one of landmarks, as far as there are any."""
     when = _world(context, tracks.time)
     # napari refuses times below 0, such as before the first image.
     start = float(when.min())
-    rows = np.column_stack([tracks.track, when - start, tracks.place])
+    rows = np.column_stack([when - start, tracks.place])
     held = 0 if tracks.kept_back is None else len(tracks.kept_back)
     info = {"held_back": round(100 * held / len(tracks))}
-    features = {"sigma": tracks.sigma}
-    return _layer(context, rows, "tracks", "tracks", (1.0, start), info, features=features)
+    layers = []
+    for role, chosen in (("tracks", ~tracks.marked), ("landmarks", tracks.marked)):
+        if not chosen.any():
+            continue
+        own, features = rows[chosen], {"sigma": tracks.sigma[chosen]}
+        if role == "tracks":
+            own = np.column_stack([tracks.track[chosen], own])
+        else:
+            # Numbers keep landmarks of one name apart.
+            features["landmark"] = tracks.track[chosen].astype(np.float64)
+        kind = "tracks" if role == "tracks" else "points"
+        layers.append(_layer(context, own, kind, role, (1.0, start), info, features=features))
+    return layers
 
 
 def _layer(
