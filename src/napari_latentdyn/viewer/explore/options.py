@@ -66,7 +66,7 @@ class ArrowOptions(FrozenModel):
         title="Uncertainty",
         description="Circles around the tips of the arrows, at their scale: the radius is that "
         "many standard deviations of each component of the velocity. The true tip lies inside of "
-        "one in about 45 %, inside of two in about 87 % of the places without a cross. Crosses "
+        "one in about 45 %, inside of two in about 86 % of the places without a cross. Crosses "
         "mark places where nothing shows the motion.",
     )
 
