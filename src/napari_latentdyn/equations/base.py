@@ -35,12 +35,15 @@ class Path:
     area : callable
         Returns the area at the observation of what fills one pixel at the other
         time, shape (B, 1, H, W): above 1 where the flow converges.
+    smooth : callable
+        Smooths a map with the heat kernel of a variance in pixels^2.
     zero : Tensor or float
         Value of the state where the intensity is zero, (B, C, 1, 1).
     """
 
     duration: float
     area: Callable[[], Tensor]
+    smooth: Callable[[Tensor, float], Tensor]
     zero: Tensor | float = 0.0
 
 
@@ -218,7 +221,7 @@ class Equation:
         return found
 
     def reach(self, coefficients: Mapping[str, NDArray[np.float32]]) -> int:
-        """Return the distance in pixels up to which `between` depends on the states."""
+        """Return the distance in pixels up to which a value depends on states and paths."""
         return 0
 
     def forward(self, state: Tensor, meeting: Meeting, time: float) -> Tensor:

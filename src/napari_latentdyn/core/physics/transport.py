@@ -14,7 +14,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.physics.characteristics import Characteristics, path_steps
 from napari_latentdyn.core.physics.halfway import HalfWay, carry_half_way
-from napari_latentdyn.core.physics.operators import area_ratio
+from napari_latentdyn.core.physics.operators import area_ratio, diffuse
 from napari_latentdyn.core.physics.sampling import Interpolation, pixel_grid, sample
 from napari_latentdyn.equations import Path, equation_of
 from napari_latentdyn.settings import PhysicsSettings
@@ -62,7 +62,7 @@ class Transport:
         """
         intensities = state if self._channels is None else state[:, : self._channels]
         changed = self.equation.along(
-            intensities, Path(duration, partial(area_ratio, places), zero)
+            intensities, Path(duration, partial(area_ratio, places), diffuse, zero)
         )
         if changed is intensities:
             return state

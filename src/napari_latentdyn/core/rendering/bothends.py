@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_latentdyn.core.networks.model import LatentDynamics
 from napari_latentdyn.core.observations.observations import Observations
-from napari_latentdyn.core.physics.operators import area_ratio
+from napari_latentdyn.core.physics.operators import area_ratio, diffuse
 from napari_latentdyn.core.physics.sampling import pixel_grid
 from napari_latentdyn.core.rendering.ends import Ends
 from napari_latentdyn.core.rendering.meeting import Coefficients, Meetings
@@ -89,7 +89,7 @@ class BothEnds:
     def state(self, equation: Equation, end: int, image: Tensor, zero: Tensor) -> Tensor:
         """Return an image, carried to the places as an equation says."""
         places = self.places[end]
-        path = Path(self.time - end, partial(area_ratio, places), zero)
+        path = Path(self.time - end, partial(area_ratio, places), diffuse, zero)
         return equation.along(self.model.read(image, places), path)
 
     def compared(self) -> Compared:
