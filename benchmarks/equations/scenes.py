@@ -17,8 +17,11 @@ SIDE = 160
 TIMES = (0.0, 0.25, 0.5, 0.75, 1.0)
 #: Margin in pixels of the moved plane around the image.
 _MARGIN = 40
-#: Motion over the interval: radians, logarithm of lengths, and displacement (dy, dx) in pixels.
+#: Motion over the interval: radians, and displacement (dy, dx) in pixels.
 _TURN, _DRIFT = 0.06, (7.0, -5.0)
+#: Cells in which a flow converges and diverges: the largest divergence over the interval, their
+#: distance in pixels, and the steps in which the flow is followed.
+_DIVERGENCE, _CELLS, _STEPS = 0.55, 200.0, 20
 #: Standard deviation of the noise of the two images, as a part of the intensity range.
 _NOISE = 0.01
 
@@ -45,12 +48,11 @@ class Scene:
 class _Plane:
     """A plane that moves: values are given where its points were at the first time."""
 
-    def __init__(self, seed: int, stretch: float = 0.0) -> None:
+    def __init__(self, seed: int, *, drifts: bool = True) -> None:
         self.random = np.random.default_rng(seed)
-        self.stretch = stretch
         self.side = SIDE + 2 * _MARGIN
         turn = self.random.choice([-1, 1])
-        self._turn, self._drift = turn * _TURN, turn * np.array(_DRIFT)
+        self._turn, self._drift = turn * _TURN, turn * drifts * np.array(_DRIFT)
 
     def texture(self, sigma: float) -> Array:
         """Return a random texture of zero mean and unit deviation."""
@@ -63,8 +65,7 @@ class _Plane:
         rows, columns = np.mgrid[:SIDE, :SIDE] - centre
         rows, columns = rows - self._drift[0] * time, columns - self._drift[1] * time
         cos, sin = np.cos(self._turn * time), np.sin(self._turn * time)
-        shrink = np.exp(-self.stretch * time)
-        places = shrink * np.stack([cos * rows + sin * columns, cos * columns - sin * rows])
+        places = np.stack([cos * rows + sin * columns, cos * columns - sin * rows])
         return ndimage.map_coordinates(plane, places + centre + _MARGIN, order=3, mode="nearest")
 
     @property
@@ -81,10 +82,28 @@ def _brightening(seed: int) -> Callable[[float], Array]:
 
 
 def _gathering(seed: int) -> Callable[[float], Array]:
-    """A density in a flow that converges."""
-    plane = _Plane(seed, stretch=-0.15)
-    base = np.exp(0.7 * plane.texture(2.5)) * 0.2
-    return lambda time: plane.at(base, time) * np.exp(-2 * plane.stretch * time)
+    """A density in a flow that converges and diverges in cells."""
+    plane = _Plane(seed, drifts=False)
+    base = np.exp(0.5 * plane.texture(2.0)) * 0.2
+    wave, phase = 2 * np.pi / _CELLS, plane.random.uniform(0, 2 * np.pi, (2, 1, 1))
+
+    def velocity(places: Array) -> tuple[Array, Array]:
+        """Return the velocity and its divergence."""
+        (sin, other), (cos, across) = np.sin(wave * places + phase), np.cos(wave * places + phase)
+        speed = _DIVERGENCE / (2 * wave)
+        return -speed * np.stack([sin * across, cos * other]), -_DIVERGENCE * cos * across
+
+    def frame(time: float) -> Array:
+        places, gained, step = plane.places, np.zeros(base.shape), time / _STEPS
+        for _ in range(_STEPS):
+            half_way = places - step / 2 * velocity(places)[0]
+            moved, divergence = velocity(half_way)
+            places, gained = places - step * moved, gained - step * divergence
+        origins = places + (plane.side - 1) / 2
+        start = ndimage.map_coordinates(base, origins, order=3, mode="nearest")
+        return plane.at(start * np.exp(gained), time)
+
+    return frame
 
 
 def _spreading(seed: int) -> Callable[[float], Array]:

@@ -127,7 +127,7 @@ def _of_pair(observations: Observations, fields: Fields, model: LatentDynamics) 
     noise = float(np.nanpercentile(least, _QUIET)) / 2 if np.isfinite(least).any() else 0.0
     others = [name for name in _candidates() if name not in (DEFAULT, _SPARSE)]
     found = {name: hidden_blocks(EQUATIONS[name], ends, noise) for name in others}
-    return {DEFAULT: least} | found
+    return {DEFAULT: least - 2 * noise} | found
 
 
 def _in_sources(

@@ -43,8 +43,8 @@ def hidden_blocks(equation: Equation, ends: BothEnds, noise: float = 0.0) -> NDA
     ends : BothEnds
         Two images, at the time of the last one.
     noise : float
-        Variance of the noise of the images. The part of the error that comes from a larger or
-        smaller effect of noise than with advection is subtracted.
+        Variance of the noise of the images. The part of the error that comes from it is
+        subtracted, as far as the equation amplifies or smooths it.
 
     Returns
     -------
@@ -82,7 +82,7 @@ def hidden_blocks(equation: Equation, ends: BothEnds, noise: float = 0.0) -> NDA
             forwards = equation.unscaled(start + half, constants)
             backwards = equation.unscaled(start + change - half, constants)
             missed = ((forwards - backwards) * scale).abs().clamp(max=_LARGEST)
-            squares = missed**2 - noise * (amplified - 2) * scale**2
+            squares = missed**2 - noise * amplified * scale**2
             errors.append(_means(squares, ends.seen * hidden, _BLOCK))
         found.append(np.concatenate(errors))
     return min(found, key=lambda blocks: float(np.nan_to_num(blocks).sum()))
