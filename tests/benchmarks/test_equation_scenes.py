@@ -23,7 +23,9 @@ AUTO = Settings.preset("quick").updated(
     {"physics.equation": "auto", "training.threads": 1, "output.frames": 1}
 )
 #: Equations that auto chooses from two images.
-CHOSEN = ["diffusion", "growth", "limited_growth", "sparse_source"]
+CHOSEN = ["continuity", "diffusion", "growth", "limited_growth", "sparse_source"]
+#: Least gains in dB over advection, and over advection with source, whose motion is the same.
+GAINS = {name: (2.0, 0.0 if name == "continuity" else 1.0) for name in CHOSEN}
 
 
 @pytest.fixture(scope="module")
@@ -60,8 +62,19 @@ def test_auto_keeps_advection_with_source(found: dict[str, Dynamics]) -> None:
 def test_the_equation_of_a_scene_beats_others(name: str, found: dict[str, Dynamics]) -> None:
     dynamics, truth = found[name], generate(name, SEED).truth[1:-1]
     own = psnr(dynamics.frames(TIMES[1:-1]), truth)
-    for other, margin in (("advection", 2), ("source", 1)):
+    for other, margin in zip(("advection", "source"), GAINS[name], strict=True):
         assert own > psnr(frames_with(dynamics, other, TIMES[1:-1]), truth) + margin
+
+
+@pytest.mark.parametrize(("factor", "noise"), [(0.6, 0.0), (1.5, 0.0), (1.5, 0.01), (2.0, 0.01)])
+def test_images_that_grow_everywhere_by_one_factor_grow(factor: float, noise: float) -> None:
+    truth = generate("source", SEED).truth[0] * factor ** np.array(TIMES)[:, None, None]
+    images = truth[[0, -1]]
+    images = images + noise * np.ptp(truth) * np.random.default_rng(0).normal(size=images.shape)
+    dynamics = learned(images, AUTO)
+    assert dynamics.settings.physics.equation == "growth"
+    found = {name: psnr(frames_with(dynamics, name, [0.5])[0], truth[2]) for name in EQUATIONS}
+    assert found["growth"] > found["source"] + 1
 
 
 def test_hidden_images_of_a_series_choose() -> None:

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
+from napari_latentdyn.core.physics.operators import area_ratio
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
 from napari_latentdyn.core.physics.transport import Transport
 from napari_latentdyn.core.rendering.fusion import Carried, fuse
@@ -212,6 +213,16 @@ def test_continuity_conserves_mass(time: float) -> None:
     moved = solved("advection", "characteristics", [advected(0.0)] * 2, spiral(), time)
     converged = math.exp(2 * STRETCH * time)
     assert float(moved.sum()) == pytest.approx(converged * float(advected(0.0).sum()), rel=2e-3)
+
+
+def test_continuity_averages_the_noise_of_paths() -> None:
+    transport = Transport(PhysicsSettings(equation="continuity"), channels=1)
+    noise = torch.randn(1, 2, SIDE, SIDE, generator=torch.Generator().manual_seed(0))
+    places = pixel_grid(SIDE, SIDE) + 0.1 * noise
+    flat = torch.ones(1, 1, SIDE, SIDE)
+    found = transport.along(flat, places, 1.0)
+    assert float((found - flat)[INNER].std()) < 0.02 < float(area_ratio(places)[INNER].std())
+    assert float(found[INNER].mean()) == pytest.approx(1.0, abs=0.01)
 
 
 @settings(max_examples=20, deadline=None)

@@ -30,8 +30,10 @@ _CLEARLY = {"blocks": 0.8, "images": 0.95}
 #: Least number of standard errors by which the mean over the blocks must be smaller.
 _SURELY = {"blocks": 4.0, "images": 2.0}
 #: Difference of the frames half way, as a part of the intensity range, below which the choice does
-#: not matter.
-_MATTERS = 0.005
+#: not matter. Chosen on images that grow everywhere by one factor.
+_MATTERS = 0.003
+#: Error, as a part of the intensity range, below which a prediction is exact.
+_EXACT = 1e-3
 #: Ratio of the errors of two other equations within which the first one of the registry is chosen:
 #: it has fewer coefficients.
 _ALIKE = 0.85
@@ -90,7 +92,7 @@ def choose_equation(
     clear = [name for name in blocks if _is_better(blocks[name], blocks[DEFAULT], by)]
     others = clear or [name for name in blocks if name != DEFAULT]
     least = min(errors[name] for name in others)
-    best = next(name for name in others if errors[name] * _ALIKE <= least)
+    best = next(name for name in others if errors[name] * _ALIKE <= max(least, _EXACT))
     share = None
     if pair and not clear:
         share, covered = _in_sources(observations.interval(0), fields[0], model)
@@ -127,7 +129,12 @@ def _of_pair(observations: Observations, fields: Fields, model: LatentDynamics) 
     noise = float(np.nanpercentile(least, _QUIET)) / 2 if np.isfinite(least).any() else 0.0
     others = [name for name in _candidates() if name not in (DEFAULT, _SPARSE)]
     found = {name: hidden_blocks(EQUATIONS[name], ends, noise) for name in others}
-    return {DEFAULT: least - 2 * noise} | found
+    own = least - 2 * noise
+    alone = [found[name] for name in others if EQUATIONS[name].explains_brightness]
+    if max(_root_mean(own), min(map(_root_mean, alone))) < _EXACT:
+        # Both are exact, but one needs no gain and offset that the same images have given.
+        own = known[-1] - 2 * noise
+    return {DEFAULT: own} | found
 
 
 def _in_sources(
