@@ -86,6 +86,14 @@ def test_noise_and_sharpening_are_no_diffusion(size: float) -> None:
     assert float(sharper["diffusivity"][0]) < 0.1
 
 
+@pytest.mark.parametrize("seed", [82, 90])
+def test_images_without_common_structure_have_a_diffusivity(seed: int) -> None:
+    """Between them, the change of contrast that fits best has no end."""
+    random = torch.Generator().manual_seed(seed)
+    first, last = (torch.rand(1, 48, 48, generator=random) * 1.2 - 0.1 for _ in range(2))
+    assert 0 <= float(fitted("diffusion", compared(first, last))["diffusivity"][0]) <= 100
+
+
 def test_diffusion_does_not_amplify_noise() -> None:
     """From the last image alone, noise of a frame half way would be that of deconvolution."""
     first = texture(1)
@@ -178,5 +186,5 @@ def test_sources_act_only_where_they_are_allowed() -> None:
 
 @pytest.mark.parametrize("name", [*JOINT, "auto"])
 def test_equations_of_intensities_need_the_image_in_the_latent_state(name: str) -> None:
-    with pytest.raises(SettingsError, match=r"set model\.image_in_latent"):
+    with pytest.raises(SettingsError, match=r"model\.image_in_latent must be true"):
         Settings.preset("paper").updated({"physics.equation": name})

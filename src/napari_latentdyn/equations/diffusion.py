@@ -22,6 +22,8 @@ __all__ = ["AdvectionDiffusion"]
 _LONGEST = 40.0
 #: Largest diffusivity that is estimated, in pixels^2 per interval.
 _LARGEST = 100.0
+#: Largest logarithm of a change of contrast.
+_LARGEST_GAIN = 20.0
 #: Change of the logarithm of an area that is the least one, instead of zero, and the limits of the
 #: variance relative to that of an area that does not change.
 _EVEN, _LIMITS = 1e-3, (0.5, 2.0)
@@ -131,7 +133,9 @@ def estimated_diffusivity(compared: Compared) -> float:
     square = 4 * np.pi**2 * rings(waves) / np.maximum(np.bincount(number), 1)
 
     def misfit(values: NDArray[np.float64]) -> float:
-        ratio = math.exp(values[1]) * np.exp(-(values[0] ** 2) * square)
+        # Between images without common structure, the gain would grow beyond all bounds.
+        gain = math.exp(min(max(values[1], -_LARGEST_GAIN), _LARGEST_GAIN))
+        ratio = gain * np.exp(-(values[0] ** 2) * square)
         squares = after - 2 * ratio * both + ratio**2 * before
         return float((squares / (1 + ratio**2)).sum() / (before + after).sum())
 
