@@ -119,9 +119,9 @@ def _spreading(seed: int) -> Callable[[float], Array]:
 
 
 def _growing(seed: int) -> Callable[[float], Array]:
-    """Colonies and tracers that grow and decay by a factor of up to ten."""
+    """Colonies and tracers that decay to 0.8 times or grow up to 6 times their density."""
     plane = _Plane(seed)
-    base, rate = np.exp(0.6 * plane.texture(2.5)) * 0.08, 1.2 + 0.9 * plane.texture(14.0)
+    base, rate = np.exp(0.6 * plane.texture(2.5)) * 0.08, 0.8 + np.tanh(plane.texture(14.0))
     return lambda time: plane.at(base * np.exp(rate * time), time)
 
 
