@@ -305,7 +305,7 @@ def test_bad_input_is_one_sentence(call, tmp_path):
         (("--roi", tmp_path / "nowhere.tif"), "there is no file"),
         (("--roi", earth), "or give a table (CSV) with places in pixels"),
         (("--tracks", swapped), "swapped.csv must lie in the images"),
-        (("--tracks", late), "late.csv must have two positions between the first and the last"),
+        (("--tracks", late), "late.csv must be fractions of the interval, 0 to 1; got 5 to 9"),
         (("--tracks", dates), "the dates of the images are not known"),
         (("--landmarks", marks), "must move together"),
         (("--hold-back", "few"), "--hold-back must be a part such as 0.2"),

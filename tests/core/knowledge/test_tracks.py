@@ -179,11 +179,33 @@ def test_landmarks_need_both_images() -> None:
         ({"place": [[15, 3], [16, 4]]}, "y and x seems swapped"),
         ({"time": [3, 4]}, "got times from 3 to 4: check the unit"),
         ({"time": [-1, 0]}, "got times from -1 to 0"),
+        ({"time": [2, 3]}, "got times from 2 to 3"),
+        # Hours, where the images are one interval apart: only one position is between them.
+        ({"time": [0, 24]}, "got times from 0 to 24: check the unit"),
+        ({"time": [-24, 24]}, "got times from -24 to 24: check the unit"),
     ],
 )
 def test_tracks_outside_of_the_images(rows: dict[str, Any], told: str) -> None:
     with pytest.raises(ObservationError, match=told):
         Tracks.from_rows(**(ROWS | rows)).fits(np.array([0.0, 1.0, 2.0]), (10, 20))
+
+
+def test_positions_just_beyond_the_images_are_interpolated() -> None:
+    for time in ([0, 5.5], [-0.5, 2.5], [-3, 0.5], [-1, 3]):
+        tracks = Tracks.from_rows(**(ROWS | {"time": time}))
+        assert tracks.fits(np.array([0.0, 1.0, 2.0, 3.0]), (10, 20)) is tracks
+
+
+@pytest.mark.parametrize("away", [(25, 3), (5, -4)])
+def test_a_track_must_not_leave_the_images_and_return(away: tuple[int, int]) -> None:
+    places = np.array([[5, 3], away, [6, 4]], float)
+    tracks = Tracks.from_rows([7, 7, 7], [0, 0.5, 1], places)
+    with pytest.raises(ObservationError, match="leave the images and return; track 7 is at"):
+        tracks.fits(np.array([0.0, 1.0]), (10, 20))
+    # It may end beyond them, or be there when there is no image.
+    for time in ([0, 0.5, 3], [-2, -0.5, 1]):
+        later = Tracks.from_rows([7, 7, 7], time, places)
+        assert later.fits(np.array([0.0, 1.0]), (10, 20)) is later
 
 
 def test_tracks_that_begin_together_must_move_together() -> None:

@@ -71,6 +71,27 @@ def test_four_landmarks_find_sixty_pixels_in_fine_texture() -> None:
     assert np.nanmedian(scene.error(fitted(images, knowing(tracks)), points, ends)) < 0.3
 
 
+@pytest.mark.parametrize("wrong", [slice(0, 4), slice(1, 2)], ids=["all", "one"])
+def test_images_decide_where_they_contradict_landmarks(wrong: slice) -> None:
+    """Marks whose images were exchanged pull nothing, and the right ones still count."""
+    scene = turning_at_noon()
+    images, points, end = [scene.image(0), scene.image(1)], grid(20, 70, 6), np.array([1.0])
+    places = np.array([(20.0, 30.0), (40.0, 60.0), (60.0, 30.0), (70.0, 70.0)])
+    first, last = places, scene.there(places, 1.0)
+    first[wrong], last[wrong] = last[wrong].copy(), first[wrong].copy()
+    alone = fitted(images)
+    known = fitted(images, knowing(Tracks.landmarks(first, last)))
+    error, before = (np.nanmean(scene.error(one, points, end)) for one in (known, alone))
+    assert error < before + 0.05
+    assert known.report.motion_evidence is not None
+    assert known.report.motion_evidence.found
+    compared = known.report.compared
+    assert compared is not None
+    expected = np.ones(4, bool)
+    expected[wrong] = False
+    assert [one.agrees for one in compared.tracks] == expected.tolist()
+
+
 def test_landmarks_on_ice_do_not_move_land() -> None:
     images, land = past_land()
     places = np.array([[20.0, 60.0], [50.0, 45.0], [60.0, 75.0], [30.0, 80.0]])

@@ -1,60 +1,23 @@
-"""Tracks that contradict each other, the place and time of images, or a still region."""
+"""Tracks that contradict each other, or a region in which nothing moves."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
-from napari_latentdyn.core.geometry.pixels import inside
-from napari_latentdyn.errors import ObservationError, OutsideError
+from napari_latentdyn.errors import ObservationError
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.knowledge.tracks import Tracks
 
-__all__ = ["check_outside", "check_still", "check_together"]
+__all__ = ["check_still", "check_together"]
 
 #: Distance in pixels at which two points move together, and the number of standard deviations by
 #: which their ways may differ: beyond, they contradict each other.
 _TOGETHER, _CONTRADICTION = 2.0, 6.0
-_HINT = "check the order (y, x), and the reference system"
-
-
-def check_outside(
-    tracks: Tracks,
-    times: NDArray[np.float64],
-    shape: tuple[int, int],
-    name: str,
-    hint: str | None,
-    words: Callable[[float], str] | None,
-) -> None:
-    """Raise OutsideError if no track has two positions between images at times, and in them.
-
-    The arguments are those of `Tracks.fits`.
-    """
-    if not inside(tracks.place, shape).any():
-        turned = inside(tracks.place[:, ::-1], shape).any()
-        own = "the order of y and x seems swapped" if turned else _HINT
-        low, high = tracks.place.min(axis=0), tracks.place.max(axis=0)
-        raise OutsideError(
-            f"{name} must lie in the images, 0 to {shape[0] - 1} and 0 to {shape[1] - 1} "
-            f"pixels; got {low[0]:.6g} to {high[0]:.6g} and {low[1]:.6g} to {high[1]:.6g}: "
-            f"{hint or own}.",
-            len(tracks),
-        )
-    if tracks.within(float(times[0]), float(times[-1])) is None:
-        unit = "" if words or len(times) > 2 else " as fractions of the interval"
-        moments = (times[0], times[-1], tracks.time.min(), tracks.time.max())
-        told = [*map(words or "{:g}".format, moments)]
-        raise OutsideError(
-            f"{name} must have two positions between the first and the last image, at "
-            f"{told[0]} to {told[1]}{unit}; got times from {told[2]} to {told[3]}: check the "
-            f"{'times' if words else 'unit of the times'}.",
-            len(tracks),
-        )
 
 
 def check_together(tracks: Tracks) -> None:

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_latentdyn.core.geometry.pixels import inside
-from napari_latentdyn.core.knowledge.contradictions import check_outside, check_together
+from napari_latentdyn.core.knowledge.contradictions import check_together
 from napari_latentdyn.core.knowledge.names import LONGEST, from_codes, to_codes
+from napari_latentdyn.core.knowledge.overlap import check_outside
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["SIGMA", "Tracks", "that_meet"]
+__all__ = ["SIGMA", "Tracks"]
 
 Floats = NDArray[np.float64]
 
@@ -275,9 +275,10 @@ class Tracks:
         Raises
         ------
         OutsideError
-            If no track has two positions between the images and in them.
+            If no track tells how it moves between the images and in them.
         ObservationError
-            If two tracks contradict each other.
+            If a track leaves the images and returns between two of them, or two tracks contradict
+            each other.
         """
         check_outside(self, times, shape, name, hint, words)
         for start, end in itertools.pairwise(times):
@@ -313,25 +314,6 @@ def _together(parts: Sequence[Tracks]) -> Tracks:
     """Return the positions of all, one after the other."""
     columns = (part.name for part in fields(Tracks))
     return Tracks(*(np.concatenate([getattr(one, name) for one in parts]) for name in columns))
-
-
-def that_meet(
-    track: NDArray[np.int64], time: Floats, place: Floats, times: Floats, shape: tuple[int, int]
-) -> NDArray[np.bool_]:
-    """Return which positions, (N,), belong to tracks that meet images at times of a shape (H, W).
-
-    A track meets them if it has two positions, is in the images at some time, and does not end
-    before the first or begin after the last image. Positions without a place are left out. Without
-    such a track, all positions with a place are chosen, so that a check of them tells the reason.
-    """
-    known = np.isfinite(place).all(axis=1)
-    tracks, which = np.unique(track, return_inverse=True)
-    begin, end = np.full(len(tracks), np.inf), np.full(len(tracks), -np.inf)
-    np.minimum.at(begin, which[known], time[known])
-    np.maximum.at(end, which[known], time[known])
-    meets = (begin < end) & (begin < times[-1]) & (end > times[0])
-    meets &= np.bincount(which[known & inside(place, shape)], minlength=len(tracks)) > 0
-    return np.asarray(known & (meets[which] | ~meets.any()))
 
 
 def _is_whole(numbers: NDArray[Any]) -> bool:

@@ -23,8 +23,16 @@ from napari_latentdyn.core.matching.guidance import (
     along_walls,
 )
 from napari_latentdyn.core.observations.patches import Window
+from napari_latentdyn.core.physics.sampling import sample
 
-__all__ = ["grid_of", "guidance_of", "respect_regions", "window_of_interest"]
+__all__ = [
+    "agreeing",
+    "grid_of",
+    "guidance_of",
+    "is_contradicted",
+    "respect_regions",
+    "window_of_interest",
+]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -42,6 +50,13 @@ _REACH, _OTHER = 0.1, 0.5
 #: Standard deviation of a displacement, as a part of it, for each part of the interval that its
 #: track does not cover.
 _UNCOVERED = 0.5
+
+#: Error of predicted hidden blocks with tracks, relative to that without them, above which the
+#: images contradict a track: the errors of members of one pair differ by less.
+_WORSE = 1.1
+#: Standard deviation of a matched displacement, a constant in pixels and a part of it, and the
+#: number of standard deviations up to which a track agrees: 99.9 % of two normal components.
+_MATCHED, _MATCHED_PART, _AGREES = 0.25, 0.02, math.sqrt(-2 * math.log(0.001))
 
 
 def window_of_interest(regions: Regions) -> Window | None:
@@ -117,6 +132,27 @@ def known_velocity(tracks: Tracks, shape: tuple[int, int]) -> KnownVelocity:
         nearness = np.exp(-(distance**2) / 2).astype(np.float32)
     variance = variance + (1 - nearness) * (_OTHER * largest) ** 2
     return KnownVelocity(mean, variance.astype(np.float32), nearness)
+
+
+def is_contradicted(with_tracks: Ensemble, without: Ensemble) -> bool:
+    """Return whether images that are matched without tracks predict hidden blocks better."""
+    ours, other = with_tracks.evidence, without.evidence
+    if ours is None or other is None or not other.is_found:
+        return False
+    return not ours.with_motion <= _WORSE * other.with_motion
+
+
+def agreeing(tracks: Tracks, velocity: NDArray[np.float32]) -> Tracks | None:
+    """Return the tracks whose displacement is that of a velocity (2, H, W), None if none is."""
+    places, ways, sigma = displacements(tracks)
+    at = torch.from_numpy(places.T.astype(np.float32))[None, :, None]
+    there = sample(torch.from_numpy(np.ascontiguousarray(velocity))[None], at)[0, :, 0].numpy().T
+    allowed = np.hypot(sigma, _MATCHED + _MATCHED_PART * np.hypot(*ways.T))
+    agrees = np.hypot(*(ways - there).T) <= _AGREES * allowed
+    if agrees.all():
+        return tracks
+    chosen = np.isin(tracks.track, tracks.track[tracks.ends[0][agrees]])
+    return tracks.rows(chosen) if agrees.any() else None
 
 
 def grid_of(

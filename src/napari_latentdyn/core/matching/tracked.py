@@ -16,7 +16,7 @@ from scipy import linalg
 from napari_latentdyn.core.knowledge.kriging import Kriging
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.matching.ensemble import Ensemble
-from napari_latentdyn.core.matching.known import grid_of
+from napari_latentdyn.core.matching.known import agreeing, grid_of
 from napari_latentdyn.core.physics.course import Course, displacement, motion_terms
 from napari_latentdyn.core.physics.motion import Motion
 from napari_latentdyn.core.physics.sampling import pixel_grid, sample
@@ -63,11 +63,12 @@ def follow_tracks(ensemble: Ensemble, tracks: Tracks | None, motion: Motion) -> 
         Velocities of two images, and the course that a series gave.
     tracks : Tracks or None
         Positions at fractions of the interval. Tracks with two positions say nothing about the
-        course.
+        course, and those that do not end where the images were matched are left out.
     motion : {"steady", "inertial", "local"}
         Acceleration with which the velocities were matched.
     """
     tracks = None if tracks is None else tracks.used
+    tracks = None if tracks is None else agreeing(tracks, ensemble.centre)
     if tracks is None:
         return ensemble
     shape = (ensemble.centre.shape[-2], ensemble.centre.shape[-1])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,12 +12,15 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.registration import phase_cross_correlation
 
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.matching.brightness import follow_brightness
 from napari_latentdyn.core.matching.ensemble import Ensemble, StoredEnsembles
 from napari_latentdyn.core.matching.features import MemberParameters
 from napari_latentdyn.core.matching.known import (
+    agreeing,
     guidance_of,
+    is_contradicted,
     respect_regions,
     window_of_interest,
 )
@@ -44,6 +48,8 @@ __all__ = [
     "reduced_velocities",
     "start_fields",
 ]
+
+Matching = Generator[tuple[float, int, str], None, tuple[Ensemble, tuple[MemberParameters, ...]]]
 
 #: Largest part of the difference of the images that a common drift may leave, and the standard
 #: deviation in pixels of the neighbourhood in which the differences are compared.
@@ -117,9 +123,10 @@ def reduced_velocities(
     Yields and returns what `initial_velocities` does, and the parameters of the members.
     """
     whole, observations = observations, moving_part(observations)
-    guidance = guidance_of(observations.known, observations.shape, device)
-    members, motion = settings.model.members, settings.physics.motion
-    total = 1 + members
+    known, members, motion = observations.known, settings.model.members, settings.physics.motion
+    tracks = None if known.tracks is None else known.tracks.used
+    passes = 1 if tracks is None else 2
+    total = 1 + passes * members
     yield 0, total, "Looking for a common drift"
     drift = common_drift(*_comparable(observations))
     prior = None
@@ -135,25 +142,40 @@ def reduced_velocities(
             prior = prior_velocity(model, followed, drift)
         observations = followed
     first, last = (image.mean(axis=0) for image in observations.normalised())
-    matching = match_members(
-        (first, last),
-        (observations.valid[0], observations.valid[1]),
-        drift,
-        members,
-        motion,
-        device,
-        prior=prior,
-        weigh=settings.model.weighting == "held_out" and members > 1,
-        short=settings.model.refinement == "short",
-        finer=finer,
-        guidance=guidance,
-        constraint=Constraint.of(settings.physics, observations.known.regions),
-    )
+    shape, valid = observations.shape, (observations.valid[0], observations.valid[1])
 
-    def tell(part: float) -> tuple[float, int, str]:
-        return 1 + members * part, total, "Matching the images…"
+    def matched(known: Knowledge, number: int) -> Matching:
+        matching = match_members(
+            (first, last),
+            valid,
+            drift,
+            members,
+            motion,
+            device,
+            prior=prior,
+            weigh=settings.model.weighting == "held_out" and members > 1,
+            short=settings.model.refinement == "short",
+            finer=finer,
+            guidance=guidance_of(known, shape, device),
+            constraint=Constraint.of(settings.physics, known.regions),
+        )
 
-    ensemble, parameters = yield from mapped(matching, tell)
+        def tell(part: float) -> tuple[float, int, str]:
+            return 1 + members * min(part + number, passes), total, "Matching the images…"
+
+        return mapped(matching, tell)
+
+    ensemble, parameters = yield from matched(known, 0)
+    if tracks is not None and ensemble.evidence is not None:
+        # Images decide where they contradict a track.
+        alone = yield from matched(replace(known, tracks=None), 1)
+        if is_contradicted(ensemble, alone[0]):
+            rest = agreeing(tracks, alone[0].centre)
+            ensemble, parameters = alone
+            if rest is not None:
+                found = yield from matched(replace(known, tracks=rest), 2)
+                if not is_contradicted(found[0], alone[0]):
+                    ensemble, parameters = found
     ensemble = respect_regions(ensemble, observations.known.regions)
     if whole.known.regions.blocked is not None:
         observations = whole.with_brightness(observations.brightness)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.tracks import Tracks, that_meet
+from napari_latentdyn.core.knowledge.overlap import that_meet
+from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.errors import ObservationError
 
 if TYPE_CHECKING:

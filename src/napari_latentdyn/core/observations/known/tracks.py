@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks, that_meet
+from napari_latentdyn.core.knowledge.overlap import that_meet
+from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
 from napari_latentdyn.core.observations.known.space import (
     LONGITUDE_LATITUDE,
@@ -38,6 +39,8 @@ _ON_EARTH = (
     (("lat", "latitude"), ("lon", "lng", "long", "longitude"), LONGITUDE_LATITUDE),
     (("northing",), ("easting",), None),
 )
+#: Intervals before and after two images, up to which numbers can be fractions of the interval.
+_BEYOND = 1.0
 _MARKED = re.compile(r"([yx])(\d{1,4})")
 
 
@@ -301,6 +304,13 @@ class _Rows(NamedTuple):
         `where` is the name of the file, `hint` a reason for places outside of the images, and
         `entries` are the times in the file.
         """
+        words = space.words(entries)
+        low, high = float(self.times.min()), float(self.times.max())
+        if space.count == 2 and words is None and (low < -_BEYOND or high > 1 + _BEYOND):
+            raise ObservationError(
+                f"the times in {where} must be fractions of the interval, 0 to 1; got "
+                f"{low:g} to {high:g}: divide them by the interval, or give dates."
+            )
         number, spread = _numbers(self.names), np.broadcast_to(self.sigma, len(self.times))
         chosen = that_meet(number, self.times, self.places, space.times, space.shape)
         found = Tracks.from_rows(
@@ -311,7 +321,7 @@ class _Rows(NamedTuple):
             name=np.array([shorten(name) for name in self.names])[chosen],
         )
         name = f"the tracks in {where}"
-        found.fits(space.times, space.shape, name, hint, space.words(entries))
+        found.fits(space.times, space.shape, name, hint, words)
         return found, len(np.unique(number)) - len(found)
 
 
