@@ -310,6 +310,8 @@ def _renew(layer: Layer, data: NDArray[Any], meta: Mapping[str, Any]) -> None:
     before = mark_of(layer)
     layer.data = data
     if "features" in meta:
+        # A hidden layer keeps the slice of its earlier data, with which napari draws new colours.
+        layer.set_view_slice()
         layer.features = meta["features"]
         if "edge_contrast_limits" in meta:
             layer.edge_contrast_limits = meta["edge_contrast_limits"]

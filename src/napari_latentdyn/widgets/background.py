@@ -202,16 +202,19 @@ class JobQueue(QObject):
         if job.from_outside:
             # The window may be about to close.
             self._waiting.clear()
-        if job.cancelled.is_set():
-            self.stopped.emit(job)
-        elif job.problem:
-            self.failed.emit(job.problem)
-        else:
-            done(result)
-        if self._waiting and self._current is None:
-            self._start_next()
-        if self._current is None:
-            self.changed.emit("", 0, 0)
+        try:
+            if job.cancelled.is_set():
+                self.stopped.emit(job)
+            elif job.problem:
+                self.failed.emit(job.problem)
+            else:
+                done(result)
+        finally:
+            # napari shows errors of `done`; the window must not stay busy after one.
+            if self._waiting and self._current is None:
+                self._start_next()
+            if self._current is None:
+                self.changed.emit("", 0, 0)
 
 
 class _Call:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from threading import Event
+from time import sleep
 from typing import Any
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QPushButton
+from qtpy.QtWidgets import QCheckBox, QPushButton
 from tests.widgets.explore.helpers import Explore, grey, opened, press, ready, told
 from tests.widgets.helpers import control, made
 
@@ -18,6 +20,10 @@ from napari_latentdyn import Dynamics
 def show(qtbot: Any, viewer: Any, panel: Any, count: str) -> Any:
     """Few circles, each of which has 24 sides."""
     control(panel, "arrows.spacing").setValue(6)
+    return show_at(qtbot, viewer, panel, count)
+
+
+def show_at(qtbot: Any, viewer: Any, panel: Any, count: str) -> Any:
     control(panel, "arrows.uncertainty").setCurrentText(count)
     qtbot.waitUntil(
         lambda: (
@@ -128,6 +134,87 @@ def test_circles_are_seen_at_the_time_of_the_slider(
         seen.append(bool((np.abs(picture - grey(viewer)).max(axis=-1) > 80).any()))
         circles.visible = True
     assert seen == [True, False, True]
+
+
+@pytest.mark.parametrize("spacing", [4, 12])
+def test_hidden_layers_follow_the_spacing_until_they_are_shown(
+    seen_window: Explore, folder: Path, qtbot: Any, monkeypatch: Any, spacing: int
+) -> None:
+    viewer, panel = opened(seen_window, folder, qtbot, monkeypatch)
+    circles = show(qtbot, viewer, panel, "10 standard deviations")
+    (arrows,) = made(viewer, "fields")
+    control(panel, "streamlines.shown", QCheckBox).click()
+    qtbot.waitUntil(lambda: bool(made(viewer, "streamlines")) and ready(panel), timeout=30_000)
+    hidden = (arrows, circles, *made(viewer, "streamlines"))
+    sizes = [len(layer.data) for layer in hidden]
+    for layer in hidden:
+        layer.visible = False
+    control(panel, "arrows.spacing").setValue(spacing)
+    control(panel, "streamlines.density").setValue(3.0 if spacing == 4 else 0.5)
+    qtbot.waitUntil(
+        lambda: ready(panel) and all(len(a.data) != b for a, b in zip(hidden, sizes, strict=True)),
+        timeout=30_000,
+    )
+    assert told(panel)[1] == "info"
+    assert stand_at_tips(circles, arrows)
+    # In the controls of the hidden layer.
+    circles.edge_color = "lime"
+    picture = grey(viewer)
+    circles.visible = True
+    shown = np.abs(grey(viewer) - picture).max(axis=-1)
+    circles.visible = False
+    assert (np.abs(grey(viewer) - picture) < 1).all()
+    viewer.layers.remove(circles)
+    control(panel, "arrows.uncertainty").setCurrentText("none")
+    qtbot.waitUntil(lambda: not made(viewer, "circles") and ready(panel))
+    fresh = show_at(qtbot, viewer, panel, "10 standard deviations")
+    fresh.edge_color = "lime"
+    np.testing.assert_allclose(np.abs(grey(viewer) - picture).max(axis=-1), shown, atol=1)
+
+
+def test_circles_that_cannot_be_drawn_leave_no_job_behind(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    circles = show(qtbot, viewer, panel, "2 standard deviations")
+
+    def fail(event: Any) -> None:
+        raise ValueError("cannot draw")
+
+    circles.events.features.connect(fail)
+    with qtbot.captureExceptions() as errors:
+        control(panel, "arrows.spacing").setValue(12)
+        qtbot.waitUntil(lambda: bool(errors) and ready(panel), timeout=30_000)
+    assert "cannot draw" in str(errors[0][1])
+
+
+def test_the_choice_and_the_status_tell_what_is_shown(
+    explore: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(explore, folder, qtbot, monkeypatch)
+    chosen, cancel = control(panel, "arrows.uncertainty"), control(panel, "cancel", QPushButton)
+    computing = Event()
+    compute = Dynamics.stage_deviations
+
+    def wait(self: Dynamics, **stops: Any) -> Any:
+        computing.set()
+        while not stops["should_stop"]():
+            sleep(0.01)
+        return compute(self, **stops)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Dynamics, "stage_deviations", wait)
+        chosen.setCurrentText("5 standard deviations")
+        qtbot.waitUntil(computing.is_set, timeout=30_000)
+        qtbot.waitUntil(lambda: told(panel)[0] == "Computing the standard deviations.")
+        cancel.click()
+        qtbot.waitUntil(lambda: ready(panel) and chosen.currentText() == "none")
+    assert told(panel)[0] == "Stopped; nothing changed."
+    viewer.layers.remove(show(qtbot, viewer, panel, "2 standard deviations"))
+    qtbot.waitUntil(lambda: told(panel)[0] == "Circles removed.")
+    show(qtbot, viewer, panel, "2 standard deviations")
+    chosen.setCurrentText("none")
+    qtbot.waitUntil(lambda: told(panel)[0] == "Circles removed." and ready(panel))
 
 
 def test_circles_go_with_their_choice_and_with_their_arrows(

@@ -20,6 +20,7 @@ __all__ = ["ROLE", "UncertaintyCircles"]
 
 #: Role of the layer.
 ROLE = "circles"
+_COMPUTING = "Computing the standard deviations"
 
 
 class UncertaintyCircles:
@@ -37,6 +38,7 @@ class UncertaintyCircles:
         self._show = show
         self._say = say
         self._found: tuple[Any, Any] = (None, None)
+        self._told: str | None = None
 
     def count(self, dynamics: Dynamics) -> str | None:
         """Return the number of standard deviations that is shown, None without circles."""
@@ -59,7 +61,14 @@ class UncertaintyCircles:
             self._found = (dynamics.fields, found)
             self._draw(dynamics, count, found)
 
-        self._queue.run(ROLE, "Computing the standard deviations", compute, take)
+        self._queue.run(ROLE, _COMPUTING, compute, take)
+        self._say(f"{_COMPUTING}.")
+
+    def tell_removed(self, run_id: str | None) -> None:
+        """Replace the message about circles of a run that are gone."""
+        if run_id is not None and self._told == run_id:
+            self._told = None
+            self._say("Circles removed.")
 
     def _draw(self, dynamics: Dynamics, count: str, deviations: Any) -> None:
         arrows = find_layer(self._viewer, dynamics.run_id, "fields")
@@ -73,3 +82,4 @@ class UncertaintyCircles:
             share = "some" if unknown < 0.005 else f"{round(100 * unknown)} %"
             text += f" Crosses mark {share} of the places, where nothing shows the motion."
         self._say(text)
+        self._told = dynamics.run_id

@@ -50,7 +50,7 @@ class ExploreController(QObject):
         self.dynamics: Dynamics | None = None
         self._open = False
         self._queue = JobQueue(self)
-        self._queue.changed.connect(view.set_busy)
+        self._queue.changed.connect(self._on_job)
         self._queue.failed.connect(self._fail)
         self._changes = {
             group: single_shot(self, _SETTLE_MS, partial(self._renew, group))
@@ -235,19 +235,17 @@ class ExploreController(QObject):
         # Updating a layer may remove it for a moment.
         self._lost.start()
 
+    def _on_job(self, what: str, done: int, total: int) -> None:
+        self._view.set_busy(what, done, total)
+        if not what:
+            self._lost.start()
+
     def _on_lost(self) -> None:
-        """Reset the options whose layers the user deleted."""
+        """Set the options to the layers that the user deleted, or that a stopped job left."""
         if self._queue.busy or any(timer.isActive() for timer in self._changes.values()):
             return
         self.display.drop_lone_circles()
-        for name, role, nothing in (
-            ("arrows.uncertainty", "circles", "none"),
-            ("maps.kind", "map", "none"),
-            ("maps.axes", "strain_axes", False),
-            ("streamlines.shown", "streamlines", False),
-        ):
-            if self.dynamics is not None and not self.display.has(role):
-                self._view.set_option(name, nothing)
+        self._match_options()
         self.latents.follow()
         self.probe.follow()
 

@@ -88,6 +88,7 @@ class Display:
         if count == "none":
             self._queue.forget(CIRCLES)
             self._remove(CIRCLES)
+            self._circles.tell_removed(self._run_id)
 
         def show(made: list[LayerTuple]) -> None:
             self.show(made)
@@ -216,6 +217,8 @@ class Display:
         """Remove the circles of arrows that the user deleted."""
         if not self.has("fields"):
             self._remove(CIRCLES)
+        if not self.has(CIRCLES):
+            self._circles.tell_removed(self._run_id)
 
     def _below_arrows(self, layer: Any) -> None:
         arrows = find_layer(self._viewer, self._run_id, "fields")
