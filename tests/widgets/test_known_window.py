@@ -148,6 +148,15 @@ def test_a_wrong_landmark_is_a_warning(open_window: Open, drift: Any, qtbot: Any
     assert [one.agrees for one in report.tracks] == [True, False, True]
 
 
+def test_tracks_without_a_part_are_told_before_the_run(open_window: Open, images: Images) -> None:
+    viewer, panel = open_window(*images, fit=FakeFit(), show=True)
+    control(panel, "preset", QComboBox).setCurrentText("paper")
+    add(panel, viewer.add_tracks([[1, 0, 9, 9], [1, 1, 10, 11]], name="buoy"), "tracks")
+    assert told(panel).startswith("Known: 1 track. Tracks and landmarks have no part in the result")
+    control(panel, "preset", QComboBox).setCurrentText("quick")
+    assert told(panel) == "Known: 1 track."
+
+
 def test_masks_are_counted_as_in_the_report(open_window: Open, drift: Any, qtbot: Any) -> None:
     """Two layers of one role, and missing pixels."""
     first, last, land = drift
@@ -175,6 +184,7 @@ def test_counts_follow_the_layers(open_window: Open, images: Images, qtbot: Any)
     fake = FakeFit()
     viewer, panel = open_window(*images, fit=fake, show=True)
     control(panel, "known").expand(animate=False)
+    control(panel, "preset", QComboBox).setCurrentText("quick")
     first = viewer.add_points([[10, 10], [20, 20.0]], name="a")
     last = viewer.add_points([[12, 10]], name="b")
     tracks = viewer.add_tracks(
@@ -290,6 +300,7 @@ def test_a_list_is_kept_while_the_dock_is_closed(open_window: Open, images: Imag
 def test_landmarks_on_a_stack_by_clicks(open_window: Open, images: Images, qtbot: Any) -> None:
     fake = FakeFit()
     viewer, panel = open_window(np.stack(images), fit=fake, show=True)
+    control(panel, "preset", QComboBox).setCurrentText("quick")
     points = viewer.add_points(ndim=3, name="landmarks")
     points.mode = "add"
     for step, place in ((0, (10, 12)), (0, (30, 31)), (1, (12, 13)), (1, (33, 30))):

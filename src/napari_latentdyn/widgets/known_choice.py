@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
+from napari_latentdyn.core.training.known_tracks import unused
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.context import mark_of
@@ -172,8 +173,8 @@ class KnownChoice(QObject):
         part = (box.hold_back.value() or 0) / 100
         return read_layers(self._rows, grid, box.sigma.value() or 0.0, part)
 
-    def show(self, *, usable: bool) -> None:
-        """Show the list and its counts; `usable` if the images can be used.
+    def show(self, settings: Settings | None) -> None:
+        """Show the list and its counts; `settings` of the run, None if images cannot be used.
 
         The status line of the window tells a problem, which stands there for all choices.
         """
@@ -182,8 +183,9 @@ class KnownChoice(QObject):
         self._section.show_count(count)
         text = self._note or ("" if self._rows else _HINT)
         if self._rows and not text and not problem:
-            text = f"Known: {count}." if usable else f"{self._of_run}{_UNREAD}"
-            text = " ".join([text, *known.notes])
+            text = f"{self._of_run}{_UNREAD}" if settings is None else f"Known: {count}."
+            idle = [] if settings is None else unused(known.knowledge, settings)
+            text = " ".join([text, *known.notes, *idle])
         self._section.status.say(text)
         self._section.status.setVisible(bool(text))
 

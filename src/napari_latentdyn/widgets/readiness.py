@@ -72,7 +72,7 @@ class Readiness:
             self._view.show_preset(CUSTOM)
         ready = None if problem else settings
         self._series.show_times(settings)
-        self._known.show(usable=usable)
+        self._known.show(settings if usable else None)
         self._notes.choose(images.pixels, () if problem else images.notes())
         keys = images.keys
         earlier = None

@@ -234,7 +234,7 @@ class _Fit:
             self.resume.check_shape(len(self.observations), self.observations.shape)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
-        for said in (*told_of(self.store), *unused(self.observations, self.settings)):
+        for said in (*told_of(self.store), *unused(self.observations.known, self.settings)):
             yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
         working = match_intervals(
             self.observations, self.settings, self.device, proposing, self.store

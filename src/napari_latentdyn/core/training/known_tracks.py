@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from napari_latentdyn.core.dynamics.compared import compare_tracks, predict_tracks
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.settings import Settings
 
@@ -16,9 +16,9 @@ def uses_tracks(settings: Settings) -> bool:
     return settings.model.initial_fields == "matched"
 
 
-def unused(observations: Observations, settings: Settings) -> list[str]:
+def unused(known: Knowledge, settings: Settings) -> list[str]:
     """Return a sentence on tracks that have no part in a fit, if there are any."""
-    if observations.known.tracks is None or uses_tracks(settings):
+    if known.tracks is None or uses_tracks(settings):
         return []
     said = (
         "Tracks and landmarks have no part in the result, because these settings do not match the "
