@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays, integer_dtypes
 from napari.layers import Image, Labels
 from numpy.typing import NDArray
+from tests.viewer.knowledge.test_knowledge_layers import known, pair, refusal, square
 
 from napari_latentdyn.viewer.knowledge.masks import is_mask
 from napari_latentdyn.viewer.knowledge.reading import roles_of
@@ -71,3 +72,23 @@ def test_colours_real_numbers_and_labels_are_no_mask_images() -> None:
     assert not is_mask(Image((binary() > 0).astype(np.float32)))
     assert not is_mask(Labels(binary()))
     assert is_mask(Image([binary(), binary()[::2, ::2]], multiscale=True))
+
+
+def test_masks_of_two_layers_have_a_plane_for_each() -> None:
+    planes = square(slice(None), slice(4, 9), slice(2, 7), count=9)
+    planes[8, 20:] = 1
+    for count in (2, 9):
+        # Frames of a result count its stages.
+        chosen = planes[np.linspace(0, 8, count).astype(int)]
+        missing = known(pair(), (Labels(chosen), "missing")).missing
+        np.testing.assert_array_equal(missing, planes[[0, 8]] > 0)
+
+
+@pytest.mark.parametrize("role", ["still", "missing", "rigid"])
+@pytest.mark.parametrize("count", [3, 5, 8, 10])
+def test_other_numbers_of_planes_are_refused_beside_two_layers(role: str, count: int) -> None:
+    planes = square(slice(None), slice(4, 9), slice(2, 7), count=count)
+    said = refusal(pair(), (Labels(planes, name="m"), role))
+    assert said == (
+        f"the layer “m” must have one plane, or one for each image; got {count} along axis 0."
+    )

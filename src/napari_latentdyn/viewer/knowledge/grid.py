@@ -112,6 +112,11 @@ class ImageGrid:
         """Return the number of images."""
         return len(self.times)
 
+    @property
+    def is_stack(self) -> bool:
+        """Whether the images are frames of one stack."""
+        return _stack_axis(self.frames) is not None
+
     def time_axis(self, layer: Layer) -> int | None:
         """Return the axis of time of a layer, None for a layer of a plane.
 

@@ -123,7 +123,14 @@ def _of_pixels(
     where[:, axis] = np.arange(count)
     moments = grid.moment(layer, where)
     assert moments is not None
-    images = grid.image_at(moments) if count != len(grid) else np.arange(count)
+    if count == len(grid):
+        images = np.arange(count)
+    else:
+        apart = np.abs(moments[[0, -1]] - grid.times[[0, -1]]).max()
+        if not grid.is_stack and apart > np.ptp(moments) / (count - 1) / 2:
+            # Frames of a result begin and end with an image; other stacks belong to other images.
+            raise _wrong_count(layer, count, axis)
+        images = grid.image_at(moments)
     found: Region = np.zeros((len(grid), *grid.shape), kind)
     for number, image in enumerate(images):
         if image >= 0:
@@ -145,7 +152,11 @@ def _fixed(layer: Layer, grid: ImageGrid, axis: int) -> int:
         return index[axis]
     if size == 1:
         return 0
-    raise ObservationError(
+    raise _wrong_count(layer, size, axis)
+
+
+def _wrong_count(layer: Layer, size: int, axis: int) -> ObservationError:
+    return ObservationError(
         f"the layer “{layer.name}” must have one plane, or one for each image; got {size} along "
         f"axis {axis}."
     )
