@@ -87,6 +87,34 @@ def test_a_run_is_opened_before_its_images(open_window: Open, images: Images, fo
     assert "Draw a region" in told(panel)
 
 
+def test_an_opened_run_keeps_names_and_the_part_held_back(
+    open_window: Open, images: Images, qtbot: Any, tmp_path: Path
+) -> None:
+    """A quarter of six is two, which are a third."""
+    viewer, panel = open_window(*images)
+    control(panel, "preset").setCurrentText("quick")
+    path = [[k, t, 8.0 + 9 * k + t, 20 + 5 * k + 0.5 * t] for k in range(4) for t in (0, 1)]
+    add(panel, viewer.add_tracks(path, name="buoys"), "tracks")
+    places = [[t, y + t, 40 + 0.5 * t] for y in (6, 30) for t in (0, 1)]
+    names = {"name": ["cape", "cape", "7", "7"]}
+    add(panel, viewer.add_points(places, name="marks", features=names), "landmarks")
+    control(panel, "known.hold_back").setValue(25)
+    run(qtbot, panel)
+    assert panel.save_run(tmp_path / "drift") is not None
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "drift"), plugin=PLUGIN)
+    assert control(panel, "known.hold_back").value() == 25
+    assert list(viewer.layers["drift landmarks"].features["landmark"]) == names["name"]
+    for image in images:
+        viewer.add_image(image)
+    assert told(panel) == "Known: 4 tracks, 2 landmarks, 2 held back."
+    points = viewer.layers["drift landmarks"]
+    points.data = np.where(np.arange(4)[:, None] == 3, points.data + [0, -9, 9], points.data)
+    qtbot.wait(400)
+    run(qtbot, panel)
+    assert "landmark 7 at" in status(panel)[0]
+
+
 def test_entries_of_the_user_are_kept(open_window: Open, images: Images, folder: Path) -> None:
     viewer, panel = open_window(*images, fit=FakeFit())
     add(panel, viewer.add_labels(MASK, name="my land"), "wall")

@@ -36,6 +36,8 @@ def test_it_is_counted_in_words() -> None:
     assert back.sentence() == "1 track, 1 landmark, 1 held back"
     files = [{"role": role, "name": role} for role in ("still", "still", "missing", "tracks")]
     assert Knowledge(KNOWN.regions, None, tuple(files)).sentence() == "3 masks"
+    paths = [{"role": role, "path": f"/{k}"} for k, role in enumerate(("missing",) * 2 + ("wall",))]
+    assert Knowledge(sources=tuple(paths)).sentence() == "2 masks", "one file for each image"
     assert Knowledge(sources=tuple(files[2:3])).sentences() == ["Known: 1 mask."]
     assert in_words({"masks": 2, "tracks": 3}) == "2 masks, 3 tracks"
     assert Knowledge().sentence() == ""

@@ -115,6 +115,47 @@ def test_tracks_are_the_same_again_on_any_axis_of_time(
     assert again.knowledge.counts() == known.counts()
 
 
+@given(
+    named=st.lists(st.sampled_from(["1", "2.5", "cape", "Ö"]), min_size=6, max_size=6),
+    part=st.sampled_from([0.0, 0.07, 0.25, 0.9]),
+)
+@settings(deadline=None, max_examples=25)
+def test_names_and_the_part_held_back_are_the_same_again(named: list[str], part: float) -> None:
+    number, time = np.indices((6, 2)).reshape(2, -1)
+    found = Tracks.from_rows(
+        *(number, time, np.stack([2 + 3 * number, 4 + time], axis=1)),
+        name=np.array(named)[number],
+        marked=number > 2,
+    )
+    known = Knowledge(tracks=found.hold_back(part), part=part)
+    dynamics = run_of(known)
+    assert {one[1]["metadata"]["latentdyn"]["held_back"] for one in known_layers(dynamics)} == {
+        round(100 * part)
+    }
+    again = read(dynamics).knowledge
+    assert again.part == pytest.approx(part)
+    same(again.tracks, known.tracks)
+    assert again.tracks is not None
+    marks = named[3:]
+    for own, name in zip(again.tracks.each(), named, strict=True):
+        number = int(own.track[0])
+        is_unique = number < 3 or marks.count(name) == 1
+        assert set(own.name) == {name if is_unique else f"{number} {name}"}
+
+
+def test_masks_are_as_many_again() -> None:
+    still = np.zeros((1, *SHAPE), bool)
+    still[:, :9] = True
+    valid = np.ones((2, *SHAPE), bool)
+    valid[1, 5:9, 5:9] = False
+    layers = [{"role": "still", "name": name} for name in ("a", "b")]
+    files = [{"role": "missing", "name": name, "path": f"/{name}"} for name in ("c.tif", "d.tif")]
+    known = Knowledge(Regions.from_masks(still=still), sources=(*layers, *files))
+    again = read(run_of(known, valid=valid)).knowledge
+    assert again.sentence() == known.sentence() == "3 masks"
+    assert [one["name"] for one in again.sources] == ["a", "b", "c.tif, d.tif"]
+
+
 def test_tracks_of_another_number_of_images_are_refused() -> None:
     times = (0.0, 1.0, 2.0)
     one, _ = known_layers(run_of(Knowledge(tracks=tracks(times)), times))

@@ -34,11 +34,14 @@ class Knowledge:
         Role, name, and as far as they are known path and SHA-256 of each file or layer, and
         as `left_out` the number of its tracks that do not meet the images. Masks of missing pixels
         are among them; `Observations.valid` has their pixels.
+    part : float
+        Part of the tracks, 0 to 1, that was to be held back; 0 if the user gave none.
     """
 
     regions: Regions = field(default_factory=Regions)
     tracks: Tracks | None = None
     sources: tuple[Mapping[str, Any], ...] = ()
+    part: float = 0.0
 
     @property
     def is_empty(self) -> bool:
@@ -90,9 +93,12 @@ class Knowledge:
     def counts(self) -> dict[str, int]:
         """Return the numbers of masks, tracks, landmarks, and of those that are held back.
 
-        Each file or layer of a region or of missing pixels is a mask.
+        Each layer of a region or of missing pixels is a mask. Files with one role are one mask:
+        there is one file, or one for each image.
         """
-        given = sum(source.get("role") in _MASKS for source in self.sources)
+        masks = [source for source in self.sources if source.get("role") in _MASKS]
+        files = [source["role"] for source in masks if source.get("path")]
+        given = len(masks) - len(files) + len(set(files))
         landmarks = 0 if self.tracks is None else self.tracks.landmark_count
         back = None if self.tracks is None else self.tracks.kept_back
         return {
@@ -130,7 +136,8 @@ class Knowledge:
         if self.is_empty and not self.sources:
             return None
         covered = {role: float((mask != 0).mean()) for role, mask in self.regions.masks.items()}
-        return {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}
+        told = {"sources": list(map(dict, self.sources)), "regions": covered, **self.counts()}
+        return told | ({"part": self.part} if self.part else {})
 
     def same_as(self, other: Knowledge) -> bool:
         """Return whether the other one has the same regions and tracks."""

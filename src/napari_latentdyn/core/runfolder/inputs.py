@@ -43,7 +43,7 @@ def read_observations(folder: Path, report: RunReport, shape: tuple[int, int]) -
         raise RunFolderError(damaged(folder, INPUTS, problem))
     if report.known is not None:
         files = tuple(file.model_dump(exclude_none=True) for file in report.known.sources)
-        found = found.with_knowledge(replace(found.known, sources=files))
+        found = found.with_knowledge(replace(found.known, sources=files, part=report.known.part))
     return found.described(place, sources if len(sources) == len(found) else ())
 
 

@@ -22,7 +22,7 @@ class KnownSource(Described):
 
 
 class KnownReport(Described):
-    """Regions and tracks that the user knows; see `Knowledge.to_report`."""
+    """Regions and tracks that the user knows; see `Knowledge`."""
 
     sources: list[KnownSource] = Field(default_factory=list)
     regions: dict[Text, Annotated[float, Field(ge=0, le=1)]] = Field(default_factory=dict)
@@ -30,6 +30,7 @@ class KnownReport(Described):
     tracks: Count = 0
     landmarks: Count = 0
     held_back: Count = 0
+    part: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
 class HeldBackReport(Described):

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.knowledge.overlap import that_meet
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.errors import ObservationError
+from napari_latentdyn.viewer.context import mark_of
 
 if TYPE_CHECKING:
     from napari.layers import Points
@@ -64,8 +65,14 @@ def tracks_of(layer: TracksLayer, grid: ImageGrid, sigma: float) -> tuple[Tracks
         )
     numbers, places = positions[:, 0].astype(np.int64), grid.pixels(layer, positions[:, 1:])
     chosen = that_meet(numbers, moments, places, grid.times, grid.shape)
+    known = mark_of(layer).get("names", {})
+    names = np.array([known.get(number, str(number)) for number in numbers.tolist()], np.str_)
     found = Tracks.from_rows(
-        numbers[chosen], moments[chosen], places[chosen], _sigma(layer, sigma)[chosen]
+        numbers[chosen],
+        moments[chosen],
+        places[chosen],
+        _sigma(layer, sigma)[chosen],
+        name=names[chosen],
     )
     found.fits(grid.times, grid.shape, f"the tracks of the layer “{layer.name}”")
     return found, len(np.unique(numbers)) - len(found)

@@ -165,7 +165,9 @@ def read_layers(
     sources: list[dict[str, Any]] = []
     for one in layers:
         role = "landmarks" if one.role in ("first", "last") else one.role
-        sources.append({"role": role, "name": one.layer.name})
+        # A layer of an opened run can hold several masks of that run.
+        names = mark_of(one.layer).get("masks") if role in _REGIONS else None
+        sources += [{"role": role, "name": name} for name in names or [one.layer.name]]
         if role == "tracks":
             moving: Any = one.layer
             found, left_out = tracks_of(moving, grid, sigma)
@@ -180,6 +182,7 @@ def read_layers(
     if marked:
         parts.append(landmarks_of(marked, grid, sigma))
     tracks = reduce(Tracks.joined, parts).hold_back(hold_back) if parts else None
-    knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources))
+    part = 0.0 if tracks is None else hold_back
+    knowledge = Knowledge(Regions.from_masks(**masks), tracks, tuple(sources), part)
     valid = None if missing is None else np.asarray(missing == 0)
     return Known(knowledge.fits(grid.times, grid.shape, valid), missing)
