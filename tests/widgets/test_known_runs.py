@@ -109,7 +109,7 @@ def test_an_opened_run_keeps_names_and_the_part_held_back(
         viewer.add_image(image)
     assert told(panel) == "Known: 4 tracks, 2 landmarks, 2 held back."
     points = viewer.layers["drift landmarks"]
-    points.data = np.where(np.arange(4)[:, None] == 3, points.data + [0, -9, 9], points.data)
+    points.data = points.data + np.outer(np.arange(4) == 3, [0, -9, 9])
     qtbot.wait(400)
     run(qtbot, panel)
     assert "landmark 7 at" in status(panel)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from threading import Event
 from time import sleep
@@ -10,9 +11,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from qtpy.QtWidgets import QCheckBox, QPushButton
+from qtpy.QtWidgets import QCheckBox, QDockWidget, QPushButton
 from tests.widgets.explore.helpers import Explore, grey, opened, press, ready, told
-from tests.widgets.helpers import control, made
+from tests.widgets.helpers import PLUGIN, control, made
 
 from napari_latentdyn import Dynamics
 
@@ -45,6 +46,12 @@ def radii(circles: Any) -> NDArray[np.float64]:
     rings = circles.data[np.asarray(circles.features["measured"]) == 1, 0]
     away = rings.reshape(-1, 24, 3) - middles(circles)[:, None]
     return np.linalg.norm(away, axis=-1).mean(axis=1)
+
+
+def parents(widget: Any) -> Iterator[Any]:
+    while widget is not None:
+        yield widget
+        widget = widget.parent()
 
 
 def tips(arrows: Any) -> NDArray[np.float64]:
@@ -248,3 +255,22 @@ def test_each_result_has_its_own_circles(
     assert made(viewer, "circles") == [first]
     control(panel, "result").setCurrentIndex(0)
     assert control(panel, "arrows.uncertainty").currentText() == "1 standard deviation"
+
+
+def test_the_whole_sentence_is_seen_on_a_small_screen(
+    seen_window: Explore, folder: Path, qtbot: Any, monkeypatch: Any
+) -> None:
+    viewer, panel = opened(seen_window, folder, qtbot, monkeypatch)
+    viewer.window.resize(1366, 768)
+    viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    dock = next(one for one in parents(panel) if isinstance(one, QDockWidget))
+    dock.raise_()
+    control(panel, "arrows.spacing").setValue(4)
+    show_at(qtbot, viewer, panel, "10 standard deviations")
+    status = control(panel, "status")
+    qtbot.waitUntil(lambda: status.isVisible() and "Crosses" in told(panel)[0], timeout=5000)
+    qtbot.waitUntil(lambda: status.height() >= status.heightForWidth(status.width()), timeout=5000)
+    # No part is cut by the panel, its dock or the window.
+    for around in (panel, dock, panel.window()):
+        assert status.mapTo(around, status.rect().bottomRight()).y() < around.height()
+    assert dock.mapTo(panel.window(), dock.rect().bottomLeft()).y() < panel.window().height()
