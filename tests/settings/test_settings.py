@@ -97,6 +97,8 @@ def test_paper_has_none_of_our_additions() -> None:
         ({"output": {"times": [1.5]}}, "output.times"),
         ({"model": {"encoder_kernel": 4}}, "3 or 5"),
         ({"training": {"learning_rate": float("nan")}}, "learning_rate"),
+        ({"physics": {"diffusivity": True}}, "physics.diffusivity: must be a number; got true."),
+        ({"model": {"stages": True}}, "model.stages: must be a number; got true."),
         ([1, 2], "not [1, 2]"),
     ],
 )

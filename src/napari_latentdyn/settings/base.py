@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import difflib
+import typing
 from typing import Any, Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from napari_latentdyn.errors import SettingsError
 from napari_latentdyn.settings.text import shorten, shown
@@ -26,6 +34,16 @@ class FrozenModel(BaseModel):
                 if key not in cls.model_fields:
                     raise ValueError(unknown(str(key), list(cls.model_fields)))
         return data
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _refuse_truth_as_number(cls, value: Any, info: ValidationInfo) -> Any:
+        kind = cls.model_fields[str(info.field_name)].annotation
+        kinds = {kind, *typing.get_args(kind)}
+        if isinstance(value, bool) and bool not in kinds and kinds & {int, float}:
+            # pydantic reads true as 1.
+            raise ValueError(f"must be a number; got {str(value).lower()}")
+        return value
 
     @classmethod
     def parse(cls, data: Any) -> Self:
