@@ -25,6 +25,7 @@ from napari_latentdyn.core.knowledge.regions import Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.images import read_image
 from napari_latentdyn.core.observations.observations import Observations
+from napari_latentdyn.core.runfolder.evidence import doubts, gains
 from napari_latentdyn.core.training.fit import fit
 from napari_latentdyn.errors import ExportError
 from napari_latentdyn.export import export
@@ -190,7 +191,7 @@ def test_regions_and_tracks_come_from_the_run_folder() -> None:
 
 
 def test_regions_and_tracks_hold_for_images_that_are_given(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Those of other sizes are refused, and so are all without the run folder."""
     monkeypatch.chdir(tmp_path)
@@ -222,6 +223,9 @@ def test_regions_and_tracks_hold_for_images_that_are_given(
     assert names["read_images"](["a.tif", "b.tif"]).same_as(seen)
     main(["b.tif", "c.tif", "-o", "other"])
     other = Dynamics.load("other")
+    told = (*gains(other.report), *doubts(other.report))
+    assert "held back" in " ".join(told)
+    assert capsys.readouterr().err.endswith("\n".join(("", *told, "")))
     assert other.observations.known.same_as(known)
     assert other.observations.known.sources == known.sources
     assert (~other.observations.valid).sum(axis=(1, 2)).tolist() == [100, 100]

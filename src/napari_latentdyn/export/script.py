@@ -43,6 +43,7 @@ from napari_latentdyn import (
 )
 from napari_latentdyn.cli.runs import geometry_of, observe, report_of
 from napari_latentdyn.core.geometry.geometry import Geometry
+from napari_latentdyn.core.runfolder.evidence import doubts, gains
 from napari_latentdyn.files.paths import check_writable, output_path
 from napari_latentdyn.generators import drain
 
@@ -86,7 +87,8 @@ def with_known(observations):
 
 def learn(observations):
     dynamics = drain(fit(observations, SETTINGS), show_progress)
-    print(file=sys.stderr)
+    told = gains(dynamics.report) + doubts(dynamics.report)
+    print("", *told, sep="\\n", file=sys.stderr)
     return dynamics
 
 
