@@ -229,7 +229,7 @@ def test_tracks_that_disagree_are_a_warning(call, polar, tmp_path):
     assert [one["agrees"] for one in found] == [False, True, False, True]
     assert [one["name"] for one in found] == ["K9", "0", "1", "2"]
     lines = call("info", out).out.splitlines()
-    assert f"  result     {told}" in lines
+    assert f"result       {told}" in lines
     assert any("2 of 4 tracks and landmarks agree with the result" in line for line in lines)
     assert call("export", out, "-o", tmp_path / "a.nc").code == 0
     with xarray.open_dataset(tmp_path / "a.nc") as read:

@@ -11,8 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from napari_latentdyn.cli.codes import OK
 from napari_latentdyn.cli.output import run_folder
 from napari_latentdyn.core.knowledge.knowledge import in_words
+from napari_latentdyn.core.runfolder.evidence import doubts, gains
 from napari_latentdyn.core.runfolder.report import read_report
-from napari_latentdyn.core.runfolder.track_sentences import track_sentences
 
 __all__ = ["info"]
 
@@ -78,15 +78,14 @@ def _run_rows(arguments: argparse.Namespace) -> Iterator[tuple[str, str]]:
     yield "images", ", ".join(image.name or "an array" for image in report.inputs)
     yield "size", " x ".join(map(str, (report.frames_shape or ())[-2:]))
     yield "times", f"{first * length:g} to {last * length:g}{unit}, {len(report.times)} frames"
-    if report.known is None:
-        return
-    yield "known", in_words(report.known.model_dump())
-    for source in report.known.sources:
-        part = report.known.regions.get(source.role)
-        covers = "" if part is None else f", {100 * part:.1f} % of the pixels"
-        yield f"  {source.role}", f"{source.name}{covers}"
-    for sentence in track_sentences(report):
-        yield "  result", sentence
+    if report.known is not None:
+        yield "known", in_words(report.known.model_dump())
+        for source in report.known.sources:
+            part = report.known.regions.get(source.role)
+            covers = "" if part is None else f", {100 * part:.1f} % of the pixels"
+            yield f"  {source.role}", f"{source.name}{covers}"
+    for sentence in (*gains(report), *doubts(report)):
+        yield "result", sentence
 
 
 def _version(name: str) -> str | None:

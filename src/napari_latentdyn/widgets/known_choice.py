@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from napari_latentdyn.core.training.known_tracks import unused
+from napari_latentdyn.core.training.unused import unused
 from napari_latentdyn.errors import UserError
 from napari_latentdyn.settings import Settings
 from napari_latentdyn.viewer.context import mark_of

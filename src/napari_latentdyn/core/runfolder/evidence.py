@@ -159,9 +159,9 @@ def gains(report: RunReport) -> list[str]:
 
 
 def doubts(report: RunReport) -> list[str]:
-    """Return the sentences that warn: no motion was found, or tracks disagree with the result."""
+    """Return the sentences that warn: of no motion, of tracks that disagree, of unused settings."""
     every = (sentence(report) for sentence in (motion_sentence, contradiction_sentence))
-    return [sentence for sentence in every if sentence]
+    return [sentence for sentence in every if sentence] + (report.unused or [])
 
 
 def equation_sentence(report: RunReport) -> str:

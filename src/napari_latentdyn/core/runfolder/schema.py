@@ -189,6 +189,7 @@ class RunReport(Report):
     held_back: HeldBackReport | None = None
     compared: ComparedReport | None = None
     equation: EquationReport | None = None
+    unused: list[Text] | None = None
     metrics: dict[str, Any] | None = None
     inputs: Inputs = Field(default_factory=list)
     known: KnownReport | None = None

@@ -30,12 +30,13 @@ from napari_latentdyn.core.training.cache import open_store, told_of
 from napari_latentdyn.core.training.choice import settle_equation
 from napari_latentdyn.core.training.hidden import HiddenImages, learn_correction
 from napari_latentdyn.core.training.initial import match_intervals, start_fields
-from napari_latentdyn.core.training.known_tracks import unused, with_tracks
+from napari_latentdyn.core.training.known_tracks import with_tracks
 from napari_latentdyn.core.training.loop import BETAS, TrainingLoop
 from napari_latentdyn.core.training.prior import load_weights, start_correction
 from napari_latentdyn.core.training.processes import Processes
 from napari_latentdyn.core.training.progress import Progress
 from napari_latentdyn.core.training.reporting import make_report, with_coefficients
+from napari_latentdyn.core.training.unused import unused
 from napari_latentdyn.errors import FitError, Stopped, is_out_of_memory, no_memory
 from napari_latentdyn.generators import mapped
 from napari_latentdyn.settings import Settings
@@ -234,7 +235,8 @@ class _Fit:
             self.resume.check_shape(len(self.observations), self.observations.shape)
             self.observations = self.observations.with_brightness(self.resume.brightness)
             return self.resume.ensembles
-        for said in (*told_of(self.store), *unused(self.observations.known, self.settings)):
+        said = " ".join((*told_of(self.store), *unused(self.observations.known, self.settings)))
+        if said:
             yield Progress("prepare", 0, 100, seconds=self.loop.seconds, note=said)
         working = match_intervals(
             self.observations, self.settings, self.device, proposing, self.store

@@ -4,27 +4,15 @@ from __future__ import annotations
 
 from napari_latentdyn.core.dynamics.compared import compare_tracks, predict_tracks
 from napari_latentdyn.core.dynamics.result import Dynamics
-from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.settings import Settings
 
-__all__ = ["unused", "uses_tracks", "with_tracks"]
+__all__ = ["uses_tracks", "with_tracks"]
 
 
 def uses_tracks(settings: Settings) -> bool:
     """Return whether tracks have a part in a fit: they act on matched velocities alone."""
     return settings.model.initial_fields == "matched"
-
-
-def unused(known: Knowledge, settings: Settings) -> list[str]:
-    """Return a sentence on tracks that have no part in a fit, if there are any."""
-    if known.tracks is None or uses_tracks(settings):
-        return []
-    said = (
-        "Tracks and landmarks have no part in the result, because these settings do not match the "
-        "images (model.initial_fields); they are compared with it."
-    )
-    return [said]
 
 
 def with_tracks(dynamics: Dynamics) -> RunReport:

@@ -20,6 +20,7 @@ from napari_latentdyn.core.runfolder.schema import (
     RunReport,
 )
 from napari_latentdyn.core.training.hidden import HiddenImages
+from napari_latentdyn.core.training.unused import unused_by_equation
 from napari_latentdyn.equations import Equation
 from napari_latentdyn.settings import Settings
 
@@ -70,6 +71,7 @@ def make_report(
         "motion_evidence": evidence,
         "hidden": None if hidden is None else hidden.to_report(),
         "equation": equation,
+        "unused": unused_by_equation(observations.known, settings) or None,
         "converged": converged,
         "stopped_early": steps < settings.training.steps and not converged,
         "inputs": _inputs(observations),
