@@ -23,6 +23,7 @@ from napari_latentdyn.core.runfolder.schema_known import (
 __all__ = ["compare_tracks", "predict_tracks"]
 
 Floats = NDArray[np.float64]
+Lies = Literal["outside", "missing", "still"] | None
 
 #: Squares of the radii that hold 95 % and 99.9 % of a normal distribution of two components, in
 #: units of the variance of one. A scene may have hundreds of tracks, so that the second radius
@@ -66,8 +67,26 @@ class _Prediction:
         return math.sqrt(2 * self.variances.mean())
 
     @property
+    def allowed(self) -> float:
+        return math.sqrt(_WIDE * (self.variances.mean() + self.matched))
+
+    @property
     def agrees(self) -> bool:
-        return bool(self.error**2 <= _WIDE * (self.variances.mean() + self.matched))
+        return self.error <= self.allowed
+
+    def to_report(self, lies: Lies = None) -> TrackReport:
+        seen, own = self.squares.size > 0, self.track
+        return TrackReport(
+            name=str(own.name[0]),
+            landmark=bool(own.marked[0]),
+            place=own.place[0].tolist(),
+            positions=len(self.squares),
+            error=self.error if seen else None,
+            stated=self.stated if seen else None,
+            allowed=self.allowed if seen else None,
+            agrees=self.agrees if seen else None,
+            lies=lies,
+        )
 
 
 def predict_tracks(motion: Motion, tracks: Tracks | None) -> HeldBackReport | None:
@@ -92,12 +111,15 @@ def predict_tracks(motion: Motion, tracks: Tracks | None) -> HeldBackReport | No
     squares, variances = (
         np.concatenate([getattr(one, part) for one in found]) for part in ("squares", "variances")
     )
+    worst = max(found, key=lambda one: one.error / one.allowed)
     return HeldBackReport(
         tracks=len(found),
         positions=len(squares),
         error=math.sqrt(squares.mean()),
         stated=math.sqrt(2 * variances.mean()),
         within=float((squares <= _REGION * variances).mean()),
+        landmarks=sum(bool(one.track.marked[0]) for one in found),
+        worst=None if worst.agrees else worst.to_report(),
     )
 
 
@@ -129,25 +151,14 @@ def compare_tracks(
         own, seen = one.track, one.squares.size > 0
         rows, columns = _pixels(own.place, observations.shape)
         images = np.abs(own.time[:, None] - observations.times).argmin(axis=1)
-        lies: Literal["outside", "missing", "still"] | None = None
+        lies: Lies = None
         if not seen:
             lies = "outside"
         elif blocked is not None and blocked[rows[0], columns[0]]:
             lies = "still"
         elif not observations.valid[images, rows, columns].any():
             lies = "missing"
-        reports.append(
-            TrackReport(
-                name=str(own.name[0]),
-                landmark=bool(own.marked[0]),
-                place=own.place[0].tolist(),
-                positions=len(one.squares),
-                error=one.error if seen else None,
-                stated=one.stated if seen else None,
-                agrees=one.agrees if seen else None,
-                lies=lies,
-            )
-        )
+        reports.append(one.to_report(lies))
     return ComparedReport(takes_part=takes_part, tracks=reports) if reports else None
 
 

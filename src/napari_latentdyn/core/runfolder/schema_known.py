@@ -33,27 +33,12 @@ class KnownReport(Described):
     part: Annotated[float, Field(ge=0, le=1)] = 0.0
 
 
-class HeldBackReport(Described):
-    """Error of the prediction of tracks that were held back, from their first position.
-
-    `error` and `stated` are root mean squares over the other positions, of both coordinates in
-    pixels: the distance to the prediction, and the stated uncertainty of the positions. `within` is
-    the part of the positions within the 95 % region of the stated uncertainty.
-    """
-
-    tracks: Count
-    positions: Count
-    error: NonNegativeFloat
-    stated: NonNegativeFloat
-    within: NonNegativeFloat
-
-
 class TrackReport(Described):
     """A track or landmark beside its prediction by the result, from its first position.
 
     `place` is the first position (y, x) in pixels; `error` and `stated` are those of
     `HeldBackReport`, over `positions` after the first one. `agrees` is false where the error is
-    much larger than the stated uncertainty. `lies` tells where the track is: ``outside`` of the
+    larger than `allowed`, which the stated uncertainty and that of matching make likely. `lies` tells where the track is: ``outside`` of the
     region of interest or of the images, so that nothing is compared; ``missing``, on missing
     pixels; ``still``, in a still region.
     """
@@ -64,8 +49,27 @@ class TrackReport(Described):
     positions: Count = 0
     error: NonNegativeFloat | None = None
     stated: NonNegativeFloat | None = None
+    allowed: NonNegativeFloat | None = None
     agrees: bool | None = None
     lies: Literal["outside", "missing", "still"] | None = None
+
+
+class HeldBackReport(Described):
+    """Error of the prediction of tracks that were held back, from their first position.
+
+    `error` and `stated` are root mean squares over the other positions, of both coordinates in
+    pixels: the distance to the prediction, and the stated uncertainty of the positions. `within` is
+    the part of the positions within the 95 % region of the stated uncertainty. `landmarks` of the
+    tracks are landmarks; `worst` is the track that disagrees most, if one does.
+    """
+
+    tracks: Count
+    positions: Count
+    error: NonNegativeFloat
+    stated: NonNegativeFloat
+    within: NonNegativeFloat
+    landmarks: Count = 0
+    worst: TrackReport | None = None
 
 
 class ComparedReport(Described):

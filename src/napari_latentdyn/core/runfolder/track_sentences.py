@@ -24,11 +24,21 @@ def held_back_sentence(report: RunReport) -> str:
     held = report.held_back
     if held is None:
         return ""
-    some = "A track was" if held.tracks == 1 else f"{held.tracks} tracks were"
+    names = [
+        name + ("s" if held.tracks > 1 else "")
+        for name, count in (("track", held.tracks - held.landmarks), ("landmark", held.landmarks))
+        if count
+    ]
+    what = " and ".join(names)
+    some = f"A {what} was" if held.tracks == 1 else f"{held.tracks} {what} were"
+    worst = ""
+    if held.worst is not None:
+        called = _called(held.worst)
+        worst = f" The largest error has {called}, {held.worst.error or 0.0:.1f} pixels."
     return (
         f"{some} held back and predicted from the first position: the error was {held.error:.2f} "
         f"pixels, the stated uncertainty is {held.stated:.2f} pixels; "
-        f"{100 * held.within:.0f} % of {held.positions} positions agree with it."
+        f"{100 * held.within:.0f} % of {held.positions} positions agree with it.{worst}"
     )
 
 
@@ -48,7 +58,7 @@ def compared_sentence(report: RunReport) -> str:
         error, stated = (f"{_mean(good, name):.2f} pixels" for name in ("error", "stated"))
         found.append(
             f"{_part(good, every)} {agrees} with the result: the error is {error}, the stated "
-            f"uncertainty {stated}."
+            f"uncertainty {stated}{_allowance(good)}."
         )
     away = [one for one in every if one.lies == "outside"]
     if 0 < len(away) < len(every):
@@ -121,6 +131,13 @@ def _counted(tracks: Sequence[TrackReport]) -> str:
 def _part(some: Sequence[TrackReport], every: Sequence[TrackReport]) -> str:
     """Return "2 of 3 tracks", or "3 tracks" where these are all."""
     return _counted(every) if len(some) == len(every) else f"{len(some)} of {_counted(every)}"
+
+
+def _allowance(good: Sequence[TrackReport]) -> str:
+    """Return why errors beyond the stated uncertainty agree; ``""`` without such errors."""
+    beyond = [one.allowed or 0.0 for one in good if (one.error or 0.0) > (one.stated or 0.0)]
+    most = max(beyond, default=0.0)
+    return f"; with that of matching, up to {most:.1f} pixels are allowed" if most else ""
 
 
 def _mean(tracks: Sequence[TrackReport], name: str) -> float:
