@@ -66,6 +66,8 @@ def read_knowledge(
         If a file cannot be read, or does not fit the images.
     """
     files = dict(zip(ROLES, (still, wall, interest, source, rigid), strict=True))
+    for given in (*files.values(), tracks, landmarks):
+        _check_once(given)
     masks = {role: _region(role, given, space) for role, given in files.items() if given}
     files["missing"] = missing
     sources = [_described(role, file) for role, given in files.items() for file in given]
@@ -88,6 +90,16 @@ def read_knowledge(
     if hold_back:
         known = _held_back(known, hold_back)
     return Knowledge(Regions.from_masks(**masks), known, tuple(sources))
+
+
+def _check_once(sources: Sequence[str]) -> None:
+    """Raise ObservationError if a file is among those of one role twice."""
+    seen = set()
+    for source in sources:
+        own = parse_source(source).path.expanduser().resolve(), _choice(source)
+        if own in seen:
+            raise ObservationError(f"{named(source)} is given twice: give each file once.")
+        seen.add(own)
 
 
 def _region(role: str, sources: Sequence[str], space: ImageSpace) -> NDArray[Any]:
@@ -117,11 +129,18 @@ def _held_back(known: Tracks | None, part: float) -> Tracks:
     return known.hold_back(part if part < 1 else part / count)
 
 
+def _choice(source: str) -> str:
+    """Return the end of a name that chooses an image of a file, such as ``:3``, or ``""``."""
+    chosen = parse_source(source)
+    whole = chosen.index is None and chosen.variable is None and not chosen.named
+    return "" if whole else source[source.rindex(":") :]
+
+
 def _described(role: str, source: str) -> dict[str, Any]:
     """Return role, name, path and SHA-256 of a file; of a folder, of all its files."""
     chosen = parse_source(source)
     path = chosen.path.expanduser().absolute()
-    label = source[len(str(chosen.path)) :]
+    label = _choice(source)
     digest = hashlib.sha256()
     inner = sorted(path.rglob("*")) if path.is_dir() else [path]
     for file in inner:
