@@ -119,7 +119,7 @@ def test_a_training_continues_with_the_same_knowledge_alone(series: Observations
 def test_a_track_that_moves_on_land_contradicts_the_mask(series: Observations) -> None:
     regions = Regions.from_masks(still=LAND)
     moving = Tracks.landmarks([[2, 10]], [[7, 30]], (0, 4))
-    with pytest.raises(ObservationError, match=r"track 0 moves by 20\.6 pixels in it"):
+    with pytest.raises(ObservationError, match=r"landmark 0 moves by 20\.6 pixels in it"):
         series.with_knowledge(Knowledge(regions, moving))
     resting = Tracks.landmarks([[2, 10]], [[2.5, 10]], (0, 4))
     leaving = Tracks.landmarks([[8, 10]], [[18, 30]], (0, 4))

@@ -211,7 +211,7 @@ def test_a_track_must_not_leave_the_images_and_return(away: tuple[int, int]) -> 
 def test_tracks_that_begin_together_must_move_together() -> None:
     first, last = [[5, 5], [5.5, 5]], [[6, 6], [5.5, 15]]
     times, shape = np.array([0.0, 1.0]), (10, 20)
-    with pytest.raises(ObservationError, match="tracks 0 and 1 begin near"):
+    with pytest.raises(ObservationError, match="; landmark 0 and landmark 1 begin near"):
         Tracks.landmarks(first, last).fits(times, shape)
     Tracks.landmarks(first, last, sigma=2.0).fits(times, shape)
     Tracks.landmarks([first[0], [9, 9]], [last[0], [9.5, 19]]).fits(times, shape)

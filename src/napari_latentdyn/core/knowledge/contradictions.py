@@ -32,10 +32,9 @@ def check_together(tracks: Tracks) -> None:
         if same and apart > _TOGETHER + _CONTRADICTION * float(np.hypot(error[a], error[b])):
             y, x = tracks.place[first[a]]
             raise ObservationError(
-                f"tracks that begin at one place must move together; tracks "
-                f"{tracks.name[first[a]]} and {tracks.name[first[b]]} begin near ({y:.6g}, "
-                f"{x:.6g}) and end {apart:.3g} pixels apart: correct one, or state larger "
-                "uncertainties."
+                f"points that begin at one place must move together; {_called(tracks, first[a])} "
+                f"and {_called(tracks, first[b])} begin near ({y:.6g}, {x:.6g}) and end "
+                f"{apart:.3g} pixels apart: correct one, or state larger uncertainties."
             )
 
 
@@ -47,8 +46,16 @@ def check_still(tracks: Tracks, blocked: NDArray[np.bool_]) -> None:
         way = float(np.hypot(*(own.place - own.place[0]).T).max())
         error = float(np.hypot(own.sigma[0], own.sigma.max()))
         if blocked[rows, columns].all() and way > _TOGETHER + _CONTRADICTION * error:
+            kind = _kind(own, 0)
             raise ObservationError(
-                f"a track in a still region must not move; track {own.name[0]} moves by "
-                f"{way:.3g} pixels in it: correct the mask or the track, or state a larger "
-                "uncertainty."
+                f"a {kind} in a still region must not move; {_called(own, 0)} moves by {way:.3g} "
+                f"pixels in it: correct the mask or the {kind}, or state a larger uncertainty."
             )
+
+
+def _kind(tracks: Tracks, row: int | np.intp) -> str:
+    return "landmark" if tracks.marked[row] else "track"
+
+
+def _called(tracks: Tracks, row: int | np.intp) -> str:
+    return f"{_kind(tracks, row)} {tracks.name[row]}"

@@ -38,9 +38,9 @@ class TrackReport(Described):
 
     `place` is the first position (y, x) in pixels; `error` and `stated` are those of
     `HeldBackReport`, over `positions` after the first one. `agrees` is false where the error is
-    larger than `allowed`, which the stated uncertainty and that of matching make likely. `lies` tells where the track is: ``outside`` of the
-    region of interest or of the images, so that nothing is compared; ``missing``, on missing
-    pixels; ``still``, in a still region.
+    larger than `allowed`, which follows from the stated uncertainty and that of matching. `lies`
+    tells where the track is: ``outside`` of the region of interest or of the images, so that
+    nothing is compared; ``missing``, on missing pixels; ``still``, in a still region.
     """
 
     name: Text

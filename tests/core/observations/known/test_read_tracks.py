@@ -223,3 +223,31 @@ def test_landmarks_need_a_table_for_each_image(series: ImageSpace, tmp_path: Pat
     name = table(tmp_path / "a.csv", "y,x", "1,2")
     with pytest.raises(ObservationError, match="one for each of 3 images; got 2"):
         read_landmarks([name, name], series)
+
+
+@pytest.mark.parametrize("heading", ["landmark", "name", "id"])
+def test_landmarks_have_the_names_of_the_table(
+    series: ImageSpace, tmp_path: Path, heading: str
+) -> None:
+    rows = ("cape,1,2,3,4", ",5,6,7,8")
+    found = read_landmarks([table(tmp_path / "a.csv", f"{heading},y0,x0,y1,x1", *rows)], series)
+    assert found.name.tolist() == ["cape", "cape", "1", "1"]
+    # Of marks in any order, and with the index of each row as a name.
+    marks = ("p,1,5,6", "p,0,1,2", "q,0,3,4", "q,2,7,8", "p,2,5,5", "q,1,6,6")
+    found = read_landmarks([table(tmp_path / "b.csv", f"{heading},frame,y,x", *marks)], series)
+    assert found.name.tolist() == ["p"] * 3 + ["q"] * 3
+    check(found, [[1, 2], [5, 6], [5, 5], [3, 4], [6, 6], [7, 8]], [0, 2, 5] * 2)
+    rows = tuple(f"{n},{n // 2},{n},{n}" for n in range(4))
+    found = read_landmarks([table(tmp_path / "c.csv", f"{heading},frame,y,x", *rows)], series)
+    check(found, [[0, 0], [2, 2], [1, 1], [3, 3]], [0, 2, 0, 2])
+
+
+def test_names_order_the_landmarks_of_tables_for_each_image(
+    polar: ImageSpace, tmp_path: Path
+) -> None:
+    first = table(tmp_path / "a.csv", "name,y,x,sigma", "b,1,2,1", "a,3,4,2")
+    last = table(tmp_path / "b.csv", "name,y,x", "a,7,8", "b,5,6")
+    found = read_landmarks([first, last], polar)
+    check(found, [[1, 2], [5, 6], [3, 4], [7, 8]], [0, 1, 0, 1])
+    assert found.name.tolist() == ["b", "b", "a", "a"]
+    assert found.sigma.tolist() == [1, SIGMA, 2, SIGMA]

@@ -13,6 +13,11 @@ from numpy.typing import NDArray
 from napari_latentdyn.core.knowledge.overlap import that_meet
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
+from napari_latentdyn.core.observations.known.landmark_names import (
+    in_one_order,
+    landmark_names,
+    or_numbers,
+)
 from napari_latentdyn.core.observations.known.space import (
     LONGITUDE_LATITUDE,
     ImageSpace,
@@ -105,7 +110,8 @@ def read_landmarks(sources: Sequence[str], space: ImageSpace) -> Tracks:
         One table (CSV): either a row for each point, with the columns ``y0``, ``x0``, ``y1``,
         ``x1``, where the number is the index of the image, and an empty cell says that the point
         was not marked; or a row for each mark, as napari saves points of a stack, with the same
-        points in the same order in each image. Or one table of points for each image.
+        points in the same order in each image. Or one table of points for each image. A column
+        ``landmark``, ``name`` or ``id`` has their names.
     space : ImageSpace
         Place and times of the images.
 
@@ -123,7 +129,7 @@ def read_landmarks(sources: Sequence[str], space: ImageSpace) -> Tracks:
             f"{len(sources)}."
         )
     tables = [Table.read(source) for source in sources]
-    parts = [_places(table, space)[:2] for table in tables]
+    parts = [_marks(table, space) for table in tables]
     names = [named(table.path) for table in tables]
     return _of_images(range(space.count), parts, space, names)
 
@@ -151,7 +157,8 @@ def _of_columns(table: Table, space: ImageSpace) -> Tracks:
     which, number = np.nonzero(marked)
     sigma = np.broadcast_to(_sigma(table), len(table))
     times = space.times[images][which]
-    return Tracks.from_rows(number, times, place[marked], sigma[number], marked=True)
+    called = or_numbers(landmark_names(table))[number]
+    return Tracks.from_rows(number, times, place[marked], sigma[number], name=called, marked=True)
 
 
 def _of_marks(table: Table, space: ImageSpace) -> Tracks:
@@ -163,22 +170,30 @@ def _of_marks(table: Table, space: ImageSpace) -> Tracks:
             f"{shown(list(table.columns))}."
         )
     index = table.indices(table.frame, space.count)
-    places, sigma, _ = _places(table, space)
-    spread = np.broadcast_to(sigma, len(index))
+    every = _marks(table, space)
     images = np.unique(index).tolist()
-    parts = [(places[index == image], spread[index == image]) for image in images]
+    parts = [tuple(column[index == image] for column in every) for image in images]
     return _of_images(images, parts, space, [f"image {image} of {where}" for image in images])
+
+
+def _marks(table: Table, space: ImageSpace) -> tuple[NDArray[Any], ...]:
+    """Return places, uncertainties and names of the rows of a table."""
+    places, sigma, _ = _places(table, space)
+    return places, np.broadcast_to(sigma, len(table)), landmark_names(table)
 
 
 def _of_images(
     images: Sequence[int],
-    parts: Sequence[tuple[Floats, Floats]],
+    parts: Sequence[tuple[NDArray[Any], ...]],
     space: ImageSpace,
     names: Sequence[str],
 ) -> Tracks:
-    """Return tracks of the points of several images, which are in the same order in each."""
+    """Return tracks of the points of several images, which are in the same order in each.
+
+    Each part has places, uncertainties and names, which go before the order.
+    """
     count = len(parts[0][0])
-    for (places, _), name in zip(parts, names, strict=True):
+    for (places, *_), name in zip(parts, names, strict=True):
         if len(places) != count:
             raise ObservationError(
                 f"landmarks must have the same points in each image; got {count} in {names[0]} and "
@@ -189,11 +204,13 @@ def _of_images(
                 f"{name} has places without a value in the reference system of the images: leave "
                 "them out."
             )
+    parts = in_one_order(parts)
     return Tracks.from_rows(
         np.tile(np.arange(count), len(parts)),
         np.repeat(space.times[list(images)], count),
-        np.concatenate([places for places, _ in parts]),
-        np.concatenate([np.broadcast_to(sigma, count) for _, sigma in parts]),
+        np.concatenate([places for places, *_ in parts]),
+        np.concatenate([sigma for _, sigma, _ in parts]),
+        name=np.tile(or_numbers(parts[0][2]), len(parts)),
         marked=True,
     )
 
