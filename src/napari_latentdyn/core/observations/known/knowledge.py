@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from functools import reduce
+from pathlib import Path
 from typing import Any
 
 from numpy.typing import NDArray
@@ -66,9 +67,9 @@ def read_knowledge(
         If a file cannot be read, or does not fit the images.
     """
     files = dict(zip(ROLES, (still, wall, interest, source, rigid), strict=True))
-    for given in (*files.values(), tracks, landmarks):
-        _check_once(given)
     masks = {role: _region(role, given, space) for role, given in files.items() if given}
+    for given in (tracks, landmarks):
+        _check_once(given)
     files["missing"] = missing
     sources = [_described(role, file) for role, given in files.items() for file in given]
     parts: list[Tracks] = []
@@ -96,14 +97,22 @@ def _check_once(sources: Sequence[str]) -> None:
     """Raise ObservationError if a file is among those of one role twice."""
     seen = set()
     for source in sources:
-        own = parse_source(source).path.expanduser().resolve(), _choice(source)
+        own = _place(source)
         if own in seen:
             raise ObservationError(f"{named(source)} is given twice: give each file once.")
         seen.add(own)
 
 
+def _place(source: str) -> tuple[Path, str]:
+    """Return what tells a file, or an image of it, from others."""
+    return parse_source(source).path.expanduser().resolve(), _choice(source)
+
+
 def _region(role: str, sources: Sequence[str], space: ImageSpace) -> NDArray[Any]:
     found = read_region(sources, space, labels=role == "rigid")
+    # Some images of a series may have the same region, but one file is enough for all.
+    if len({*map(_place, sources)}) == 1:
+        _check_once(sources)
     if not found.any():
         first = named(sources[0])
         more = " or another file of this region" if len(sources) > 1 else ""
