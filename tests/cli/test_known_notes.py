@@ -14,6 +14,11 @@ QUICK = ("--preset", "quick", "--threads", "1", "--frames", "1")
 SCENE = ndimage.gaussian_filter(np.random.default_rng(0).normal(size=(60, 60)), 2)
 
 
+def mask(path, values):
+    tifffile.imwrite(path, np.asarray(values, np.uint8))
+    return path
+
+
 @pytest.fixture
 def images(tmp_path):
     """Two images of 48 x 48 pixels that move by (-2, 0)."""
@@ -26,10 +31,9 @@ def images(tmp_path):
 @pytest.fixture
 def box(tmp_path):
     """An image that is not zero in a box."""
-    mask = np.zeros((48, 48), np.uint8)
-    mask[10:20, 10:20] = 1
-    tifffile.imwrite(tmp_path / "box.tif", mask)
-    return tmp_path / "box.tif"
+    inside = np.zeros((48, 48))
+    inside[10:20, 10:20] = 1
+    return mask(tmp_path / "box.tif", inside)
 
 
 @pytest.mark.parametrize(
@@ -110,12 +114,19 @@ def test_landmarks_are_called_landmarks(call, images, box, tmp_path):
     )
 
 
-@pytest.mark.parametrize("flag", ["--tracks", "--still", "--landmarks"])
-def test_a_file_that_is_given_twice(call, images, tmp_path, monkeypatch, flag):
+@pytest.mark.parametrize("flag", ["--tracks", "--landmarks", "--still"])
+def test_a_file_that_is_given_twice(call, images, box, tmp_path, monkeypatch, flag):
     monkeypatch.chdir(tmp_path)
     table(tmp_path / "buoys.csv", "id,t,y,x", "b0,0,30,20", "b0,1,28,20")
-    answer = call("run", *images, "-o", "run", *QUICK, flag, "buoys.csv", "./buoys.csv")
-    assert answer.sentence().endswith("buoys.csv is given twice: give each file once.")
+    name = "box.tif" if flag == "--still" else "buoys.csv"
+    answer = call("run", *images, "-o", "run", *QUICK, flag, name, f"./{name}")
+    assert answer.sentence() == f"./{name} is given twice: give each file once."
+
+
+def test_some_images_of_a_series_have_the_same_region(call, images, box, tmp_path):
+    land = mask(tmp_path / "land.tif", np.eye(48))
+    run = ("run", *images, images[0], "-o", tmp_path / "run", *QUICK)
+    assert call(*run, "--still", land, land, box).code == 0
 
 
 def test_the_name_of_a_file_in_the_current_folder(call, images, box, tmp_path, monkeypatch):
@@ -127,3 +138,27 @@ def test_the_name_of_a_file_in_the_current_folder(call, images, box, tmp_path, m
     assert "stack.tif:0," in lines
     assert call("run", *images, "-o", "again", *QUICK, "--still", "./box.tif").code == 0
     assert "  still      box.tif, " in call("info", "again").out
+
+
+def test_masks_of_missing_pixels_that_do_not_fit(call, images, tmp_path):
+    run = ("run", *images, "-o", tmp_path / "run", *QUICK)
+    small = mask(tmp_path / "small.tif", np.eye(20))
+    assert call(*run, "--mask", small).sentence() == (
+        f"{small} must have the size of the images, 48 x 48; got 20 x 20: draw the mask on one of "
+        "the images, or resample it."
+    )
+    whole = mask(tmp_path / "whole.tif", np.ones((48, 48)))
+    assert call(*run, "--mask", whole).sentence() == (
+        f"{whole} must leave a part of the images; got a mask of missing pixels that covers all: "
+        "invert it, or make it smaller."
+    )
+
+
+def test_an_image_without_missing_pixels_and_masks_without_any(call, images, box, tmp_path):
+    empty = mask(tmp_path / "empty.tif", np.zeros((48, 48)))
+    told = f"No pixel of the images lies in {empty}: draw it, or leave it out."
+    for files, count in (((box, empty), 0), ((empty,), 1), ((empty, empty), 1)):
+        run = ("run", *images, "-o", tmp_path / "run", *QUICK, "--overwrite")
+        answer = call(*run, "--mask", *files)
+        assert answer.code == 0, answer.err
+        assert answer.err.splitlines().count(told) == count

@@ -189,31 +189,48 @@ def _masks(
     files: Sequence[str | None], images: Sequence[ImageFile]
 ) -> list[NDArray[np.bool_] | None]:
     """Read the masks of missing pixels: an image or outlines for each image."""
-    from napari_latentdyn.core.observations.known.regions import OUTLINES, read_region, why_empty
+    from napari_latentdyn.core.observations.known.regions import (
+        OUTLINES,
+        check_size,
+        read_region,
+        why_empty,
+    )
     from napari_latentdyn.core.observations.known.space import ImageSpace
 
-    axis = images[0].channel_axis
-    height, width = np.delete(images[0].array.shape, [] if axis is None else axis).tolist()
+    sizes = [
+        tuple(np.delete(one.array.shape, [] if one.channel_axis is None else one.channel_axis))
+        for one in images
+    ]
     place = images[0].coordinates if images[0].coordinates and images[0].coordinates.crs else None
+    height, width = map(int, sizes[0])
     space = ImageSpace((height, width), np.arange(float(len(images))), place)
     drawn = {
         name: read_region([name], space, spreads=False)
         for name in files
         if name is not None and name.lower().endswith(OUTLINES)
     }
+    found: list[NDArray[np.bool_] | None] = []
+    for k, name in enumerate(files):
+        if name is None:
+            found.append(None)
+            continue
+        mask = drawn[name][k % len(drawn[name])] if name in drawn else read_mask(name)
+        check_size(named(name), mask.shape, sizes[k])
+        if mask.all():
+            raise ObservationError(
+                f"{named(name)} must leave a part of the images; got a mask of missing pixels that "
+                "covers all: invert it, or make it smaller."
+            )
+        found.append(mask)
+    empty = {name for name, mask in drawn.items() if not mask.any()}
+    # An image of a series may have no missing pixel, but a mask without any is an error.
+    if not any(mask is not None and mask.any() for mask in found):
+        empty.update(name for name in files if name is not None)
     sys.stderr.writelines(
         f"No pixel of the images lies in {named(name)}: {why_empty(name, space)}.\n"
-        for name, found in drawn.items()
-        if not found.any()
+        for name in sorted(empty)
     )
-    return [
-        drawn[name][k % len(drawn[name])]
-        if name in drawn
-        else None
-        if name is None
-        else read_mask(name)
-        for k, name in enumerate(files)
-    ]
+    return found
 
 
 def report_of(image: ImageFile, mask: str | None = None) -> dict[str, Any]:

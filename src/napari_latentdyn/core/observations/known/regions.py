@@ -24,7 +24,7 @@ from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
 from napari_latentdyn.settings.text import shown
 
-__all__ = ["OUTLINES", "read_region", "why_empty"]
+__all__ = ["OUTLINES", "check_size", "read_region", "why_empty"]
 
 Mask = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -88,6 +88,16 @@ def read_region(
     return np.concatenate(planes)
 
 
+def check_size(name: str, shape: Sequence[int], images: Sequence[int]) -> None:
+    """Raise ObservationError if the mask of a file has not the shape (H, W) of the images."""
+    if tuple(shape) != tuple(images):
+        size, found = (" x ".join(map(str, one)) for one in (images, shape))
+        raise ObservationError(
+            f"{name} must have the size of the images, {size}; got {found}: draw the mask on one "
+            "of the images, or resample it."
+        )
+
+
 def why_empty(source: str, space: ImageSpace) -> str:
     """Return the likely reason why a file has no pixel of the images inside, and the remedy."""
     if Path(source).suffix.lower() not in SUFFIXES:
@@ -138,12 +148,7 @@ def _of_image(image: ImageFile, space: ImageSpace, labels: bool) -> NDArray[Any]
             within = np.all((nearest >= 0) & (nearest < inside.shape), axis=1)
             y, x = np.where(within[:, None], nearest, 0).astype(np.intp).T
             return np.where(within, inside[y, x], 0).astype(inside.dtype).reshape(space.shape)
-    if inside.shape != space.shape:
-        (h, w), (height, width) = inside.shape, space.shape
-        raise ObservationError(
-            f"{image.name} must have the size of the images, {height} x {width}; got {h} x {w}: "
-            "draw the mask on one of the images, or resample it."
-        )
+    check_size(image.name, inside.shape, space.shape)
     return np.asarray(inside)
 
 
