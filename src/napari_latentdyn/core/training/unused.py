@@ -1,4 +1,4 @@
-"""What the user gave and a fit does not use, in sentences."""
+"""Sentences on inputs and settings that have no part in a fit."""
 
 from __future__ import annotations
 
