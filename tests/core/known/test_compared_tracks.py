@@ -254,7 +254,7 @@ def test_what_is_held_back_is_named(marked: list[bool], what: str) -> None:
     told = held_back_sentence(RunReport(held_back=held))
     assert told.startswith(f"{what} held back and predicted from the first position: ")
     kind = "landmark" if marked[2] else "track"
-    assert told.endswith(f" The largest error has {kind} C at (5.0, 15.0), 8.0 pixels.")
+    assert told.endswith(f" The largest error is that of {kind} C at (5.0, 15.0), 8.0 pixels.")
     good = predict_tracks(steady((0.0, 0.0)), tracks.rows(tracks.track < 2))
     assert "largest" not in held_back_sentence(RunReport(held_back=good))
 

@@ -34,7 +34,7 @@ def held_back_sentence(report: RunReport) -> str:
     worst = ""
     if held.worst is not None:
         called = _called(held.worst)
-        worst = f" The largest error has {called}, {held.worst.error or 0.0:.1f} pixels."
+        worst = f" The largest error is that of {called}, {held.worst.error or 0.0:.1f} pixels."
     return (
         f"{some} held back and predicted from the first position: the error was {held.error:.2f} "
         f"pixels, the stated uncertainty is {held.stated:.2f} pixels; "
