@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from napari_latentdyn.core.observations.known.knowledge import read_knowledge
+from napari_latentdyn.core.observations.known.landmarks import read_landmarks
 from napari_latentdyn.core.observations.known.outlines import draw_shape
 from napari_latentdyn.core.observations.known.regions import read_region
 from napari_latentdyn.core.observations.known.space import ImageSpace
-from napari_latentdyn.core.observations.known.tracks import read_landmarks, read_tracks
+from napari_latentdyn.core.observations.known.tracks import read_tracks
 
 __all__ = [
     "ImageSpace",

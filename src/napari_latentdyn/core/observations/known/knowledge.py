@@ -14,9 +14,10 @@ from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.regions import ROLES, Regions
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.images import parse_source
+from napari_latentdyn.core.observations.known.landmarks import read_landmarks
 from napari_latentdyn.core.observations.known.regions import read_region, why_empty
 from napari_latentdyn.core.observations.known.space import ImageSpace
-from napari_latentdyn.core.observations.known.tracks import read_landmarks, read_tracks
+from napari_latentdyn.core.observations.known.tracks import read_tracks
 from napari_latentdyn.errors import ObservationError, OutsideError
 from napari_latentdyn.files.paths import named
 
@@ -88,9 +89,11 @@ def read_knowledge(
     if outside and not parts:
         raise outside[0]
     known = reduce(Tracks.joined, parts) if parts else None
+    part = 0.0
     if hold_back:
-        known = _held_back(known, hold_back)
-    return Knowledge(Regions.from_masks(**masks), known, tuple(sources))
+        part = _part(known, hold_back)
+        known = None if known is None else known.hold_back(part)
+    return Knowledge(Regions.from_masks(**masks), known, tuple(sources), part)
 
 
 def _check_once(sources: Sequence[str]) -> None:
@@ -123,7 +126,8 @@ def _region(role: str, sources: Sequence[str], space: ImageSpace) -> NDArray[Any
     return found
 
 
-def _held_back(known: Tracks | None, part: float) -> Tracks:
+def _part(known: Tracks | None, part: float) -> float:
+    """Return the part of the tracks to hold back, below 1, from a part or a number."""
     if known is None:
         raise ObservationError(
             "hold_back needs tracks or landmarks; got none: give some, or leave hold_back out."
@@ -135,7 +139,7 @@ def _held_back(known: Tracks | None, part: float) -> Tracks:
             f"number below that of the tracks; got {part:g} of {count} "
             f"track{'s' if count > 1 else ''}."
         )
-    return known.hold_back(part if part < 1 else part / count)
+    return part if part < 1 else part / count
 
 
 def _choice(source: str) -> str:
