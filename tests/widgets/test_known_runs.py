@@ -200,3 +200,18 @@ def test_a_colour_image_and_a_mask_are_no_pair(open_window: Open, images: Images
     assert chosen(panel) == ("image 0", "image 0")
     viewer.add_image(images[1], name="other plane")
     assert chosen(panel) == ("plane", "other plane"), "nobody chose or used the series"
+
+
+def test_sources_of_another_equation_are_told(
+    open_window: Open, images: Images, qtbot: Any
+) -> None:
+    viewer, panel = open_window(*images)
+    control(panel, "preset").setCurrentText("quick")
+    add(panel, viewer.add_labels(MASK, name="cracks"), "source")
+    run(qtbot, panel)
+    said, severity = status(panel)
+    assert "Sources have no part in the result, because the equation is" in said
+    assert severity == "warning"
+    control(panel, "physics.equation").setCurrentText("sparse sources")
+    run(qtbot, panel)
+    assert "no part in the result" not in status(panel)[0]
