@@ -25,6 +25,11 @@ def image(shift: int) -> np.ndarray:
     return SCENE[6 + shift : 54 + shift, 6:54].astype(np.float32)
 
 
+def write(path: Path, mask: np.ndarray) -> Path:
+    tifffile.imwrite(path, mask.astype(np.uint8))
+    return path
+
+
 @pytest.fixture
 def polar(tmp_path):
     """Two images in polar stereographic projection that move by (-2, 0)."""

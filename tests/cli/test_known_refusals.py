@@ -3,18 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
-from tests.cli.test_known import BOX, QUICK, image
+from tests.cli.test_known import BOX, QUICK, image, write
 from tests.core.observations.known.helpers import degrees, geojson, table
-
-
-def write(path: Path, mask: np.ndarray) -> Path:
-    tifffile.imwrite(path, mask.astype(np.uint8))
-    return path
 
 
 def test_bad_input_is_one_sentence(call, tmp_path):
