@@ -74,17 +74,36 @@ def open_sample(viewer: napari.Viewer, sample: str) -> None:
     viewer.reset_view()
 
 
+def learn_panel(viewer: napari.Viewer, sample: str, preset: str) -> QWidget:
+    open_sample(viewer, sample)
+    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
+    find(panel, QComboBox, "preset").setCurrentText(preset)
+    return panel
+
+
+def train(panel: QWidget) -> None:
+    find(panel, QPushButton, "train").click()
+    wait_until(lambda: idle(panel))
+
+
+def explorer_of(viewer: napari.Viewer, hidden: slice) -> QWidget:
+    """Show the result without some of the layers, and return the panel that explores it."""
+    for layer in viewer.layers[hidden]:
+        layer.visible = False
+    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics", tabify=True)
+    maps = find(explorer, QComboBox, "maps.kind")
+    wait_until(lambda: maps.isEnabled() and idle(explorer))
+    return explorer
+
+
 def learn(viewer: napari.Viewer) -> None:
     """Match the sea-ice pair, and train on it."""
-    open_sample(viewer, "sea_ice")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    find(panel, QComboBox, "preset").setCurrentText("quick")
+    panel = learn_panel(viewer, "sea_ice", "quick")
     devices = find(panel, QComboBox, "training.device")
     wait_until(lambda: "looking" not in devices.currentText())
     wait(3.0)
     shot(viewer, "learn_setup")
-    find(panel, QPushButton, "train").click()
-    wait_until(lambda: idle(panel))
+    train(panel)
     for layer in viewer.layers[:2]:
         layer.visible = False
     viewer.dims.set_current_step(0, 2)
@@ -101,16 +120,10 @@ def learn(viewer: napari.Viewer) -> None:
 
 def explore(viewer: napari.Viewer) -> None:
     """Show the vorticity of the pack of ice that turns, and the dialog of exports."""
-    open_sample(viewer, "rotation_cracks")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    find(panel, QComboBox, "preset").setCurrentText("standard")
-    find(panel, QPushButton, "train").click()
-    wait_until(lambda: idle(panel))
-    for layer in viewer.layers[:4]:
-        layer.visible = False
-    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics", tabify=True)
+    panel = learn_panel(viewer, "rotation_cracks", "standard")
+    train(panel)
+    explorer = explorer_of(viewer, slice(4))
     maps = find(explorer, QComboBox, "maps.kind")
-    wait_until(lambda: maps.isEnabled() and idle(explorer))
     maps.setCurrentIndex(maps.findText("vorticity"))
     wait_until(lambda: idle(explorer))
     viewer.dims.set_current_step(0, 4)
@@ -141,20 +154,15 @@ def compare(viewer: napari.Viewer) -> None:
 
 def series(viewer: napari.Viewer) -> None:
     """Learn from the series of rain radar, and show a frame between two images."""
-    open_sample(viewer, "rain")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    find(panel, QComboBox, "preset").setCurrentText("standard")
-    find(panel, QPushButton, "train").click()
-    wait_until(lambda: idle(panel))
+    panel = learn_panel(viewer, "rain", "standard")
+    train(panel)
     viewer.dims.set_current_step(0, 20)
     shot(viewer, "series")
 
 
 def known(viewer: napari.Viewer) -> None:
     """Match ice past a coast with a mask and the tracks of buoys."""
-    open_sample(viewer, "coast_buoys")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    find(panel, QComboBox, "preset").setCurrentText("quick")
+    panel = learn_panel(viewer, "coast_buoys", "quick")
     find(panel, QCollapsible, "known").expand(animate=False)
     for layer, role in (("coast", "still (land)"), ("buoys", "tracks")):
         find(panel, QComboBox, "known.add_layer").setCurrentText(layer)
@@ -163,24 +171,17 @@ def known(viewer: napari.Viewer) -> None:
         wait(1.0)
     find(panel, QSpinBox, "known.hold_back").setValue(25)
     wait(1.0)
-    find(panel, QPushButton, "train").click()
-    wait_until(lambda: idle(panel))
+    train(panel)
     viewer.dims.set_current_step(0, 4)
     shot(viewer, "known")
 
 
 def uncertainty(viewer: napari.Viewer) -> None:
     """Show standard deviations as circles around the arrows of ice past a coast."""
-    open_sample(viewer, "coast_buoys")
-    _, panel = viewer.window.add_plugin_dock_widget(PLUGIN, "Learn dynamics")
-    find(panel, QComboBox, "preset").setCurrentText("quick")
-    find(panel, QPushButton, "train").click()
-    wait_until(lambda: idle(panel))
-    for layer in viewer.layers[:-2]:
-        layer.visible = False
-    _, explorer = viewer.window.add_plugin_dock_widget(PLUGIN, "Explore dynamics", tabify=True)
+    panel = learn_panel(viewer, "coast_buoys", "quick")
+    train(panel)
+    explorer = explorer_of(viewer, slice(-2))
     circles = find(explorer, QComboBox, "arrows.uncertainty")
-    wait_until(lambda: circles.isEnabled() and idle(explorer))
     circles.setCurrentIndex(circles.findText("10", Qt.MatchFlag.MatchStartsWith))
     wait_until(lambda: "circles" in viewer.layers[-1].name and idle(explorer))
     viewer.dims.set_current_step(0, 1)
