@@ -45,16 +45,18 @@ def check_outside(
     tracks: Tracks,
     times: NDArray[np.float64],
     shape: tuple[int, int],
-    name: str,
-    hint: str | None,
-    words: Callable[[float], str] | None,
+    name: str = "tracks",
+    hint: str | None = None,
+    words: Callable[[float], str] | None = None,
 ) -> None:
     """Raise OutsideError if no track has two positions between images at times, and in them.
 
-    Raise ObservationError if a track leaves the images and returns. The arguments are those of
-    `Tracks.fits`.
+    Raise ObservationError if a track leaves the images and returns. In sentences, `name` is the
+    name of the tracks, `hint` tells why they may lie outside of the images, and `words` tells a
+    time as the user knows it.
     """
-    if not inside(tracks.place, shape).any():
+    seen = inside(tracks.place, shape)
+    if not seen.any():
         turned = inside(tracks.place[:, ::-1], shape).any()
         own = "the order of y and x seems swapped" if turned else _HINT
         low, high = tracks.place.min(axis=0), tracks.place.max(axis=0)
@@ -76,7 +78,6 @@ def check_outside(
             f"{'times' if words else 'unit of the times'}.",
             len(tracks),
         )
-    seen = inside(tracks.place, shape)
     for number in np.flatnonzero(np.bincount(which[~seen], minlength=len(numbers))):
         (rows,) = np.nonzero((which == number) & (tracks.time >= start) & (tracks.time <= end))
         (here,) = np.nonzero(seen[rows])

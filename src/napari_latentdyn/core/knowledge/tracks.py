@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -259,18 +259,8 @@ class Tracks:
                 found.append(replace(own.rows(np.zeros(len(chosen), np.intp)), **part))
         return _together(found) if found else None
 
-    def fits(
-        self,
-        times: Floats,
-        shape: tuple[int, int],
-        name: str = "tracks",
-        hint: str | None = None,
-        words: Callable[[float], str] | None = None,
-    ) -> Tracks:
+    def fits(self, times: Floats, shape: tuple[int, int]) -> Tracks:
         """Return the tracks after a check against the times and the shape (H, W) of the images.
-
-        In sentences, `name` is the name of the tracks, `hint` tells why they may lie outside of the
-        images, and `words` tells a time as the user knows it.
 
         Raises
         ------
@@ -280,7 +270,7 @@ class Tracks:
             If a track leaves the images and returns between two of them, or two tracks contradict
             each other.
         """
-        check_outside(self, times, shape, name, hint, words)
+        check_outside(self, times, shape)
         for start, end in itertools.pairwise(times):
             some = self.within(float(start), float(end))
             if some is not None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.overlap import that_meet
+from napari_latentdyn.core.knowledge.overlap import check_outside, that_meet
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.viewer.context import mark_of
@@ -55,7 +55,7 @@ def tracks_of(layer: TracksLayer, grid: ImageGrid, sigma: float) -> tuple[Tracks
     Raises
     ------
     ObservationError
-        If the layer has no axis of time, or as `Tracks.from_rows` and `Tracks.fits`.
+        If the layer has no axis of time, or as `Tracks.from_rows` and `check_outside`.
     """
     positions = np.asarray(layer.data, np.float64)
     moments = grid.moment(layer, positions[:, 1:])
@@ -74,7 +74,7 @@ def tracks_of(layer: TracksLayer, grid: ImageGrid, sigma: float) -> tuple[Tracks
         _sigma(layer, sigma)[chosen],
         name=names[chosen],
     )
-    found.fits(grid.times, grid.shape, f"the tracks of the layer “{layer.name}”")
+    check_outside(found, grid.times, grid.shape, f"the tracks of the layer “{layer.name}”")
     return found, len(np.unique(numbers)) - len(found)
 
 

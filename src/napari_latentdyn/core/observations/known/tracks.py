@@ -9,13 +9,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_latentdyn.core.knowledge.overlap import that_meet
+from napari_latentdyn.core.knowledge.overlap import check_outside, that_meet
 from napari_latentdyn.core.knowledge.tracks import SIGMA, Tracks
 from napari_latentdyn.core.observations.known.geojson import SUFFIXES, Feature, read_geojson
 from napari_latentdyn.core.observations.known.places import SIGMAS, places_of
-from napari_latentdyn.core.observations.known.space import (
-    ImageSpace,
-)
+from napari_latentdyn.core.observations.known.space import ImageSpace
 from napari_latentdyn.core.observations.known.tables import Table
 from napari_latentdyn.errors import ObservationError
 from napari_latentdyn.files.paths import named
@@ -173,8 +171,7 @@ class _Rows(NamedTuple):
             spread[chosen],
             name=np.array([shorten(name) for name in self.names])[chosen],
         )
-        name = f"the tracks in {where}"
-        found.fits(space.times, space.shape, name, hint, words)
+        check_outside(found, space.times, space.shape, f"the tracks in {where}", hint, words)
         return found, len(np.unique(number)) - len(found)
 
 
