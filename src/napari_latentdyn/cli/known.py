@@ -19,8 +19,6 @@ def take_known(arguments: argparse.Namespace) -> None:
     UsageError
         If the command does not use what is known.
     """
-    if arguments.settings is None:
-        return
     files = KnownFiles.from_json(arguments.settings)
     if files == KnownFiles():
         return

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_latentdyn.core.dynamics.motion import Motion
-from napari_latentdyn.core.geometry.pixels import inside
+from napari_latentdyn.core.geometry.pixels import inside, nearest_pixels
+from napari_latentdyn.core.knowledge.contradictions import AGREES, matched_deviation
 from napari_latentdyn.core.knowledge.tracks import Tracks
 from napari_latentdyn.core.observations.observations import Observations
 from napari_latentdyn.core.runfolder.schema_known import (
@@ -25,14 +26,9 @@ __all__ = ["compare_tracks", "predict_tracks"]
 Floats = NDArray[np.float64]
 Lies = Literal["outside", "missing", "still"] | None
 
-#: Squares of the radii that hold 95 % and 99.9 % of a normal distribution of two components, in
-#: units of the variance of one. A scene may have hundreds of tracks, so that the second radius
-#: decides which of them disagree.
-_REGION, _WIDE = -2 * math.log(0.05), -2 * math.log(0.001)
-#: Standard deviation of each coordinate that matching adds in one interval, in pixels and as a part
-#: of the way of the point, as on the scenes of `benchmarks.known` with accurate tracks. Without it,
-#: a correct track with a tiny uncertainty would disagree. Errors of intervals are independent.
-_MATCHED, _PART = 0.25, 0.02
+#: Square of the radius that holds 95 % of a normal distribution of two components, in units of the
+#: variance of one.
+_REGION = -2 * math.log(0.05)
 #: Places of all tracks at all of their times that are computed at once: each computation reads the
 #: whole field.
 _TOGETHER = 1_000_000
@@ -68,7 +64,7 @@ class _Prediction:
 
     @property
     def allowed(self) -> float:
-        return math.sqrt(_WIDE * (self.variances.mean() + self.matched))
+        return AGREES * math.sqrt(self.variances.mean() + self.matched)
 
     @property
     def agrees(self) -> bool:
@@ -149,7 +145,7 @@ def compare_tracks(
     reports = []
     for one in _predictions(motion, None if tracks is None else tracks.used):
         own, seen = one.track, one.squares.size > 0
-        rows, columns = _pixels(own.place, observations.shape)
+        rows, columns = nearest_pixels(own.place, observations.shape)
         images = np.abs(own.time[:, None] - observations.times).argmin(axis=1)
         lies: Lies = None
         if not seen:
@@ -199,12 +195,12 @@ def _not_seen(track: Tracks) -> _Prediction:
 def _matched(path: Floats, times: Floats, known: Floats, span: tuple[float, float]) -> float:
     """Return the variance of matching along a path (T, 2) at times (T,), in a span of time.
 
-    `known` are the times of the images.
+    `known` are the times of the images. Errors of intervals are independent.
     """
     steps = np.flatnonzero((times[:-1] >= span[0]) & (times[1:] <= span[1]))
     interval = np.searchsorted(known, times[steps], side="right")
     ways = np.bincount(interval, np.hypot(*np.diff(path, axis=0)[steps].T))
-    return float(((_MATCHED + _PART * ways[np.unique(interval)]) ** 2).sum())
+    return float((matched_deviation(ways[np.unique(interval)]) ** 2).sum())
 
 
 def _batches(tracks: list[Tracks]) -> Iterator[list[Tracks]]:
@@ -225,11 +221,5 @@ def _where_computed(motion: Motion, own: Tracks) -> Tracks:
     """Return the positions of a track in the images and in the region of interest."""
     seen, outside = inside(own.place, motion.shape), motion.regions.outside
     if outside is not None:
-        seen &= ~outside[_pixels(own.place, motion.shape)]
+        seen &= ~outside[nearest_pixels(own.place, motion.shape)]
     return own.rows(seen)
-
-
-def _pixels(places: Floats, shape: tuple[int, int]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Return the rows and columns of the nearest pixels of places (N, 2)."""
-    rows, columns = np.clip(np.rint(places), 0, np.array(shape) - 1).astype(np.intp).T
-    return rows, columns

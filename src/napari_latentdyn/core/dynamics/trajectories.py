@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
 
-from napari_latentdyn.core.geometry.pixels import inside
+from napari_latentdyn.core.geometry.pixels import inside, nearest_pixels
 from napari_latentdyn.core.knowledge.regions import extended
 from napari_latentdyn.errors import DerivedError, SettingsError
 
@@ -266,9 +266,7 @@ def _beside(points: Floats, way: Floats, blocked: NDArray[np.bool_] | None) -> F
         return moved
 
     def is_blocked(places: Floats) -> NDArray[np.bool_]:
-        limits = np.array(blocked.shape) - 1
-        rows, columns = np.clip(np.rint(np.nan_to_num(places)), 0, limits).astype(np.intp).T
-        return np.asarray(blocked[rows, columns])
+        return np.asarray(blocked[nearest_pixels(np.nan_to_num(places), blocked.shape)])
 
     stays = is_blocked(points)
     free = ~is_blocked(moved) & ~stays

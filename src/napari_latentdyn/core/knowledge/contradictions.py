@@ -2,22 +2,37 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 from scipy.spatial import cKDTree
 
+from napari_latentdyn.core.geometry.pixels import nearest_pixels
 from napari_latentdyn.errors import ObservationError
 
 if TYPE_CHECKING:
     from napari_latentdyn.core.knowledge.tracks import Tracks
 
-__all__ = ["check_still", "check_together"]
+__all__ = ["AGREES", "check_still", "check_together", "matched_deviation"]
 
 #: Distance in pixels at which two points move together, and the number of standard deviations by
 #: which their ways may differ: beyond, they contradict each other.
 _TOGETHER, _CONTRADICTION = 2.0, 6.0
+#: Number of standard deviations of one coordinate up to which a track agrees with a result: the
+#: radius that holds 99.9 % of a normal distribution of two components, as a scene may have hundreds
+#: of tracks.
+AGREES = math.sqrt(-2 * math.log(0.001))
+#: Standard deviation of each coordinate that matching adds in one interval, in pixels and as a part
+#: of the way of the point, as on the scenes of `benchmarks.known` with accurate tracks. Without it,
+#: a correct track with a tiny uncertainty would disagree.
+_MATCHED, _PART = 0.25, 0.02
+
+
+def matched_deviation(ways: ArrayLike) -> NDArray[np.float64]:
+    """Return the standard deviation of matched displacements of these lengths in pixels."""
+    return _MATCHED + _PART * np.asarray(ways, np.float64)
 
 
 def check_together(tracks: Tracks) -> None:
@@ -40,12 +55,11 @@ def check_together(tracks: Tracks) -> None:
 
 def check_still(tracks: Tracks, blocked: NDArray[np.bool_]) -> None:
     """Raise ObservationError if a track moves within what never moves, (H, W)."""
-    limits = np.array(blocked.shape) - 1
     for own in tracks.each():
-        rows, columns = np.clip(np.rint(own.place), 0, limits).astype(np.intp).T
         way = float(np.hypot(*(own.place - own.place[0]).T).max())
         error = float(np.hypot(own.sigma[0], own.sigma.max()))
-        if blocked[rows, columns].all() and way > _TOGETHER + _CONTRADICTION * error:
+        within = blocked[nearest_pixels(own.place, blocked.shape)].all()
+        if within and way > _TOGETHER + _CONTRADICTION * error:
             kind = _kind(own, 0)
             raise ObservationError(
                 f"a {kind} in a still region must not move; {_called(own, 0)} moves by {way:.3g} "

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
-from napari_latentdyn.core.geometry.pixels import inside
+from napari_latentdyn.core.geometry.pixels import inside, nearest_pixels
+from napari_latentdyn.core.knowledge.contradictions import AGREES, matched_deviation
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
 from napari_latentdyn.core.knowledge.kriging import Kriging
 from napari_latentdyn.core.knowledge.regions import Regions, extended
@@ -50,13 +51,9 @@ _REACH, _OTHER = 0.1, 0.5
 #: Standard deviation of a displacement, as a part of it, for each part of the interval that its
 #: track does not cover.
 _UNCOVERED = 0.5
-
 #: Error of predicted hidden blocks with tracks, relative to that without them, above which the
 #: images contradict a track: the errors of members of one pair differ by less.
 _WORSE = 1.1
-#: Standard deviation of a matched displacement, a constant in pixels and a part of it, and the
-#: number of standard deviations up to which a track agrees: 99.9 % of two normal components.
-_MATCHED, _MATCHED_PART, _AGREES = 0.25, 0.02, math.sqrt(-2 * math.log(0.001))
 
 
 def window_of_interest(regions: Regions) -> Window | None:
@@ -126,8 +123,7 @@ def known_velocity(tracks: Tracks, shape: tuple[int, int]) -> KnownVelocity:
     here = places[inside(places, shape)]
     if len(here):
         free = np.ones(shape, bool)
-        rows, columns = np.clip(np.rint(here), 0, np.array(shape) - 1).astype(np.intp).T
-        free[rows, columns] = False
+        free[nearest_pixels(here, shape)] = False
         distance = ndimage.distance_transform_edt(free) / (_REACH * max(shape))
         nearness = np.exp(-(distance**2) / 2).astype(np.float32)
     variance = variance + (1 - nearness) * (_OTHER * largest) ** 2
@@ -147,8 +143,8 @@ def agreeing(tracks: Tracks, velocity: NDArray[np.float32]) -> Tracks | None:
     places, ways, sigma = displacements(tracks)
     at = torch.from_numpy(places.T.astype(np.float32))[None, :, None]
     there = sample(torch.from_numpy(np.ascontiguousarray(velocity))[None], at)[0, :, 0].numpy().T
-    allowed = np.hypot(sigma, _MATCHED + _MATCHED_PART * np.hypot(*ways.T))
-    agrees = np.hypot(*(ways - there).T) <= _AGREES * allowed
+    allowed = np.hypot(sigma, matched_deviation(np.hypot(*ways.T)))
+    agrees = np.hypot(*(ways - there).T) <= AGREES * allowed
     if agrees.all():
         return tracks
     chosen = np.isin(tracks.track, tracks.track[tracks.ends[0][agrees]])

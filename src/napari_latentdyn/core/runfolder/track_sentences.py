@@ -9,6 +9,7 @@ from napari_latentdyn.core.runfolder.schema import RunReport
 from napari_latentdyn.core.runfolder.schema_known import TrackReport
 
 __all__ = [
+    "NO_PART",
     "compared_sentence",
     "contradiction_sentence",
     "held_back_sentence",
@@ -17,6 +18,11 @@ __all__ = [
 
 #: Number of tracks that a sentence names.
 _NAMED = 3
+#: Beginning of a sentence on tracks in a fit that does not match the images.
+NO_PART = (
+    "Tracks and landmarks have no part in the result, because these settings do not match the "
+    "images"
+)
 
 
 def held_back_sentence(report: RunReport) -> str:
@@ -24,12 +30,7 @@ def held_back_sentence(report: RunReport) -> str:
     held = report.held_back
     if held is None:
         return ""
-    names = [
-        name + ("s" if held.tracks > 1 else "")
-        for name, count in (("track", held.tracks - held.landmarks), ("landmark", held.landmarks))
-        if count
-    ]
-    what = " and ".join(names)
+    what = _kinds(held.tracks, held.landmarks)
     some = f"A {what} was" if held.tracks == 1 else f"{held.tracks} {what} were"
     worst = ""
     if held.worst is not None:
@@ -48,10 +49,7 @@ def compared_sentence(report: RunReport) -> str:
         return ""
     every, found = report.compared.tracks, []
     if not report.compared.takes_part:
-        found.append(
-            "Tracks and landmarks have no part in the result, because these settings do not match "
-            "the images."
-        )
+        found.append(f"{NO_PART}.")
     good = [one for one in every if one.agrees]
     if good:
         agrees = "agrees" if len(good) == 1 else "agree"
@@ -120,12 +118,14 @@ def _called(one: TrackReport) -> str:
 
 def _counted(tracks: Sequence[TrackReport]) -> str:
     """Return the number of tracks and landmarks, such as "2 tracks and landmarks"."""
-    kinds = {one.landmark for one in tracks}
-    plural = "s" if len(tracks) > 1 else ""
-    names = [
-        name + plural for kind, name in ((False, "track"), (True, "landmark")) if kind in kinds
-    ]
-    return f"{len(tracks)} {' and '.join(names)}"
+    return f"{len(tracks)} {_kinds(len(tracks), sum(one.landmark for one in tracks))}"
+
+
+def _kinds(count: int, landmarks: int) -> str:
+    """Return "tracks", "landmarks" or both, in the number of `count`, for so many landmarks."""
+    plural = "s" if count > 1 else ""
+    named = (("track", count - landmarks), ("landmark", landmarks))
+    return " and ".join(name + plural for name, number in named if number)
 
 
 def _part(some: Sequence[TrackReport], every: Sequence[TrackReport]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_latentdyn.core.knowledge.knowledge import Knowledge
+from napari_latentdyn.core.runfolder.track_sentences import NO_PART
 from napari_latentdyn.core.training.known_tracks import uses_tracks
 from napari_latentdyn.equations import AUTO, EQUATIONS
 from napari_latentdyn.equations.sparse_source import SparseSource
@@ -15,10 +16,7 @@ def unused(known: Knowledge, settings: Settings) -> list[str]:
     """Return a sentence on everything that has no part in a fit, before it begins."""
     found = unused_by_equation(known, settings)
     if known.tracks is not None and not uses_tracks(settings):
-        found.append(
-            "Tracks and landmarks have no part in the result, because these settings do not match "
-            "the images (model.initial_fields); they are compared with it."
-        )
+        found.append(f"{NO_PART} (model.initial_fields); they are compared with it.")
     return found
 
 
